@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PILLION_FUTURE_H
+#define PILLION_FUTURE_H
+
+/*
+ * Futures, wakers and values: the part of the ABI that a future's author
+ * needs. It is freestanding C11: no libc, no heap, no threads. A future
+ * reaches its runtime through the context's operations only, so the same
+ * object code runs on every carrier of Pillion.
+ *
+ * A future is a static vtable and a `self`:
+ *
+ *     struct nap { pillion_timer timer; int state; };
+ *
+ *     static int nap_poll(pillion_value *out, pillion_context *cx,
+ *                         void *self) {
+ *       struct nap *nap = self;
+ *       PILLION_ASYNC(nap->state);
+ *       PILLION_AWAIT(nap->state, pillion_sleep(&nap->timer, cx, 1000000));
+ *       pillion_value_set(out, "rested", 6);
+ *       PILLION_RETURN(nap->state);
+ *       PILLION_ASYNC_END;
+ *     }
+ *
+ * THE WAKER CONTRACT. A waker is a plain 64-bit value that says "poll that
+ * task again".
+ *
+ *   - It is copied freely. There is no clone, no drop and no count: to forget
+ *     one leaks nothing, to use one late does nothing.
+ *   - pillion_wake may be called on any thread, in any signal handler, at any
+ *     time, also when task, executor and host are gone. It preserves errno.
+ *   - N wakes before a poll give one poll. A wake during a poll gives one
+ *     more. A wake before the first poll is kept. None is lost.
+ *   - A wake only schedules: it never polls inline. It pokes the host only
+ *     when the executor is idle, once a burst.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef uint64_t pillion_waker;
+typedef uint64_t pillion_task;
+
+/* A time is nanoseconds of the monotonic clock, absolute. */
+#define PILLION_TIME_NEVER INT64_MAX
+
+/* What a poll answers; a negative PILLION_E… is an error and ends it. */
+#define PILLION_PENDING 0
+#define PILLION_READY 1
+
+/* Bytes that a value or an event carries without a pointer. */
+#define PILLION_INLINE 24
+
+typedef void (*pillion_release_fn)(void *owner);
+
+/*
+ * pillion_value is a result: a status and some bytes, 40 bytes in all. Up to
+ * PILLION_INLINE bytes travel in payload.bytes; longer ones stay where
+ * payload.ref.data points until release(owner) is called, once, by whoever
+ * holds the value last. release may be NULL. At most UINT32_MAX bytes.
+ */
+typedef struct pillion_value {
+  int32_t status;    /* 0, or the negative error that the task ended with */
+  uint32_t reserved; /* zero */
+  uint64_t length;   /* bytes */
+  union {
+    uint8_t bytes[PILLION_INLINE];
+    struct {
+      const void *data;
+      pillion_release_fn release;
+      void *owner;
+    } ref;
+  } payload;
+} pillion_value;
+
+typedef struct pillion_ops pillion_ops;
+
+/*
+ * pillion_context is what a poll gets to know. It is valid during that poll
+ * only; the waker may be kept.
+ */
+typedef struct pillion_context {
+  size_t size;
+  pillion_waker waker;
+  int64_t now; /* the time at which this turn began, ns */
+  const pillion_ops *ops;
+  void *runtime; /* the executor's own */
+} pillion_context;
+
+/*
+ * pillion_timer is one pending wake-up, in the caller's storage. Zero it
+ * before its first use; clear it (pillion_timer_clear) before its storage
+ * goes. Every field is private.
+ */
+typedef struct pillion_timer {
+  int64_t deadline;
+  pillion_waker waker;
+  struct pillion_timer *child, *next, *prev;
+  const pillion_ops *ops;
+  void *runtime;
+} pillion_timer;
+
+/*
+ * pillion_future is a future's static description. `poll` answers
+ * PILLION_READY with the result in *out, PILLION_PENDING after it arranged a
+ * wake of cx->waker, or a negative PILLION_E…; it runs on the owner's thread
+ * and never twice at once. `drop`, which may be NULL, is called exactly once,
+ * on the owner's thread, when the future has ended, was cancelled or was
+ * evicted; nothing touches `self` after it. Neither may throw, longjmp or
+ * end the thread.
+ */
+typedef struct pillion_future {
+  size_t size;
+  int (*poll)(pillion_value *out, pillion_context *cx, void *self);
+  void (*drop)(void *self);
+} pillion_future;
+
+/*
+ * pillion_ops are the operations of the runtime that polls. Call them through
+ * the functions below, on the thread and inside the poll that got `cx`.
+ */
+struct pillion_ops {
+  size_t size;
+  int (*timer_set)(pillion_timer *timer, pillion_context *cx,
+                   int64_t deadline);
+  void (*timer_clear)(pillion_timer *timer);
+  int (*join)(pillion_value *out, pillion_context *cx, pillion_task task);
+  int (*spawn)(pillion_task *out, pillion_context *cx,
+               const pillion_future *future, void *self, uint64_t token,
+               uint32_t flags);
+  int (*wake)(pillion_waker waker);
+};
+
+/*
+ * pillion_timer_set arms `timer`: cx's task is woken at `deadline` or soon
+ * after it, never before. A timer that is armed already is moved.
+ *
+ * Threads: the owner's.
+ * Reentrancy: inside a poll only.
+ * Ownership: the timer's storage stays the caller's and must outlive its arming.
+ * Returns: 0, or PILLION_EINVAL for a timer of another executor.
+ * Since: 0.1
+ */
+static inline int pillion_timer_set(pillion_timer *timer, pillion_context *cx,
+                                    int64_t deadline) {
+  return cx->ops->timer_set(timer, cx, deadline);
+}
+
+/*
+ * pillion_timer_clear disarms `timer`. A timer that is not armed, or zeroed,
+ * stays as it is.
+ *
+ * Threads: the owner's.
+ * Reentrancy: in polls and drops, and outside.
+ * Ownership: the timer's storage may go afterwards.
+ * Returns: nothing.
+ * Since: 0.1
+ */
+static inline void pillion_timer_clear(pillion_timer *timer) {
+  if (timer->ops != NULL) timer->ops->timer_clear(timer);
+}
+
+/*
+ * pillion_sleep waits for `ns` nanoseconds from its first call on, and may be
+ * used again once it was ready. Poll it until it is.
+ *
+ * Threads: the owner's.
+ * Reentrancy: inside a poll only.
+ * Ownership: the timer's storage stays the caller's, as for pillion_timer_set.
+ * Returns: PILLION_PENDING, PILLION_READY, or what pillion_timer_set answers.
+ * Since: 0.1
+ */
+static inline int pillion_sleep(pillion_timer *timer, pillion_context *cx,
+                                int64_t ns) {
+  if (timer->deadline == 0) {
+    int64_t deadline =
+        ns > PILLION_TIME_NEVER - cx->now ? PILLION_TIME_NEVER : cx->now + ns;
+    int rc = pillion_timer_set(timer, cx, deadline);
+    return rc < 0 ? rc : PILLION_PENDING;
+  }
+  if (cx->now < timer->deadline) return PILLION_PENDING;
+  pillion_timer_clear(timer);
+  timer->deadline = 0;
+  return PILLION_READY;
+}
+
+/*
+ * pillion_join awaits `task`, a task or call that was started with
+ * PILLION_JOIN on the same executor. Its result goes to the first poll that
+ * finds it ready.
+ *
+ * Threads: the owner's.
+ * Reentrancy: inside a poll only; a task cannot join itself (PILLION_EINVAL).
+ * Ownership: once ready the value is the caller's, to be released with
+ *   pillion_value_drop, and `task` is gone.
+ * Returns: PILLION_READY with *out, whose status is the task's own,
+ *   PILLION_PENDING, PILLION_EBADHANDLE, PILLION_EBUSY (another joins it) or
+ *   PILLION_EINVAL (it was not started with PILLION_JOIN).
+ * Since: 0.1
+ */
+static inline int pillion_join(pillion_value *out, pillion_context *cx,
+                               pillion_task task) {
+  return cx->ops->join(out, cx, task);
+}
+
+/*
+ * pillion_spawn starts `future` on the executor that polls; see
+ * pillion_task_spawn in pillion.h for `token` and `flags`.
+ *
+ * Threads: the owner's.
+ * Reentrancy: inside a poll only; the new task is polled in a later turn.
+ * Ownership: `self` is the future's until its drop was called.
+ * Returns: 0, or as pillion_task_spawn.
+ * Since: 0.1
+ */
+static inline int pillion_spawn(pillion_task *out, pillion_context *cx,
+                                const pillion_future *future, void *self,
+                                uint64_t token, uint32_t flags) {
+  return cx->ops->spawn(out, cx, future, self, token, flags);
+}
+
+/*
+ * pillion_value_set makes *out a success that carries `length` bytes inline.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere.
+ * Ownership: the bytes are copied.
+ * Returns: 0, or -1 if they are more than PILLION_INLINE.
+ * Since: 0.1
+ */
+static inline int pillion_value_set(pillion_value *out, const void *bytes,
+                                    size_t length) {
+  const uint8_t *from = (const uint8_t *)bytes;
+  if (length > PILLION_INLINE) return -1;
+  out->status = 0;
+  out->reserved = 0;
+  out->length = length;
+  for (size_t i = 0; i < length; i++) out->payload.bytes[i] = from[i];
+  return 0;
+}
+
+/*
+ * pillion_value_data finds the bytes of a value, wherever they are.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere.
+ * Ownership: they belong to the value.
+ * Returns: a pointer to value->length bytes.
+ * Since: 0.1
+ */
+static inline const void *pillion_value_data(const pillion_value *value) {
+  return value->length > PILLION_INLINE ? value->payload.ref.data
+                                        : value->payload.bytes;
+}
+
+/*
+ * pillion_value_drop releases what a value holds and empties it.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere; the release function is called from here.
+ * Ownership: the bytes are gone afterwards.
+ * Returns: nothing.
+ * Since: 0.1
+ */
+static inline void pillion_value_drop(pillion_value *value) {
+  uint64_t length = value->length;
+  value->length = 0;
+  if (length > PILLION_INLINE && value->payload.ref.release != NULL)
+    value->payload.ref.release(value->payload.ref.owner);
+}
+
+/*
+ * Async functions in C. `state` is an int in the future's own struct, zero at
+ * first; locals do not survive an await. PILLION_AWAIT polls `expression`
+ * until it is ready and leaves the poll with its error if it has one.
+ */
+#if defined(__GNUC__) && __GNUC__ >= 7
+#define PILLION__FALLTHROUGH __attribute__((fallthrough))
+#elif defined(__clang__)
+#define PILLION__FALLTHROUGH __attribute__((fallthrough))
+#else
+#define PILLION__FALLTHROUGH ((void)0)
+#endif
+
+#define PILLION_ASYNC(state) \
+  switch (state) {           \
+    case 0:
+
+#define PILLION_AWAIT(state, expression)                      \
+  (state) = __LINE__;                                         \
+  PILLION__FALLTHROUGH;                                       \
+  case __LINE__:                                              \
+  do {                                                        \
+    int pillion__rc = (expression);                           \
+    if (pillion__rc != PILLION_READY) return pillion__rc;     \
+  } while (0)
+
+#define PILLION_RETURN(state) \
+  do {                        \
+    (state) = -1;             \
+    return PILLION_READY;     \
+  } while (0)
+
+#define PILLION_ASYNC_END \
+  }                       \
+  return PILLION_READY
+
+#ifdef __cplusplus
+}
+#endif
+#endif
