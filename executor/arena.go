@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"errors"
+	"sync"
+)
+
+// Arena supplies chunks of cells. Both methods may be called from any goroutine.
+//
+// Lease gives a chunk that nobody else has: its first slot, a multiple of
+// [ChunkCells], and its cells, zeroed when new and untouched since when returned
+// before. The memory stays valid for good. Return takes a chunk back.
+type Arena interface {
+	Lease() (base uint32, cells []Cell, err error)
+	Return(base uint32)
+}
+
+var arena struct {
+	mu   sync.Mutex
+	from Arena
+	used bool
+}
+
+// SetArena makes every executor of the process take its cells from a. It is for
+// carriers that share cells with C, and fails with [ErrLive] once a [Local] was
+// made.
+func SetArena(a Arena) error {
+	arena.mu.Lock()
+	defer arena.mu.Unlock()
+	if arena.used {
+		return ErrLive
+	}
+	arena.from = a
+	return nil
+}
+
+// useArena settles which arena the process has.
+func useArena() Arena {
+	arena.mu.Lock()
+	defer arena.mu.Unlock()
+	if arena.from == nil {
+		arena.from = new(heapArena)
+	}
+	arena.used = true
+	return arena.from
+}
+
+// heapArena makes chunks in Go memory and gives out returned ones first.
+type heapArena struct {
+	mu   sync.Mutex
+	made uint32
+	free []uint32
+}
+
+func (a *heapArena) Lease() (uint32, []Cell, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n := len(a.free); n > 0 {
+		base := a.free[n-1]
+		a.free = a.free[:n-1]
+		return base, lookup(base).cells, nil
+	}
+	if a.made == maxChunks {
+		return 0, nil, ErrAgain
+	}
+	base := a.made << chunkShift
+	a.made++
+	return base, make([]Cell, ChunkCells), nil
+}
+
+func (a *heapArena) Return(base uint32) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.free = append(a.free, base)
+}
+
+// lease takes one more chunk. Its local is set before any of its cells is
+// allocated, so that a waker that matches a cell finds where to push it.
+func (l *Local) lease() error {
+	base, cells, err := l.arena.Lease()
+	if err != nil {
+		return err
+	}
+	if base&chunkMask != 0 || base > slotMask || len(cells) != ChunkCells {
+		return errors.New("executor: the arena gave a malformed chunk")
+	}
+	c := lookup(base)
+	if c == nil {
+		c = &chunk{base: base, cells: cells}
+		c.local.Store(l)
+		directory[base>>chunkShift].Store(c)
+	} else {
+		c.held = [ChunkCells]bool{}
+		c.local.Store(l)
+	}
+	l.chunks = append(l.chunks, c)
+	l.fresh, l.freshEnd = base, base+ChunkCells
+	return nil
+}
+
+// takeSlot finds a slot for t. A free slot that a late waker has queued is put
+// aside until it is popped: its link is still in use.
+func (l *Local) takeSlot(t *task) error {
+	for {
+		var slot uint32
+		if n := len(l.free); n > 0 {
+			slot = l.free[n-1]
+			l.free = l.free[:n-1]
+		} else if l.fresh < l.freshEnd {
+			slot = l.fresh
+			l.fresh++
+		} else if err := l.lease(); err != nil {
+			return err
+		} else {
+			continue
+		}
+		c := lookup(slot)
+		cell := &c.cells[slot&chunkMask]
+		gen := cell.gen.Load()
+		if gen == lastGen {
+			continue
+		}
+		if cell.pend.Load()&pendQueued != 0 {
+			c.held[slot&chunkMask] = true
+			continue
+		}
+		if gen == 0 {
+			gen = 1
+			cell.gen.Store(gen)
+		}
+		c.tasks[slot&chunkMask] = t
+		t.slot, t.gen = slot, gen
+		return nil
+	}
+}
+
+// giveSlot ends what t's wakers and handles mean. The store is the one exchange
+// that a recycled slot costs.
+func (l *Local) giveSlot(t *task) {
+	c := lookup(t.slot)
+	c.tasks[t.slot&chunkMask] = nil
+	c.cells[t.slot&chunkMask].gen.Store(t.gen + 1)
+	if t.gen+1 != lastGen {
+		l.free = append(l.free, t.slot)
+	}
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import "testing"
+
+func selfWaking(cx *Context) (int, bool, error) {
+	cx.WakeSelf()
+	return 0, false, nil
+}
+
+func readyAtOnce(*Context) (int, bool, error) { return 1, true, nil }
+
+func wantNoAllocs(t *testing.T, what string, f func()) {
+	t.Helper()
+	if n := testing.AllocsPerRun(200, f); n != 0 {
+		t.Errorf("%s: %v allocations", what, n)
+	}
+}
+
+func TestSteadyStateAllocatesNothing(t *testing.T) {
+	l := New(Config{})
+	defer l.Free()
+	var task Task[int]
+	done := 0
+	var f Future[int] = FutureFunc[int](readyAtOnce)
+	onDone := OnDone[int](func(int, error, Outcome) { done++ })
+	wantNoAllocs(t, "spawn to completion", func() {
+		task.Spawn(l, f, onDone)
+		l.Poll(Budget{})
+	})
+	equal(t, "completions", done, 201)
+
+	var timer Timer
+	var sleep Task[struct{}]
+	wantNoAllocs(t, "a timer", func() {
+		timer.Reset(1 << 40)
+		sleep.Spawn(l, &timer)
+		l.Poll(Budget{})
+		sleep.Cancel()
+		l.Poll(Budget{})
+	})
+
+	p := new(probe)
+	mustSpawn[int](t, l, p)
+	l.Poll(Budget{})
+	wantNoAllocs(t, "wake and poll", func() {
+		p.waker.Wake()
+		l.Poll(Budget{})
+		l.WakeLocal(p.waker)
+		l.Poll(Budget{})
+	})
+}
+
+// BenchmarkStep is one poll of one of 100 tasks that wake themselves.
+func BenchmarkStep(b *testing.B) {
+	l := New(Config{})
+	defer l.Free()
+	for range 100 {
+		mustSpawn[int](b, l, FutureFunc[int](selfWaking))
+	}
+	b.ReportAllocs()
+	for n := 0; n < b.N; n += 100 {
+		l.Poll(Budget{})
+	}
+}
+
+// BenchmarkSpawnComplete is the whole life of a task, a hundred a turn.
+func BenchmarkSpawnComplete(b *testing.B) {
+	l := New(Config{})
+	defer l.Free()
+	tasks := make([]Task[int], 100)
+	var f Future[int] = FutureFunc[int](readyAtOnce)
+	b.ReportAllocs()
+	for n := 0; n < b.N; n += len(tasks) {
+		for i := range tasks {
+			tasks[i].Spawn(l, f)
+		}
+		l.Poll(Budget{})
+	}
+}
+
+// BenchmarkWake is a wake from outside and its poll, coalesced pokes and all.
+func BenchmarkWake(b *testing.B) {
+	l := New(Config{})
+	defer l.Free()
+	probes := make([]probe, 100)
+	for i := range probes {
+		mustSpawn[int](b, l, &probes[i])
+	}
+	l.Poll(Budget{})
+	b.ReportAllocs()
+	for n := 0; n < b.N; n += len(probes) {
+		for i := range probes {
+			probes[i].waker.Wake()
+		}
+		l.Poll(Budget{})
+	}
+}
+
+// BenchmarkTurn is a turn with nothing to do.
+func BenchmarkTurn(b *testing.B) {
+	l := New(Config{})
+	defer l.Free()
+	for b.Loop() {
+		l.Poll(Budget{})
+	}
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+)
+
+// C has the same cells.
+func TestCellLayout(t *testing.T) {
+	cell := reflect.TypeFor[Cell]()
+	equal(t, "size", cell.Size(), 64)
+	for name, offset := range map[string]uintptr{"gen": 0, "pend": 8, "next": 16} {
+		f, _ := cell.FieldByName(name)
+		equal(t, name, f.Offset, offset)
+	}
+}
+
+type badArena struct {
+	base uint32
+	n    int
+	err  error
+}
+
+func (a badArena) Lease() (uint32, []Cell, error) { return a.base, make([]Cell, a.n), a.err }
+func (badArena) Return(uint32)                    {}
+
+func TestSpawnFailsWithItsArena(t *testing.T) {
+	cause := errors.New("no memory")
+	for _, a := range []badArena{{err: cause}, {base: 1, n: ChunkCells}, {base: 1 << 24, n: ChunkCells}, {n: 3}} {
+		r := newRig(t)
+		r.arena = a
+		p := new(probe)
+		_, err := Spawn[int](r.Local, p)
+		if err == nil || a.err != nil && err != cause {
+			t.Fatalf("error: %v", err)
+		}
+		equal(t, "live", r.Live(), 0)
+		r.turn(0)
+		p.want(t, 0, 0)
+	}
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import "runtime"
+
+// CloseMode says what becomes of the tasks that are live when an executor closes.
+type CloseMode uint32
+
+const (
+	open   uint32    = 0
+	Drain  CloseMode = 1 // they run to their end
+	Cancel CloseMode = 2 // each is asked to end
+)
+
+// Close is the first phase of the end: no more tasks are taken, and those there
+// are drain or are cancelled. The host goes on polling until none is live. Any
+// goroutine may call it, and [Cancel] may follow [Drain].
+func (l *Local) Close(mode CloseMode) {
+	for {
+		old := l.closing.Load()
+		if old >= uint32(mode) {
+			return
+		}
+		if l.closing.CompareAndSwap(old, uint32(mode)) {
+			break
+		}
+	}
+	if l.state.Load() == stateIdle {
+		l.poke()
+	}
+}
+
+// carryOut does on the owner what Close asked for.
+func (l *Local) carryOut(mode uint32) {
+	l.closed = mode
+	if mode != uint32(Cancel) {
+		return
+	}
+	for _, c := range l.chunks {
+		for _, t := range c.tasks {
+			if t != nil {
+				t.flags |= flagCancel
+				l.makeReady(t)
+			}
+		}
+	}
+}
+
+// Free is the second phase: it cancels what is still live, retires the
+// coroutines, waits for a waker that is inside [Host.Wake], and gives the cells
+// back. Wakers stay valid and are stale. The host may go afterwards. It belongs to
+// the owner; a second call does nothing.
+//
+// # Errors
+//
+// [ErrReentrant] from inside a poll.
+func (l *Local) Free() error {
+	if l.polling {
+		return ErrReentrant
+	}
+	if l.state.Load() == stateFreed {
+		return nil
+	}
+	l.closing.Store(uint32(Cancel))
+	l.polling = true
+	defer l.endTurn()
+	for _, c := range l.chunks {
+		for _, t := range c.tasks {
+			if t != nil {
+				l.cancel(t)
+			}
+		}
+	}
+	l.Retire()
+	for {
+		s := l.state.Load()
+		if s != statePoking && l.state.CompareAndSwap(s, stateFreed) {
+			break
+		}
+		runtime.Gosched()
+	}
+	if l.inbox.Load() != 0 {
+		l.drain()
+	}
+	for _, c := range l.chunks {
+		c.local.Store(nil)
+		l.arena.Return(c.base)
+	}
+	for _, t := range l.timers {
+		t.local = nil
+	}
+	l.chunks, l.free, l.timers, l.ready = nil, nil, nil, ring{}
+	l.fresh, l.freshEnd = 0, 0
+	return nil
+}
+
+// Extension is what a package on top keeps per executor. Retire gives up what is
+// bound to the owner's thread; the extension may be used again afterwards.
+type Extension interface {
+	Retire()
+}
+
+type extension struct {
+	key   any
+	value Extension
+}
+
+// Extension gives what [Local.Extend] has stored under key, or nil. For the owner.
+func (l *Local) Extension(key any) Extension {
+	for i := range l.extensions {
+		if l.extensions[i].key == key {
+			return l.extensions[i].value
+		}
+	}
+	return nil
+}
+
+// Extend stores a package's extension under a key that only that package has. For
+// the owner.
+func (l *Local) Extend(key any, e Extension) {
+	l.extensions = append(l.extensions, extension{key, e})
+}
+
+// Retire makes every extension give up what is bound to this thread: coroutines
+// end here, and their tasks with them. It is for a thread that exits and for an
+// executor that is to move to another thread, on the owner, outside of a poll.
+func (l *Local) Retire() {
+	for _, e := range l.extensions {
+		e.value.Retire()
+	}
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package coro makes futures of straight-line functions.
+//
+//	f := coro.New(func(co *coro.Co) (int, error) {
+//		if _, err := coro.Await(co, executor.Sleep(time.Second)); err != nil {
+//			return 0, err
+//		}
+//		return 42, nil
+//	})
+//
+// # Notes
+//
+// A coroutine is born in its first poll, on the thread that polls, and is resumed
+// and ended only there: in [executor.Local.Poll], [executor.Local.Retire] and
+// [executor.Local.Free]. Go's runtime ends the process otherwise. The body must
+// therefore not call runtime.LockOSThread before an [Await], nor await from
+// another goroutine or inside a call from C.
+//
+// A cancelled body finds [executor.ErrCancelled] in the Await that it is suspended
+// in, and in every later one, so that it unwinds and its deferred calls run.
+package coro
+
+import "github.com/pillion-dev/pillion/executor"
+
+// Co is what the body of a coroutine awaits with. It belongs to that body.
+type Co struct {
+	cx        *executor.Context
+	worker    *worker
+	cancelled bool
+}
+
+// Context gives the context of the present poll. It is valid until the next Await.
+func (co *Co) Context() *executor.Context { return co.cx }
+
+// Local gives the executor that runs the coroutine.
+func (co *Co) Local() *executor.Local { return co.cx.Local() }
+
+// Yield lets every other ready task go first. It fails with
+// [executor.ErrCancelled] if the coroutine was cancelled.
+func (co *Co) Yield() error {
+	if co.cancelled {
+		return executor.ErrCancelled
+	}
+	co.cx.WakeSelf()
+	co.worker.suspend()
+	if co.cancelled {
+		return executor.ErrCancelled
+	}
+	return nil
+}
+
+// Await suspends the coroutine until f is ready, and drops f. It returns f's error,
+// or [executor.ErrCancelled] if the coroutine is cancelled, without polling f again.
+func Await[T any](co *Co, f executor.Future[T]) (value T, err error) {
+	defer executor.Drop(f) // also when f panics
+	for !co.cancelled {
+		value, ready, err := f.Poll(co.cx)
+		if ready {
+			return value, err
+		}
+		co.worker.suspend()
+	}
+	return value, executor.ErrCancelled
+}
+
+// New makes a future of body. It is polled by one task; the value and error are
+// what body returns. If body panics, the task's error is an
+// [executor.PanicError]. If it calls runtime.Goexit, the error is
+// [executor.ErrGoexit], and its goroutine is parked for good; see [Lost].
+func New[T any](body func(co *Co) (T, error)) executor.Future[T] {
+	return &future[T]{body: body}
+}
+
+// future is a coroutine as the executor sees it.
+type future[T any] struct {
+	co    Co
+	body  func(co *Co) (T, error) // nil once begun
+	task  executor.Handle
+	value T
+	err   error
+}
+
+// Poll implements [executor.Future].
+func (f *future[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
+	f.co.cx = cx
+	switch {
+	case f.co.worker != nil:
+		f.co.worker.resume()
+	case f.body != nil:
+		f.task = cx.Waker().Handle()
+		poolOf(cx.Local()).start(f)
+	}
+	if f.co.worker != nil {
+		return value, false, nil
+	}
+	return f.value, true, f.err
+}
+
+// Drop implements [executor.Dropper]: a suspended body unwinds here.
+func (f *future[T]) Drop() {
+	f.body = nil
+	if f.co.worker == nil {
+		return
+	}
+	f.cancel()
+	if p, ok := f.err.(*executor.PanicError); ok {
+		panic(p) // the executor makes it the task's error
+	}
+}
+
+func (f *future[T]) cancel() {
+	f.co.cancelled = true
+	f.co.worker.resume()
+}
+
+// The methods below make a future the job of a worker.
+
+func (f *future[T]) bind(w *worker) { f.co.worker = w }
+func (f *future[T]) fail(err error) { f.err = err }
+
+func (f *future[T]) run() {
+	body := f.body
+	f.body = nil
+	f.value, f.err = body(&f.co)
+}
+
+// retire ends the body now. The task learns of it as of any other cancel.
+func (f *future[T]) retire() {
+	f.task.Cancel()
+	f.cancel()
+}

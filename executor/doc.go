@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package executor runs futures on an event loop that belongs to somebody else.
+//
+// A [Local] holds tasks and a ready queue and does nothing by itself: its host
+// calls [Local.Poll] when it has been poked, and again at the deadline that the
+// last turn reported. The package starts no goroutine and no thread, and needs
+// neither cgo nor unsafe, so that it builds wherever Go does.
+//
+//	l := executor.New(executor.Config{Host: host})
+//	t, err := executor.Spawn(l, executor.Sleep(time.Second))
+//	...
+//	progress, err := l.Poll(executor.Budget{})
+//
+// # The life of a task
+//
+//	          Spawn (1)
+//	             │
+//	             ▼         Wake (2), a timer, a join
+//	 ┌──────► ready ◄──────────────────────┐
+//	 │           │ Poll (3)                │
+//	 │           ▼                         │
+//	 │        polled ───── pending (4) ──► waiting
+//	 │  Yield  │   │
+//	 └─────────┘   │ ready, a panic (5), or Cancel (6)
+//	               ▼
+//	           finished: Drop, joiners woken, OnDone
+//
+//	1  [Spawn], [Task.Spawn]
+//	2  [Waker.Wake] -> post -> push -> poke; [Local.WakeLocal] for the owner
+//	3  [Local.Poll] -> burst
+//	4  a future that answers false has arranged a wake
+//	5  Local.finish with [Returned]
+//	6  [Task.Cancel] -> post; Local.finish at the task's next turn
+//
+// # Threads
+//
+// Any goroutine may call [Waker.Wake], [Handle.Cancel], [Task.Cancel] and
+// [Local.Close]. Everything else belongs to the owner: the one goroutine or
+// thread that polls the Local.
+package executor

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+)
+
+var (
+	// ErrAgain says that a quota is used up and that trying later helps.
+	ErrAgain = errors.New("executor: quota used up, try again")
+	// ErrClosed says that the executor takes no more work.
+	ErrClosed = errors.New("executor: closed")
+	// ErrReentrant says that the call isn't possible from inside a poll.
+	ErrReentrant = errors.New("executor: called from inside a poll")
+	// ErrLive says that the task still runs, so that its storage is in use.
+	ErrLive = errors.New("executor: task is still live")
+	// ErrWrongLocal says that a task was awaited from another executor than its own.
+	ErrWrongLocal = errors.New("executor: task belongs to another executor")
+	// ErrGoexit says that the task's code called runtime.Goexit.
+	ErrGoexit = errors.New("executor: runtime.Goexit was called")
+	// ErrCancelled is the error of a task that was cancelled. It matches
+	// context.Canceled, so that code written for a context needs no second case.
+	ErrCancelled error = cancelledError{}
+)
+
+type cancelledError struct{}
+
+func (cancelledError) Error() string        { return "executor: cancelled" }
+func (cancelledError) Is(target error) bool { return target == context.Canceled }
+
+// PanicError is the error of a task whose code panicked.
+type PanicError struct {
+	Value any    // what panic was called with
+	Stack []byte // the stack at that moment
+}
+
+// NewPanicError wraps what recover returned, with the stack of the caller, and
+// passes on what is wrapped already. Call it inside the deferred function, while
+// the panicking frames are still there.
+func NewPanicError(value any) *PanicError {
+	if e, ok := value.(*PanicError); ok {
+		return e
+	}
+	return &PanicError{Value: value, Stack: debug.Stack()}
+}
+
+// Error gives the message without the stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap gives the value, if that was an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package export
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Codec turns requests and responses into Go values and back. Any goroutine may
+// call it, several at a time. A function that was registered with one has all its
+// values coded by it, []byte and string too.
+type Codec interface {
+	// Name is what the function's descriptor says.
+	Name() string
+	// Decode fills *into. What it keeps of data is its own.
+	Decode(data []byte, into any) error
+	// Encode gives bytes that nobody else holds.
+	Encode(value any) ([]byte, error)
+}
+
+// decoder settles at registration how requests are read, so that a raw one costs
+// neither reflection nor a copy at the call.
+func decoder[T any](c Codec) func([]byte) (T, error) {
+	if c == nil {
+		var zero T
+		var raw any
+		switch any(zero).(type) {
+		case []byte:
+			raw = func(b []byte) ([]byte, error) { return b, nil }
+		case string:
+			raw = func(b []byte) (string, error) { return string(b), nil }
+		case struct{}:
+			raw = func([]byte) (struct{}, error) { return struct{}{}, nil }
+		}
+		if f, ok := raw.(func([]byte) (T, error)); ok {
+			return f
+		}
+	}
+	decode := json.Unmarshal
+	if c != nil {
+		decode = c.Decode
+	}
+	return func(b []byte) (value T, err error) {
+		if err := decode(b, &value); err != nil {
+			return value, fmt.Errorf("%w: %w", ErrRequest, err)
+		}
+		return value, nil
+	}
+}
+
+func encoder[T any](c Codec) func(T) ([]byte, error) {
+	if c == nil {
+		var zero T
+		var raw any
+		switch any(zero).(type) {
+		case []byte:
+			raw = func(b []byte) ([]byte, error) { return b, nil }
+		case string:
+			raw = func(s string) ([]byte, error) { return []byte(s), nil }
+		case struct{}:
+			raw = func(struct{}) ([]byte, error) { return nil, nil }
+		}
+		if f, ok := raw.(func(T) ([]byte, error)); ok {
+			return f
+		}
+	}
+	encode := json.Marshal
+	if c != nil {
+		encode = c.Encode
+	}
+	return func(value T) ([]byte, error) {
+		b, err := encode(value)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrResponse, err)
+		}
+		return b, nil
+	}
+}
+
+func isRaw[T any]() bool {
+	var zero T
+	switch any(zero).(type) {
+	case []byte, string, struct{}:
+		return true
+	}
+	return false
+}
+
+// codecName is what the descriptor says: "raw" if nothing needs coding.
+func codecName[Req, Resp any](c Codec) string {
+	switch {
+	case c != nil:
+		return c.Name()
+	case isRaw[Req]() && isRaw[Resp]():
+		return "raw"
+	}
+	return "json"
+}

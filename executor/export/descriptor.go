@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package export
+
+import (
+	"encoding"
+	"encoding/json"
+	"reflect"
+	"strings"
+)
+
+// Descriptor describes the function in JSON: name, module, kind, codec, the types
+// of request and response, and the documentation. A type is
+//
+//	"bool", "int", "float", "string", "bytes", "none" or "any"
+//	{"list": type}
+//	{"map": type}                                     with strings for keys
+//	{"optional": type}                                null if it isn't there
+//	{"struct": [{"name": …, "type": type, "omit": true}]}  omit: may be left out
+//
+// and under the codecs "raw" and "json" a whole request or response of type
+// "bytes" or "string" is those very bytes.
+func (f *Function) Descriptor() string {
+	b, err := json.Marshal(struct {
+		Name     string `json:"name"`
+		Module   string `json:"module"`
+		Kind     Kind   `json:"kind"`
+		Codec    string `json:"codec"`
+		Request  any    `json:"request"`
+		Response any    `json:"response"`
+		Doc      string `json:"doc"`
+	}{f.Name, f.Module, f.Kind, f.codec, f.request, f.response, f.Doc})
+	if err != nil {
+		panic("export: " + err.Error()) // strings and lists always have a JSON form
+	}
+	return string(b)
+}
+
+type field struct {
+	Name string `json:"name"`
+	Type any    `json:"type"`
+	Omit bool   `json:"omit,omitempty"`
+}
+
+func describe[T any]() any { return describeType(reflect.TypeFor[T](), nil) }
+
+var (
+	jsonMarshaler = reflect.TypeFor[json.Marshaler]()
+	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
+)
+
+// describeType describes a type that is nested in the types of outer. One that
+// contains itself is "any" where it does.
+func describeType(t reflect.Type, outer []reflect.Type) any {
+	for _, o := range outer {
+		if o == t {
+			return "any"
+		}
+	}
+	outer = append(outer, t)
+	switch {
+	case t.Kind() == reflect.Pointer:
+		return map[string]any{"optional": describeType(t.Elem(), outer)}
+	case t.Implements(textMarshaler): // before the next, for time.Time is both
+		return "string"
+	case t.Implements(jsonMarshaler):
+		return "any"
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "bool"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		return "int"
+	case reflect.Float32, reflect.Float64:
+		return "float"
+	case reflect.String:
+		return "string"
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return "bytes"
+		}
+		return map[string]any{"list": describeType(t.Elem(), outer)}
+	case reflect.Array:
+		return map[string]any{"list": describeType(t.Elem(), outer)}
+	case reflect.Map:
+		return map[string]any{"map": describeType(t.Elem(), outer)}
+	case reflect.Struct:
+		if t == reflect.TypeFor[struct{}]() {
+			return "none"
+		}
+		return map[string]any{"struct": fields(t, outer)}
+	}
+	return "any"
+}
+
+// fields lists what encoding/json would write of a struct.
+func fields(t reflect.Type, outer []reflect.Type) []field {
+	list := []field{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case tag == "-" && options == "":
+			continue
+		case f.Anonymous && tag == "" && f.Type.Kind() == reflect.Struct:
+			list = append(list, fields(f.Type, append(outer, f.Type))...)
+			continue
+		case !f.IsExported():
+			continue
+		case tag == "":
+			tag = f.Name
+		}
+		list = append(list, field{tag, describeType(f.Type, outer), strings.Contains(options, "omit")})
+	}
+	return list
+}

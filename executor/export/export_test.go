@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package export
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/offload"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		offload.Blocking().Close()
+		offload.CPUBound().Close()
+		if err := goleak.Find(); err != nil && code == 0 {
+			panic(err)
+		}
+	}))
+}
+
+type point struct {
+	X int     `json:"x"`
+	Y float64 `json:"y,omitempty"`
+}
+
+type upper struct{}
+
+func (upper) Name() string { return "upper" }
+func (upper) Decode(b []byte, into any) error {
+	*into.(*string) = strings.ToUpper(string(b))
+	return nil
+}
+func (upper) Encode(v any) ([]byte, error) { return []byte(v.(string) + "!"), nil }
+
+func init() {
+	Func("test.raw", func(_ context.Context, b []byte) ([]byte, error) { return b, nil })
+	Func("test.text", func(_ context.Context, s string) (string, error) { return "<" + s + ">", nil }, Doc("Text in brackets."))
+	Func("test.none", func(context.Context, struct{}) (struct{}, error) { return struct{}{}, nil })
+	Func("test.swap", func(_ context.Context, p point) (point, error) { return point{int(p.Y), float64(p.X)}, nil }, CPUBound())
+	Func("test.upper", func(_ context.Context, s string) (string, error) { return s, nil }, WithCodec(upper{}))
+	Func("test.coded", func(context.Context, string) (string, error) {
+		return "", fmt.Errorf("outer: %w", WithCode(errors.New("inner"), 7))
+	})
+	Func("test.panic", func(context.Context, string) (string, error) { panic("no") })
+	Func("test.goexit", func(context.Context, string) (string, error) { runtime.Goexit(); return "", nil })
+	Func("test.unencodable", func(context.Context, string) (map[string]any, error) {
+		return map[string]any{"f": func() {}}, nil
+	})
+	Func("test.ctx", func(ctx context.Context, _ string) (string, error) { return "", ctx.Err() })
+	Loop("test.loop", func(co *coro.Co, p point) (int, error) {
+		_, err := coro.Await(co, executor.Sleep(time.Nanosecond))
+		return p.X + 1, err
+	})
+}
+
+func equal[T comparable](t testing.TB, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Fatalf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+func TestCall(t *testing.T) {
+	for _, c := range []struct{ name, request, response string }{
+		{"test.raw", "a\x00b", "a\x00b"},
+		{"test.text", "a", "<a>"},
+		{"test.none", "", ""},
+		{"test.swap", `{"x":1,"y":2}`, `{"x":2,"y":1}`},
+		{"test.upper", "a", "A!"},
+	} {
+		b, err := Lookup(c.name).Call(t.Context(), []byte(c.request))
+		equal(t, c.name, err, nil)
+		equal(t, c.name, string(b), c.response)
+	}
+}
+
+func TestCallErrors(t *testing.T) {
+	call := func(name, request string) error {
+		b, err := Lookup(name).Call(t.Context(), []byte(request))
+		equal(t, "response with an error", b == nil, err != nil)
+		return err
+	}
+	err := call("test.coded", "")
+	equal(t, "code", Code(err), 7)
+	equal(t, "message", err.Error(), "outer: inner")
+	equal(t, "code of another", Code(errors.New("x")), 0)
+	equal(t, "code on nil", WithCode(nil, 7), nil)
+	equal(t, "malformed", errors.Is(call("test.swap", "{"), ErrRequest), true)
+	equal(t, "unencodable", errors.Is(call("test.unencodable", ""), ErrResponse), true)
+	equal(t, "kind", call("test.loop", "{}"), ErrKind)
+	var pe *executor.PanicError
+	equal(t, "panic", errors.As(call("test.panic", ""), &pe), true)
+	equal(t, "stack", strings.Contains(string(pe.Stack), "export_test.go"), true)
+}
+
+func TestCancelledContextReachesTheFunction(t *testing.T) {
+	c := offload.NewContext()
+	c.Cancel()
+	_, err := Lookup("test.ctx").Call(c, nil)
+	equal(t, "error", err, context.Canceled)
+}
+
+func TestRunAnswersOnceOnGoexit(t *testing.T) {
+	answers := make(chan error, 2)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		Lookup("test.goexit").Run(context.Background(), nil, func(_ []byte, err error) { answers <- err })
+	}()
+	<-ended
+	equal(t, "answers", len(answers), 1)
+	equal(t, "error", <-answers, executor.ErrGoexit)
+}
+
+func TestStartOfEveryKind(t *testing.T) {
+	wake := make(host, 1)
+	l := executor.New(executor.Config{Host: wake})
+	defer l.Free()
+	for _, c := range []struct{ name, request, response string }{
+		{"test.text", "a", "<a>"},
+		{"test.swap", `{"x":1,"y":2}`, `{"x":2,"y":1}`},
+		{"test.loop", `{"x":1}`, "2"},
+	} {
+		task, _ := executor.Spawn(l, Lookup(c.name).Start([]byte(c.request)))
+		for {
+			p, _ := l.Poll(executor.Budget{})
+			if p.Live == 0 {
+				break
+			}
+			if !p.More && p.Deadline == executor.Never {
+				<-wake
+			}
+		}
+		b, err := task.Result()
+		equal(t, c.name, err, nil)
+		equal(t, c.name, string(b), c.response)
+	}
+}
+
+type host chan struct{}
+
+func (h host) Wake() error {
+	select {
+	case h <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func TestDescriptors(t *testing.T) {
+	const p = `{"struct":[{"name":"x","type":"int"},{"name":"y","type":"float","omit":true}]}`
+	for name, want := range map[string]string{
+		"test.raw":   `{"name":"raw","module":"test","kind":"offload","codec":"raw","request":"bytes","response":"bytes","doc":""}`,
+		"test.text":  `{"name":"text","module":"test","kind":"offload","codec":"raw","request":"string","response":"string","doc":"Text in brackets."}`,
+		"test.none":  `{"name":"none","module":"test","kind":"offload","codec":"raw","request":"none","response":"none","doc":""}`,
+		"test.swap":  `{"name":"swap","module":"test","kind":"cpu","codec":"json","request":` + p + `,"response":` + p + `,"doc":""}`,
+		"test.upper": `{"name":"upper","module":"test","kind":"offload","codec":"upper","request":"string","response":"string","doc":""}`,
+		"test.loop":  `{"name":"loop","module":"test","kind":"loop","codec":"json","request":` + p + `,"response":"int","doc":""}`,
+	} {
+		equal(t, name, Lookup(name).Descriptor(), want)
+	}
+}
+
+func TestTypeDescriptions(t *testing.T) {
+	type node struct {
+		point
+		Next *node
+		At   time.Time
+		Tags map[string][]string `json:"tags"`
+		Skip int                 `json:"-"`
+		Any  json.RawMessage
+		own  int
+	}
+	b, _ := json.Marshal(describe[node]())
+	equal(t, "description", string(b), `{"struct":[{"name":"x","type":"int"},{"name":"y","type":"float","omit":true},`+
+		`{"name":"Next","type":{"optional":"any"}},{"name":"At","type":"string"},`+
+		`{"name":"tags","type":{"map":{"list":"string"}}},{"name":"Any","type":"any"}]}`)
+}
+
+func TestFunctionsAreSorted(t *testing.T) {
+	var names []string
+	for _, f := range Functions() {
+		names = append(names, f.Module+"."+f.Name)
+	}
+	equal(t, "sorted", slices.IsSorted(names), true)
+	equal(t, "count", len(names), 11)
+	equal(t, "unknown", Lookup("test.unknown"), nil)
+}
+
+func TestMistakesPanicAtRegistration(t *testing.T) {
+	fn := func(context.Context, string) (string, error) { return "", nil }
+	for want, register := range map[string]func(){
+		"export: test.raw is registered twice":               func() { Func("test.raw", fn) },
+		`export: "plain" is not of the form module.function`: func() { Func("plain", fn) },
+		`export: "a.b.c" is not of the form module.function`: func() { Func("a.b.c", fn) },
+		`export: "a.b-c" is not of the form module.function`: func() { Func("a.b-c", fn) },
+		"export: test.cpu: a function on the loop can't be CPU-bound": func() {
+			Loop("test.cpu", func(*coro.Co, string) (string, error) { return "", nil }, CPUBound())
+		},
+	} {
+		func() {
+			defer func() { equal(t, "panic", fmt.Sprint(recover()), want) }()
+			register()
+		}()
+	}
+}
+
+func TestRawCallAllocatesNothing(t *testing.T) {
+	f := Lookup("test.raw")
+	payload := []byte("payload")
+	done := func([]byte, error) {}
+	ctx := offload.NewContext()
+	if n := testing.AllocsPerRun(100, func() { f.Run(ctx, payload, done) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// BenchmarkCallRaw is a call of a function that takes and gives bytes.
+func BenchmarkCallRaw(b *testing.B) {
+	f := Lookup("test.raw")
+	payload := []byte("payload")
+	done := func([]byte, error) {}
+	ctx := offload.NewContext()
+	for b.Loop() {
+		f.Run(ctx, payload, done)
+	}
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+// Future is something that can be polled.
+//
+// Poll answers either ready with a value or an error, after which it isn't
+// called again, or not ready, after it has arranged for cx.Waker() to be woken.
+// It must not block: the loop's thread is in it. A poll that nobody asked for is
+// allowed. The error counts only together with ready.
+//
+// # Notes
+//
+// Poll runs on the owner, never twice at once. A panic in it is the task's error.
+// runtime.Goexit in it ends the goroutine that polls, which can't be undone here:
+// the task ends with [ErrGoexit], but so does the loop's call.
+type Future[T any] interface {
+	Poll(cx *Context) (value T, ready bool, err error)
+}
+
+// Dropper is implemented by a future that holds something. Drop runs exactly
+// once, on the owner, when the future has completed or was cancelled, whichever
+// it was; it isn't polled afterwards.
+type Dropper interface {
+	Drop()
+}
+
+// Drop drops a future if it is a [Dropper]. Whoever polls a future himself,
+// instead of spawning it, owes it this call.
+func Drop(future any) {
+	if d, ok := future.(Dropper); ok {
+		d.Drop()
+	}
+}
+
+// FutureFunc makes a function a [Future].
+type FutureFunc[T any] func(cx *Context) (T, bool, error)
+
+// Poll calls f.
+func (f FutureFunc[T]) Poll(cx *Context) (T, bool, error) { return f(cx) }
+
+// Yield is a future that lets every other ready task go first, once.
+func Yield() Future[struct{}] { return new(yield) }
+
+type yield bool
+
+func (y *yield) Poll(cx *Context) (struct{}, bool, error) {
+	if *y {
+		return struct{}{}, true, nil
+	}
+	*y = true
+	cx.WakeSelf()
+	return struct{}{}, false, nil
+}

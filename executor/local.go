@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import "sync/atomic"
+
+// Config is what a [Local] is made of. It isn't changed afterwards. The zero
+// Config is a good one for a loop that polls without being told.
+type Config struct {
+	Host     Host         // who drives the executor; nil if it polls anyway
+	Clock    func() int64 // monotonic nanoseconds, never negative; nil is Go's own clock
+	MaxTasks int          // live tasks over which Spawn answers ErrAgain; 0 is no limit
+	Arena    Arena        // where its cells come from; nil is the process's, see SetArena
+}
+
+// Local is an executor for one thread. See the package for who may call what.
+type Local struct {
+	// Shared with wakers.
+	inbox   atomic.Uint32 // slot+1 of the cell that was pushed last
+	state   atomic.Uint32 // parking; see state.go
+	closing atomic.Uint32 // the mode that Close asked for
+
+	host  Host
+	clock func() int64
+	arena Arena
+	max   int
+	cx    Context
+
+	polling bool
+	closed  uint32 // the mode that has been carried out
+	now     int64
+	ready   ring
+	live    int
+	current *task // the one that is being polled
+	turn    turn
+
+	timers   []*Timer
+	timerSeq uint64
+
+	chunks          []*chunk
+	free            []uint32 // slots that were used before
+	fresh, freshEnd uint32   // slots of the newest chunk that were not
+
+	extensions []extension
+}
+
+// New makes an executor. It starts nothing.
+func New(c Config) *Local {
+	l := &Local{host: c.Host, clock: c.Clock, max: c.MaxTasks, arena: c.Arena}
+	if l.arena == nil {
+		l.arena = useArena()
+	}
+	if l.host == nil {
+		l.host = noHost{}
+	}
+	if l.clock == nil {
+		l.clock = monotonic
+	}
+	l.cx.local = l
+	return l
+}
+
+// wakeHost tells the host that the owner has made work outside of a turn.
+func (l *Local) wakeHost() {
+	if !l.polling && l.state.Load() == stateIdle {
+		l.poke()
+	}
+}
+
+func (l *Local) makeReady(t *task) bool {
+	if t.flags&flagReady != 0 {
+		return false
+	}
+	t.flags |= flagReady
+	l.ready.push(t.id())
+	return true
+}
+
+// wake is WakeLocal without the poke.
+func (l *Local) wake(w Waker) WakeResult {
+	slot, gen := uint32(w>>32)&slotMask, uint32(w)
+	c := lookup(slot)
+	if w>>56 != kindWaker || c == nil || gen == 0 {
+		return BadHandle
+	}
+	if c.local.Load() != l {
+		return w.Wake()
+	}
+	t := c.tasks[slot&chunkMask]
+	if t == nil || t.gen != gen {
+		return Stale
+	}
+	if !l.makeReady(t) {
+		return Coalesced
+	}
+	return Woken
+}
+
+// WakeLocal is [Waker.Wake] for the owner: without any locked instruction if the
+// task is l's own, and otherwise the same.
+func (l *Local) WakeLocal(w Waker) WakeResult {
+	r := l.wake(w)
+	l.wakeHost()
+	return r
+}
+
+// Live says how many tasks haven't finished. For the owner.
+func (l *Local) Live() int { return l.live }
+
+// Now reads the executor's clock. For any goroutine, if the clock is.
+func (l *Local) Now() int64 { return l.clock() }
+
+func (l *Local) spawn(t *task) error {
+	if l.closing.Load() != open {
+		return ErrClosed
+	}
+	if l.max > 0 && l.live >= l.max {
+		return ErrAgain
+	}
+	if err := l.takeSlot(t); err != nil {
+		return err
+	}
+	t.local = l
+	t.flags = flagLive
+	t.outcome = Returned
+	t.joiner, t.joiners = 0, t.joiners[:0]
+	l.live++
+	l.makeReady(t)
+	l.wakeHost()
+	return nil
+}
+
+func (l *Local) cancel(t *task) {
+	t.run.fail(ErrCancelled)
+	if t.flags&flagStarted != 0 {
+		l.finish(t, CancelledRunning)
+	} else {
+		l.finish(t, CancelledBeforeStart)
+	}
+}
+
+// finish ends a task. The slot goes first, so that a wake from Drop or OnDone is
+// stale already; the function goes last, as it may spawn into the same storage.
+func (l *Local) finish(t *task, o Outcome) {
+	t.outcome = o
+	l.giveSlot(t)
+	l.live--
+	t.run.drop()
+	t.flags = flagDone
+	if t.joiner != 0 {
+		l.wake(t.joiner)
+		for _, w := range t.joiners {
+			l.wake(w)
+		}
+	}
+	t.run.notify()
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestSelfWakingTaskGoesToTheBack(t *testing.T) {
+	r := newRig(t)
+	var trace []string
+	for _, name := range []string{"a", "b"} {
+		n := 0
+		mustSpawn[int](t, r.Local, FutureFunc[int](func(cx *Context) (int, bool, error) {
+			trace = append(trace, name)
+			n++
+			cx.WakeSelf()
+			cx.WakeSelf()
+			return 0, n == 3, nil
+		}))
+	}
+	for range 3 {
+		r.turn(2) // a snapshot: not one turn for ever
+	}
+	equal(t, "trace", strings.Join(trace, ""), "ababab")
+}
+
+func TestYieldAndSpawnOrder(t *testing.T) {
+	r := newRig(t)
+	y := mustSpawn(t, r.Local, Yield())
+	p := &probe{ready: true}
+	r.turn(1)
+	mustSpawn[int](t, r.Local, p)
+	r.turn(2)
+	equal(t, "done", y.Done(), true)
+}
+
+func TestSpawnInsideAPollWaitsForTheNextTurn(t *testing.T) {
+	r := newRig(t)
+	child := &probe{ready: true}
+	mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: func(cx *Context) {
+		mustSpawn[int](t, cx.Local(), child)
+	}})
+	p := r.turn(1)
+	equal(t, "more", p.More, true)
+	equal(t, "live", p.Live, 1)
+	r.turn(1)
+	equal(t, "pokes", r.pokes, 1)
+}
+
+func TestPollIsNotReentrant(t *testing.T) {
+	r := newRig(t)
+	mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: func(*Context) {
+		_, err := r.Poll(Budget{})
+		equal(t, "Poll", err, ErrReentrant)
+		equal(t, "Free", r.Free(), ErrReentrant)
+	}})
+	r.turn(1)
+}
+
+func TestContextAfterThePoll(t *testing.T) {
+	r := newRig(t)
+	var kept *Context
+	mustSpawn[int](t, r.Local, &probe{onPoll: func(cx *Context) { kept = cx }})
+	r.turn(1)
+	equal(t, "waker", kept.Waker(), 0)
+	kept.WakeSelf()
+	r.turn(0)
+}
+
+func TestMaxPolls(t *testing.T) {
+	r := newRig(t)
+	for range 10 {
+		mustSpawn[int](t, r.Local, &probe{ready: true})
+	}
+	for _, want := range []int{4, 4, 2} {
+		p, _ := r.Poll(Budget{MaxPolls: 4})
+		equal(t, "polled", p.Polled, want)
+		equal(t, "more", p.More, p.Live > 0)
+	}
+}
+
+func TestMaxTimeIsLookedAtEvery64Polls(t *testing.T) {
+	r := newRig(t)
+	reads := 0
+	r.clock = func() int64 { reads++; return r.now }
+	for range 200 {
+		mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: func(*Context) { r.now += 10 }})
+	}
+	p, _ := r.Poll(Budget{MaxTime: 1000})
+	equal(t, "polled", p.Polled, 128)
+	equal(t, "clock reads", reads, 3)
+	r.turn(72)
+}
+
+func TestMaxTasks(t *testing.T) {
+	l := New(Config{MaxTasks: 2})
+	defer l.Free()
+	mustSpawn[int](t, l, &probe{ready: true})
+	mustSpawn[int](t, l, new(probe))
+	_, err := Spawn[int](l, new(probe))
+	equal(t, "third", err, ErrAgain)
+	l.Poll(Budget{})
+	mustSpawn[int](t, l, new(probe))
+}
+
+func TestManyChunks(t *testing.T) {
+	r := newRig(t)
+	const n = 3*ChunkCells + 7
+	probes := make([]probe, n)
+	for i := range probes {
+		mustSpawn[int](t, r.Local, &probes[i])
+	}
+	r.turn(n)
+	for i := range probes {
+		probes[i].ready = true
+		probes[i].waker.Wake()
+	}
+	equal(t, "live", r.turn(n).Live, 0)
+	equal(t, "pokes", r.pokes, 2)
+}
+
+func TestWakesArePolledInTheirOrder(t *testing.T) {
+	r := newRig(t)
+	var trace []string
+	probes := make([]*probe, 4)
+	for i := range probes {
+		probes[i] = &probe{onPoll: func(*Context) { trace = append(trace, fmt.Sprint(i)) }}
+		mustSpawn[int](t, r.Local, probes[i])
+	}
+	r.turn(4)
+	for _, i := range []int{2, 0, 3, 1} {
+		probes[i].waker.Wake()
+	}
+	r.turn(4)
+	equal(t, "trace", strings.Join(trace, ""), "01232031")
+}
+
+// What a carrier does with a cell that it found in an inbox of its own.
+func TestDeliver(t *testing.T) {
+	r, other := newRig(t), newRig(t)
+	p := new(probe)
+	task := mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	cell := &lookup(task.slot).cells[task.slot&chunkMask]
+	cell.pend.Store(uint64(task.gen)<<32 | pendQueued | pendWake)
+	other.Deliver(task.slot) // not his
+	r.Deliver(slotMask)      // nobody's
+	r.Deliver(task.slot)
+	equal(t, "pend", cell.pend.Load(), 0)
+	r.turn(1)
+	cell.pend.Store(uint64(task.gen)<<32 | pendQueued | pendCancel)
+	r.Deliver(task.slot)
+	r.turn(0)
+	equal(t, "outcome", task.Outcome(), CancelledRunning)
+}
+
+func TestCloseDrain(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	r.Close(Drain)
+	_, err := Spawn[int](r.Local, new(probe))
+	equal(t, "Spawn", err, ErrClosed)
+	equal(t, "live", r.turn(0).Live, 1)
+	p.ready = true
+	p.waker.Wake()
+	equal(t, "live", r.turn(1).Live, 0)
+	p.want(t, 2, 1)
+}
+
+func TestCloseCancelFromAnotherGoroutine(t *testing.T) {
+	r := newRig(t)
+	running, fresh := new(probe), new(probe)
+	mustSpawn[int](t, r.Local, running)
+	r.turn(1)
+	task := mustSpawn[int](t, r.Local, fresh)
+	r.turn(1)
+	done := make(chan struct{})
+	go func() { r.Close(Drain); r.Close(Cancel); r.Close(Drain); close(done) }()
+	<-done
+	equal(t, "pokes", r.pokes, 3)
+	equal(t, "live", r.turn(0).Live, 0)
+	running.want(t, 1, 1)
+	fresh.want(t, 1, 1)
+	equal(t, "outcome", task.Outcome(), CancelledRunning)
+}
+
+func TestFreeDropsWhatIsLive(t *testing.T) {
+	r := newRig(t)
+	p, fresh := new(probe), new(probe)
+	outcomes := []Outcome{}
+	done := OnDone[int](func(_ int, err error, o Outcome) {
+		equal(t, "error", err, ErrCancelled)
+		outcomes = append(outcomes, o)
+		_, err = r.Poll(Budget{})
+		equal(t, "Poll inside Free", err, ErrReentrant)
+	})
+	mustSpawn[int](t, r.Local, p, done)
+	sleep := mustSpawn(t, r.Local, Sleep(time.Hour))
+	r.turn(2)
+	mustSpawn[int](t, r.Local, fresh, done)
+	equal(t, "Free", r.Free(), nil)
+	equal(t, "Free again", r.Free(), nil)
+	p.want(t, 1, 1)
+	fresh.want(t, 0, 1)
+	equal(t, "outcomes", fmt.Sprint(outcomes), fmt.Sprint([]Outcome{CancelledRunning, CancelledBeforeStart}))
+	equal(t, "sleep", sleep.Outcome(), CancelledRunning)
+	_, err := Spawn[int](r.Local, p)
+	equal(t, "Spawn", err, ErrClosed)
+}
+
+func TestArenaCannotChangeUnderALocal(t *testing.T) {
+	New(Config{})
+	equal(t, "SetArena", SetArena(new(heapArena)), ErrLive)
+}
+
+func TestChunksGoOnWithTheirGenerations(t *testing.T) {
+	var old Waker
+	for range 3 {
+		r := newRig(t)
+		p := new(probe)
+		mustSpawn[int](t, r.Local, p)
+		r.turn(1)
+		if old != 0 {
+			equal(t, "slot", uint32(p.waker>>32), uint32(old>>32))
+			equal(t, "wake of the earlier executor's task", old.Wake(), Stale)
+		}
+		old = p.waker
+		r.Free()
+	}
+}

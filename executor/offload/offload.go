@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package offload makes futures of functions that block or compute: they run in a
+// worker goroutine, and the loop goes on.
+package offload
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pillion-dev/pillion/executor"
+)
+
+// Blocking is the pool that [Go] uses. It is made at the first use and has no
+// limit.
+var Blocking = sync.OnceValue(func() *Pool { return NewPool(0) })
+
+// CPUBound is the pool that [CPU] uses. It has as many workers as Go had processors
+// at the first use.
+var CPUBound = sync.OnceValue(func() *Pool { return NewPool(runtime.GOMAXPROCS(0)) })
+
+// Go makes a future of a function that may block. It runs from the first poll on;
+// cancelling the task cancels its context, and doesn't wait for it to return. A
+// panic in it is the error, an [executor.PanicError], and runtime.Goexit is
+// [executor.ErrGoexit].
+func Go[T any](f func(ctx context.Context) (T, error)) executor.Future[T] {
+	return &call[T]{f: f, pool: Blocking}
+}
+
+// CPU is [Go] for a function that computes: as many run at a time as there are
+// processors.
+func CPU[T any](f func(ctx context.Context) (T, error)) executor.Future[T] {
+	return &call[T]{f: f, pool: CPUBound}
+}
+
+type call[T any] struct {
+	ctx   Context
+	f     func(ctx context.Context) (T, error)
+	pool  func() *Pool
+	waker atomic.Uint64
+	begun bool
+	done  atomic.Bool // orders what follows
+	value T
+	err   error
+}
+
+// Poll implements [executor.Future].
+func (c *call[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
+	if w := uint64(cx.Waker()); c.waker.Load() != w {
+		c.waker.Store(w) // before done is read: else the worker could miss the change
+	}
+	if !c.begun {
+		c.begun = true
+		if err := c.pool().Submit(c); err != nil {
+			return value, true, err
+		}
+	}
+	if c.done.Load() {
+		return c.value, true, c.err
+	}
+	return value, false, nil
+}
+
+// Drop implements [executor.Dropper].
+func (c *call[T]) Drop() { c.ctx.Cancel() }
+
+// Run implements [Job]. It isn't called by anybody but the pool.
+func (c *call[T]) Run() {
+	c.err = executor.ErrGoexit // if it doesn't come back
+	defer func() {
+		if r := recover(); r != nil {
+			c.err = executor.NewPanicError(r)
+		}
+		c.done.Store(true)
+		executor.Waker(c.waker.Load()).Wake()
+	}()
+	c.value, c.err = c.f(&c.ctx)
+}

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package offload
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/pillion-dev/pillion/executor"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		Blocking().Close()
+		CPUBound().Close()
+		if err := goleak.Find(); err != nil && code == 0 {
+			panic(err)
+		}
+	}))
+}
+
+func equal[T comparable](t testing.TB, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Fatalf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+type jobFunc func()
+
+func (f jobFunc) Run() { f() }
+
+func newPool(t testing.TB, limit int) *Pool {
+	p := NewPool(limit)
+	t.Cleanup(p.Close)
+	return p
+}
+
+func TestJobsRunInTheirOrder(t *testing.T) {
+	p := NewPool(1)
+	var got []int
+	for i := range 200 {
+		p.Submit(jobFunc(func() { got = append(got, i) }), jobFunc(func() { got = append(got, i) }))
+	}
+	p.Close()
+	equal(t, "jobs run", len(got), 400)
+	for i, v := range got {
+		equal(t, "order", v, i/2)
+	}
+	equal(t, "Submit", p.Submit(jobFunc(func() {})), executor.ErrClosed)
+	equal(t, "workers", p.Workers(), 0)
+}
+
+// Each job waits for all others to have begun, so one worker that is missing hangs.
+func TestBlockedJobsStallNobody(t *testing.T) {
+	for name, batch := range map[string]bool{"one by one": false, "in a batch": true} {
+		t.Run(name, func(t *testing.T) {
+			p := newPool(t, 0)
+			const n = 50
+			var all, done sync.WaitGroup
+			all.Add(n)
+			done.Add(n)
+			jobs := make([]Job, n)
+			for i := range jobs {
+				jobs[i] = jobFunc(func() { all.Done(); all.Wait(); done.Done() })
+			}
+			if batch {
+				p.Submit(jobs...)
+			} else {
+				for _, j := range jobs {
+					p.Submit(j)
+				}
+			}
+			done.Wait()
+		})
+	}
+}
+
+func TestShortJobsMakeFewWorkers(t *testing.T) {
+	p := newPool(t, 0)
+	var done sync.WaitGroup
+	var most atomic.Int64
+	jobs := make([]Job, 10000)
+	done.Add(len(jobs))
+	for i := range jobs {
+		jobs[i] = jobFunc(func() {
+			if n := int64(p.Workers()); n > most.Load() {
+				most.Store(n)
+			}
+			done.Done()
+		})
+	}
+	p.Submit(jobs...)
+	done.Wait()
+	if most.Load() > 1000 {
+		t.Errorf("%d workers", most.Load())
+	}
+}
+
+func TestLimit(t *testing.T) {
+	p := newPool(t, 3)
+	var now, most atomic.Int64
+	var done sync.WaitGroup
+	for range 300 {
+		done.Add(1)
+		p.Submit(jobFunc(func() {
+			if n := now.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			runtime.Gosched()
+			now.Add(-1)
+			done.Done()
+		}))
+	}
+	done.Wait()
+	if most.Load() > 3 {
+		t.Errorf("%d jobs at a time", most.Load())
+	}
+}
+
+func TestIdleWorkersEnd(t *testing.T) {
+	p := newPool(t, 0)
+	n := p.spare * 3
+	var all, done sync.WaitGroup
+	all.Add(n)
+	done.Add(n)
+	for range n {
+		p.Submit(jobFunc(func() { all.Done(); all.Wait(); done.Done() }))
+	}
+	done.Wait()
+	for p.Workers() > p.spare {
+		runtime.Gosched()
+	}
+}
+
+func TestGoexitInAJobCostsNoWorker(t *testing.T) {
+	p := NewPool(1)
+	ran := 0
+	for range 10 {
+		p.Submit(jobFunc(func() { runtime.Goexit() }), jobFunc(func() { ran++ }))
+	}
+	p.Close()
+	equal(t, "jobs run", ran, 10)
+}
+
+func TestQueueWrapsAndGrows(t *testing.T) {
+	var q queue
+	next, want := 0, 0
+	for round := range 300 {
+		batch := make([]Job, round%7*round%90)
+		for i := range batch {
+			n := next
+			next++
+			batch[i] = jobFunc(func() { equal(t, "order", n, want) })
+		}
+		q.push(batch)
+		for range min(q.len(), round%41) {
+			q.pop().Run()
+			want++
+		}
+	}
+	for q.len() > 0 {
+		q.pop().Run()
+		want++
+	}
+	equal(t, "jobs", want, next)
+}
+
+func TestHammerPool(t *testing.T) {
+	p := NewPool(0)
+	var ran atomic.Int64
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 2000 {
+				p.Submit(jobFunc(func() {
+					if i%97 == 0 {
+						runtime.Goexit()
+					}
+				}), jobFunc(func() { ran.Add(1) }))
+			}
+		})
+	}
+	wg.Wait()
+	p.Close()
+	equal(t, "jobs run", ran.Load(), 8000)
+}
+
+// loop is an executor whose host can be waited for.
+type loop struct {
+	*executor.Local
+	wake chan struct{}
+}
+
+func (l *loop) Wake() error {
+	select {
+	case l.wake <- struct{}{}:
+	default: // a test polled without taking the last one
+	}
+	return nil
+}
+
+func newLoop(t *testing.T) *loop {
+	l := &loop{wake: make(chan struct{}, 1)}
+	l.Local = executor.New(executor.Config{Host: l})
+	t.Cleanup(func() { l.Free() })
+	return l
+}
+
+func (l *loop) run() {
+	for {
+		p, _ := l.Poll(executor.Budget{})
+		if p.Live == 0 {
+			return
+		}
+		if !p.More {
+			<-l.wake
+		}
+	}
+}
+
+func TestGo(t *testing.T) {
+	l := newLoop(t)
+	for _, f := range []executor.Future[int]{
+		Go(func(context.Context) (int, error) { return 42, nil }),
+		CPU(func(context.Context) (int, error) { return 42, nil }),
+	} {
+		task, _ := executor.Spawn(l.Local, f)
+		l.run()
+		v, err := task.Result()
+		equal(t, "value", v, 42)
+		equal(t, "error", err, nil)
+	}
+}
+
+func TestPanicAndGoexitInGo(t *testing.T) {
+	l := newLoop(t)
+	a, _ := executor.Spawn(l.Local, Go(func(context.Context) (int, error) { panic("no") }))
+	b, _ := executor.Spawn(l.Local, Go(func(context.Context) (int, error) { runtime.Goexit(); return 0, nil }))
+	l.run()
+	_, err := a.Result()
+	var pe *executor.PanicError
+	equal(t, "a panic", errors.As(err, &pe), true)
+	_, err = b.Result()
+	equal(t, "error", err, executor.ErrGoexit)
+}
+
+func TestCancelCancelsTheContext(t *testing.T) {
+	l := newLoop(t)
+	begun, ended := make(chan struct{}), make(chan error)
+	task, _ := executor.Spawn(l.Local, Go(func(ctx context.Context) (int, error) {
+		close(begun)
+		<-ctx.Done()
+		ended <- ctx.Err()
+		return 0, nil
+	}))
+	l.Poll(executor.Budget{})
+	<-begun
+	task.Cancel()
+	l.run()
+	equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
+	equal(t, "error", <-ended, context.Canceled)
+}
+
+func TestGoOnAClosedPool(t *testing.T) {
+	l := newLoop(t)
+	p := NewPool(0)
+	p.Close()
+	task, _ := executor.Spawn(l.Local, executor.Future[int](&call[int]{pool: func() *Pool { return p }}))
+	l.run()
+	_, err := task.Result()
+	equal(t, "error", err, executor.ErrClosed)
+}
+
+func TestContext(t *testing.T) {
+	c := NewContext()
+	equal(t, "error", c.Err(), nil)
+	before := runtime.NumGoroutine()
+	child, cancel := context.WithCancel(c)
+	defer cancel()
+	equal(t, "goroutines for a derived context", runtime.NumGoroutine(), before)
+	ran := make(chan struct{})
+	stopped := context.AfterFunc(c, func() { t.Error("it was stopped") })
+	equal(t, "stop", stopped(), true)
+	equal(t, "stop", stopped(), false)
+	context.AfterFunc(c, func() { close(ran) })
+	c.Cancel()
+	c.Cancel()
+	<-ran
+	<-child.Done()
+	<-c.Done()
+	equal(t, "error", c.Err(), context.Canceled)
+	late := make(chan struct{})
+	context.AfterFunc(c, func() { close(late) })
+	<-late
+	equal(t, "value", c.Value(1), nil)
+}
+
+type countJob struct {
+	left *atomic.Int64
+	done chan struct{}
+}
+
+func (j *countJob) Run() {
+	if j.left.Add(-1) == 0 {
+		j.done <- struct{}{}
+	}
+}
+
+// BenchmarkOffloadBatch is one job of a batch of 10,000.
+func BenchmarkOffloadBatch(b *testing.B) {
+	p := newPool(b, 0)
+	const size = 10000
+	var left atomic.Int64
+	j := &countJob{&left, make(chan struct{}, 1)}
+	jobs := make([]Job, size)
+	for i := range jobs {
+		jobs[i] = j
+	}
+	b.ReportAllocs()
+	for n := 0; n < b.N; n += size {
+		left.Store(size)
+		p.Submit(jobs...)
+		<-j.done
+	}
+	b.ReportMetric(float64(p.Workers()), "workers")
+}
+
+// BenchmarkOffloadOne is one job and its end, alone.
+func BenchmarkOffloadOne(b *testing.B) {
+	p := newPool(b, 0)
+	var left atomic.Int64
+	j := &countJob{&left, make(chan struct{}, 1)}
+	b.ReportAllocs()
+	for b.Loop() {
+		left.Store(1)
+		p.Submit(j)
+		<-j.done
+	}
+}

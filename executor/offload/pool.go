@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package offload
+
+import (
+	"runtime"
+	"sync"
+
+	"github.com/pillion-dev/pillion/executor"
+)
+
+// Job is something for a worker to run. Run must contain its own panics: one that
+// comes out of it ends the process, as in any goroutine. It may block and may call
+// runtime.Goexit, which costs the pool nothing.
+type Job interface {
+	Run()
+}
+
+// Pool runs jobs in goroutines that it starts as they are needed and uses again.
+// All methods are for any goroutine, also for a job, except that a job must not
+// call Close.
+//
+// # Notes
+//
+// A job never waits behind one that blocks, unless the pool is limited. Yet many
+// short jobs don't make many workers: at most one worker at a time is on its way
+// to its first job, and it calls for the next one only when it has got there and
+// sees more to do. So the pool grows at the pace at which the scheduler really
+// runs new goroutines.
+type Pool struct {
+	limit int
+	spare int // idle workers over this number end
+
+	mu      sync.Mutex
+	jobs    queue
+	idle    []*worker
+	workers int
+	// searching says that a worker was started or woken and hasn't looked at the
+	// queue yet. While there are jobs, it is set or the limit is reached.
+	searching bool
+	closed    bool
+	ended     *sync.Cond
+}
+
+type worker struct {
+	wake chan struct{} // one wake for each time that it is taken from idle
+}
+
+// NewPool makes a pool of at most limit workers, or of as many as it takes if
+// limit is 0. It starts none.
+func NewPool(limit int) *Pool {
+	p := &Pool{limit: limit, spare: 4 * runtime.GOMAXPROCS(0)}
+	p.ended = sync.NewCond(&p.mu)
+	return p
+}
+
+// Submit queues jobs, in their order, or none of them: it fails with
+// [executor.ErrClosed] after Close. It doesn't wait, and keeps no reference to the
+// slice.
+func (p *Pool) Submit(jobs ...Job) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return executor.ErrClosed
+	}
+	p.jobs.push(jobs)
+	call := p.call()
+	p.mu.Unlock()
+	p.answer(call)
+	return nil
+}
+
+// call decides, under the lock, who is to look at the queue; answer does it
+// outside of the lock. A call that is itself nil starts a worker.
+func (p *Pool) call() (w *worker) {
+	if p.searching || p.jobs.len() == 0 {
+		return busy
+	}
+	if n := len(p.idle); n > 0 {
+		w = p.idle[n-1]
+		p.idle = p.idle[:n-1]
+	} else if p.limit > 0 && p.workers >= p.limit {
+		return busy
+	} else {
+		p.workers++
+	}
+	p.searching = true
+	return w
+}
+
+// busy is the answer that nobody needs to be called.
+var busy = new(worker)
+
+func (p *Pool) answer(w *worker) {
+	switch w {
+	case busy:
+	case nil:
+		go p.work(new(worker), true)
+	default:
+		w.wake <- struct{}{}
+	}
+}
+
+// work is a worker's life.
+func (p *Pool) work(w *worker, searching bool) {
+	over := false
+	defer func() {
+		if !over { // a job called Goexit: another takes this one's place
+			go p.work(new(worker), false)
+		}
+	}()
+	for {
+		job := p.take(w, searching)
+		if job == nil {
+			over = true
+			return
+		}
+		searching = false
+		job.Run()
+	}
+}
+
+// take waits for a job. It gives nil when the worker is to end.
+func (p *Pool) take(w *worker, searching bool) Job {
+	for {
+		p.mu.Lock()
+		if searching {
+			p.searching = false
+		}
+		if p.jobs.len() > 0 {
+			job := p.jobs.pop()
+			call := p.call()
+			p.mu.Unlock()
+			if call != busy {
+				p.answer(call)
+			}
+			return job
+		}
+		if p.closed || len(p.idle) >= p.spare {
+			p.workers--
+			if p.workers == 0 {
+				p.ended.Broadcast()
+			}
+			p.mu.Unlock()
+			return nil
+		}
+		if w.wake == nil {
+			w.wake = make(chan struct{}, 1)
+		}
+		p.idle = append(p.idle, w)
+		p.mu.Unlock()
+		_, searching = <-w.wake
+	}
+}
+
+// Workers says how many workers there are, busy and idle.
+func (p *Pool) Workers() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.workers
+}
+
+// Close takes no more jobs, and returns once those that were queued have run and
+// every worker has ended.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, w := range p.idle {
+		close(w.wake)
+	}
+	p.idle = nil
+	for p.workers > 0 {
+		p.ended.Wait()
+	}
+}
+
+// queue is a ring of jobs.
+type queue struct {
+	buf        []Job // a power of two long
+	head, tail uint
+}
+
+func (q *queue) len() int { return int(q.tail - q.head) }
+
+func (q *queue) push(jobs []Job) {
+	if need := q.len() + len(jobs); need > len(q.buf) {
+		size := max(64, len(q.buf))
+		for size < need {
+			size *= 2
+		}
+		buf := make([]Job, size)
+		n := copy(buf, q.part(q.head, q.len()))
+		copy(buf[n:], q.part(q.head+uint(n), q.len()-n))
+		q.tail -= q.head
+		q.buf, q.head = buf, 0
+	}
+	n := copy(q.part(q.tail, len(jobs)), jobs)
+	copy(q.part(q.tail+uint(n), len(jobs)-n), jobs[n:])
+	q.tail += uint(len(jobs))
+}
+
+// part gives the stretch of the ring from at on that lies in one piece, up to n.
+func (q *queue) part(at uint, n int) []Job {
+	if n == 0 {
+		return nil
+	}
+	i := int(at & uint(len(q.buf)-1))
+	return q.buf[i:min(i+n, len(q.buf))]
+}
+
+func (q *queue) pop() Job {
+	i := q.head & uint(len(q.buf)-1)
+	job := q.buf[i]
+	q.buf[i] = nil
+	q.head++
+	return job
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+// Bits of a cell's pend word, shared with C.
+const (
+	// pendQueued says that the cell is in an inbox or about to be put there by
+	// whoever set it. It is cleared by the owner when it pops the cell. A slot
+	// can't be given to another task while it is set.
+	pendQueued = 1
+	// pendWake asks for a poll.
+	pendWake = 2
+	// pendCancel asks for the end.
+	pendCancel = 4
+)
+
+// Flags of a task, for the owner only.
+const (
+	// flagReady says that the task is in the ready ring. It can't be set once the
+	// task has finished.
+	flagReady = 1 << iota
+	// flagStarted says that the future was polled at least once.
+	flagStarted
+	// flagCancel says that the end was asked for. The task is then ready, and its
+	// next turn drops the future instead of polling it.
+	flagCancel
+	// flagLive is set from spawn until the task finishes.
+	flagLive
+	// flagDone says that the result is there. It can't be set beside flagLive.
+	flagDone
+)
+
+// The parking word of a Local.
+//
+//	idle ──poke──► poking ──poke──► poked ──Poll──► running ──park──► idle
+//	  └───────────────────Poll────────────────────────▲
+//
+// Only the owner leaves poked and running; only a waker leaves poking. So a turn
+// that finds poking can't park: it reports more instead, and the host comes back.
+// A host that was told more also leaves the word at running, which is why a busy
+// executor is never poked and a busy turn does no locked instruction.
+const (
+	stateIdle uint32 = iota
+	statePoking
+	statePoked
+	stateRunning
+	// stateFreed is final. A waker that still finds it forwards what it pushed.
+	stateFreed
+)

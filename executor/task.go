@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+// Outcome says how a task ended.
+type Outcome int
+
+const (
+	Returned             Outcome = 0 // its future was ready, failed or panicked
+	CancelledBeforeStart Outcome = 1 // its future was never polled
+	CancelledRunning     Outcome = 2 // its future was dropped between two polls
+)
+
+// task is the part of a [Task] that doesn't know its type.
+type task struct {
+	local   *Local
+	run     runner
+	slot    uint32
+	gen     uint32
+	flags   uint8
+	outcome Outcome
+	joiner  Waker
+	joiners []Waker // all but the first
+}
+
+func (t *task) id() uint64 { return uint64(t.slot)<<32 | uint64(t.gen) }
+
+// runner is the part that does. It is the Task itself.
+type runner interface {
+	poll(cx *Context) (done bool)
+	fail(err error)
+	drop()
+	notify()
+}
+
+// Task is a future that an executor owns, with a result, a cancel and a join. It
+// is a [Future] itself: awaiting it from another task of the same executor joins
+// it, and any number of tasks may.
+//
+// The zero Task is storage for [Task.Spawn]; a finished one may be spawned into
+// again, which allocates nothing. A live one must not be copied or moved.
+type Task[T any] struct {
+	task
+	future Future[T]
+	value  T
+	err    error
+	onDone OnDone[T]
+}
+
+// Option changes one thing about a task that is being spawned.
+type Option[T any] interface {
+	apply(t *Task[T])
+}
+
+// OnDone is an [Option]: a function that the owner's goroutine calls once, right
+// when the task has finished and its future was dropped. The executor is done with
+// the task by then, so the function may spawn into the same storage. It must not
+// poll.
+type OnDone[T any] func(value T, err error, outcome Outcome)
+
+func (f OnDone[T]) apply(t *Task[T]) { t.onDone = f }
+
+// Spawn makes f a task of l and schedules its first poll. It belongs to the owner,
+// in or outside of a poll.
+//
+// # Errors
+//
+// [ErrClosed] after [Local.Close], [ErrAgain] over a quota. The future was then
+// neither polled nor dropped.
+func Spawn[T any](l *Local, f Future[T], options ...Option[T]) (*Task[T], error) {
+	t := new(Task[T])
+	if err := t.Spawn(l, f, options...); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Spawn is [Spawn] into storage of the caller's. It fails with [ErrLive] while
+// that is in use.
+func (t *Task[T]) Spawn(l *Local, f Future[T], options ...Option[T]) error {
+	if t.flags&flagLive != 0 {
+		return ErrLive
+	}
+	var zero T
+	t.future, t.value, t.err, t.onDone = f, zero, nil, nil
+	for _, o := range options {
+		o.apply(t)
+	}
+	t.run = t
+	return l.spawn(&t.task)
+}
+
+// Handle names the task for any goroutine and any length of time.
+func (t *Task[T]) Handle() Handle { return makeHandle(t.slot, t.gen) }
+
+// Cancel asks the task to end. Any goroutine may call it, as long as the storage
+// isn't spawned into again meanwhile; see [Handle.Cancel].
+func (t *Task[T]) Cancel() CancelResult { return t.Handle().Cancel() }
+
+// Join gives the future of the task's result: the Task. Dropping it leaves the
+// task running.
+func (t *Task[T]) Join() Future[T] { return t }
+
+// Done says whether the task has finished. For the owner.
+func (t *Task[T]) Done() bool { return t.flags&flagDone != 0 }
+
+// Result gives what the task returned, once it is done: [ErrCancelled] if it was
+// cancelled, a [PanicError] if it panicked. For the owner.
+func (t *Task[T]) Result() (T, error) { return t.value, t.err }
+
+// Outcome says how the task ended, once it is done. For the owner.
+func (t *Task[T]) Outcome() Outcome { return t.outcome }
+
+// Poll implements [Future]. Awaiting a task of another executor is an error,
+// [ErrWrongLocal], since the result belongs to its owner.
+func (t *Task[T]) Poll(cx *Context) (value T, ready bool, err error) {
+	if t.local != cx.local {
+		return value, true, ErrWrongLocal
+	}
+	if t.flags&flagDone != 0 {
+		return t.value, true, t.err
+	}
+	t.join(cx.Waker())
+	return value, false, nil
+}
+
+// join remembers a waker once, however often its task is polled meanwhile.
+func (t *task) join(w Waker) {
+	if t.joiner == 0 {
+		t.joiner = w
+	}
+	if t.joiner == w {
+		return
+	}
+	for _, j := range t.joiners {
+		if j == w {
+			return
+		}
+	}
+	t.joiners = append(t.joiners, w)
+}
+
+func (t *Task[T]) poll(cx *Context) bool {
+	value, ready, err := t.future.Poll(cx)
+	if ready {
+		t.value, t.err = value, err
+	}
+	return ready
+}
+
+func (t *Task[T]) fail(err error) {
+	var zero T
+	t.value, t.err = zero, err
+}
+
+func (t *Task[T]) drop() {
+	f := t.future
+	t.future = nil
+	if d, ok := f.(Dropper); ok {
+		t.dropContained(d)
+	}
+}
+
+// dropContained makes a panic in Drop the task's error, unless it has one that
+// says more.
+func (t *Task[T]) dropContained(d Dropper) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := t.err.(*PanicError); !ok {
+				t.fail(NewPanicError(r))
+			}
+		}
+	}()
+	d.Drop()
+}
+
+func (t *Task[T]) notify() {
+	if f := t.onDone; f != nil {
+		t.onDone = nil
+		f(t.value, t.err, t.outcome)
+	}
+}

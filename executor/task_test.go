@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func TestTaskReturns(t *testing.T) {
+	r := newRig(t)
+	p := &probe{ready: true}
+	var trace []string
+	p.onDrop = func() { trace = append(trace, "drop") }
+	task := mustSpawn[int](t, r.Local, p, OnDone[int](func(v int, err error, o Outcome) {
+		trace = append(trace, "done")
+		equal(t, "value", v, 1)
+		equal(t, "error", err, nil)
+		equal(t, "outcome", o, Returned)
+	}))
+	equal(t, "done", task.Done(), false)
+	equal(t, "live", r.turn(1).Live, 0)
+	equal(t, "done", task.Done(), true)
+	equal(t, "trace", strings.Join(trace, " "), "drop done")
+	equal(t, "cancel", task.Cancel(), CancelFinished)
+	p.want(t, 1, 1)
+}
+
+func TestCancelBeforeFirstPoll(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	task := mustSpawn[int](t, r.Local, p)
+	equal(t, "cancel", task.Cancel(), CancelAsked)
+	equal(t, "cancel", task.Cancel(), CancelAlready)
+	r.turn(0)
+	p.want(t, 0, 1)
+	equal(t, "outcome", task.Outcome(), CancelledBeforeStart)
+	_, err := task.Result()
+	equal(t, "error", errors.Is(err, ErrCancelled) && errors.Is(err, context.Canceled), true)
+}
+
+func TestCancelWhileWaiting(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	task := mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	p.waker.Wake()
+	equal(t, "cancel beside a wake", task.Cancel(), CancelAsked)
+	r.turn(0)
+	p.want(t, 1, 1)
+	equal(t, "outcome", task.Outcome(), CancelledRunning)
+	equal(t, "pokes", r.pokes, 2)
+}
+
+func TestCancelDuringOwnPollThatReturns(t *testing.T) {
+	r := newRig(t)
+	p := &probe{ready: true}
+	var task *Task[int]
+	p.onPoll = func(*Context) { task.Cancel() }
+	task = mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	r.turn(0)
+	p.want(t, 1, 1)
+	equal(t, "outcome", task.Outcome(), Returned)
+}
+
+func TestJoinWakesEveryJoinerOnce(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	task := mustSpawn[int](t, r.Local, p)
+	polls := 0
+	join := func() Future[int] {
+		return FutureFunc[int](func(cx *Context) (int, bool, error) {
+			polls++
+			return task.Join().Poll(cx)
+		})
+	}
+	a, b := mustSpawn(t, r.Local, join()), mustSpawn(t, r.Local, join())
+	r.turn(3)
+	Waker(a.Handle() ^ (kindTask^kindWaker)<<56).Wake() // polled once more, still one join
+	r.turn(1)
+	p.ready = true
+	p.waker.Wake()
+	r.turn(1)
+	r.turn(2)
+	equal(t, "polls", polls, 5)
+	for _, j := range []*Task[int]{a, b} {
+		v, err := j.Result()
+		equal(t, "joined value", v, 2)
+		equal(t, "joined error", err, nil)
+	}
+	late := mustSpawn(t, r.Local, task.Join())
+	r.turn(1)
+	equal(t, "a late join", late.Done(), true)
+}
+
+func TestJoinOfCancelledTask(t *testing.T) {
+	r := newRig(t)
+	task := mustSpawn[int](t, r.Local, new(probe))
+	joiner := mustSpawn(t, r.Local, task.Join())
+	r.turn(2)
+	task.Cancel()
+	r.turn(0)
+	r.turn(1)
+	_, err := joiner.Result()
+	equal(t, "error", err, ErrCancelled)
+	equal(t, "outcome of the joiner", joiner.Outcome(), Returned)
+}
+
+func TestJoinerCancelledLeavesTask(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	task := mustSpawn[int](t, r.Local, p)
+	joiner := mustSpawn(t, r.Local, task.Join())
+	r.turn(2)
+	joiner.Cancel()
+	equal(t, "live", r.turn(0).Live, 1)
+	p.ready = true
+	p.waker.Wake()
+	r.turn(1)
+	equal(t, "outcome", task.Outcome(), Returned)
+}
+
+func TestJoinFromAnotherLocal(t *testing.T) {
+	r, other := newRig(t), newRig(t)
+	task := mustSpawn[int](t, r.Local, new(probe))
+	joiner := mustSpawn(t, other.Local, task.Join())
+	other.turn(1)
+	_, err := joiner.Result()
+	equal(t, "error", err, ErrWrongLocal)
+}
+
+func TestPanicIsTheTasksError(t *testing.T) {
+	r := newRig(t)
+	cause := errors.New("cause")
+	p := &probe{onPoll: func(*Context) { panic(cause) }}
+	before, after := &probe{ready: true}, &probe{ready: true}
+	mustSpawn[int](t, r.Local, before)
+	task := mustSpawn[int](t, r.Local, p)
+	mustSpawn[int](t, r.Local, after)
+	equal(t, "live", r.turn(3).Live, 0)
+	p.want(t, 1, 1)
+	_, err := task.Result()
+	var pe *PanicError
+	if !errors.As(err, &pe) || !errors.Is(err, cause) || err.Error() != "panic: cause" {
+		t.Fatalf("error: %v", err)
+	}
+	if !strings.Contains(string(pe.Stack), "TestPanicIsTheTasksError") {
+		t.Fatalf("the stack isn't that of the panic:\n%s", pe.Stack)
+	}
+}
+
+func TestPanicInDrop(t *testing.T) {
+	r := newRig(t)
+	task := mustSpawn[int](t, r.Local, &probe{ready: true, onDrop: func() { panic("drop") }})
+	r.turn(1)
+	_, err := task.Result()
+	if err == nil || err.Error() != "panic: drop" {
+		t.Fatalf("error: %v", err)
+	}
+}
+
+func TestPanicsKeepToTheBudget(t *testing.T) {
+	r := newRig(t)
+	for range 5 {
+		mustSpawn[int](t, r.Local, &probe{onPoll: func(*Context) { panic(1) }})
+	}
+	p, _ := r.Poll(Budget{MaxPolls: 2})
+	equal(t, "polled", p.Polled, 2)
+	equal(t, "more", p.More, true)
+	r.turn(3)
+}
+
+// Goexit ends the goroutine that polls; the executor stays usable.
+func TestGoexitInAFuture(t *testing.T) {
+	r := newRig(t)
+	task := mustSpawn[int](t, r.Local, &probe{onPoll: func(*Context) { runtime.Goexit() }})
+	rest := mustSpawn[int](t, r.Local, &probe{ready: true})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.Poll(Budget{})
+		t.Error("Goexit was contained after all")
+	}()
+	<-done
+	_, err := task.Result()
+	equal(t, "error", err, ErrGoexit)
+	r.turn(1)
+	equal(t, "the other task", rest.Done(), true)
+}
+
+func TestStorageIsReused(t *testing.T) {
+	r := newRig(t)
+	var task Task[int]
+	p := new(probe)
+	if err := task.Spawn(r.Local, p); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "spawn into a live task", task.Spawn(r.Local, p), ErrLive)
+	p.ready = true
+	r.turn(1)
+	first := task.Handle()
+	if err := task.Spawn(r.Local, p); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "cancel of the first", first.Cancel(), CancelFinished)
+	r.turn(1)
+	p.want(t, 2, 2)
+}
+
+func TestRespawnFromOnDone(t *testing.T) {
+	r := newRig(t)
+	var task Task[int]
+	p := &probe{ready: true}
+	done := 0
+	var onDone OnDone[int]
+	onDone = func(int, error, Outcome) {
+		if done++; done < 3 {
+			equal(t, "spawn", task.Spawn(r.Local, p, onDone), nil)
+		}
+	}
+	task.Spawn(r.Local, p, onDone)
+	for range 3 {
+		r.turn(1)
+	}
+	p.want(t, 3, 3)
+	equal(t, "live", r.Live(), 0)
+}
+
+// The task has made itself ready before it finished: what is left in the ring must
+// not poll whoever has the storage or the slot next.
+func TestReadyTaskFinishes(t *testing.T) {
+	r := newRig(t)
+	var task Task[int]
+	p := &probe{ready: true, onPoll: func(cx *Context) { cx.WakeSelf() }}
+	task.Spawn(r.Local, p)
+	equal(t, "more", r.turn(1).More, true)
+	next := new(probe)
+	task.Spawn(r.Local, next)
+	r.turn(1)
+	r.turn(0)
+	next.want(t, 1, 0)
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestSleepCountsFromItsFirstPoll(t *testing.T) {
+	r := newRig(t)
+	task := mustSpawn(t, r.Local, Sleep(100))
+	r.now = 50
+	equal(t, "deadline", r.turn(1).Deadline, 150)
+	r.now = 149
+	equal(t, "deadline", r.turn(0).Deadline, 150)
+	r.now = 150
+	equal(t, "deadline", r.turn(1).Deadline, Never)
+	equal(t, "done", task.Done(), true)
+}
+
+func TestSleepThatIsDueIsReadyAtOnce(t *testing.T) {
+	r := newRig(t)
+	mustSpawn(t, r.Local, Sleep(-5))
+	mustSpawn(t, r.Local, SleepUntil(r.now))
+	equal(t, "live", r.turn(2).Live, 0)
+}
+
+func TestSleepForever(t *testing.T) {
+	r := newRig(t)
+	mustSpawn(t, r.Local, SleepUntil(Never))
+	mustSpawn(t, r.Local, Sleep(1<<63-1))
+	p := r.turn(2)
+	equal(t, "deadline", p.Deadline, Never)
+	equal(t, "live", p.Live, 2)
+}
+
+func TestCancelTakesTheTimerBack(t *testing.T) {
+	r := newRig(t)
+	task := mustSpawn(t, r.Local, Sleep(100))
+	r.turn(1)
+	task.Cancel()
+	equal(t, "deadline", r.turn(0).Deadline, Never)
+}
+
+func TestTimerIsUsedAgain(t *testing.T) {
+	r := newRig(t)
+	var task Task[struct{}]
+	timer := Sleep(10)
+	for range 3 {
+		task.Spawn(r.Local, timer)
+		r.turn(1)
+		r.now += 10
+		r.turn(1)
+		timer.Reset(10)
+	}
+}
+
+func TestEqualDeadlinesFireInTheirOrder(t *testing.T) {
+	r := newRig(t)
+	var got []int
+	for i := range 20 {
+		timer := Sleep(10)
+		mustSpawn[int](t, r.Local, FutureFunc[int](func(cx *Context) (int, bool, error) {
+			_, ready, _ := timer.Poll(cx)
+			if ready {
+				got = append(got, i)
+			}
+			return 0, ready, nil
+		}))
+	}
+	r.turn(20)
+	r.now += 10
+	r.turn(20)
+	equal(t, "sorted", slices.IsSorted(got), true)
+}
+
+func TestTimersAgainstASortedList(t *testing.T) {
+	r := newRig(t)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var want, got []int64
+	tasks := map[int64]*Task[struct{}]{}
+	for i := range int64(500) {
+		at := (rnd.Int64N(1000)+2)*1000 + i // all different
+		tasks[at] = mustSpawn(t, r.Local, SleepUntil(at), OnDone[struct{}](func(_ struct{}, err error, _ Outcome) {
+			if err == nil {
+				got = append(got, at)
+			}
+		}))
+	}
+	r.turn(500)
+	for at, task := range tasks {
+		if at%3 == 0 {
+			task.Cancel()
+		} else {
+			want = append(want, at)
+		}
+	}
+	slices.Sort(want)
+	for {
+		p, _ := r.Poll(Budget{})
+		if p.Live == 0 {
+			break
+		}
+		if !p.More {
+			r.now = p.Deadline
+		}
+	}
+	equal(t, "order", fmt.Sprint(got), fmt.Sprint(want))
+}
+
+func TestDefaultClockRuns(t *testing.T) {
+	l := New(Config{})
+	defer l.Free()
+	a := l.Now()
+	for l.Now() == a {
+	}
+	task := mustSpawn(t, l, Sleep(time.Millisecond))
+	for !task.Done() {
+		l.Poll(Budget{})
+	}
+	equal(t, "at least a millisecond", l.Now() >= a+int64(time.Millisecond), true)
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import "time"
+
+// turn is the state of one call of Poll.
+type turn struct {
+	left   int // of the snapshot
+	polled int
+	max    int
+	until  int64
+}
+
+// Budget bounds a turn; a zero in it is no bound. The clock is read every 64
+// polls, so that MaxTime is a matter of many tasks, not of a single slow one.
+type Budget struct {
+	MaxPolls int
+	MaxTime  time.Duration
+}
+
+// Progress is what a turn reports to its host.
+type Progress struct {
+	Polled   int   // polls done
+	More     bool  // poll again without waiting for a wake
+	Deadline int64 // poll again when the clock shows this; Never if it needn't
+	Live     int   // tasks that haven't finished
+}
+
+// Poll runs one turn: it polls the tasks that are ready when it starts, each once.
+// A task that becomes ready meanwhile waits for the next turn.
+//
+// # Errors
+//
+// [ErrReentrant] from inside a poll, [ErrClosed] after [Local.Free].
+func (l *Local) Poll(b Budget) (Progress, error) {
+	if l.polling {
+		return Progress{}, ErrReentrant
+	}
+	switch l.state.Load() {
+	case stateFreed:
+		return Progress{Deadline: Never}, ErrClosed
+	case stateIdle:
+		l.state.CompareAndSwap(stateIdle, stateRunning)
+	case statePoked:
+		l.state.Store(stateRunning)
+	}
+	l.polling = true
+	defer l.endTurn() // also when a future ends the goroutine by Goexit
+
+	l.now = l.clock()
+	if mode := l.closing.Load(); mode != l.closed {
+		l.carryOut(mode)
+	}
+	if l.inbox.Load() != 0 {
+		l.drain()
+	}
+	l.fire()
+	l.turn = turn{left: l.ready.len(), max: b.MaxPolls, until: Never}
+	if b.MaxTime > 0 {
+		l.turn.until = l.now + int64(b.MaxTime)
+	}
+	for l.turn.left > 0 {
+		l.burst()
+	}
+	return Progress{l.turn.polled, !l.park(), l.deadline(), l.live}, nil
+}
+
+func (l *Local) endTurn() { l.polling = false }
+
+// burst polls what is left of the snapshot. A panic ends the burst, not the turn,
+// so that a poll costs no deferred call of its own.
+func (l *Local) burst() {
+	defer l.contain()
+	for l.turn.left > 0 {
+		l.turn.left--
+		t := l.ready.pop()
+		if t == nil {
+			continue
+		}
+		t.flags &^= flagReady
+		if t.flags&flagCancel != 0 {
+			l.cancel(t)
+			continue
+		}
+		t.flags |= flagStarted
+		l.current = t
+		done := t.run.poll(&l.cx)
+		l.current = nil
+		if done {
+			l.finish(t, Returned)
+		}
+		l.count()
+	}
+}
+
+// count charges a poll to the budget.
+func (l *Local) count() {
+	l.turn.polled++
+	if l.turn.polled == l.turn.max {
+		l.turn.left = 0
+	} else if l.turn.polled%64 == 0 {
+		l.now = l.clock()
+		if l.now >= l.turn.until {
+			l.turn.left = 0
+		}
+	}
+}
+
+// contain makes a panic the error of the task whose poll it came from.
+func (l *Local) contain() {
+	t := l.current
+	if t == nil {
+		return // from OnDone, which is the embedder's: not ours to hide
+	}
+	l.current = nil
+	l.count()
+	if r := recover(); r != nil {
+		t.run.fail(NewPanicError(r))
+	} else {
+		t.run.fail(ErrGoexit)
+	}
+	l.finish(t, Returned)
+}
+
+// drain takes the whole inbox and turns it round, as pushes come out last first.
+func (l *Local) drain() {
+	var first uint32
+	for slot := l.inbox.Swap(0); slot != 0; {
+		cell := &lookup(slot - 1).cells[(slot-1)&chunkMask]
+		next := cell.next.Load()
+		cell.next.Store(first)
+		first, slot = slot, next
+	}
+	for slot := first; slot != 0; {
+		c := lookup(slot - 1)
+		// Read before the cell is handed back: after that the link is the next
+		// waker's.
+		next := c.cells[(slot-1)&chunkMask].next.Load()
+		l.take(c, slot-1)
+		slot = next
+	}
+}
+
+// Deliver hands over a cell that was popped from an inbox in C and is still
+// queued. It is for carriers, on the owner, and followed by a Poll.
+func (l *Local) Deliver(slot uint32) {
+	if c := lookup(slot & slotMask); c != nil && c.local.Load() == l {
+		l.take(c, slot&slotMask)
+	}
+}
+
+// take hands a queued cell back to the wakers and does what they asked for.
+func (l *Local) take(c *chunk, slot uint32) {
+	i := slot & chunkMask
+	got := c.cells[i].pend.Swap(0)
+	t := c.tasks[i]
+	if t == nil {
+		if c.held[i] {
+			c.held[i] = false
+			l.free = append(l.free, slot)
+		}
+		return
+	}
+	if uint32(got>>32) != t.gen {
+		return
+	}
+	if got&pendCancel != 0 {
+		t.flags |= flagCancel
+	}
+	if got&(pendCancel|pendWake) != 0 {
+		l.makeReady(t)
+	}
+}
+
+// park goes idle, if nothing came meanwhile.
+func (l *Local) park() bool {
+	if l.ready.len() > 0 || l.inbox.Load() != 0 || l.state.Load() == statePoking {
+		return false
+	}
+	l.state.Store(stateIdle)
+	// Whoever pushed before that store saw no need to poke.
+	if l.inbox.Load() == 0 && l.closing.Load() == l.closed {
+		return true
+	}
+	l.state.CompareAndSwap(stateIdle, stateRunning)
+	return false
+}

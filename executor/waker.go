@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+// Waker says "poll that task again". It is a plain number: 8 bits of kind, 24 of
+// slot, 32 of generation. Copying, keeping and forgetting it are free, and using
+// it late does nothing. Zero is no waker.
+type Waker uint64
+
+// Handle names a task in the same 64 bits. Zero is no task.
+type Handle uint64
+
+const (
+	kindTask  = 2
+	kindWaker = 3
+)
+
+func makeWaker(slot, gen uint32) Waker {
+	return kindWaker<<56 | Waker(slot)<<32 | Waker(gen)
+}
+
+func makeHandle(slot, gen uint32) Handle {
+	return kindTask<<56 | Handle(slot)<<32 | Handle(gen)
+}
+
+// WakeResult is what became of a wake.
+type WakeResult int
+
+const (
+	Woken     WakeResult = 0  // the task will be polled
+	Coalesced WakeResult = 1  // an earlier wake was not yet seen: one poll answers both
+	Stale     WakeResult = 2  // the task has finished
+	BadHandle WakeResult = -1 // no waker at all
+)
+
+// CancelResult is what became of a request to cancel.
+type CancelResult int
+
+const (
+	CancelAsked    CancelResult = 0  // the task will end at its next turn
+	CancelAlready  CancelResult = 1  // an earlier request was not yet seen
+	CancelFinished CancelResult = 2  // the task has finished
+	CancelBad      CancelResult = -1 // no task at all
+)
+
+// Wake makes the task ready, from any goroutine and at any time, also after task,
+// executor and host are gone. It only schedules; it never polls. What the caller
+// wrote before is seen by the poll that follows, also when the result is
+// [Coalesced].
+func (w Waker) Wake() WakeResult {
+	if w>>56 != kindWaker {
+		return BadHandle
+	}
+	r, _ := post(uint64(w), pendWake)
+	return r
+}
+
+// Cancel asks the task to end, from any goroutine and at any time. The task's
+// outcome tells whether that came before it returned by itself.
+func (h Handle) Cancel() CancelResult {
+	if h>>56 != kindTask {
+		return CancelBad
+	}
+	r, old := post(uint64(h), pendCancel)
+	switch {
+	case r == BadHandle:
+		return CancelBad
+	case r == Stale:
+		return CancelFinished
+	case old&pendCancel != 0:
+		return CancelAlready
+	}
+	return CancelAsked
+}
+
+// Handle gives the handle of the task that w wakes.
+func (w Waker) Handle() Handle {
+	if w>>56 != kindWaker {
+		return 0
+	}
+	return Handle(w) ^ (kindTask^kindWaker)<<56
+}
+
+// post is the one way by which anything reaches a task from outside its owner. C
+// does the same on the same cells. It also returns the bits that the same task
+// had pending.
+func post(id uint64, bits uint64) (r WakeResult, pending uint64) {
+	slot, gen := uint32(id>>32)&slotMask, uint32(id)
+	c := lookup(slot)
+	if c == nil || gen == 0 {
+		return BadHandle, 0
+	}
+	cell := &c.cells[slot&chunkMask]
+	if cell.gen.Load() != gen {
+		return Stale, 0
+	}
+	var old uint64
+	for {
+		old = cell.pend.Load()
+		oldGen := uint32(old >> 32)
+		// Between the check above and here the slot may have gone to a newer
+		// task, whose request must not be overwritten.
+		if old&pendQueued != 0 && int32(oldGen-gen) > 0 {
+			return Stale, 0
+		}
+		pending = 0
+		if oldGen == gen {
+			pending = old & (1<<32 - 1)
+		}
+		// The swap is done even if it changes nothing: it is what orders the
+		// caller's earlier writes before the poll.
+		if cell.pend.CompareAndSwap(old, uint64(gen)<<32|pendQueued|bits|pending) {
+			break
+		}
+	}
+	if old&pendQueued != 0 {
+		return Coalesced, pending
+	}
+	// Read after the swap: from then on the slot can't be recycled, but the chunk
+	// may have changed hands before.
+	c.push(slot)
+	return Woken, pending
+}
+
+// push puts a cell that has pendQueued into the inbox of whoever owns it.
+func (c *chunk) push(slot uint32) {
+	cell := &c.cells[slot&chunkMask]
+	l := c.local.Load()
+	if l == nil {
+		cell.pend.Swap(0)
+		return
+	}
+	for {
+		head := l.inbox.Load()
+		cell.next.Store(head)
+		if l.inbox.CompareAndSwap(head, slot+1) {
+			break
+		}
+	}
+	switch l.state.Load() {
+	case stateIdle:
+		l.poke()
+	case stateFreed:
+		l.forward()
+	}
+}
+
+// forward empties the inbox of a freed executor on the waker's side. Without it a
+// cell that was pushed too late would stay queued, and its slot unusable for good.
+func (l *Local) forward() {
+	for head := l.inbox.Swap(0); head != 0; {
+		slot := head - 1
+		c := lookup(slot)
+		cell := &c.cells[slot&chunkMask]
+		head = cell.next.Load()
+		if owner := c.local.Load(); owner == nil || owner == l {
+			cell.pend.Swap(0)
+		} else {
+			c.push(slot)
+		}
+	}
+}
+
+// poke tells the host, unless somebody else just does or the owner is awake.
+func (l *Local) poke() {
+	if l.state.CompareAndSwap(stateIdle, statePoking) {
+		_ = l.host.Wake()
+		l.state.CompareAndSwap(statePoking, statePoked)
+	}
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+func TestWakeBeforeFirstPoll(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	task := mustSpawn[int](t, r.Local, p)
+	w := Waker(task.Handle()) ^ (kindTask^kindWaker)<<56
+	equal(t, "first wake", w.Wake(), Woken)
+	equal(t, "second wake", w.Wake(), Coalesced)
+	r.turn(1) // the poll that spawn asked for is the one that the wakes get
+	r.turn(0)
+	p.want(t, 1, 0)
+	equal(t, "pokes", r.pokes, 1)
+}
+
+func TestManyWakesOnePoll(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	for i := range 10 {
+		want := Coalesced
+		if i == 0 {
+			want = Woken
+		}
+		equal(t, "wake", p.waker.Wake(), want)
+	}
+	equal(t, "local wake before the drain", r.WakeLocal(p.waker), Woken)
+	equal(t, "local wake", r.WakeLocal(p.waker), Coalesced)
+	r.turn(1)
+	p.want(t, 2, 0)
+	equal(t, "pokes: one for the spawn, one for the burst", r.pokes, 2)
+}
+
+func TestWakeDuringPoll(t *testing.T) {
+	for name, wake := range map[string]func(*Local, Waker) WakeResult{
+		"any":   func(_ *Local, w Waker) WakeResult { return w.Wake() },
+		"local": (*Local).WakeLocal,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			p := new(probe)
+			p.onPoll = func(cx *Context) {
+				if p.polls == 1 {
+					equal(t, "wake", wake(r.Local, cx.Waker()), Woken)
+					equal(t, "wake", wake(r.Local, cx.Waker()), Coalesced)
+				}
+			}
+			mustSpawn[int](t, r.Local, p)
+			equal(t, "more", r.turn(1).More, true)
+			equal(t, "more", r.turn(1).More, false)
+			r.turn(0)
+			p.want(t, 2, 0)
+			equal(t, "pokes", r.pokes, 1) // none from inside a turn
+		})
+	}
+}
+
+func TestWakeAfterCompletionIsStale(t *testing.T) {
+	r := newRig(t)
+	p := &probe{ready: true}
+	mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	equal(t, "wake", p.waker.Wake(), Stale)
+	equal(t, "local wake", r.WakeLocal(p.waker), Stale)
+	next := new(probe)
+	mustSpawn[int](t, r.Local, next)
+	r.turn(1)
+	equal(t, "the slot is used again", uint32(next.waker>>32), uint32(p.waker>>32))
+	equal(t, "wake of the earlier task", p.waker.Wake(), Stale)
+	r.turn(0)
+}
+
+func TestWakeAfterFreeIsStale(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	r.Free()
+	p.want(t, 1, 1)
+	equal(t, "wake", p.waker.Wake(), Stale)
+	equal(t, "cancel", p.waker.Handle().Cancel(), CancelFinished)
+	_, err := r.Poll(Budget{})
+	equal(t, "Poll", err, ErrClosed)
+}
+
+func TestForgedWakersAreRefused(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	task := mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	for _, w := range []Waker{
+		0, 1, ^Waker(0),
+		Waker(task.Handle()),      // a task is no waker
+		p.waker &^ (1<<32 - 1),    // generation 0
+		makeWaker(slotMask, 1),    // no such chunk
+		p.waker | Waker(0x80)<<56, // no such kind
+	} {
+		equal(t, "wake", w.Wake(), BadHandle)
+		equal(t, "local wake", r.WakeLocal(w), BadHandle)
+	}
+	equal(t, "cancel", Handle(p.waker).Cancel(), CancelBad)
+	// A guess at the generation that comes next passes, and does nothing.
+	equal(t, "wake", makeWaker(task.slot+1, 1).Wake(), Stale)
+	task.Cancel()
+	r.turn(0)
+	guess := p.waker + 1
+	equal(t, "guess", guess.Wake(), Woken)
+	r.turn(0)
+}
+
+// A waker that has checked the generation may be overtaken by the end of the task
+// and the next one in the slot. What it leaves behind must not hurt that one.
+func TestWakeOvertakenByRecycling(t *testing.T) {
+	r := newRig(t)
+	p := &probe{ready: true}
+	mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	slot, gen := uint32(p.waker>>32)&slotMask, uint32(p.waker)
+	cell := &lookup(slot).cells[slot&chunkMask]
+
+	// The second half of post, for the task that has just finished.
+	cell.pend.Store(uint64(gen)<<32 | pendQueued | pendWake)
+	next := new(probe)
+	other := mustSpawn[int](t, r.Local, next)
+	if other.slot == slot {
+		t.Fatal("a queued slot was given to another task")
+	}
+	lookup(slot).push(slot)
+	r.turn(1)
+	r.turn(0)
+	third := mustSpawn[int](t, r.Local, new(probe))
+	equal(t, "slot after it was popped", third.slot, slot)
+}
+
+func TestOlderWakeDoesNotOverwriteNewer(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	task := mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	cell := &lookup(task.slot).cells[task.slot&chunkMask]
+	newer := uint64(task.gen+1)<<32 | pendQueued | pendWake
+	cell.pend.Store(newer)
+	equal(t, "wake", p.waker.Wake(), Stale)
+	equal(t, "pend", cell.pend.Load(), newer)
+	// And a newer one takes over what an older one has queued.
+	cell.pend.Store(uint64(task.gen-1)<<32 | pendQueued | pendCancel)
+	equal(t, "wake", p.waker.Wake(), Coalesced)
+	equal(t, "pend", cell.pend.Load(), uint64(task.gen)<<32|pendQueued|pendWake)
+	lookup(task.slot).push(task.slot)
+	r.turn(1)
+}
+
+// A cell that is pushed to an executor that is gone must come out again.
+func TestPushAfterFree(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	slot := uint32(p.waker>>32) & slotMask
+	c := lookup(slot)
+	cell := &c.cells[slot&chunkMask]
+	cell.pend.Store(uint64(uint32(p.waker))<<32 | pendQueued | pendWake)
+	r.Free()
+	c.local.Store(r.Local) // the waker has read it before Free cleared it
+	c.push(slot)
+	c.local.Store(nil)
+	equal(t, "pend", cell.pend.Load(), 0)
+	equal(t, "inbox", r.inbox.Load(), 0)
+}
+
+func TestSlotIsRetiredWithItsLastGeneration(t *testing.T) {
+	r := newRig(t)
+	task := mustSpawn[int](t, r.Local, &probe{ready: true})
+	slot := task.slot
+	cell := &lookup(slot).cells[slot&chunkMask]
+	before := cell.gen.Load()
+	cell.gen.Store(lastGen - 1)
+	task.gen = lastGen - 1
+	r.ready.buf[r.ready.head&63] = task.id()
+	r.turn(1)
+	equal(t, "generation", cell.gen.Load(), uint32(lastGen))
+	for range 3 {
+		if mustSpawn[int](t, r.Local, &probe{}).slot == slot {
+			t.Fatal("a retired slot was used")
+		}
+	}
+	t.Cleanup(func() { cell.gen.Store(before + 1) }) // other tests lease the chunk
+}
+
+// A poll that meets a waker between the poke and its acknowledgement doesn't park.
+func TestPollMeetsPoking(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	r.onWake = func() {
+		r.onWake = nil
+		pr := r.turn(1)
+		equal(t, "more while poking", pr.More, true)
+		equal(t, "state", r.state.Load(), statePoking)
+		equal(t, "wake while poking", p.waker.Wake(), Woken)
+	}
+	p.waker.Wake()
+	equal(t, "state", r.state.Load(), statePoked)
+	equal(t, "more", r.turn(1).More, false)
+	equal(t, "state", r.state.Load(), stateIdle)
+	p.want(t, 3, 0)
+	equal(t, "pokes", r.pokes, 2)
+}
+
+func TestFreeWaitsForPoking(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	inside, leave := make(chan struct{}), make(chan struct{})
+	r.onWake = func() { close(inside); <-leave }
+	woken := make(chan struct{})
+	go func() { p.waker.Wake(); close(woken) }()
+	<-inside
+	freed := make(chan struct{})
+	go func() { r.Local.Free(); close(freed) }()
+	for range 100 {
+		runtime.Gosched()
+		select {
+		case <-freed:
+			t.Fatal("Free came back while a waker was in the host")
+		default:
+		}
+	}
+	close(leave)
+	<-freed
+	<-woken
+	equal(t, "state", r.state.Load(), stateFreed)
+}
+
+// chanHost parks its owner on a channel.
+type chanHost chan struct{}
+
+func (h chanHost) Wake() error {
+	h <- struct{}{} // never blocks: one poke a burst
+	return nil
+}
+
+func TestHammerNoWakeIsLost(t *testing.T) {
+	const tasks, wakers, rounds = 8, 4, 3000
+	h := make(chanHost, 1)
+	l := New(Config{Host: h})
+	defer l.Free()
+	var asked, seen [tasks]atomic.Int64
+	var wk [tasks]atomic.Uint64
+	for i := range tasks {
+		mustSpawn[int](t, l, FutureFunc[int](func(cx *Context) (int, bool, error) {
+			wk[i].Store(uint64(cx.Waker()))
+			seen[i].Store(asked[i].Load())
+			return 0, seen[i].Load() == wakers*rounds, nil
+		}))
+	}
+	l.Poll(Budget{})
+	var wg sync.WaitGroup
+	for range wakers {
+		wg.Go(func() {
+			for range rounds {
+				for i := range tasks {
+					asked[i].Add(1)
+					if Waker(wk[i].Load()).Wake() == BadHandle {
+						t.Error("bad handle")
+					}
+				}
+			}
+		})
+	}
+	for {
+		p, _ := l.Poll(Budget{})
+		if p.Live == 0 {
+			break
+		}
+		if !p.More {
+			<-h // a lost wake hangs here
+		}
+	}
+	wg.Wait()
+}
+
+// Wakers run against tasks that finish, slots that are reused, and executors that
+// are freed under them.
+func TestHammerLateWakes(t *testing.T) {
+	var latest atomic.Uint64
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			for !stop.Load() {
+				w := Waker(latest.Load())
+				w.Wake()
+				w.Handle().Cancel()
+			}
+		})
+	}
+	for range 30 {
+		l := New(Config{Host: hostFunc(func() {})})
+		for range 50 {
+			drops := 0
+			for range 20 {
+				mustSpawn[int](t, l, &probe{onPoll: func(cx *Context) {
+					latest.Store(uint64(cx.Waker()))
+				}, onDrop: func() { drops++ }})
+			}
+			for range 3 {
+				l.Poll(Budget{})
+			}
+			l.carryOut(uint32(Cancel))
+			for l.Live() > 0 {
+				l.Poll(Budget{})
+			}
+			l.closed = open
+			equal(t, "drops", drops, 20)
+		}
+		l.Free()
+	}
+	stop.Store(true)
+	wg.Wait()
+}
+
+type hostFunc func()
+
+func (f hostFunc) Wake() error { f(); return nil }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package poll is the smallest host: poll(2) on one descriptor, for programs that
+// have no loop of their own.
+//
+//	loop, err := poll.New()
+//	...
+//	defer loop.Close()
+//	l := executor.New(executor.Config{Host: loop})
+//	task, err := executor.Spawn(l, future)
+//	err = loop.Run(l)
+package poll
+
+import (
+	"encoding/binary"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pillion-dev/pillion/executor"
+)
+
+// Loop is an event loop that knows one executor and one descriptor. It starts no
+// goroutine and no thread.
+type Loop struct {
+	fd atomic.Int64 // the eventfd, or -1 once closed
+}
+
+var _ executor.Host = (*Loop)(nil)
+
+// New makes a loop, which holds one descriptor until [Loop.Close].
+func New() (*Loop, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, err
+	}
+	l := new(Loop)
+	l.fd.Store(int64(fd))
+	return l, nil
+}
+
+// FD gives the descriptor, for who wants to wait for it elsewhere: it is readable
+// when the executor wants to be polled.
+func (l *Loop) FD() int { return int(l.fd.Load()) }
+
+// Wake implements [executor.Host]. Any goroutine may call it. It fails with
+// [executor.ErrClosed] once the loop is closed.
+func (l *Loop) Wake() error {
+	fd := l.FD()
+	if fd < 0 {
+		return executor.ErrClosed
+	}
+	var one [8]byte
+	binary.NativeEndian.PutUint64(one[:], 1)
+	for {
+		_, err := unix.Write(fd, one[:])
+		if err == unix.EAGAIN {
+			return nil // as readable as it can be
+		}
+		if err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// Run polls ex until none of its tasks is live, and sleeps whenever that has
+// nothing to do. It must run where ex was polled before, and stays on that
+// goroutine.
+//
+// # Errors
+//
+// Those of [executor.Local.Poll] and of ppoll(2). [executor.ErrClosed] once the
+// loop is closed.
+func (l *Loop) Run(ex *executor.Local) error {
+	for {
+		p, err := ex.Poll(executor.Budget{})
+		if err != nil || p.Live == 0 {
+			return err
+		}
+		var wait time.Duration
+		if !p.More {
+			wait = -1
+			if p.Deadline != executor.Never {
+				wait = max(0, time.Duration(p.Deadline-ex.Now()))
+			}
+		}
+		if err := l.Wait(wait); err != nil {
+			return err
+		}
+	}
+}
+
+// Wait sleeps until the executor was woken or d is over, whichever comes first; a
+// negative d is for ever. It takes the wake.
+func (l *Loop) Wait(d time.Duration) error {
+	fd := l.FD()
+	if fd < 0 {
+		return executor.ErrClosed
+	}
+	var timeout *unix.Timespec
+	if d >= 0 {
+		ts := unix.NsecToTimespec(int64(d)) // ppoll never returns early
+		timeout = &ts
+	}
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Ppoll(fds, timeout, nil)
+	if errors.Is(err, unix.EINTR) {
+		return nil // the next turn finds out what is left to wait for
+	}
+	if err != nil || n == 0 {
+		return err
+	}
+	var count [8]byte
+	if _, err := unix.Read(fd, count[:]); err != nil && err != unix.EAGAIN && err != unix.EINTR {
+		return err
+	}
+	return nil
+}
+
+// Close gives the descriptor back. The executors that the loop drove are freed
+// before: [executor.Local.Free] waits for the last Wake. A second Close does
+// nothing.
+func (l *Loop) Close() error {
+	if fd := l.fd.Swap(-1); fd >= 0 {
+		return unix.Close(int(fd))
+	}
+	return nil
+}
