@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Calls of Go functions. A call is one node from its submission until its
+ * result was consumed, so publishing a result cannot fail. Its `state` says
+ * who may touch what: see core.h.
+ */
+#include <linux/futex.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core.h"
+
+_Atomic uint64_t pillion__calls_running;
+_Atomic uint64_t pillion__payloads_alive;
+
+static uint32_t kind_of(const struct pillion__call *call) {
+  uint32_t index, kind = 0;
+  pillion__function_kind(&index, &kind,
+                         pillion__handle(PILLION__FUNCTION, call->function, 1));
+  return kind;
+}
+
+static uint32_t gen_of(const struct pillion__call *call) {
+  return atomic_load_explicit(&call->head.gen, memory_order_relaxed);
+}
+
+/* ---- Payloads ------------------------------------------------------------- */
+
+static bool payload_set(struct pillion__call *call, const void *bytes,
+                        uint64_t length) {
+  void *to = call->payload.bytes;
+  if (length > PILLION_INLINE) {
+    to = pillion__alloc(length);
+    if (to == NULL) return false;
+    call->payload.memory = to;
+    atomic_fetch_add_explicit(&pillion__payloads_alive, 1,
+                              memory_order_relaxed);
+  }
+  if (length > 0) memcpy(to, bytes, length);
+  return true;
+}
+
+static void payload_free(void *memory) {
+  pillion__free(memory);
+  atomic_fetch_sub_explicit(&pillion__payloads_alive, 1, memory_order_relaxed);
+}
+
+static void payload_clear(struct pillion__call *call, uint64_t length) {
+  if (length > PILLION_INLINE) payload_free(call->payload.memory);
+}
+
+/* Moves the result out. */
+void pillion__call_value(struct pillion__call *call, pillion_value *out) {
+  out->status = call->status;
+  out->reserved = 0;
+  out->length = call->length;
+  if (call->length > PILLION_INLINE) {
+    out->payload.ref.data = call->payload.memory;
+    out->payload.ref.release = payload_free;
+    out->payload.ref.owner = call->payload.memory;
+  } else {
+    memcpy(out->payload.bytes, call->payload.bytes, PILLION_INLINE);
+  }
+  call->length = 0;
+}
+
+void pillion__call_free(struct pillion__call *call) {
+  payload_clear(call, call->length);
+  pillion__node_put(call);
+}
+
+void pillion__call_consumed(struct pillion__executor *ex,
+                            struct pillion__call *call) {
+  pillion__call_free(call);
+  atomic_fetch_sub(&ex->calls_live, 1);
+}
+
+/* ---- Submission ------------------------------------------------------------ */
+
+static int admit(struct pillion__executor *ex, pillion_executor executor) {
+  if (atomic_fetch_add(&pillion__calls_running, 1) >= pillion__max_calls) {
+    atomic_fetch_sub(&pillion__calls_running, 1);
+    return PILLION_EAGAIN;
+  }
+  int rc = atomic_load(&pillion__stopping) ? PILLION_ECLOSED : 0;
+  if (rc == 0 && ex != NULL) {
+    /* The count first, then the look: free looks the other way round. */
+    uint64_t live = atomic_fetch_add(&ex->calls_live, 1);
+    if (atomic_load(&ex->gen) != pillion__gen_of(executor))
+      rc = PILLION_EBADHANDLE;
+    else if (atomic_load(&ex->closing) != 0)
+      rc = PILLION_ECLOSED;
+    else if (live >= ex->max_calls)
+      rc = PILLION_EAGAIN;
+    if (rc < 0) atomic_fetch_sub(&ex->calls_live, 1);
+  }
+  if (rc < 0) atomic_fetch_sub(&pillion__calls_running, 1);
+  return rc;
+}
+
+static void withdraw(struct pillion__executor *ex) {
+  if (ex != NULL) atomic_fetch_sub(&ex->calls_live, 1);
+  atomic_fetch_sub(&pillion__calls_running, 1);
+}
+
+static int submit(pillion_task *out, struct pillion__executor *ex,
+                  pillion_executor executor, pillion_function function,
+                  const void *request, uint64_t length, uint64_t token,
+                  uint32_t flags) {
+  uint32_t index, kind;
+  int rc = pillion__function_kind(&index, &kind, function);
+  if (rc < 0) return rc;
+  if ((request == NULL && length > 0) ||
+      (kind == PILLION_KIND_LOOP && ex == NULL))
+    return PILLION_EINVAL;
+  if (length > pillion__max_request) return PILLION_EMSGSIZE;
+  rc = admit(ex, executor);
+  if (rc < 0) return rc;
+  struct pillion__call *call = pillion__node_get();
+  if (call == NULL) {
+    withdraw(ex);
+    return PILLION_ENOMEM;
+  }
+  if (!payload_set(call, request, length)) {
+    pillion__node_put(call);
+    withdraw(ex);
+    return PILLION_ENOMEM;
+  }
+  uint32_t gen = gen_of(call);
+  call->head.flags = flags << PILLION__MODE_SHIFT;
+  call->token = token;
+  call->function = index;
+  call->request_length = length;
+  call->joiner = 0;
+  call->length = 0;
+  atomic_store_explicit(&call->executor, ex, memory_order_relaxed);
+  atomic_store_explicit(&call->wakeup, 0, memory_order_relaxed);
+  atomic_store(&call->state, (uint64_t)gen << 32 | PILLION__CALL_NEW);
+  pillion_task task = pillion__handle(PILLION__TASK, call->slot, gen);
+  if (kind == PILLION_KIND_LOOP) {
+    pillion__post(&call->head, call->slot, gen, PILLION__START);
+  } else if (!pillion__ring_push(call->slot, gen)) {
+    uint64_t new = (uint64_t)gen << 32 | PILLION__CALL_NEW;
+    if (atomic_compare_exchange_strong(&call->state, &new, 0)) {
+      payload_clear(call, length);
+      pillion__node_put(call);
+      withdraw(ex);
+      return PILLION_EAGAIN;
+    } /* else a sweep has cancelled it: its end is on its way already */
+  }
+  if (ex != NULL)
+    atomic_fetch_add_explicit(&ex->calls, 1, memory_order_relaxed);
+  if (out != NULL) *out = task;
+  return 0;
+}
+
+int pillion_call_batch(pillion_task *out, pillion_executor executor,
+                       const pillion_call *calls, size_t count,
+                       const void *base, uint32_t flags) {
+  struct pillion__executor *ex = NULL;
+  int rc = pillion__started();
+  if (rc == 0 && executor != 0) rc = pillion__executor_get(&ex, executor);
+  if (rc < 0) return rc;
+  if (flags > PILLION_DETACH || (calls == NULL && count > 0) ||
+      count > INT32_MAX)
+    return PILLION_EINVAL;
+  size_t i = 0;
+  for (; i < count; i++) {
+    const pillion_call *c = &calls[i];
+    const char *request =
+        base == NULL ? (const char *)(uintptr_t)c->request
+                     : (const char *)base + c->request;
+    rc = submit(out == NULL ? NULL : &out[i], ex, executor, c->function,
+                request, c->length, c->token, flags);
+    if (rc < 0) break;
+  }
+  if (i > 0) {
+    pillion__ring_publish();
+    if (ex != NULL && atomic_load(&ex->owner) == pillion__me())
+      pillion__tell_live(ex);
+  }
+  return i > 0 || count == 0 ? (int)i : rc;
+}
+
+int pillion_call_submit(pillion_task *out, pillion_executor executor,
+                        pillion_function function, const void *request,
+                        size_t length, uint64_t token, uint32_t flags) {
+  pillion_call call = {function, token, (uintptr_t)request, length};
+  int n = pillion_call_batch(out, executor, &call, 1, NULL, flags);
+  return n < 0 ? n : 0;
+}
+
+/* ---- The end ------------------------------------------------------------------ */
+
+/* Publishes a result that is in place. `state` is DONE from here on. */
+static void publish(struct pillion__call *call, uint64_t old) {
+  uint32_t slot = call->slot, gen = (uint32_t)(old >> 32);
+  if (old & PILLION__CALL_ORPHAN) {
+    pillion__call_free(call);
+  } else if (atomic_load(&call->executor) != NULL) {
+    pillion__post(&call->head, slot, gen, PILLION__DONE);
+  } else {
+    /* From the store on the waiter may free the node; its memory stays. */
+    atomic_store(&call->wakeup, 1);
+    syscall(SYS_futex, &call->wakeup, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+  }
+  atomic_fetch_sub(&pillion__calls_running, 1);
+}
+
+/*
+ * pillion__call_complete ends a RUNNING call, on any thread. The result is
+ * copied.
+ */
+void pillion__call_complete(struct pillion__call *call, int32_t status,
+                            uint32_t outcome, const void *result,
+                            uint64_t length) {
+  payload_clear(call, call->request_length);
+  call->request_length = 0;
+  if (length > UINT32_MAX) {
+    status = PILLION_EMSGSIZE;
+    length = 0;
+  } else if (!payload_set(call, result, length)) {
+    status = PILLION_ENOMEM;
+    length = 0;
+  }
+  call->length = length;
+  call->status = status;
+  call->outcome = outcome;
+  uint64_t old = atomic_load(&call->state);
+  while (!atomic_compare_exchange_weak(&call->state, &old,
+                                       old | PILLION__CALL_DONE)) {
+  }
+  publish(call, old);
+}
+
+/* Takes a NEW call up, on behalf of Go. */
+bool pillion__call_start(struct pillion__call *call) {
+  uint64_t new = (uint64_t)gen_of(call) << 32 | PILLION__CALL_NEW;
+  return atomic_compare_exchange_strong(
+      &call->state, &new, (new & ~3ull) | PILLION__CALL_RUNNING);
+}
+
+/*
+ * Asks a call to stop. `bits` may add ORPHAN, for a result that nobody wants;
+ * then a call that has ended already is left to whoever takes its end up.
+ */
+int pillion__call_cancel(struct pillion__call *call, uint32_t gen,
+                         uint32_t bits) {
+  uint64_t old = atomic_load(&call->state), new;
+  do {
+    uint32_t phase = old & PILLION__CALL_PHASE;
+    if ((uint32_t)(old >> 32) != gen || phase == 0) return PILLION_EBADHANDLE;
+    if (phase == PILLION__CALL_DONE) return 2;
+    new = old | PILLION__CALL_CANCEL | bits;
+    if (phase == PILLION__CALL_NEW) new |= PILLION__CALL_DONE;
+  } while (!atomic_compare_exchange_weak(&call->state, &old, new));
+
+  if ((old & PILLION__CALL_PHASE) == PILLION__CALL_NEW) {
+    payload_clear(call, call->request_length);
+    call->request_length = 0;
+    call->length = 0;
+    call->status = PILLION_ECANCELLED;
+    call->outcome = PILLION_OUTCOME_CANCELLED_UNSTARTED;
+    publish(call, new);
+  } else if (old & PILLION__CALL_CANCEL) {
+    return 1;
+  } else if (kind_of(call) == PILLION_KIND_LOOP) {
+    pillion__post(&call->head, call->slot, gen, PILLION__CANCEL);
+  } else {
+    pillion__ring_cancel(call);
+  }
+  return 0;
+}
+
+/* ---- On the owner's thread ------------------------------------------------------ */
+
+static void arrived(struct pillion__executor *ex, struct pillion__call *call) {
+  switch (PILLION__MODE(call->head.flags)) {
+    case PILLION_EVENT:
+      pillion__list_push(&ex->done, call->slot);
+      break;
+    case PILLION_JOIN:
+      call->head.flags |= PILLION__ENDED;
+      if (call->joiner != 0) pillion__wake_local_in(ex, call->joiner);
+      break;
+    default:
+      pillion__call_consumed(ex, call);
+  }
+}
+
+/* What the inbox brought for a call, or what its place in `guest` held back. */
+void pillion__call_posted(struct pillion__executor *ex,
+                          struct pillion__call *call, uint32_t slot,
+                          uint32_t bits) {
+  uint32_t for_go = bits & (PILLION__START | PILLION__CANCEL);
+  call->head.flags |= for_go << PILLION__FOR_GO_SHIFT;
+  if (for_go != 0 && !(call->head.flags & PILLION__LISTED)) {
+    call->head.flags |= PILLION__LISTED;
+    pillion__list_push(&ex->guest, slot);
+  }
+  if (!(bits & PILLION__DONE)) return;
+  if (call->head.flags & PILLION__LISTED)
+    call->head.flags |= PILLION__ARRIVED;
+  else
+    arrived(ex, call);
+}
+
+/* A payload elsewhere keeps its node until the next turn. */
+void pillion__call_event(struct pillion__executor *ex,
+                         struct pillion__call *call, pillion_event *event) {
+  event->token = call->token;
+  event->task = pillion__handle(PILLION__TASK, call->slot, gen_of(call));
+  event->status = call->status;
+  event->outcome = (uint16_t)call->outcome;
+  event->length = call->length;
+  if (call->length > PILLION_INLINE) {
+    event->payload.data = call->payload.memory;
+    pillion__list_push(&ex->taken, call->slot);
+  } else {
+    memcpy(event->payload.bytes, call->payload.bytes, PILLION_INLINE);
+    pillion__node_put(call);
+  }
+}
+
+/* ---- All calls of an executor ------------------------------------------------------ */
+
+struct sweep {
+  struct pillion__executor *ex; /* NULL: everybody's */
+  uint32_t bits;
+  uint64_t alive;
+};
+
+static void sweep_one(struct pillion__call *call, void *data) {
+  struct sweep *sweep = data;
+  uint64_t state = atomic_load(&call->state);
+  if (state == 0) return;
+  sweep->alive++;
+  if (sweep->ex != NULL && atomic_load(&call->executor) != sweep->ex) return;
+  if (state & sweep->bits & PILLION__CALL_ORPHAN) return;
+  int rc = pillion__call_cancel(call, (uint32_t)(state >> 32), sweep->bits);
+  if ((rc == 0 || rc == 1) && sweep->bits & PILLION__CALL_ORPHAN)
+    atomic_fetch_sub(&sweep->ex->calls_live, 1);
+}
+
+/* `ex` NULL: those of the whole process. */
+void pillion__calls_cancel(struct pillion__executor *ex, uint32_t bits) {
+  struct sweep sweep = {ex, bits, 0};
+  pillion__nodes_each(sweep_one, &sweep);
+}
+
+static void count_one(struct pillion__call *call, void *data) {
+  if (atomic_load(&call->state) != 0) ++*(uint64_t *)data;
+}
+
+uint64_t pillion__calls_alive(void) {
+  uint64_t alive = 0;
+  pillion__nodes_each(count_one, &alive);
+  return alive;
+}
+
+int pillion__call_detach(struct pillion__call *call, pillion_task task) {
+  uint32_t gen = pillion__gen_of(task);
+  struct pillion__executor *ex = atomic_load(&call->executor);
+  uint64_t old = atomic_load(&call->state);
+  if (pillion__kind_of(task) != PILLION__TASK || (uint32_t)(old >> 32) != gen ||
+      (old & PILLION__CALL_PHASE) == 0)
+    return PILLION_EBADHANDLE;
+  if (ex != NULL) {
+    int rc = pillion__executor_own(ex);
+    if (rc < 0) return rc;
+    if (PILLION__MODE(call->head.flags) != PILLION_JOIN) return PILLION_EINVAL;
+    call->head.flags += (PILLION_DETACH - PILLION_JOIN) << PILLION__MODE_SHIFT;
+    if (call->head.flags & PILLION__ENDED) pillion__call_consumed(ex, call);
+    return 0;
+  }
+  do {
+    if ((uint32_t)(old >> 32) != gen) return PILLION_EBADHANDLE;
+    if ((old & PILLION__CALL_PHASE) == PILLION__CALL_DONE) {
+      while (atomic_load(&call->wakeup) == 0) sched_yield();
+      pillion__call_free(call);
+      return 0;
+    }
+  } while (!atomic_compare_exchange_weak(&call->state, &old,
+                                         old | PILLION__CALL_ORPHAN));
+  return 0;
+}

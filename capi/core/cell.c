@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Slots and the one way anything crosses threads.
+ *
+ * A slot is 24 bits: 16,384 chunks of 1,024. The directory below is the
+ * process's only one, and a chunk that it names is never unmapped: so a late
+ * wake always finds memory of the right shape, and the generation tells it
+ * that it is late.
+ *
+ * An executor leases whole chunks, so that taking a slot is its own affair.
+ */
+#include <pthread.h>
+#include <string.h>
+
+#include "core.h"
+
+struct pillion__chunk pillion__directory[PILLION__CHUNKS];
+
+static pthread_mutex_t cell_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t chunks_used;                    /* directory entries, under cell_lock */
+static uint32_t chunks_returned[4];             /* by type: index + 1, under cell_lock */
+
+static size_t cell_stride(enum pillion__chunk_type type) {
+  return type == PILLION__CHUNK_CALLS ? sizeof(struct pillion__call)
+                                      : sizeof(struct pillion__cell);
+}
+
+static void chunk_install(uint32_t index, struct pillion__executor *executor) {
+  /*
+   * The fence pairs with the compare-and-swap in pillion__post: a late waker
+   * that queues a cell of this chunk either reads the new executor here, or
+   * has set QUEUED where the new executor will look before it uses the slot.
+   */
+  atomic_store(&pillion__directory[index].executor, executor);
+  atomic_thread_fence(memory_order_seq_cst);
+}
+
+int pillion__chunk_lease(uint32_t *base, enum pillion__chunk_type type,
+                         struct pillion__executor *executor) {
+  pthread_mutex_lock(&cell_lock);
+  uint32_t free_one = chunks_returned[type];
+  if (free_one != 0) {
+    chunks_returned[type] = pillion__directory[free_one - 1].next_free;
+    pthread_mutex_unlock(&cell_lock);
+    chunk_install(free_one - 1, executor);
+    *base = (free_one - 1) * PILLION__CHUNK;
+    return 0;
+  }
+  pthread_mutex_unlock(&cell_lock);
+
+  /* Whole cache lines, and no callback under the cell_lock. */
+  size_t bytes = cell_stride(type) * PILLION__CHUNK;
+  char *memory = pillion__alloc(bytes + 63);
+  if (memory == NULL) return PILLION_ENOMEM;
+  char *cells = memory + (-(uintptr_t)memory & 63);
+  memset(cells, 0, bytes);
+  for (uint32_t i = 0; i < PILLION__CHUNK; i++) {
+    struct pillion__head *head = (void *)(cells + i * cell_stride(type));
+    atomic_init(&head->gen, 1);
+  }
+
+  pthread_mutex_lock(&cell_lock);
+  if (chunks_used == PILLION__CHUNKS) {
+    pthread_mutex_unlock(&cell_lock);
+    pillion__free(memory);
+    return PILLION_EAGAIN;
+  }
+  uint32_t index = chunks_used++;
+  pthread_mutex_unlock(&cell_lock);
+  struct pillion__chunk *chunk = &pillion__directory[index];
+  chunk->type = type;
+  chunk_install(index, executor);
+  atomic_store_explicit(&chunk->cells, cells, memory_order_release);
+  *base = index * PILLION__CHUNK;
+  return 0;
+}
+
+void pillion__chunk_return(uint32_t base) {
+  struct pillion__chunk *chunk = &pillion__directory[base / PILLION__CHUNK];
+  pthread_mutex_lock(&cell_lock);
+  chunk->next_free = chunks_returned[chunk->type];
+  chunks_returned[chunk->type] = base / PILLION__CHUNK + 1;
+  pthread_mutex_unlock(&cell_lock);
+}
+
+/* NULL for a slot that was never in use. */
+struct pillion__head *pillion__head_of(uint64_t handle, uint32_t *type) {
+  uint32_t slot = pillion__slot_of(handle);
+  struct pillion__chunk *chunk = &pillion__directory[slot / PILLION__CHUNK];
+  char *cells = atomic_load_explicit(&chunk->cells, memory_order_acquire);
+  *type = chunk->type;
+  if (cells == NULL) return NULL;
+  return (void *)(cells + slot % PILLION__CHUNK * cell_stride(chunk->type));
+}
+
+static void inbox_push(struct pillion__executor *ex,
+                       struct pillion__head *head, uint32_t slot) {
+  uint32_t first = atomic_load_explicit(&ex->inbox, memory_order_relaxed);
+  do {
+    atomic_store_explicit(&head->link, first, memory_order_relaxed);
+  } while (!atomic_compare_exchange_weak(&ex->inbox, &first, slot + 1));
+  pillion__poke(ex);
+}
+
+/*
+ * pillion__post tells the owner of a slot something, from any thread and any
+ * signal handler. The bits for one generation gather in `pend` until the
+ * owner exchanges it for zero; only who finds it unqueued pushes the cell, so
+ * a cell is in one inbox at most, once.
+ *
+ * The compare-and-swap happens even if it changes nothing: the owner's
+ * exchange then synchronises with it, and what the waker wrote before is seen
+ * by the poll that follows.
+ */
+int pillion__post(struct pillion__head *head, uint32_t slot, uint32_t gen,
+                  uint32_t bits) {
+  if (atomic_load_explicit(&head->gen, memory_order_acquire) != gen)
+    return PILLION_STALE;
+  uint64_t old = atomic_load_explicit(&head->pend, memory_order_relaxed);
+  uint64_t new;
+  do {
+    bool queued = old & PILLION__QUEUED;
+    uint32_t old_gen = (uint32_t)(old >> 32);
+    if (queued && (int32_t)(old_gen - gen) > 0) return PILLION_STALE;
+    new = (uint64_t)gen << 32 | PILLION__QUEUED | bits;
+    if (queued && old_gen == gen) new |= (uint32_t)old;
+  } while (!atomic_compare_exchange_weak(&head->pend, &old, new));
+  if (old & PILLION__QUEUED) return PILLION_COALESCED;
+
+  struct pillion__chunk *chunk = &pillion__directory[slot / PILLION__CHUNK];
+  struct pillion__executor *ex =
+      chunk->type == PILLION__CHUNK_CALLS
+          ? atomic_load(&((struct pillion__call *)head)->executor)
+          : atomic_load(&chunk->executor);
+  if (ex == NULL) { /* reused meanwhile for a call that nobody posts to */
+    atomic_store(&head->pend, 0);
+    return PILLION_STALE;
+  }
+  inbox_push(ex, head, slot);
+  return PILLION_WOKEN;
+}
+
+int pillion_wake(pillion_waker waker) {
+  if (pillion__forked()) return PILLION_EFORKED;
+  uint32_t type, slot = pillion__slot_of(waker), gen = pillion__gen_of(waker);
+  if (pillion__kind_of(waker) != PILLION__WAKER || gen == 0)
+    return PILLION_EBADHANDLE;
+  struct pillion__head *head = pillion__head_of(waker, &type);
+  if (head == NULL || type == PILLION__CHUNK_CALLS) return PILLION_EBADHANDLE;
+  return pillion__post(head, slot, gen, PILLION__WAKE);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "core.h"
+
+const char *pillion_strerror(int code) {
+  switch (code) {
+    case PILLION_OK: return "success";
+    case PILLION_EINVAL: return "invalid argument";
+    case PILLION_ENOMEM: return "out of memory";
+    case PILLION_EBADHANDLE: return "no such handle (stale, or never valid)";
+    case PILLION_EWRONGTHREAD: return "the executor belongs to another thread";
+    case PILLION_EREENTRANT: return "not allowed inside a turn";
+    case PILLION_EFORKED: return "not usable in a forked child";
+    case PILLION_EAGAIN: return "over a quota; try again later";
+    case PILLION_EMSGSIZE: return "too large";
+    case PILLION_EBUSY: return "in use by another";
+    case PILLION_ECLOSED: return "closing or closed";
+    case PILLION_ECANCELLED: return "cancelled";
+    case PILLION_EPANIC: return "the Go function panicked";
+    case PILLION_EFAILED: return "the Go function returned an error";
+    case PILLION_ENOTFOUND: return "no such function";
+    case PILLION_EVERSION: return "header and library versions do not fit";
+    case PILLION_ETIMEDOUT: return "timed out";
+    case PILLION_EINTR: return "interrupted by a signal";
+    case PILLION_ESYSTEM: return "the operating system refused";
+    case PILLION_EGOEXIT: return "the Go function called runtime.Goexit";
+    default: return "unknown error";
+  }
+}
+
+int pillion_version(void) { return PILLION_VERSION_NUMBER; }
+
+int pillion_failure_parse(pillion_failure *out, const void *payload,
+                          size_t length) {
+  pillion_failure parsed = PILLION_FAILURE_INIT;
+  const char *at = payload;
+  uint32_t stack;
+  if (out == NULL || payload == NULL || out->size < sizeof parsed ||
+      length < 12)
+    return PILLION_EINVAL;
+  memcpy(&parsed.code, at, 4);
+  memcpy(&parsed.message_length, at + 4, 4);
+  if (parsed.message_length > length - 12) return PILLION_EINVAL;
+  parsed.message = at + 8;
+  memcpy(&stack, parsed.message + parsed.message_length, 4);
+  if (stack > length - 12 - parsed.message_length) return PILLION_EINVAL;
+  parsed.stack = parsed.message + parsed.message_length + 4;
+  parsed.stack_length = stack;
+  parsed.size = out->size;
+  *out = parsed;
+  return 0;
+}

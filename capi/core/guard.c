@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What happens around the library: forks, dying threads, signals at load.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core.h"
+
+_Thread_local uint64_t pillion__serial
+    __attribute__((tls_model("initial-exec")));
+_Thread_local uint32_t pillion__turning
+    __attribute__((tls_model("initial-exec")));
+
+/*
+ * A word that is 1 here and 0 in every child: the kernel wipes its page on
+ * any fork, also on a clone that passes pthread_atfork by. Where it can't,
+ * pthread_atfork has to do.
+ */
+static uint32_t fallback = 1;
+const uint32_t *pillion__alive_page = &fallback;
+
+static void in_child(void) { fallback = 0; }
+
+static void watch_forks(void) {
+#ifdef MADV_WIPEONFORK
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  uint32_t *word = mmap(NULL, page, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (word != MAP_FAILED) {
+    if (madvise(word, page, MADV_WIPEONFORK) == 0) {
+      *word = 1;
+      pillion__alive_page = word;
+      return;
+    }
+    munmap(word, page);
+  }
+#endif
+  pthread_atfork(NULL, NULL, in_child);
+}
+
+/*
+ * Threads. The serial is never reused, unlike a pthread_t or an address. The
+ * key's destructor must run before Go's own, which gives up the thread's
+ * place in Go's scheduler: keys are destroyed in the order of their creation,
+ * so ours is created before Go starts.
+ */
+static pthread_key_t key;
+static _Atomic uint64_t serials;
+
+uint64_t pillion__serial_new(void) {
+  pillion__serial = atomic_fetch_add(&serials, 1) + 1;
+  pthread_setspecific(key, &pillion__serial);
+  return pillion__serial;
+}
+
+static void abandon(struct pillion__executor *ex, void *serial) {
+  if (atomic_load(&ex->owner) != *(uint64_t *)serial) return;
+  atomic_store(&ex->closing, 1 + PILLION_CANCEL);
+  pillion__tasks_drop(ex);
+  if (ex->guest_known) pillion__guest.free(ex->index);
+  ex->guest_known = ex->guest_more = 0;
+  atomic_store(&ex->coroutines, 0);
+  atomic_store(&ex->owner, 0);
+}
+
+static void thread_ends(void *serial) {
+  if (!pillion__forked()) pillion__executor_each(abandon, serial);
+}
+
+/*
+ * Go's threads are born in its constructor, with the mask that they find:
+ * with everything blocked they never take a signal that is meant for the
+ * host. Priority 101 is the first that a library may use; a constructor
+ * without one comes after Go's.
+ */
+static sigset_t host_mask;
+bool pillion__second_go;
+
+__attribute__((constructor(101))) static void before_go(void) {
+  struct sigaction urg;
+  sigset_t all;
+  pillion__second_go =
+      sigaction(SIGURG, NULL, &urg) == 0 && urg.sa_handler != SIG_DFL &&
+      urg.sa_handler != SIG_IGN;
+  watch_forks();
+  pthread_key_create(&key, thread_ends);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &host_mask);
+}
+
+__attribute__((constructor)) static void after_go(void) {
+  pthread_sigmask(SIG_SETMASK, &host_mask, NULL);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What Go's executors need from the one that they are guests of. */
+#include "core.h"
+
+/* Go's own inbox got its first post: a turn shall enter Go. */
+void pillion__guest_wake(uint32_t index) {
+  struct pillion__executor *ex = pillion__executor_at(index);
+  atomic_store(&ex->guest_wake, 1);
+  pillion__poke(ex);
+}
+
+/* PILLION__NOBODY: a pure Go executor, that C cannot wake. */
+int pillion__guest_lease(uint32_t *base, void **cells, uint32_t index) {
+  struct pillion__executor *ex =
+      index == PILLION__NOBODY ? NULL : pillion__executor_at(index);
+  int rc = pillion__chunk_lease(base, PILLION__CHUNK_GUEST, ex);
+  if (rc == 0) *cells = pillion__cell_at(*base);
+  return rc;
+}
+
+void pillion__guest_return(uint32_t base) { pillion__chunk_return(base); }

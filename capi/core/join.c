@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Who awaits a task, and the owner's own wake, with which its end is told.
+ */
+#include "core.h"
+
+/*
+ * Inlined by hand into nothing else: this is a task's step, with the poll.
+ * No locked instruction; tests/asm checks that.
+ */
+int pillion__wake_local_in(struct pillion__executor *ex,
+                           pillion_waker waker) {
+  uint32_t slot = pillion__slot_of(waker);
+  struct pillion__cell *cell = pillion__cell_at(slot);
+  if (atomic_load_explicit(&cell->head.gen, memory_order_relaxed) !=
+          pillion__gen_of(waker) ||
+      (cell->head.flags & (PILLION__LIVE | PILLION__ENDED)) != PILLION__LIVE)
+    return PILLION_STALE;
+  if (cell->head.flags & PILLION__READY_BIT) return PILLION_COALESCED;
+  pillion__ready(ex, &cell->head, slot);
+  return PILLION_WOKEN;
+}
+
+int pillion_wake_local(pillion_waker waker) {
+  if (pillion__forked()) return PILLION_EFORKED;
+  struct pillion__chunk *chunk =
+      &pillion__directory[pillion__slot_of(waker) / PILLION__CHUNK];
+  if (PILLION__UNLIKELY(
+          pillion__kind_of(waker) != PILLION__WAKER ||
+          atomic_load_explicit(&chunk->cells, memory_order_acquire) == NULL ||
+          chunk->type == PILLION__CHUNK_CALLS))
+    return PILLION_EBADHANDLE;
+  if (chunk->type == PILLION__CHUNK_GUEST) return pillion_wake(waker);
+  struct pillion__executor *ex =
+      atomic_load_explicit(&chunk->executor, memory_order_relaxed);
+  if (PILLION__UNLIKELY(
+          atomic_load_explicit(&ex->owner, memory_order_relaxed) !=
+          pillion__serial)) {
+    /* A late waker of a freed executor's is stale, whoever asks. */
+    struct pillion__cell *cell = pillion__cell_at(pillion__slot_of(waker));
+    return atomic_load(&cell->head.gen) != pillion__gen_of(waker)
+               ? PILLION_STALE
+               : PILLION_EWRONGTHREAD;
+  }
+  int rc = pillion__wake_local_in(ex, waker);
+  if (rc == PILLION_WOKEN &&
+      !atomic_load_explicit(&ex->in_turn, memory_order_relaxed))
+    pillion__poke(ex);
+  return rc;
+}
+
+int pillion__join(pillion_value *out, pillion_context *cx,
+                  pillion_task task) {
+  struct pillion__executor *ex = cx->runtime;
+  uint32_t type, slot = pillion__slot_of(task);
+  struct pillion__head *head = pillion__head_of(task, &type);
+  if (head == NULL || pillion__kind_of(task) != PILLION__TASK ||
+      type == PILLION__CHUNK_GUEST ||
+      atomic_load_explicit(&head->gen, memory_order_acquire) !=
+          pillion__gen_of(task))
+    return PILLION_EBADHANDLE;
+  if (slot == pillion__slot_of(cx->waker)) return PILLION_EINVAL;
+
+  struct pillion__call *call = NULL;
+  struct pillion__cell *cell = NULL;
+  pillion_waker *joiner;
+  if (type == PILLION__CHUNK_CALLS) {
+    call = (struct pillion__call *)head;
+    if (atomic_load(&call->executor) != ex) return PILLION_EWRONGTHREAD;
+    joiner = &call->joiner;
+  } else {
+    cell = (struct pillion__cell *)head;
+    if (atomic_load(&pillion__directory[slot / PILLION__CHUNK].executor) != ex)
+      return PILLION_EWRONGTHREAD;
+    if (!(head->flags & PILLION__LIVE)) return PILLION_EBADHANDLE;
+    joiner = &cell->u.live.joiner;
+  }
+  if (PILLION__MODE(head->flags) != PILLION_JOIN) return PILLION_EINVAL;
+  if (head->flags & PILLION__ENDED) {
+    if (cell != NULL) return pillion__task_value(ex, cell, slot, out);
+    pillion__call_value(call, out);
+    pillion__call_consumed(ex, call);
+    return PILLION_READY;
+  }
+  if (*joiner != 0 && *joiner != cx->waker) {
+    struct pillion__cell *other = pillion__cell_at(pillion__slot_of(*joiner));
+    if (atomic_load_explicit(&other->head.gen, memory_order_relaxed) ==
+        pillion__gen_of(*joiner))
+      return PILLION_EBUSY;
+  }
+  *joiner = cx->waker;
+  return PILLION_PENDING;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The memory of calls: 128-byte nodes in chunks that the process keeps. Any
+ * thread may take and give back, so the free list is Treiber's stack with a
+ * tag against ABA (Treiber 1986; IBM's tag).
+ */
+#include <pthread.h>
+
+#include "core.h"
+
+static _Atomic uint64_t node_free; /* tag << 32 | slot + 1 */
+static _Atomic uint64_t node_limbo;     /* free, but still in some inbox */
+
+static pthread_mutex_t node_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t node_bases[PILLION__CHUNKS]; /* of the chunks */
+static _Atomic uint32_t node_base_count;      /* node_bases before it never change */
+
+static void node_push(_Atomic uint64_t *list, struct pillion__call *call) {
+  uint64_t old = atomic_load_explicit(list, memory_order_relaxed), new;
+  do {
+    atomic_store_explicit(&call->free_link, (uint32_t)old,
+                          memory_order_relaxed);
+    new = ((old >> 32) + 1) << 32 | (call->slot + 1);
+  } while (!atomic_compare_exchange_weak(list, &old, new));
+}
+
+static struct pillion__call *node_pop(_Atomic uint64_t *list) {
+  uint64_t old = atomic_load_explicit(list, memory_order_acquire), new;
+  struct pillion__call *call;
+  do {
+    if ((uint32_t)old == 0) return NULL;
+    call = pillion__call_at((uint32_t)old - 1);
+    new = ((old >> 32) + 1) << 32 |
+          atomic_load_explicit(&call->free_link, memory_order_relaxed);
+  } while (!atomic_compare_exchange_weak(list, &old, new));
+  return call;
+}
+
+static bool node_grow(void) {
+  uint32_t base;
+  if (pillion__chunk_lease(&base, PILLION__CHUNK_CALLS, NULL) < 0)
+    return false;
+  pthread_mutex_lock(&node_lock);
+  uint32_t count = atomic_load_explicit(&node_base_count, memory_order_relaxed);
+  node_bases[count] = base;
+  atomic_store_explicit(&node_base_count, count + 1, memory_order_release);
+  pthread_mutex_unlock(&node_lock);
+  for (uint32_t i = PILLION__CHUNK; i-- > 0;) {
+    struct pillion__call *call = pillion__call_at(base + i);
+    call->slot = base + i;
+    node_push(&node_free, call);
+  }
+  return true;
+}
+
+static bool node_queued(struct pillion__call *call) {
+  return atomic_load_explicit(&call->head.pend, memory_order_acquire) != 0;
+}
+
+/* A node that a late cancel still has in an inbox is put aside meanwhile. */
+struct pillion__call *pillion__node_get(void) {
+  for (;;) {
+    struct pillion__call *call = node_pop(&node_free);
+    if (call == NULL) {
+      struct pillion__call *waiting = node_pop(&node_limbo);
+      if (waiting != NULL && !node_queued(waiting)) return waiting;
+      if (waiting != NULL) node_push(&node_limbo, waiting);
+      if (!node_grow()) return NULL;
+    } else if (PILLION__LIKELY(!node_queued(call))) {
+      return call;
+    } else {
+      node_push(&node_limbo, call);
+    }
+  }
+}
+
+void pillion__node_put(struct pillion__call *call) {
+  uint32_t gen =
+      atomic_load_explicit(&call->head.gen, memory_order_relaxed) + 1;
+  atomic_store_explicit(&call->state, 0, memory_order_release);
+  atomic_store_explicit(&call->head.gen, gen, memory_order_release);
+  if (gen != UINT32_MAX) node_push(&node_free, call); /* else used up: retired */
+}
+
+void pillion__nodes_each(void (*fn)(struct pillion__call *call, void *data),
+                         void *data) {
+  uint32_t count = atomic_load_explicit(&node_base_count, memory_order_acquire);
+  for (uint32_t i = 0; i < count; i++)
+    for (uint32_t j = 0; j < PILLION__CHUNK; j++)
+      fn(pillion__call_at(node_bases[i] + j), data);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The way to Go: a bounded ring of submissions (Vyukov's bounded MPMC queue,
+ * with one consumer) and a list of calls to cancel, which can't be full since
+ * each call is in it once at most. One goroutine takes from both. It sleeps
+ * on a descriptor, and is poked once a burst.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "core.h"
+
+struct ring_entry {
+  _Atomic uint32_t sequence;
+  uint32_t slot, gen;
+};
+
+static struct ring_entry *ring;
+static uint32_t ring_mask;
+static _Alignas(64) _Atomic uint32_t ring_tail;
+static _Alignas(64) uint32_t ring_head; /* the consumer's */
+static _Atomic uint32_t ring_cancels;   /* slot + 1 */
+static _Atomic uint32_t ring_asleep;
+static _Atomic bool ring_closed = true;
+static int ring_fd = -1;
+
+#define RING_END UINT32_MAX /* of the list of cancels */
+
+/* Also opens it again after a close, when it is empty. */
+int pillion__ring_open(uint32_t capacity, char *errbuf, size_t errcap) {
+  int new_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (new_fd < 0)
+    return pillion__fail(PILLION_ESYSTEM, errbuf, errcap,
+                         "no eventfd for the submission ring: %s",
+                         strerror(errno));
+  if (ring == NULL) {
+    ring = pillion__alloc(capacity * sizeof *ring);
+    if (ring == NULL) {
+      close(new_fd);
+      return pillion__fail(PILLION_ENOMEM, errbuf, errcap,
+                           "no memory for a submission ring of %u entries",
+                           capacity);
+    }
+    ring_mask = capacity - 1;
+    for (uint32_t i = 0; i < capacity; i++)
+      atomic_init(&ring[i].sequence, i);
+  }
+  ring_fd = new_fd;
+  atomic_store(&ring_asleep, 0);
+  atomic_store(&ring_closed, false);
+  return 0;
+}
+
+/* Go, to whom the descriptor was given, closes it. */
+void pillion__ring_close(void) {
+  atomic_store(&ring_closed, true);
+  pillion__ring_poke();
+}
+
+int pillion__ring_fd(void) { return ring_fd; }
+
+bool pillion__ring_push(uint32_t slot, uint32_t gen) {
+  uint32_t at = atomic_load_explicit(&ring_tail, memory_order_relaxed);
+  for (;;) {
+    struct ring_entry *entry = &ring[at & ring_mask];
+    uint32_t sequence =
+        atomic_load_explicit(&entry->sequence, memory_order_acquire);
+    int32_t ahead = (int32_t)(sequence - at);
+    if (ahead < 0) return false;
+    if (ahead > 0) {
+      at = atomic_load_explicit(&ring_tail, memory_order_relaxed);
+    } else if (atomic_compare_exchange_weak_explicit(
+                   &ring_tail, &at, at + 1, memory_order_relaxed,
+                   memory_order_relaxed)) {
+      entry->slot = slot;
+      entry->gen = gen;
+      atomic_store_explicit(&entry->sequence, at + 1, memory_order_release);
+      return true;
+    }
+  }
+}
+
+void pillion__ring_cancel(struct pillion__call *call) {
+  uint32_t unlisted = 0;
+  if (!atomic_compare_exchange_strong(&call->cancel_link, &unlisted, RING_END))
+    return; /* whoever pops it will see that this call is cancelled */
+  uint32_t first = atomic_load_explicit(&ring_cancels, memory_order_relaxed);
+  do {
+    atomic_store_explicit(&call->cancel_link, first == 0 ? RING_END : first,
+                          memory_order_relaxed);
+  } while (!atomic_compare_exchange_weak(&ring_cancels, &first, call->slot + 1));
+  pillion__ring_publish();
+}
+
+void pillion__ring_poke(void) {
+  uint64_t one = 1;
+  int saved = errno;
+  if (write(ring_fd, &one, sizeof one) < 0)
+    pillion__log(PILLION_LOG_WARNING, "cannot poke Go: %s", strerror(errno));
+  errno = saved;
+}
+
+void pillion__ring_publish(void) {
+  atomic_thread_fence(memory_order_seq_cst);
+  if (atomic_load_explicit(&ring_asleep, memory_order_relaxed) &&
+      atomic_exchange(&ring_asleep, 0))
+    pillion__ring_poke();
+}
+
+static int take_cancels(struct pillion__job *jobs, int cap) {
+  uint32_t first = atomic_exchange(&ring_cancels, 0);
+  int n = 0;
+  while (first != 0 && first != RING_END) {
+    struct pillion__call *call = pillion__call_at(first - 1);
+    if (n == cap) { /* the rest goes back, for the next time */
+      uint32_t last = first, next;
+      while ((next = atomic_load(&pillion__call_at(last - 1)->cancel_link)) !=
+             RING_END)
+        last = next;
+      uint32_t others = atomic_load(&ring_cancels);
+      do {
+        atomic_store(&pillion__call_at(last - 1)->cancel_link,
+                     others == 0 ? RING_END : others);
+      } while (!atomic_compare_exchange_weak(&ring_cancels, &others, first));
+      break;
+    }
+    first = atomic_exchange(&call->cancel_link, 0);
+    uint64_t state = atomic_load(&call->state);
+    if ((state & PILLION__CALL_CANCEL) &&
+        (state & PILLION__CALL_PHASE) == PILLION__CALL_RUNNING)
+      jobs[n++] = (struct pillion__job){call, (uint32_t)(state >> 32), 1};
+  }
+  return n;
+}
+
+/* Tells how many jobs there are, or -1 when the ring was closed. */
+int pillion__ring_take(struct pillion__job *jobs, int cap) {
+  int n = atomic_load(&ring_cancels) == 0 ? 0 : take_cancels(jobs, cap);
+  while (n < cap) {
+    struct ring_entry *entry = &ring[ring_head & ring_mask];
+    if (atomic_load_explicit(&entry->sequence, memory_order_acquire) !=
+        ring_head + 1)
+      break;
+    jobs[n++] =
+        (struct pillion__job){pillion__call_at(entry->slot), entry->gen, 0};
+    atomic_store_explicit(&entry->sequence, ring_head + ring_mask + 1,
+                          memory_order_release);
+    ring_head++;
+  }
+  return n == 0 && atomic_load(&ring_closed) ? -1 : n;
+}
+
+/* Tells whether the goroutine may sleep on the descriptor now. */
+int pillion__ring_sleep(void) {
+  atomic_store(&ring_asleep, 1);
+  if (atomic_load(&ring[ring_head & ring_mask].sequence) != ring_head + 1 &&
+      atomic_load(&ring_cancels) == 0 && !atomic_load(&ring_closed))
+    return 1;
+  atomic_store(&ring_asleep, 0);
+  return 0;
+}

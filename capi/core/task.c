@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * C futures. A task's storage is the caller's; what the core adds is a cell,
+ * which outlives it for the sake of late wakes. From spawn to completion the
+ * owner's thread uses no locked instruction and no exchange.
+ */
+#include <string.h>
+
+#include "core.h"
+
+static const pillion_ops operations;
+
+void pillion__ready(struct pillion__executor *ex, struct pillion__head *head,
+                    uint32_t slot) {
+  head->flags |= PILLION__READY_BIT;
+  ex->ready[(ex->ready_head + ex->ready_count++) & ex->ready_mask] = slot;
+}
+
+static uint64_t tasks_live(struct pillion__executor *ex) {
+  return atomic_load_explicit(&ex->tasks_live, memory_order_relaxed);
+}
+
+/* The ring has room for every task, each of which is in it once at most. */
+static int ready_grow(struct pillion__executor *ex) {
+  uint32_t size = ex->ready == NULL ? 64 : 2 * (ex->ready_mask + 1);
+  uint32_t *ring = pillion__alloc(size * sizeof *ring);
+  if (ring == NULL) return PILLION_ENOMEM;
+  for (uint32_t i = 0; i < ex->ready_count; i++)
+    ring[i] = ex->ready[(ex->ready_head + i) & ex->ready_mask];
+  pillion__free(ex->ready);
+  ex->ready = ring;
+  ex->ready_head = 0;
+  ex->ready_mask = size - 1;
+  return 0;
+}
+
+static int chunk_add(struct pillion__executor *ex) {
+  if (ex->chunk_count == ex->chunk_cap) {
+    uint32_t cap = ex->chunk_cap == 0 ? 4 : 2 * ex->chunk_cap;
+    uint32_t *chunks = pillion__alloc(cap * sizeof *chunks);
+    if (chunks == NULL) return PILLION_ENOMEM;
+    if (ex->chunk_count > 0)
+      memcpy(chunks, ex->chunks, ex->chunk_count * sizeof *chunks);
+    pillion__free(ex->chunks);
+    ex->chunks = chunks;
+    ex->chunk_cap = cap;
+  }
+  uint32_t base;
+  int rc = pillion__chunk_lease(&base, PILLION__CHUNK_TASKS, ex);
+  if (rc < 0) return rc;
+  ex->chunks[ex->chunk_count++] = base;
+  ex->fresh = base;
+  ex->fresh_end = base + PILLION__CHUNK;
+  return 0;
+}
+
+static bool cell_queued(struct pillion__cell *cell) {
+  return atomic_load_explicit(&cell->head.pend, memory_order_acquire) != 0;
+}
+
+/* A queued cell isn't used again before it is popped. */
+static int slot_take(struct pillion__executor *ex, uint32_t *out) {
+  if (ex->free_first != 0) {
+    uint32_t slot = ex->free_first - 1;
+    struct pillion__cell *cell = pillion__cell_at(slot);
+    if (PILLION__UNLIKELY(cell_queued(cell))) pillion__drain(ex);
+    if (PILLION__LIKELY(!cell_queued(cell) && ex->free_first == slot + 1)) {
+      ex->free_first = cell->head.next;
+      *out = slot;
+      return 0;
+    }
+  }
+  for (;;) {
+    if (ex->fresh == ex->fresh_end) {
+      int rc = chunk_add(ex);
+      if (rc < 0) return rc;
+    }
+    uint32_t slot = ex->fresh++;
+    struct pillion__cell *cell = pillion__cell_at(slot);
+    if (atomic_load_explicit(&cell->head.gen, memory_order_relaxed) !=
+            UINT32_MAX &&
+        !cell_queued(cell)) {
+      *out = slot;
+      return 0;
+    }
+  }
+}
+
+int pillion__spawn(pillion_task *out, struct pillion__executor *ex,
+                   const pillion_future *future, void *self, uint64_t token,
+                   uint32_t flags) {
+  if (future == NULL || future->size < sizeof *future ||
+      future->poll == NULL || flags > PILLION_DETACH)
+    return PILLION_EINVAL;
+  if (atomic_load_explicit(&ex->closing, memory_order_relaxed) != 0)
+    return PILLION_ECLOSED;
+  uint64_t live = tasks_live(ex);
+  if (live >= ex->max_tasks) return PILLION_EAGAIN;
+  if (ex->ready == NULL || live > ex->ready_mask) {
+    int rc = ready_grow(ex);
+    if (rc < 0) return rc;
+  }
+  uint32_t slot;
+  int rc = slot_take(ex, &slot);
+  if (rc < 0) return rc;
+  struct pillion__cell *cell = pillion__cell_at(slot);
+  cell->head.flags = PILLION__LIVE | flags << PILLION__MODE_SHIFT;
+  cell->token = token;
+  cell->u.live.future = future;
+  cell->u.live.self = self;
+  cell->u.live.joiner = 0;
+  atomic_store_explicit(&ex->tasks_live, live + 1, memory_order_relaxed);
+  ex->spawned++;
+  pillion__ready(ex, &cell->head, slot);
+  if (out != NULL)
+    *out = pillion__handle(
+        PILLION__TASK, slot,
+        atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
+  return 0;
+}
+
+int pillion_task_spawn(pillion_task *out, pillion_executor executor,
+                       const pillion_future *future, void *self,
+                       uint64_t token, uint32_t flags) {
+  struct pillion__executor *ex;
+  int rc = pillion__executor_get(&ex, executor);
+  if (rc == 0) rc = pillion__executor_own(ex);
+  if (rc == 0) rc = pillion__spawn(out, ex, future, self, token, flags);
+  if (rc == 0 && !atomic_load_explicit(&ex->in_turn, memory_order_relaxed)) {
+    pillion__tell_live(ex);
+    pillion__poke(ex);
+  }
+  return rc;
+}
+
+void pillion__task_free(struct pillion__executor *ex,
+                        struct pillion__cell *cell, uint32_t slot) {
+  uint32_t gen = atomic_load_explicit(&cell->head.gen, memory_order_relaxed);
+  cell->head.flags = 0;
+  atomic_store_explicit(&cell->head.gen, gen + 1, memory_order_release);
+  atomic_store_explicit(&ex->tasks_live, tasks_live(ex) - 1,
+                        memory_order_relaxed);
+  if (gen + 1 == UINT32_MAX) return; /* used up: retired */
+  cell->head.next = ex->free_first;
+  ex->free_first = slot + 1;
+}
+
+static void finish(struct pillion__executor *ex, struct pillion__cell *cell,
+                   uint32_t slot, pillion_value *value, uint32_t outcome) {
+  const pillion_future *future = cell->u.live.future;
+  pillion_waker joiner = cell->u.live.joiner;
+  cell->head.flags |= PILLION__POLLING;
+  if (future->drop != NULL) future->drop(cell->u.live.self);
+  ex->dropped++;
+  if (value->length > UINT32_MAX) {
+    pillion_value_drop(value);
+    value->status = PILLION_EMSGSIZE;
+  }
+  cell->u.done.status = value->status;
+  cell->u.done.length = (uint32_t)value->length;
+  memcpy(cell->u.done.payload, value->payload.bytes, PILLION_INLINE);
+  cell->head.flags = (cell->head.flags & ~PILLION__POLLING) | PILLION__ENDED |
+                     outcome << PILLION__OUTCOME_SHIFT;
+  switch (PILLION__MODE(cell->head.flags)) {
+    case PILLION_EVENT:
+      pillion__list_push(&ex->done, slot);
+      break;
+    case PILLION_JOIN:
+      if (joiner != 0) pillion__wake_local_in(ex, joiner);
+      break;
+    default:
+      pillion__task_value(ex, cell, slot, value);
+      pillion_value_drop(value);
+  }
+}
+
+static void finish_cancelled(struct pillion__executor *ex,
+                             struct pillion__cell *cell, uint32_t slot) {
+  pillion_value value = {PILLION_ECANCELLED, 0, 0, {{0}}};
+  finish(ex, cell, slot, &value,
+         cell->head.flags & PILLION__POLLED
+             ? PILLION_OUTCOME_CANCELLED_RUNNING
+             : PILLION_OUTCOME_CANCELLED_UNSTARTED);
+}
+
+static bool running(const struct pillion__cell *cell) {
+  return (cell->head.flags & (PILLION__LIVE | PILLION__ENDED)) ==
+         PILLION__LIVE;
+}
+
+/* Polls the task that was popped from the ready ring. */
+void pillion__task_run(struct pillion__executor *ex, uint32_t slot) {
+  struct pillion__cell *cell = pillion__cell_at(slot);
+  cell->head.flags &= ~PILLION__READY_BIT;
+  if (PILLION__UNLIKELY(!running(cell))) return;
+  if (PILLION__UNLIKELY(cell->head.flags & PILLION__ASKED)) {
+    finish_cancelled(ex, cell, slot);
+    return;
+  }
+  pillion_value value;
+  value.status = 0;
+  value.reserved = 0;
+  value.length = 0;
+  ex->context.waker = pillion__handle(
+      PILLION__WAKER, slot,
+      atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
+  cell->head.flags |= PILLION__POLLED | PILLION__POLLING;
+  ex->polls++;
+  int rc = cell->u.live.future->poll(&value, &ex->context, cell->u.live.self);
+  cell->head.flags &= ~PILLION__POLLING;
+  if (rc == PILLION_PENDING) return;
+  if (rc < 0) {
+    value.status = rc;
+    value.length = 0;
+  }
+  finish(ex, cell, slot, &value, PILLION_OUTCOME_RETURNED);
+}
+
+/* What the inbox brought for a task. */
+void pillion__task_posted(struct pillion__executor *ex,
+                          struct pillion__cell *cell, uint32_t slot,
+                          uint32_t bits) {
+  if (!running(cell)) return;
+  if (bits & PILLION__CANCEL) cell->head.flags |= PILLION__ASKED;
+  if (!(cell->head.flags & PILLION__READY_BIT))
+    pillion__ready(ex, &cell->head, slot);
+}
+
+/* Moves an ended task's result out, and frees its cell. */
+int pillion__task_value(struct pillion__executor *ex,
+                        struct pillion__cell *cell, uint32_t slot,
+                        pillion_value *out) {
+  out->status = cell->u.done.status;
+  out->reserved = 0;
+  out->length = cell->u.done.length;
+  memcpy(out->payload.bytes, cell->u.done.payload, PILLION_INLINE);
+  pillion__task_free(ex, cell, slot);
+  return PILLION_READY;
+}
+
+/* A payload elsewhere keeps its cell until the next turn. */
+void pillion__task_event(struct pillion__executor *ex,
+                         struct pillion__cell *cell, uint32_t slot,
+                         pillion_event *event) {
+  event->token = cell->token;
+  event->task = pillion__handle(
+      PILLION__TASK, slot,
+      atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
+  event->status = cell->u.done.status;
+  event->outcome = PILLION__OUTCOME(cell->head.flags);
+  event->length = cell->u.done.length;
+  memcpy(event->payload.bytes, cell->u.done.payload, PILLION_INLINE);
+  if (event->length > PILLION_INLINE)
+    pillion__list_push(&ex->taken, slot);
+  else
+    pillion__task_free(ex, cell, slot);
+}
+
+/* ---- All of an executor's tasks ------------------------------------------ */
+
+static void each_running(struct pillion__executor *ex,
+                         void (*fn)(struct pillion__executor *ex,
+                                    struct pillion__cell *cell,
+                                    uint32_t slot)) {
+  for (uint32_t i = 0; i < ex->chunk_count; i++)
+    for (uint32_t j = 0; j < PILLION__CHUNK; j++) {
+      uint32_t slot = ex->chunks[i] + j;
+      struct pillion__cell *cell = pillion__cell_at(slot);
+      if (running(cell)) fn(ex, cell, slot);
+    }
+}
+
+static void ask(struct pillion__executor *ex, struct pillion__cell *cell,
+                uint32_t slot) {
+  pillion__task_posted(ex, cell, slot, PILLION__CANCEL);
+}
+
+void pillion__tasks_cancel(struct pillion__executor *ex) {
+  each_running(ex, ask);
+}
+
+void pillion__tasks_drop(struct pillion__executor *ex) {
+  each_running(ex, finish_cancelled);
+}
+
+/* ---- Handles ---------------------------------------------------------------- */
+
+/* Finds a C task's cell, for its owner. */
+static int task_find(struct pillion__executor **ex, struct pillion__cell **cell,
+                pillion_task task) {
+  uint32_t type;
+  if (pillion__forked()) return PILLION_EFORKED;
+  if (pillion__kind_of(task) != PILLION__TASK) return PILLION_EBADHANDLE;
+  struct pillion__head *head = pillion__head_of(task, &type);
+  if (head == NULL || type != PILLION__CHUNK_TASKS ||
+      atomic_load_explicit(&head->gen, memory_order_acquire) !=
+          pillion__gen_of(task))
+    return PILLION_EBADHANDLE;
+  *ex = atomic_load(
+      &pillion__directory[pillion__slot_of(task) / PILLION__CHUNK].executor);
+  *cell = (struct pillion__cell *)head;
+  int rc = pillion__executor_own(*ex);
+  if (rc < 0) return rc;
+  return (*cell)->head.flags & PILLION__LIVE ? 0 : PILLION_EBADHANDLE;
+}
+
+int pillion_task_cancel(pillion_task task) {
+  struct pillion__executor *ex;
+  struct pillion__cell *cell;
+  uint32_t type, slot = pillion__slot_of(task), gen = pillion__gen_of(task);
+  if (pillion__forked()) return PILLION_EFORKED;
+  if (pillion__kind_of(task) != PILLION__TASK) return PILLION_EBADHANDLE;
+  struct pillion__head *head = pillion__head_of(task, &type);
+  if (head == NULL || type == PILLION__CHUNK_GUEST) return PILLION_EBADHANDLE;
+  if (type == PILLION__CHUNK_CALLS)
+    return pillion__call_cancel((struct pillion__call *)head, gen, 0);
+  int rc = task_find(&ex, &cell, task);
+  if (rc == 0 && cell->head.flags & PILLION__ENDED) return 2;
+  if (rc == 0 && cell->head.flags & PILLION__ASKED) return 1;
+  if (rc < 0 && rc != PILLION_EWRONGTHREAD) return rc;
+  rc = pillion__post(head, slot, gen, PILLION__CANCEL);
+  return rc == PILLION_STALE ? PILLION_EBADHANDLE : 0;
+}
+
+int pillion_task_evict(pillion_task task) {
+  struct pillion__executor *ex;
+  struct pillion__cell *cell;
+  int rc = task_find(&ex, &cell, task);
+  if (rc < 0) return rc;
+  if (cell->head.flags & PILLION__ENDED) return 2;
+  if (cell->head.flags & PILLION__POLLING) return PILLION_EREENTRANT;
+  finish_cancelled(ex, cell, pillion__slot_of(task));
+  if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed)) {
+    pillion__tell_live(ex);
+    pillion__poke(ex); /* there may be an event to take */
+  }
+  return 0;
+}
+
+int pillion_task_detach(pillion_task task) {
+  struct pillion__executor *ex;
+  struct pillion__cell *cell;
+  uint32_t type;
+  if (pillion__forked()) return PILLION_EFORKED;
+  struct pillion__head *head = pillion__head_of(task, &type);
+  if (head != NULL && type == PILLION__CHUNK_CALLS)
+    return pillion__call_detach((struct pillion__call *)head, task);
+  int rc = task_find(&ex, &cell, task);
+  if (rc < 0) return rc;
+  if (PILLION__MODE(cell->head.flags) != PILLION_JOIN) return PILLION_EINVAL;
+  cell->head.flags += (PILLION_DETACH - PILLION_JOIN) << PILLION__MODE_SHIFT;
+  if (cell->head.flags & PILLION__ENDED) {
+    pillion_value value;
+    pillion__task_value(ex, cell, pillion__slot_of(task), &value);
+    pillion_value_drop(&value);
+  }
+  return 0;
+}
+
+/* ---- What futures see ------------------------------------------------------- */
+
+static int op_spawn(pillion_task *out, pillion_context *cx,
+                    const pillion_future *future, void *self, uint64_t token,
+                    uint32_t flags) {
+  return pillion__spawn(out, cx->runtime, future, self, token, flags);
+}
+
+static const pillion_ops operations = {
+    sizeof operations, pillion__timer_set, pillion__timer_clear,
+    pillion__join,     op_spawn,           pillion_wake_local,
+};
+
+void pillion__context_init(struct pillion__executor *ex) {
+  ex->context.size = sizeof ex->context;
+  ex->context.ops = &operations;
+  ex->context.runtime = ex;
+}

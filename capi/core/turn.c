@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* One round of work. */
+#include "core.h"
+
+/* ---- Lists of slots ------------------------------------------------------- */
+
+static struct pillion__head *head_at(uint32_t slot, uint32_t *type) {
+  return pillion__head_of((uint64_t)slot << 32, type);
+}
+
+void pillion__list_push(struct pillion__list *list, uint32_t slot) {
+  uint32_t type;
+  head_at(slot, &type)->next = 0;
+  if (list->last == 0)
+    list->first = slot + 1;
+  else
+    head_at(list->last - 1, &type)->next = slot + 1;
+  list->last = slot + 1;
+}
+
+/* The slot + 1, or 0. */
+uint32_t pillion__list_pop(struct pillion__list *list) {
+  uint32_t type, first = list->first;
+  if (first == 0) return 0;
+  list->first = head_at(first - 1, &type)->next;
+  if (list->first == 0) list->last = 0;
+  return first;
+}
+
+/* ---- The inbox ---------------------------------------------------------------- */
+
+static void deliver(struct pillion__executor *ex, struct pillion__head *head,
+                    uint32_t slot, uint32_t type) {
+  if (type == PILLION__CHUNK_GUEST) { /* Go takes QUEUED off */
+    pillion__list_push(&ex->guest, slot);
+    return;
+  }
+  uint64_t pend = atomic_exchange(&head->pend, 0);
+  if ((uint32_t)(pend >> 32) !=
+      atomic_load_explicit(&head->gen, memory_order_relaxed))
+    return; /* it came too late */
+  if (type == PILLION__CHUNK_CALLS)
+    pillion__call_posted(ex, (struct pillion__call *)head, slot,
+                         (uint32_t)pend);
+  else
+    pillion__task_posted(ex, (struct pillion__cell *)head, slot,
+                         (uint32_t)pend);
+}
+
+/* Takes all posts, in the order in which they came. */
+void pillion__drain(struct pillion__executor *ex) {
+  uint32_t type, from, to = 0;
+  if (atomic_load_explicit(&ex->inbox, memory_order_relaxed) == 0) return;
+  from = atomic_exchange(&ex->inbox, 0);
+  while (from != 0) { /* the last came first */
+    struct pillion__head *head = head_at(from - 1, &type);
+    uint32_t next = atomic_load_explicit(&head->link, memory_order_relaxed);
+    atomic_store_explicit(&head->link, to, memory_order_relaxed);
+    to = from;
+    from = next;
+  }
+  while (to != 0) { /* the link first: then the cell may be queued again */
+    uint32_t slot = to - 1;
+    struct pillion__head *head = head_at(slot, &type);
+    to = atomic_load_explicit(&head->link, memory_order_relaxed);
+    ex->wakes++;
+    deliver(ex, head, slot, type);
+  }
+}
+
+/* ---- Polling ------------------------------------------------------------------------ */
+
+#define CLOCK_EVERY 64
+
+static uint32_t run_tasks(struct pillion__executor *ex, uint32_t max_polls,
+                          int64_t until) {
+  uint32_t snapshot =
+      ex->ready_count < max_polls ? ex->ready_count : max_polls;
+  uint32_t n = 0;
+  while (n < snapshot) {
+    uint32_t slot = ex->ready[ex->ready_head];
+    ex->ready_head = (ex->ready_head + 1) & ex->ready_mask;
+    ex->ready_count--;
+    pillion__task_run(ex, slot);
+    if (++n % CLOCK_EVERY == 0 && until != PILLION_TIME_NEVER &&
+        pillion__now() >= until)
+      break;
+  }
+  return n;
+}
+
+/* Fills in what waits for Go. Wakes first in, first out, as all posts. */
+static void gather(struct pillion__executor *ex,
+                   struct pillion__guest_turn *turn) {
+  uint32_t found;
+  while (turn->count < PILLION__POSTS &&
+         (found = pillion__list_pop(&ex->guest)) != 0) {
+    struct pillion__post post = {NULL, found - 1, 0};
+    uint32_t type;
+    struct pillion__head *head = head_at(post.slot, &type);
+    if (type == PILLION__CHUNK_CALLS) {
+      post.call = (struct pillion__call *)head;
+      post.bits = head->flags >> PILLION__FOR_GO_SHIFT;
+      uint32_t arrived = head->flags & PILLION__ARRIVED;
+      head->flags &= (1u << PILLION__FOR_GO_SHIFT) - 1u;
+      head->flags &= ~(PILLION__LISTED | PILLION__ARRIVED);
+      if (arrived) {
+        pillion__call_posted(ex, post.call, post.slot, PILLION__DONE);
+        continue;
+      }
+      if (post.bits & PILLION__START && !pillion__call_start(post.call))
+        continue; /* cancelled before its start; its end is on its way */
+    }
+    turn->posts[turn->count++] = post;
+  }
+}
+
+static uint32_t run_guest(struct pillion__executor *ex, uint32_t max_polls,
+                          int64_t now, int64_t until) {
+  struct pillion__guest_turn turn;
+  turn.index = ex->index;
+  turn.count = 0;
+  turn.max_polls = max_polls;
+  turn.max_ns = until == PILLION_TIME_NEVER ? 0 : until - now;
+  if (turn.max_ns < 0) turn.max_ns = 1;
+  turn.polled = turn.more = 0;
+  turn.deadline = PILLION_TIME_NEVER;
+  turn.coroutines = 0;
+  gather(ex, &turn);
+  bool woken = atomic_load_explicit(&ex->guest_wake, memory_order_relaxed) &&
+               atomic_exchange(&ex->guest_wake, 0);
+  if (turn.count == 0 && !woken && !ex->guest_more &&
+      ex->guest_deadline > now)
+    return 0;
+  ex->go_entries++;
+  ex->guest_known = 1;
+  pillion__guest.turn(&turn);
+  ex->guest_more = turn.more;
+  ex->guest_deadline = turn.deadline;
+  atomic_store_explicit(&ex->coroutines, turn.coroutines,
+                        memory_order_relaxed);
+  pillion__drain(ex); /* the results of what has just ended */
+  return turn.polled;
+}
+
+/* ---- Taking ---------------------------------------------------------------------------- */
+
+void pillion__release_taken(struct pillion__executor *ex) {
+  uint32_t found, type;
+  while ((found = pillion__list_pop(&ex->taken)) != 0) {
+    struct pillion__head *head = head_at(found - 1, &type);
+    if (type == PILLION__CHUNK_CALLS) {
+      pillion__call_free((struct pillion__call *)head);
+    } else {
+      pillion_value value;
+      pillion__task_value(ex, (struct pillion__cell *)head, found - 1, &value);
+      pillion_value_drop(&value);
+    }
+  }
+}
+
+static size_t take(struct pillion__executor *ex, pillion_event *events,
+                   size_t cap) {
+  size_t n = 0, calls = 0;
+  uint32_t found, type;
+  while (n < cap && (found = pillion__list_pop(&ex->done)) != 0) {
+    struct pillion__head *head = head_at(found - 1, &type);
+    pillion_event *event = &events[n++];
+    event->flags = 0;
+    event->reserved = 0;
+    if (type == PILLION__CHUNK_CALLS) {
+      pillion__call_event(ex, (struct pillion__call *)head, event);
+      calls++;
+    } else {
+      pillion__task_event(ex, (struct pillion__cell *)head, found - 1, event);
+    }
+  }
+  if (calls > 0) atomic_fetch_sub(&ex->calls_live, calls);
+  ex->events += n;
+  return n;
+}
+
+/* ---- The turn ------------------------------------------------------------------------------ */
+
+void pillion__tell_live(struct pillion__executor *ex) {
+  uint32_t live = pillion__live(ex) > 0;
+  if (live == ex->live_told) return;
+  ex->live_told = live;
+  pillion_host *host = atomic_load_explicit(&ex->host, memory_order_relaxed);
+  if (host != NULL && host->live != NULL) host->live((int)live, host->data);
+}
+
+static int64_t next_deadline(const struct pillion__executor *ex) {
+  int64_t deadline =
+      ex->timers == NULL ? PILLION_TIME_NEVER : ex->timers->deadline;
+  return ex->guest_deadline < deadline ? ex->guest_deadline : deadline;
+}
+
+/* Nothing to do. Without branches: this is all of an empty turn's work. */
+static bool quiet(struct pillion__executor *ex) {
+  uint32_t own = ex->ready_count | ex->done.first | ex->taken.first |
+                 ex->guest.first | ex->guest_more;
+  uint32_t shared =
+      atomic_load_explicit(&ex->inbox, memory_order_relaxed) |
+      atomic_load_explicit(&ex->guest_wake, memory_order_relaxed) |
+      (atomic_load_explicit(&ex->park, memory_order_relaxed) ^ PILLION__IDLE) |
+      (atomic_load_explicit(&ex->closing, memory_order_relaxed) ^
+       ex->closed_with);
+  return (own | shared) == 0;
+}
+
+static bool finish_turn(struct pillion__executor *ex) {
+  bool more = ex->ready_count > 0 || ex->done.first != 0 ||
+              ex->guest.first != 0 || ex->guest_more;
+  more = pillion__park_leave(ex, more);
+  atomic_store_explicit(&ex->in_turn, 0, memory_order_relaxed);
+  pillion__turning = 0;
+  pillion__tell_live(ex);
+  int64_t deadline = next_deadline(ex);
+  if (deadline == ex->told_deadline) return more;
+  ex->told_deadline = deadline;
+  pillion_host *host = atomic_load_explicit(&ex->host, memory_order_relaxed);
+  if (host != NULL && host->timer != NULL) host->timer(deadline, host->data);
+  return more;
+}
+
+static void close_now(struct pillion__executor *ex, uint32_t closing) {
+  ex->closed_with = closing;
+  if (closing != 1 + PILLION_CANCEL) return;
+  pillion__tasks_cancel(ex);
+  pillion__calls_cancel(ex, 0);
+  pillion__drain(ex);
+}
+
+static size_t turn(struct pillion__executor *ex, pillion_event *events,
+                   size_t cap, const pillion_budget *budget,
+                   uint32_t *polled) {
+  uint32_t max_polls =
+      budget == NULL || budget->max_polls == 0 ? 256 : budget->max_polls;
+  atomic_store_explicit(&ex->in_turn, 1, memory_order_relaxed);
+  pillion__turning = 1;
+  ex->turns++;
+  pillion__release_taken(ex);
+  uint32_t closing = atomic_load(&ex->closing);
+  if (closing != ex->closed_with) close_now(ex, closing);
+  pillion__park_enter(ex, true);
+  pillion__drain(ex);
+  bool guest = ex->guest.first != 0 || ex->guest_more || ex->guest_known ||
+               atomic_load_explicit(&ex->guest_wake, memory_order_relaxed);
+  int64_t now = ex->context.now = pillion__now();
+  int64_t until = budget == NULL || budget->max_ns <= 0 ||
+                          budget->max_ns > PILLION_TIME_NEVER - now
+                      ? PILLION_TIME_NEVER
+                      : now + budget->max_ns;
+  pillion__timers_fire(ex, now);
+  *polled = run_tasks(ex, guest ? (max_polls + 1) / 2 : max_polls, until);
+  if (guest) {
+    uint32_t left = max_polls > *polled ? max_polls - *polled : 1;
+    *polled += run_guest(ex, left, now, until);
+  }
+  return take(ex, events, cap);
+}
+
+__attribute__((noinline)) static int busy(struct pillion__executor *ex,
+                                          pillion_event *events, size_t cap,
+                                          pillion_progress *progress,
+                                          const pillion_budget *budget) {
+  uint32_t polled;
+  size_t n = turn(ex, events, cap < INT32_MAX ? cap : INT32_MAX, budget,
+                  &polled);
+  bool more = finish_turn(ex);
+  if (progress != NULL) {
+    progress->polled = polled;
+    progress->more = more;
+    progress->deadline = next_deadline(ex);
+    progress->live = pillion__live(ex);
+  }
+  return (int)n;
+}
+
+static bool due(const struct pillion__executor *ex) {
+  int64_t deadline = next_deadline(ex);
+  return deadline != PILLION_TIME_NEVER && deadline <= pillion__now();
+}
+
+int pillion_executor_turn(pillion_event *events, size_t cap,
+                          pillion_progress *progress,
+                          pillion_executor executor,
+                          const pillion_budget *budget) {
+  struct pillion__executor *ex;
+  int rc = pillion__executor_get(&ex, executor);
+  if (rc == 0) rc = pillion__executor_own(ex);
+  if (PILLION__UNLIKELY(rc < 0)) return rc;
+  if (PILLION__UNLIKELY(pillion__turning)) return PILLION_EREENTRANT;
+  if (PILLION__UNLIKELY(
+          (events == NULL && cap > 0) ||
+          (progress != NULL && progress->size < sizeof *progress) ||
+          (budget != NULL && budget->size < sizeof *budget)))
+    return PILLION_EINVAL;
+  if (!quiet(ex) || due(ex)) return busy(ex, events, cap, progress, budget);
+  if (progress != NULL) {
+    progress->polled = 0;
+    progress->more = 0;
+    progress->deadline = next_deadline(ex);
+    progress->live = pillion__live(ex);
+  }
+  return 0;
+}
