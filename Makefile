@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+#   make demo    the main job: hash and fetch through Go, from libuv and asyncio
+#   make test    everything that is checked; installs what it needs
+#   make bench   our speeds beside those of our peers, to build/bench.jsonl
+#   make lib     the stock library and the tests' own, to build/lib
+
+SHELL := /bin/bash
+LIB := build/lib
+VERSION := $(shell sed -n 's/.*VERSION_STRING "\(.*\)"/\1/p' include/pillion/version.h)
+SOURCES := $(shell find capi executor tests/module -name '*.go' -o -name '*.[ch]' -o -name '*.map') \
+	$(wildcard include/*.h include/pillion/*.h) go.mod
+
+.PHONY: help lib demo test bench clean
+help:
+	@sed -n 's/^#   //p' Makefile
+
+lib: $(LIB)/libpillion.so $(LIB)/libpillion-test.so
+
+$(LIB)/libpillion.so.$(VERSION): $(SOURCES)
+	@mkdir -p $(LIB)
+	go run ./capi/build -o $@ -soname libpillion.so.0
+
+$(LIB)/libpillion.so: $(LIB)/libpillion.so.$(VERSION)
+	ln -sf libpillion.so.$(VERSION) $(LIB)/libpillion.so.0
+	ln -sf libpillion.so.0 $@
+
+$(LIB)/libpillion-test.so: $(SOURCES)
+	@mkdir -p $(LIB)
+	go run ./capi/build -o $@ ./tests/module
+
+demo:
+	@tests/demo.sh $(DIR)
+
+test:
+	@tests/run.sh
+
+bench:
+	@tests/bench/run.sh
+
+clean:
+	rm -rf build

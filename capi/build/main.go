@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Build composes Go packages that register functions with executor/export into
+// one C shared library with Pillion's whole ABI:
+//
+//	go run github.com/pillion-dev/pillion/capi/build -o libfoo.so ./pkg…
+//
+// It is run inside the module that the packages belong to. The SONAME is the
+// output's base name, unless -soname gives another; exactly the symbols of
+// pillion.h leave the library. One process has one Go runtime: who wants the
+// functions of two packages in one process builds one library with both.
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+const capi = "github.com/pillion-dev/pillion/capi"
+
+func main() {
+	output := flag.String("o", "", "the library to write, say libfoo.so")
+	soname := flag.String("soname", "", "its SONAME; by default the base name of the output")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: build -o libfoo.so [-soname NAME] [packages]")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if *output == "" {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if *soname == "" {
+		*soname = filepath.Base(*output)
+	}
+	if err := build(*output, *soname, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "build:", err)
+		os.Exit(1)
+	}
+}
+
+func build(output, soname string, patterns []string) error {
+	packages, err := list("{{.ImportPath}}", patterns...)
+	if err != nil {
+		return err
+	}
+	dir, err := list("{{.Dir}}", capi)
+	if err != nil {
+		return err
+	}
+	root, err := run("go", "env", "GOMOD")
+	if err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp("", "pillion-build-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+
+	// The main package exists in the overlay only: nothing is written into the
+	// author's tree.
+	mainDir := filepath.Join(filepath.Dir(root), "pillion-library-main")
+	o := overlay{temp: temp, Replace: map[string]string{}}
+	if err := o.add(filepath.Join(mainDir, "main.go"), mainSource(packages)); err != nil {
+		return err
+	}
+	if err := o.addFingerprint(dir[0]); err != nil {
+		return err
+	}
+	config, err := o.write()
+	if err != nil {
+		return err
+	}
+	external := fmt.Sprintf("-Wl,--version-script=%s -Wl,-soname,%s",
+		filepath.Join(dir[0], "exports.map"), soname)
+	_, err = run("go", "build", "-overlay", config, "-trimpath",
+		"-buildmode=c-shared", "-o", output,
+		"-ldflags", "-s -w -extldflags '"+external+"'", mainDir)
+	if err != nil {
+		return err
+	}
+	// Go writes a header for the exports, which stay inside the library.
+	err = os.Remove(strings.TrimSuffix(output, filepath.Ext(output)) + ".h")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func mainSource(packages []string) []byte {
+	var b bytes.Buffer
+	b.WriteString("package main\n\nimport (\n")
+	for _, p := range append([]string{capi}, packages...) {
+		fmt.Fprintf(&b, "\t_ %q\n", p)
+	}
+	b.WriteString(")\n\nfunc main() {}\n")
+	return b.Bytes()
+}
+
+// overlay is go build's -overlay file.
+type overlay struct {
+	temp    string
+	Replace map[string]string
+}
+
+func (o *overlay) add(path string, content []byte) error {
+	file := filepath.Join(o.temp, fmt.Sprint(len(o.Replace), "-", filepath.Base(path)))
+	o.Replace[path] = file
+	return os.WriteFile(file, content, 0o644)
+}
+
+// addFingerprint makes go build see changes of the C that lies below or beside
+// the package: it looks at files of the package's own folder only. In the module
+// cache nothing changes, and nothing may be replaced.
+func (o *overlay) addFingerprint(capiDir string) error {
+	cache, err := run("go", "env", "GOMODCACHE")
+	if err != nil || strings.HasPrefix(capiDir, cache+string(filepath.Separator)) {
+		return err
+	}
+	hash := sha256.New()
+	for _, pattern := range []string{"core/*.[ch]", "../include/*.h", "../include/pillion/*.h"} {
+		files, err := filepath.Glob(filepath.Join(capiDir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			content, err := os.ReadFile(f)
+			if err != nil {
+				return err
+			}
+			hash.Write(content)
+		}
+	}
+	return o.add(filepath.Join(capiDir, "fingerprint.h"), fmt.Appendf(nil, "/* %x */\n", hash.Sum(nil)))
+}
+
+func (o *overlay) write() (string, error) {
+	config, err := json.Marshal(o)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(o.temp, "overlay.json")
+	return path, os.WriteFile(path, config, 0o644)
+}
+
+func list(format string, patterns ...string) ([]string, error) {
+	if len(patterns) == 0 {
+		return nil, nil
+	}
+	out, err := run("go", append([]string{"list", "-f", format}, patterns...)...)
+	return strings.Fields(out), err
+}
+
+// run gives what the command printed; what it has to complain goes to stderr.
+func run(name string, args ...string) (string, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w", name, args[0], err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package capi is Pillion's C ABI. Importing it into a main package that is built
+// with -buildmode=c-shared gives a library with every function of
+// include/pillion.h, and with the functions that the program's packages
+// registered through executor/export. The command capi/build does that.
+//
+// The package only translates. The executor for C futures, the queues in both
+// directions and every public function are plain C, in core/; what enters Go is
+// pillion__go_*, which core reaches through one struct of function pointers.
+package capi
+
+// #cgo CFLAGS: -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -I${SRCDIR}/core -I${SRCDIR}/../include
+// #cgo LDFLAGS: -pthread
+// #include "wiring.h"
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// pillion__go_start runs at the library's start, and again after a shutdown. The
+// C entry waits for Go's own start, package initialisation included, so all
+// functions have been registered by then.
+//
+//export pillion__go_start
+func pillion__go_start() (rc C.int) {
+	defer contain(&rc)
+	if rc := register(); rc < 0 {
+		return rc
+	}
+	startDispatcher()
+	return 0
+}
+
+//export pillion__go_stop
+func pillion__go_stop() (rc C.int) {
+	defer contain(&rc)
+	stopDispatcher()
+	return 0
+}
+
+//export pillion__go_count
+func pillion__go_count(workers, parked *C.uint64_t) {
+	defer contain(nil)
+	*workers = C.uint64_t(workersAlive())
+	*parked = C.uint64_t(parkedForGood.Load())
+}
+
+// contain keeps a panic of ours from crossing into C. None is expected: those of
+// authors' functions are their tasks' errors.
+func contain(rc *C.int) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	warn(fmt.Sprintf("panic inside Pillion: %v", r))
+	if rc != nil {
+		*rc = C.PILLION_EPANIC
+	}
+}
+
+func warn(text string) {
+	b := append([]byte(text), 0)
+	C.pillion__warn((*C.char)(unsafe.Pointer(&b[0])))
+}

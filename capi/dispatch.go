@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capi
+
+// #include "wiring.h"
+import "C"
+
+import (
+	"os"
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/pillion-dev/pillion/executor/export"
+	"github.com/pillion-dev/pillion/executor/offload"
+)
+
+// dispatcher is the goroutine that takes submissions from C and hands them to
+// workers. It sleeps in Go's netpoller, on a descriptor that C writes once a
+// burst.
+type dispatcher struct {
+	wakeup *os.File // nonblocking, so that a read parks the goroutine alone
+	ended  chan struct{}
+
+	blocking, cpu     *offload.Pool
+	toBlocking, toCPU []offload.Job
+	jobs              [512]C.struct_pillion__job
+}
+
+// current is replaced at a start after a shutdown; C lets only one of them run.
+var current atomic.Pointer[dispatcher]
+
+var parkedForGood atomic.Uint64 // goroutines that called Goexit on a loop
+
+func startDispatcher() {
+	d := &dispatcher{
+		wakeup:   os.NewFile(uintptr(C.pillion__ring_fd()), "pillion"),
+		ended:    make(chan struct{}),
+		blocking: offload.NewPool(0),
+		cpu:      offload.NewPool(runtime.GOMAXPROCS(0)),
+	}
+	current.Store(d)
+	go d.run()
+}
+
+// stopDispatcher is called when no job is left and the ring is closed.
+func stopDispatcher() {
+	d := current.Swap(nil)
+	if d == nil {
+		return
+	}
+	<-d.ended
+	d.blocking.Close()
+	d.cpu.Close()
+	d.wakeup.Close()
+}
+
+func workersAlive() int {
+	d := current.Load()
+	if d == nil {
+		return 0
+	}
+	return d.blocking.Workers() + d.cpu.Workers()
+}
+
+func (d *dispatcher) run() {
+	defer close(d.ended)
+	var count [8]byte
+	for {
+		n := C.pillion__ring_take(&d.jobs[0], C.int(len(d.jobs)))
+		switch {
+		case n < 0:
+			return
+		case n > 0:
+			d.hand(d.jobs[:n])
+		case C.pillion__ring_sleep() != 0:
+			if _, err := d.wakeup.Read(count[:]); err != nil {
+				warn("the dispatcher cannot sleep: " + err.Error())
+				return
+			}
+		}
+	}
+}
+
+// hand gives out a batch. Its jobs are one allocation.
+func (d *dispatcher) hand(batch []C.struct_pillion__job) {
+	jobs := make([]job, len(batch))
+	for i := range batch {
+		b := &batch[i]
+		if b.cancel != 0 {
+			cancelRunning(b.call, uint32(b.gen))
+			continue
+		}
+		j := &jobs[i]
+		j.call, j.gen = b.call, uint32(b.gen)
+		j.function = functions[b.call.function]
+		if j.function.Kind == export.KindCPU {
+			d.toCPU = append(d.toCPU, j)
+		} else {
+			d.toBlocking = append(d.toBlocking, j)
+		}
+	}
+	d.toBlocking = submit(d.blocking, d.toBlocking)
+	d.toCPU = submit(d.cpu, d.toCPU)
+}
+
+func submit(p *offload.Pool, jobs []offload.Job) []offload.Job {
+	if len(jobs) > 0 {
+		if err := p.Submit(jobs...); err != nil {
+			warn("a pool is closed with jobs to do: " + err.Error())
+		}
+	}
+	clear(jobs)
+	return jobs[:0]
+}
+
+// state is a call's own word, which C and Go change by compare-and-swap.
+func state(call *C.struct_pillion__call) *atomic.Uint64 {
+	return (*atomic.Uint64)(unsafe.Pointer(&call.state))
+}

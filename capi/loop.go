@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capi
+
+// #include "wiring.h"
+import "C"
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/coro"
+)
+
+// loop is Go's executor behind one of C's, for functions that run on the loop.
+// Everything but its host belongs to the owner's thread.
+type loop struct {
+	local *executor.Local
+	tasks map[uint32]executor.Handle // by the slot of their call
+}
+
+// loops are by the index of C's executor, and made at its first Go task.
+var loops [C.PILLION__EXECUTORS]atomic.Pointer[loop]
+
+// host pokes C's executor, which sees to it that a turn enters Go.
+type host C.uint32_t
+
+func (h host) Wake() error {
+	C.pillion__guest_wake(C.uint32_t(h))
+	return nil
+}
+
+func loopAt(index C.uint32_t) *loop {
+	l := loops[index].Load()
+	if l == nil {
+		l = &loop{
+			local: executor.New(executor.Config{
+				Host:  host(index),
+				Clock: func() int64 { return int64(C.pillion__now()) },
+				Arena: arena(index),
+			}),
+			tasks: make(map[uint32]executor.Handle),
+		}
+		loops[index].Store(l)
+	}
+	return l
+}
+
+//export pillion__go_turn
+func pillion__go_turn(t *C.struct_pillion__guest_turn) {
+	defer contain(nil)
+	l := loopAt(t.index)
+	for i := range t.posts[:t.count] {
+		l.deliver(&t.posts[i])
+	}
+	progress, err := l.local.Poll(executor.Budget{
+		MaxPolls: int(t.max_polls),
+		MaxTime:  time.Duration(t.max_ns),
+	})
+	if err != nil {
+		warn("a turn of Go's executor failed: " + err.Error())
+		return
+	}
+	t.polled = C.uint32_t(progress.Polled)
+	if progress.More {
+		t.more = 1
+	}
+	t.deadline = C.int64_t(progress.Deadline)
+	t.coroutines = C.uint32_t(coro.Suspended(l.local) + coro.Idle(l.local))
+}
+
+func (l *loop) deliver(p *C.struct_pillion__post) {
+	if p.call == nil {
+		l.local.Deliver(uint32(p.slot))
+		return
+	}
+	if p.bits&C.PILLION__START != 0 {
+		l.start(p.call)
+	}
+	if p.bits&C.PILLION__CANCEL != 0 {
+		if task, ok := l.tasks[uint32(p.slot)]; ok {
+			task.Cancel()
+		}
+	}
+}
+
+func (l *loop) start(call *C.struct_pillion__call) {
+	slot := uint32(call.slot)
+	future := functions[call.function].Start(request(call))
+	done := executor.OnDone[[]byte](func(response []byte, err error, outcome executor.Outcome) {
+		delete(l.tasks, slot)
+		if outcome != executor.Returned {
+			publish(call, C.PILLION_ECANCELLED, C.uint32_t(outcome), nil)
+			return
+		}
+		complete(call, response, err)
+	})
+	task, err := executor.Spawn(l.local, future, done)
+	if err != nil {
+		complete(call, nil, err)
+		return
+	}
+	l.tasks[slot] = task.Handle()
+}
+
+// pillion__go_settle ends the coroutines that wait for their next body, unless
+// others are suspended in theirs; it tells how many those are.
+//
+//export pillion__go_settle
+func pillion__go_settle(index C.uint32_t) (suspended C.uint32_t) {
+	defer contain(nil)
+	l := loops[index].Load()
+	if l == nil {
+		return 0
+	}
+	if n := coro.Suspended(l.local); n > 0 {
+		return C.uint32_t(n)
+	}
+	l.local.Retire()
+	return 0
+}
+
+// pillion__go_free drops all of an executor's Go tasks. It runs on the owner's
+// thread while coroutines live on it, since only there can they be unwound.
+//
+//export pillion__go_free
+func pillion__go_free(index C.uint32_t) {
+	defer contain(nil)
+	l := loops[index].Swap(nil)
+	if l == nil {
+		return
+	}
+	if err := l.local.Free(); err != nil {
+		warn("an executor's Go tasks were not dropped: " + err.Error())
+	}
+	parkedForGood.Add(uint64(coro.Lost(l.local)))
+}
+
+// arena gives Go's executors cells in C memory: then a waker of a Go task is the
+// same 64 bits for both sides. It is the index of C's executor.
+type arena C.uint32_t
+
+func (a arena) Lease() (uint32, []executor.Cell, error) {
+	var base C.uint32_t
+	var cells unsafe.Pointer
+	if rc := C.pillion__guest_lease(&base, &cells, C.uint32_t(a)); rc < 0 {
+		return 0, nil, executor.ErrAgain
+	}
+	return uint32(base), unsafe.Slice((*executor.Cell)(cells), executor.ChunkCells), nil
+}
+
+func (a arena) Return(base uint32) { C.pillion__guest_return(C.uint32_t(base)) }
+
+func init() {
+	// Executors that Go programs make themselves share the slots, not the waking.
+	if err := executor.SetArena(arena(math.MaxUint32)); err != nil {
+		warn("an executor was made before Pillion's ABI: " + err.Error())
+	}
+}

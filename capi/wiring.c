@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Tells the core who stands behind it, before anybody can ask. */
+#include "_cgo_export.h"
+#include "wiring.h"
+
+void pillion__warn(const char *text) {
+  pillion__log(PILLION_LOG_WARNING, "%s", text);
+}
+
+static int go_start(void) { return pillion__go_start(); }
+static int go_stop(void) { return pillion__go_stop(); }
+
+__attribute__((constructor(102))) static void wire(void) {
+  pillion__guest = (struct pillion__guest){
+      .start = go_start,
+      .stop = go_stop,
+      .turn = pillion__go_turn,
+      .settle = pillion__go_settle,
+      .free = pillion__go_free,
+      .count = pillion__go_count,
+  };
+}
