@@ -11,7 +11,8 @@ import (
 //
 // Lease gives a chunk that nobody else has: its first slot, a multiple of
 // [ChunkCells], and its cells, zeroed when new and untouched since when returned
-// before. The memory stays valid for good. Return takes a chunk back.
+// before. The memory stays valid for good. Return takes a chunk back. Arenas of one
+// process share one space of slots, in which a slot always has the same cell.
 type Arena interface {
 	Lease() (base uint32, cells []Cell, err error)
 	Return(base uint32)
@@ -76,6 +77,8 @@ func (a *heapArena) Return(base uint32) {
 	a.free = append(a.free, base)
 }
 
+var errMalformed = errors.New("executor: the arena gave a malformed chunk or one that is in use")
+
 // lease takes one more chunk. Its local is set before any of its cells is
 // allocated, so that a waker that matches a cell finds where to push it.
 func (l *Local) lease() error {
@@ -84,9 +87,12 @@ func (l *Local) lease() error {
 		return err
 	}
 	if base&chunkMask != 0 || base > slotMask || len(cells) != ChunkCells {
-		return errors.New("executor: the arena gave a malformed chunk")
+		return errMalformed
 	}
 	c := lookup(base)
+	if c != nil && (&c.cells[0] != &cells[0] || c.local.Load() != nil) {
+		return errMalformed
+	}
 	if c == nil {
 		c = &chunk{base: base, cells: cells}
 		c.local.Store(l)

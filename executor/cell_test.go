@@ -29,16 +29,21 @@ func (badArena) Return(uint32)                    {}
 
 func TestSpawnFailsWithItsArena(t *testing.T) {
 	cause := errors.New("no memory")
-	for _, a := range []badArena{{err: cause}, {base: 1, n: ChunkCells}, {base: 1 << 24, n: ChunkCells}, {n: 3}} {
-		r := newRig(t)
-		r.arena = a
+	other := newRig(t)
+	taken := mustSpawn[int](t, other.Local, new(probe)).slot &^ chunkMask
+	for _, a := range []badArena{
+		{err: cause}, {base: 1, n: ChunkCells}, {base: 1 << 24, n: ChunkCells}, {n: 3},
+		{base: taken, n: ChunkCells},
+	} {
+		l := New(Config{Arena: a})
 		p := new(probe)
-		_, err := Spawn[int](r.Local, p)
+		_, err := Spawn[int](l, p)
 		if err == nil || a.err != nil && err != cause {
 			t.Fatalf("error: %v", err)
 		}
-		equal(t, "live", r.Live(), 0)
-		r.turn(0)
+		equal(t, "live", l.Live(), 0)
+		l.Poll(Budget{})
 		p.want(t, 0, 0)
+		l.Free()
 	}
 }

@@ -75,7 +75,7 @@ func (l *Local) Free() error {
 	l.Retire()
 	for {
 		s := l.state.Load()
-		if s != statePoking && l.state.CompareAndSwap(s, stateFreed) {
+		if s != statePoking && s != stateSeen && l.state.CompareAndSwap(s, stateFreed) {
 			break
 		}
 		runtime.Gosched()

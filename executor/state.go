@@ -33,10 +33,15 @@ const (
 // The parking word of a Local.
 //
 //	idle ──poke──► poking ──poke──► poked ──Poll──► running ──park──► idle
-//	  └───────────────────Poll────────────────────────▲
+//	  │             ▲  │park                           ▲
+//	  │          poke  ▼                               │
+//	  │             seen                               │
+//	  └────────────────────Poll────────────────────────┘
 //
-// Only the owner leaves poked and running; only a waker leaves poking. So a turn
-// that finds poking can't park: it reports more instead, and the host comes back.
+// Only the owner leaves poked and running; only a waker leaves poking for poked. A
+// turn that finds poking and has nothing left says that it was there, and parks:
+// the waker may lie preempted behind its call of the host, and since it can't know
+// whether that call still stands, it calls once more.
 // A host that was told more also leaves the word at running, which is why a busy
 // executor is never poked and a busy turn does no locked instruction.
 const (
@@ -44,6 +49,7 @@ const (
 	statePoking
 	statePoked
 	stateRunning
+	stateSeen
 	// stateFreed is final. A waker that still finds it forwards what it pushed.
 	stateFreed
 )

@@ -143,10 +143,16 @@ func (l *Local) drain() {
 }
 
 // Deliver hands over a cell that was popped from an inbox in C and is still
-// queued. It is for carriers, on the owner, and followed by a Poll.
+// queued. It is for carriers, on the owner, and followed by a Poll. A cell whose
+// chunk has changed hands meanwhile goes on to its new owner.
 func (l *Local) Deliver(slot uint32) {
-	if c := lookup(slot & slotMask); c != nil && c.local.Load() == l {
+	c := lookup(slot & slotMask)
+	switch {
+	case c == nil:
+	case c.local.Load() == l:
 		l.take(c, slot&slotMask)
+	default:
+		c.push(slot & slotMask)
 	}
 }
 
@@ -175,8 +181,14 @@ func (l *Local) take(c *chunk, slot uint32) {
 
 // park goes idle, if nothing came meanwhile.
 func (l *Local) park() bool {
-	if l.ready.len() > 0 || l.inbox.Load() != 0 || l.state.Load() == statePoking {
+	if l.ready.len() > 0 || l.inbox.Load() != 0 {
 		return false
+	}
+	switch l.state.Load() {
+	case stateSeen:
+		return true
+	case statePoking:
+		return l.state.CompareAndSwap(statePoking, stateSeen)
 	}
 	l.state.Store(stateIdle)
 	// Whoever pushed before that store saw no need to poke.

@@ -163,8 +163,14 @@ func (l *Local) forward() {
 
 // poke tells the host, unless somebody else just does or the owner is awake.
 func (l *Local) poke() {
-	if l.state.CompareAndSwap(stateIdle, statePoking) {
+	if !l.state.CompareAndSwap(stateIdle, statePoking) {
+		return
+	}
+	for {
 		_ = l.host.Wake()
-		l.state.CompareAndSwap(statePoking, statePoked)
+		if l.state.CompareAndSwap(statePoking, statePoked) {
+			return
+		}
+		l.state.Store(statePoking) // it was seen
 	}
 }

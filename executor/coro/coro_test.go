@@ -16,7 +16,9 @@ import (
 
 // Bodies that called Goexit stay parked; only they may be left.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/pillion-dev/pillion/executor/coro.(*worker).perform.func1"))
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/pillion-dev/pillion/executor/coro.(*worker).perform.func1"),
+		goleak.IgnoreAnyFunction("runtime.handleEvent")) // js has one of its own
 }
 
 func newLocal(t testing.TB) *executor.Local {
