@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Builds and runs every example as the README tells to, the composed library of
+# two packages, and the main job on a part of Go's source tree.
+set -eu
+cd "$(dirname "$0")/../.."
+out=$PWD/build/examples
+mkdir -p "$out"
+passed=0
+
+# expect WANTED COMMAND...: the command prints just that.
+expect() {
+  local wanted=$1 got
+  shift
+  got=$("$@")
+  [ "$got" = "$wanted" ] || { echo "expected '$wanted', got '$got' from: $*"; exit 1; }
+  passed=$((passed + 1))
+}
+
+go run ./capi/build -o "$out/libhello.so" ./tests/examples/hello
+flags="-std=c11 -Wall -Wextra -Werror -Iinclude -L$out -lhello -Wl,-rpath,$out"
+cc -o "$out/hello" tests/examples/hello.c $flags
+cc -o "$out/hello_uv" tests/examples/hello_uv.c $flags $(pkg-config --cflags --libs libuv)
+expect 'Hello, you!' "$out/hello"
+expect 'Hello, you!' "$out/hello_uv"
+expect 'Hello, you!' env PYTHONPATH=bindings/python/src build/venv/bin/python \
+  tests/examples/hello.py "$out/libhello.so"
+
+go run ./capi/build -o "$out/libboth.so" -soname libboth.so.3 ./tests/examples/hello ./tests/module
+expect 'libboth.so.3' sh -c "readelf -d $out/libboth.so | sed -n 's/.*soname: \[\(.*\)\]/\1/p'"
+expect "['hello', 'test']" env PYTHONPATH=bindings/python/src build/venv/bin/python -c \
+  "import pillion; print(sorted(pillion.load('$out/libboth.so').modules()))"
+
+tests/demo.sh "$(go env GOROOT)/src/crypto"
+passed=$((passed + 1))
+echo "$passed passed, 0 failed"
