@@ -19,8 +19,8 @@ expect() {
 }
 
 go run ./capi/build -o "$out/libhello.so" ./tests/examples/hello
-flags="-std=c11 -Wall -Wextra -Werror -Iinclude -L$out -lhello -Wl,-rpath,$out"
-cc -o "$out/hello" tests/examples/hello.c $flags
+flags="-Wall -Wextra -Werror -Iinclude -L$out -lhello -Wl,-rpath,$out"
+cc -std=c11 -o "$out/hello" tests/examples/hello.c $flags
 cc -o "$out/hello_uv" tests/examples/hello_uv.c $flags $(pkg-config --cflags --libs libuv)
 expect 'Hello, you!' "$out/hello"
 expect 'Hello, you!' "$out/hello_uv"
@@ -32,6 +32,16 @@ expect 'libboth.so.3' sh -c "readelf -d $out/libboth.so | sed -n 's/.*soname: \[
 expect "['hello', 'test']" env PYTHONPATH=bindings/python/src build/venv/bin/python -c \
   "import pillion; print(sorted(pillion.load('$out/libboth.so').modules()))"
 
-tests/demo.sh "$(go env GOROOT)/src/crypto"
+# Names that are hard to print, empty files, and links, which are not followed.
+tree=$out/tree
+rm -rf "$tree"
+mkdir -p "$tree/empty" "$tree/a b"
+cp -r "$(go env GOROOT)/src/crypto" "$tree/a b/"
+: >"$tree/none"
+echo x >"$tree/new
+line"
+echo y >"$tree/back\\slash"
+ln -s none "$tree/link"
+tests/demo.sh "$tree"
 passed=$((passed + 1))
 echo "$passed passed, 0 failed"

@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Compiles every public header alone, twice over, as C11 and as C++17, with
+# all warnings as errors. What a header needs it must include itself.
+set -eu
+cd "$(dirname "$0")/../.."
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+# libuv's own headers are not strict: they are the system's, and want POSIX.
+pkg-config --cflags libuv 2>/dev/null | sed 's/-I/-isystem /g' >"$dir/uv" || :
+ok=0 bad=0
+
+compile() { # title, command...
+  title=$1
+  shift
+  if "$@" >"$dir/log" 2>&1; then
+    ok=$((ok + 1))
+  else
+    bad=$((bad + 1))
+    echo "not ok: $title" >&2
+    cat "$dir/log" >&2
+  fi
+}
+
+strict="-Wall -Wextra -pedantic -Werror -Iinclude -fsyntax-only"
+for header in include/pillion.h include/pillion/*.h; do
+  name=${header#include/}
+  printf '#include "%s"\n#include "%s"\nint pillion__here;\n' \
+    "$name" "$name" >"$dir/alone.c"
+  cp "$dir/alone.c" "$dir/alone.cpp"
+  more=
+  if [ "$name" = pillion/uv.h ]; then
+    more="-D_POSIX_C_SOURCE=200809L $(cat "$dir/uv")"
+  fi
+  for cc in gcc clang; do
+    command -v $cc >/dev/null || continue
+    for std in c11 gnu11 c17; do
+      compile "$cc -std=$std $name" \
+        $cc -std=$std -Wstrict-prototypes $strict $more "$dir/alone.c"
+    done
+  done
+  for cxx in g++ clang++; do
+    command -v $cxx >/dev/null || continue
+    compile "$cxx -std=c++17 $name" \
+      $cxx -std=c++17 $strict $more \
+      "$dir/alone.cpp"
+  done
+done
+
+# Nor may it matter what was included before, and with which features.
+for features in '' -D_POSIX_C_SOURCE=200809L -D_GNU_SOURCE -D_XOPEN_SOURCE=700; do
+  for first in stdio.h time.h unistd.h; do
+    printf '#include <%s>\n#include "pillion/poll.h"\n#include <time.h>\n' \
+      $first >"$dir/alone.c"
+    compile "poll.h after $first $features" \
+      gcc -std=c11 $features $strict "$dir/alone.c"
+  done
+done
+
+# future.h is freestanding: no libc at all.
+printf '#include "pillion/future.h"\nint pillion__here;\n' >"$dir/alone.c"
+compile "freestanding future.h" gcc -std=c11 -ffreestanding -nostdinc \
+  -isystem "$(gcc -print-file-name=include)" $strict "$dir/alone.c"
+
+echo "$ok passed, $bad failed"
+test $bad -eq 0

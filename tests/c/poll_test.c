@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* pillion/poll.h: the loop of programs that have none. */
+#include "support.h"
+
+static int64_t now(void) {
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return ts.tv_sec * SECOND + ts.tv_nsec;
+}
+
+static void run_without_work_returns_at_once(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  struct seen seen = {0};
+  run(ex, &seen);
+  assert_int_equal(seen.count, 0);
+  assert_ok(pillion_executor_free(ex));
+}
+
+static void run_ends_when_the_last_call_was_taken(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  struct seen seen = {0};
+  for (uint64_t i = 0; i < 300; i++)
+    submit(ex, "test.echo", "hello", i, PILLION_EVENT);
+  run(ex, &seen);
+  assert_int_equal(seen.count, 300);
+  for (size_t i = 0; i < 300; i++) {
+    assert_int_equal(seen.event[i].status, 0);
+    assert_string_equal(seen.event[i].bytes, "hello");
+  }
+  run(ex, &seen);
+  assert_int_equal(seen.count, 300);
+  assert_ok(pillion_executor_free(ex));
+}
+
+struct chain {
+  pillion_executor ex;
+  pillion_function f;
+  int left, failed;
+};
+
+static void submit_next(const pillion_event *event, void *data) {
+  struct chain *chain = data;
+  (void)event;
+  if (chain->left-- > 0)
+    chain->failed |= pillion_call_submit(NULL, chain->ex, chain->f, "x", 1, 0,
+                                         PILLION_EVENT);
+}
+
+static void on_event_may_start_more_when_nothing_else_lives(void **state) {
+  (void)state;
+  struct chain chain = {new_executor(), function("test.echo"), 20, 0};
+  assert_ok(pillion_call_submit(NULL, chain.ex, chain.f, "x", 1, 0,
+                                PILLION_EVENT));
+  assert_ok(pillion_poll_run(chain.ex, submit_next, &chain));
+  assert_int_equal(chain.left, -1);
+  assert_ok(chain.failed);
+  assert_ok(pillion_executor_free(chain.ex));
+}
+
+struct freeing {
+  pillion_executor ex;
+  int freed, events;
+};
+
+static void free_inside_on_event(const pillion_event *event, void *data) {
+  struct freeing *freeing = data;
+  (void)event;
+  freeing->events++;
+  freeing->freed = pillion_executor_free(freeing->ex);
+}
+
+static void an_executor_may_be_freed_in_on_event(void **state) {
+  (void)state;
+  struct freeing freeing = {new_executor(), 1, 0};
+  struct probe probes[10];
+  memset(probes, 0, sizeof probes);
+  for (int i = 0; i < 10; i++) {
+    probes[i].ready_at = 1;
+    spawn(freeing.ex, &probes[i], i, PILLION_EVENT);
+  }
+  assert_int_equal(pillion_poll_run(freeing.ex, free_inside_on_event, &freeing),
+                   PILLION_EBADHANDLE);
+  assert_ok(freeing.freed);
+  assert_int_equal(freeing.events, 1); /* the others went with it */
+}
+
+struct nap {
+  pillion_timer timer;
+  int state;
+  int64_t ns, woke;
+  int drops;
+};
+
+static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
+  struct nap *nap = self;
+  PILLION_ASYNC(nap->state);
+  PILLION_AWAIT(nap->state, pillion_sleep(&nap->timer, cx, nap->ns));
+  nap->woke = cx->now;
+  pillion_value_set(out, "rested", 6);
+  PILLION_RETURN(nap->state);
+  PILLION_ASYNC_END;
+}
+
+static void nap_drop(void *self) {
+  struct nap *nap = self;
+  pillion_timer_clear(&nap->timer);
+  nap->drops++;
+}
+
+static const pillion_future nap_future = {sizeof(pillion_future), nap_poll,
+                                          nap_drop};
+
+static void deadlines_are_met_late_but_never_early(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  static const int64_t lengths[] = {7 * MS + 1, 3 * MS, 1, 500000, 0, 3 * MS};
+  struct nap naps[COUNT(lengths)];
+  struct seen seen = {0};
+  memset(naps, 0, sizeof naps);
+  int64_t start = now();
+  for (size_t i = 0; i < COUNT(naps); i++) {
+    naps[i].ns = lengths[i];
+    assert_ok(pillion_task_spawn(NULL, ex, &nap_future, &naps[i], i,
+                                 PILLION_EVENT));
+  }
+  run(ex, &seen);
+  assert_int_equal(seen.count, COUNT(naps));
+  for (size_t i = 0; i < COUNT(naps); i++) {
+    assert_int_equal(naps[i].drops, 1);
+    assert_true(naps[i].woke - start >= naps[i].ns);
+  }
+  assert_int_equal(seen.event[COUNT(naps) - 1].token, 0);
+  assert_ok(pillion_executor_free(ex));
+}
+
+static void once_does_not_wait_past_its_timeout(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  pillion_poll loop;
+  struct seen seen = {0};
+  pillion_task task = submit(ex, "test.block", "", 5, PILLION_EVENT);
+  pillion_poll_init(&loop, ex, see, &seen);
+  assert_int_equal(pillion_poll_once(&loop, 0), 0);
+  assert_int_equal(loop.live, 1);
+  int64_t start = now();
+  assert_int_equal(pillion_poll_once(&loop, 2 * MS + 1), 0);
+  assert_true(now() - start >= 2 * MS + 1);
+  assert_int_equal(pillion_poll_once(&loop, 0), 0);
+  pillion_task_cancel(task);
+  assert_ok(pillion_poll_loop(&loop));
+  assert_int_equal(seen.count, 1);
+  assert_int_equal(seen.event[0].token, 5);
+  assert_int_equal(loop.live, 0);
+  assert_ok(pillion_executor_free(ex));
+}
+
+static int interruptions;
+static void interrupted(int signal) {
+  (void)signal;
+  interruptions++;
+}
+
+struct sleeper {
+  pthread_t thread;
+  pillion_task task;
+};
+
+static int interrupt_and_cancel(void *arg) {
+  struct sleeper *sleeper = arg;
+  await_waiting(1);
+  for (int i = 0; i < 20; i++) {
+    pthread_kill(sleeper->thread, SIGUSR2);
+    sched_yield();
+  }
+  return pillion_task_cancel(sleeper->task);
+}
+
+static void a_signal_does_not_end_the_wait(void **state) {
+  (void)state;
+  struct sigaction action, old;
+  struct sleeper sleeper;
+  struct on_thread job = {interrupt_and_cancel, &sleeper, -1};
+  struct seen seen = {0};
+  pthread_t thread;
+  pillion_poll loop;
+  pillion_executor ex = new_executor();
+  memset(&action, 0, sizeof action);
+  action.sa_handler = interrupted;
+  action.sa_flags = SA_ONSTACK;
+  assert_ok(sigaction(SIGUSR2, &action, &old));
+  sleeper.thread = pthread_self();
+  sleeper.task = submit(ex, "test.block", "", 1, PILLION_EVENT);
+  pillion_poll_init(&loop, ex, see, &seen);
+  assert_int_equal(pillion_poll_once(&loop, 0), 0);
+  assert_ok(pthread_create(&thread, NULL, on_thread_main, &job));
+  while (seen.count == 0)
+    assert_true(pillion_poll_once(&loop, PILLION_TIME_NEVER) >= 0);
+  assert_ok(pthread_join(thread, NULL));
+  assert_ok(job.result);
+  assert_true(interruptions > 0);
+  assert_int_equal(seen.event[0].status, PILLION_ECANCELLED);
+  assert_ok(sigaction(SIGUSR2, &old, NULL));
+  assert_ok(pillion_executor_free(ex));
+}
+
+static void stop_on_event(const pillion_event *event, void *data) {
+  (void)event;
+  pillion_poll_stop(data);
+}
+
+static void stop_ends_the_loop_and_leaves_the_rest_alive(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  pillion_poll loop;
+  struct seen seen = {0};
+  pillion_task blocked = submit(ex, "test.block", "", 1, PILLION_EVENT);
+  submit(ex, "test.echo", "x", 2, PILLION_EVENT);
+  pillion_poll_init(&loop, ex, stop_on_event, &loop);
+  assert_ok(pillion_poll_loop(&loop));
+  assert_int_equal(loop.live, 1);
+  loop.on_event = see;
+  loop.data = &seen;
+  pillion_task_cancel(blocked);
+  assert_ok(pillion_poll_loop(&loop));
+  assert_int_equal(seen.count, 1);
+  assert_int_equal(seen.event[0].token, 1);
+  assert_ok(pillion_executor_free(ex));
+}
+
+static int close_it(void *arg) {
+  await_waiting(3);
+  return pillion_executor_close(*(pillion_executor *)arg, PILLION_CANCEL);
+}
+
+static void close_on_another_thread_ends_the_loop(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  struct on_thread job = {close_it, &ex, -1};
+  struct probe probe = {0};
+  struct seen seen = {0};
+  pthread_t thread;
+  for (int i = 0; i < 3; i++) submit(ex, "test.block", "", i, PILLION_EVENT);
+  spawn(ex, &probe, 9, PILLION_EVENT);
+  assert_int_equal(turn(ex, &seen, NULL), 0);
+  assert_ok(pthread_create(&thread, NULL, on_thread_main, &job));
+  run(ex, &seen);
+  assert_ok(pthread_join(thread, NULL));
+  assert_ok(job.result);
+  assert_int_equal(seen.count, 4);
+  for (size_t i = 0; i < 4; i++) {
+    assert_int_equal(seen.event[i].status, PILLION_ECANCELLED);
+    assert_int_equal(seen.event[i].outcome, PILLION_OUTCOME_CANCELLED_RUNNING);
+  }
+  assert_int_equal(probe.drops, 1);
+  assert_ok(pillion_executor_free(ex));
+}
+
+static void a_turn_takes_one_batch_and_the_rest_comes(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  pillion_poll loop;
+  struct probe probes[PILLION_POLL_BATCH + 10];
+  struct seen seen = {0};
+  memset(probes, 0, sizeof probes);
+  for (size_t i = 0; i < COUNT(probes); i++) {
+    probes[i].ready_at = 1;
+    spawn(ex, &probes[i], i, PILLION_EVENT);
+  }
+  pillion_poll_init(&loop, ex, see, &seen);
+  assert_int_equal(pillion_poll_once(&loop, 0), PILLION_POLL_BATCH);
+  assert_int_equal(loop.live, 10);
+  assert_int_equal(readable(ex, 0), 1);
+  assert_int_equal(pillion_poll_once(&loop, PILLION_TIME_NEVER), 10);
+  assert_int_equal(loop.live, 0);
+  for (size_t i = 0; i < seen.count; i++)
+    assert_int_equal(seen.event[i].token, i);
+  assert_int_equal(readable(ex, 0), 0);
+  assert_ok(pillion_executor_free(ex));
+}
+
+static void bad_handles_are_reported(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  assert_ok(pillion_executor_free(ex));
+  assert_int_equal(pillion_poll_run(ex, NULL, NULL), PILLION_EBADHANDLE);
+  assert_int_equal(pillion_poll_run(0, NULL, NULL), PILLION_EBADHANDLE);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(run_without_work_returns_at_once),
+      cmocka_unit_test(run_ends_when_the_last_call_was_taken),
+      cmocka_unit_test(on_event_may_start_more_when_nothing_else_lives),
+      cmocka_unit_test(an_executor_may_be_freed_in_on_event),
+      cmocka_unit_test(deadlines_are_met_late_but_never_early),
+      cmocka_unit_test(once_does_not_wait_past_its_timeout),
+      cmocka_unit_test(a_signal_does_not_end_the_wait),
+      cmocka_unit_test(stop_ends_the_loop_and_leaves_the_rest_alive),
+      cmocka_unit_test(close_on_another_thread_ends_the_loop),
+      cmocka_unit_test(a_turn_takes_one_batch_and_the_rest_comes),
+      cmocka_unit_test(bad_handles_are_reported),
+  };
+  return run_group(tests);
+}

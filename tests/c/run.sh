@@ -1,0 +1,66 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Builds and runs the C tests through the built library, plain and with the
+# host's side under ASan and UBSan.
+#
+#   tests/c/run.sh [-p] [-s] [TEST...]     -p plain only, -s sanitizers only
+#
+# Environment: CC (gcc), CFLAGS, LIB (build/lib), BUILD (build/tests/c).
+set -eu
+cd "$(dirname "$0")/../.."
+CC=${CC:-gcc}
+LIB=$(cd "${LIB:-build/lib}" && pwd)
+BUILD=${BUILD:-build/tests/c}
+kinds="plain sanitized"
+while getopts ps option; do
+  case $option in
+  p) kinds=plain ;;
+  s) kinds=sanitized ;;
+  *) exit 2 ;;
+  esac
+done
+shift $((OPTIND - 1))
+if [ $# -gt 0 ]; then
+  names=$*
+else
+  names=$(cd tests/c && ls ./*_test.c | sed 's|^\./||; s|\.c$||')
+fi
+mkdir -p "$BUILD"
+
+# Go's threads and heap are none of LeakSanitizer's business: it would stop
+# threads that it cannot, and takes what only Go points to for lost. The
+# tests count what is alive themselves.
+export ASAN_OPTIONS="detect_leaks=0:abort_on_error=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
+export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
+
+passed=0 failed=0 wrong=
+for kind in $kinds; do
+  extra=-O2
+  if [ "$kind" = sanitized ]; then
+    extra="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined"
+  fi
+  for name in $names; do
+    libs=
+    case $name in uv_*) libs=$(pkg-config --libs libuv) ;; esac
+    # shellcheck disable=SC2086
+    $CC -std=gnu11 -Wall -Wextra -Werror $extra ${CFLAGS:-} -Iinclude \
+      "tests/c/$name.c" -o "$BUILD/$name-$kind" -L"$LIB" -lpillion-test \
+      -lcmocka $libs -lpthread -Wl,-rpath,"$LIB"
+    log=$BUILD/$name-$kind.log rc=0
+    "$BUILD/$name-$kind" >"$log" 2>&1 || rc=$?
+    p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test(s).*/\1/p' "$log" | head -1)
+    f=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test(s).*/\1/p' "$log" | head -1)
+    passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0}))
+    if [ $rc -eq 0 ]; then
+      printf '%-20s %-10s %3s passed\n' "$name" "$kind" "${p:-0}"
+    else
+      printf '%-20s %-10s %3s passed, FAILED (exit status %s)\n' \
+        "$name" "$kind" "${p:-0}" $rc
+      grep -v '^\[  *\(OK\|RUN\|PASSED\) *\]\|, listed below:$' "$log" || :
+      wrong="$wrong $name-$kind"
+    fi
+  done
+done
+[ -z "$wrong" ] || echo "not well:$wrong"
+echo "$passed passed, $failed failed"
+test -z "$wrong"

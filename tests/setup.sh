@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installs what is missing on a Debian 12 machine, as root or with sudo, and says
+# so in a line for each thing; says nothing if all is there.
+#
+#   tests/setup.sh demo     what the main job needs besides Go and a C compiler
+#   tests/setup.sh test     what the tests need as well, with build/venv
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mode=${1:-demo}
+case $mode in demo | test) ;; *)
+  sed -n 's/^#   //p' "$0" >&2
+  exit 2
+  ;;
+esac
+
+# A command or a header, and the package that it comes in.
+demo_needs=(
+  cc:build-essential pkg-config:pkg-config python3:python3
+  /usr/include/uv.h:libuv1-dev
+)
+test_needs=(
+  make:build-essential g++:build-essential clang:clang cmake:cmake
+  git:git spin:spin valgrind:valgrind
+  /usr/include/cmocka.h:libcmocka-dev
+)
+
+is_there() {
+  case $1 in
+  /*) [ -e "$1" ] ;;
+  *) command -v "$1" >/dev/null ;;
+  esac
+}
+
+missing=()
+needs=("${demo_needs[@]}")
+[ "$mode" = demo ] || needs+=("${test_needs[@]}")
+for need in "${needs[@]}"; do
+  package=${need#*:}
+  is_there "${need%%:*}" || [[ " ${missing[*]-} " == *" $package "* ]] || missing+=("$package")
+done
+if [ "$mode" = test ] && [ ! -x build/venv/bin/python ] &&
+  ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+  missing+=(python3-venv)
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# Runs a command, and shows what it said only if it fails.
+quietly() {
+  "$@" >"$log" 2>&1 || {
+    cat "$log" >&2
+    echo "setup: failed: $*" >&2
+    exit 1
+  }
+}
+
+if [ ${#missing[@]} -gt 0 ]; then
+  as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || {
+      echo "setup: needs root or sudo to install ${missing[*]}" >&2
+      exit 1
+    }
+    as_root=(sudo)
+  fi
+  apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
+  install=("${apt[@]}" install -y --no-install-recommends "${missing[@]}")
+  # Package lists are fetched only if those at hand won't do.
+  "${install[@]}" >"$log" 2>&1 || {
+    quietly "${apt[@]}" update
+    quietly "${install[@]}"
+  }
+  for package in "${missing[@]}"; do echo "setup: installed $package"; done
+fi
+
+if ! command -v go >/dev/null; then
+  echo "setup: Go is missing; see https://go.dev/dl/" >&2
+  exit 1
+fi
+[ "$mode" = test ] || exit 0
+
+# The tests' own Python, made again when the requirements change.
+requirements=bindings/python/requirements-test.txt
+[ -e "$requirements" ] || requirements=/dev/null
+if ! cmp -s "$requirements" build/venv/requirements.txt; then
+  mkdir -p build
+  [ -x build/venv/bin/python ] || quietly python3 -m venv build/venv
+  packages=pytest
+  [ "$requirements" = /dev/null ] || packages=
+  # shellcheck disable=SC2086
+  quietly build/venv/bin/python -m pip install -q --disable-pip-version-check \
+    $packages -r "$requirements"
+  cp "$requirements" build/venv/requirements.txt
+  echo "setup: installed build/venv"
+fi
