@@ -234,7 +234,7 @@ typedef struct pillion_executor_options {
  * `options` may be NULL; a reason goes to `errbuf`, which may be NULL.
  *
  * Threads: any.
- * Reentrancy: anywhere outside polls and drops.
+ * Reentrancy: anywhere; not inside a turn if the library has not started.
  * Ownership: *out is the caller's, to be closed and freed.
  * Returns: 0, PILLION_EINVAL, PILLION_EVERSION, PILLION_ENOMEM,
  *   PILLION_EAGAIN (4,095 executors are alive) or PILLION_ESYSTEM.
@@ -392,9 +392,10 @@ int pillion_executor_host(pillion_executor executor, const pillion_host *host);
  * that has none.
  *
  * Threads: any.
- * Reentrancy: anywhere outside polls and drops.
+ * Reentrancy: not inside a turn.
  * Ownership: none.
- * Returns: 0, PILLION_EBADHANDLE or PILLION_EWRONGTHREAD (it has an owner).
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD (it has an owner) or
+ *   PILLION_EREENTRANT.
  * Since: 0.1
  */
 int pillion_executor_bind(pillion_executor executor);

@@ -16,13 +16,6 @@
 _Atomic uint64_t pillion__calls_running;
 _Atomic uint64_t pillion__payloads_alive;
 
-static uint32_t kind_of(const struct pillion__call *call) {
-  uint32_t index, kind = 0;
-  pillion__function_kind(&index, &kind,
-                         pillion__handle(PILLION__FUNCTION, call->function, 1));
-  return kind;
-}
-
 static uint32_t gen_of(const struct pillion__call *call) {
   return atomic_load_explicit(&call->head.gen, memory_order_relaxed);
 }
@@ -80,29 +73,41 @@ void pillion__call_consumed(struct pillion__executor *ex,
 
 /* ---- Submission ------------------------------------------------------------ */
 
+/*
+ * The owner may have seen a call that never was, and must look again: its host
+ * waits for the last one to be taken.
+ */
+static void unlive(struct pillion__executor *ex) {
+  if (atomic_fetch_sub(&ex->calls_live, 1) == 1) pillion__poke(ex);
+}
+
+static int may_submit(struct pillion__executor *ex, pillion_executor executor,
+                      uint64_t live) {
+  if (atomic_load(&ex->gen) != pillion__gen_of(executor))
+    return PILLION_EBADHANDLE;
+  if (pillion__closing(ex) != 0) return PILLION_ECLOSED;
+  return live >= ex->max_calls ? PILLION_EAGAIN : 0;
+}
+
 static int admit(struct pillion__executor *ex, pillion_executor executor) {
   if (atomic_fetch_add(&pillion__calls_running, 1) >= pillion__max_calls) {
     atomic_fetch_sub(&pillion__calls_running, 1);
     return PILLION_EAGAIN;
   }
   int rc = atomic_load(&pillion__stopping) ? PILLION_ECLOSED : 0;
+  if (rc == 0 && ex != NULL)
+    rc = may_submit(ex, executor, atomic_load(&ex->calls_live));
   if (rc == 0 && ex != NULL) {
     /* The count first, then the look: free looks the other way round. */
-    uint64_t live = atomic_fetch_add(&ex->calls_live, 1);
-    if (atomic_load(&ex->gen) != pillion__gen_of(executor))
-      rc = PILLION_EBADHANDLE;
-    else if (atomic_load(&ex->closing) != 0)
-      rc = PILLION_ECLOSED;
-    else if (live >= ex->max_calls)
-      rc = PILLION_EAGAIN;
-    if (rc < 0) atomic_fetch_sub(&ex->calls_live, 1);
+    rc = may_submit(ex, executor, atomic_fetch_add(&ex->calls_live, 1));
+    if (rc < 0) unlive(ex);
   }
   if (rc < 0) atomic_fetch_sub(&pillion__calls_running, 1);
   return rc;
 }
 
 static void withdraw(struct pillion__executor *ex) {
-  if (ex != NULL) atomic_fetch_sub(&ex->calls_live, 1);
+  if (ex != NULL) unlive(ex);
   atomic_fetch_sub(&pillion__calls_running, 1);
 }
 
@@ -119,7 +124,7 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   if (length > pillion__max_request) return PILLION_EMSGSIZE;
   rc = admit(ex, executor);
   if (rc < 0) return rc;
-  struct pillion__call *call = pillion__node_get();
+  struct pillion__call *call = pillion__node_get(ex);
   if (call == NULL) {
     withdraw(ex);
     return PILLION_ENOMEM;
@@ -136,15 +141,16 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   call->request_length = length;
   call->joiner = 0;
   call->length = 0;
-  atomic_store_explicit(&call->executor, ex, memory_order_relaxed);
   atomic_store_explicit(&call->wakeup, 0, memory_order_relaxed);
-  atomic_store(&call->state, (uint64_t)gen << 32 | PILLION__CALL_NEW);
+  uint64_t state = (uint64_t)gen << 32 | PILLION__CALL_NEW;
+  if (kind == PILLION_KIND_LOOP) state |= PILLION__CALL_LOOP;
+  if (ex == NULL && flags == PILLION_DETACH) state |= PILLION__CALL_ORPHAN;
+  atomic_store(&call->state, state);
   pillion_task task = pillion__handle(PILLION__TASK, call->slot, gen);
   if (kind == PILLION_KIND_LOOP) {
     pillion__post(&call->head, call->slot, gen, PILLION__START);
   } else if (!pillion__ring_push(call->slot, gen)) {
-    uint64_t new = (uint64_t)gen << 32 | PILLION__CALL_NEW;
-    if (atomic_compare_exchange_strong(&call->state, &new, 0)) {
+    if (atomic_compare_exchange_strong(&call->state, &state, 0)) {
       payload_clear(call, length);
       pillion__node_put(call);
       withdraw(ex);
@@ -238,9 +244,10 @@ void pillion__call_complete(struct pillion__call *call, int32_t status,
 
 /* Takes a NEW call up, on behalf of Go. */
 bool pillion__call_start(struct pillion__call *call) {
-  uint64_t new = (uint64_t)gen_of(call) << 32 | PILLION__CALL_NEW;
+  uint64_t new = (uint64_t)gen_of(call) << 32 | PILLION__CALL_LOOP |
+                 PILLION__CALL_NEW;
   return atomic_compare_exchange_strong(
-      &call->state, &new, (new & ~3ull) | PILLION__CALL_RUNNING);
+      &call->state, &new, new - PILLION__CALL_NEW + PILLION__CALL_RUNNING);
 }
 
 /*
@@ -267,7 +274,7 @@ int pillion__call_cancel(struct pillion__call *call, uint32_t gen,
     publish(call, new);
   } else if (old & PILLION__CALL_CANCEL) {
     return 1;
-  } else if (kind_of(call) == PILLION_KIND_LOOP) {
+  } else if (old & PILLION__CALL_LOOP) {
     pillion__post(&call->head, call->slot, gen, PILLION__CANCEL);
   } else {
     pillion__ring_cancel(call);
@@ -373,17 +380,22 @@ int pillion__call_detach(struct pillion__call *call, pillion_task task) {
     if (rc < 0) return rc;
     if (PILLION__MODE(call->head.flags) != PILLION_JOIN) return PILLION_EINVAL;
     call->head.flags += (PILLION_DETACH - PILLION_JOIN) << PILLION__MODE_SHIFT;
-    if (call->head.flags & PILLION__ENDED) pillion__call_consumed(ex, call);
+    if (!(call->head.flags & PILLION__ENDED)) return 0;
+    pillion__call_consumed(ex, call);
+    if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed))
+      pillion__tell_live(ex);
     return 0;
   }
   do {
-    if ((uint32_t)(old >> 32) != gen) return PILLION_EBADHANDLE;
-    if ((old & PILLION__CALL_PHASE) == PILLION__CALL_DONE) {
-      while (atomic_load(&call->wakeup) == 0) sched_yield();
-      pillion__call_free(call);
-      return 0;
-    }
+    if ((uint32_t)(old >> 32) != gen || (old & PILLION__CALL_PHASE) == 0 ||
+        old & PILLION__CALL_ORPHAN)
+      return PILLION_EBADHANDLE;
+    if (old & PILLION__CALL_WAITED) return PILLION_EBUSY;
   } while (!atomic_compare_exchange_weak(&call->state, &old,
                                          old | PILLION__CALL_ORPHAN));
+  if ((old & PILLION__CALL_PHASE) == PILLION__CALL_DONE) {
+    while (atomic_load(&call->wakeup) == 0) sched_yield();
+    pillion__call_free(call);
+  }
   return 0;
 }

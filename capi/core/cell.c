@@ -19,7 +19,7 @@ struct pillion__chunk pillion__directory[PILLION__CHUNKS];
 
 static pthread_mutex_t cell_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t chunks_used;                    /* directory entries, under cell_lock */
-static uint32_t chunks_returned[4];             /* by type: index + 1, under cell_lock */
+static uint32_t chunks_returned[5];             /* by type: index + 1, under cell_lock */
 
 static size_t cell_stride(enum pillion__chunk_type type) {
   return type == PILLION__CHUNK_CALLS ? sizeof(struct pillion__call)
@@ -147,6 +147,6 @@ int pillion_wake(pillion_waker waker) {
   if (pillion__kind_of(waker) != PILLION__WAKER || gen == 0)
     return PILLION_EBADHANDLE;
   struct pillion__head *head = pillion__head_of(waker, &type);
-  if (head == NULL || type == PILLION__CHUNK_CALLS) return PILLION_EBADHANDLE;
+  if (head == NULL || type >= PILLION__CHUNK_CALLS) return PILLION_EBADHANDLE;
   return pillion__post(head, slot, gen, PILLION__WAKE);
 }

@@ -166,7 +166,7 @@ enum pillion__chunk_type {
 };
 
 struct pillion__chunk {
-  _Atomic(char *) cells;
+  _Alignas(32) _Atomic(char *) cells;
   _Atomic(struct pillion__executor *) executor;
   uint32_t type;
   uint32_t next_free; /* directory index + 1 */
@@ -228,18 +228,19 @@ struct pillion__executor {
   _Atomic uint32_t guest_wake;      /* Go's own inbox has something */
   _Atomic uint32_t coroutines;      /* of Go's; bound to the owner's thread */
   _Atomic uint32_t leaving;         /* exit hooks that look at it */
+  _Atomic uint32_t max_calls;
   _Atomic(pillion_host *) host;
 
   /* What the owner touches. */
   _Alignas(64) uint32_t *ready; /* a ring of slots, its size a power of two */
-  uint32_t ready_mask, ready_head, ready_count;
+  uint32_t ready_mask, ready_head, ready_tail; /* the latter two only grow */
   uint32_t ready_stale; /* freed cells that are still in the ring */
   uint32_t signaled; /* the descriptor is known to be readable */
   uint32_t free_first; /* recycled cells: slot + 1 */
   uint32_t fresh, fresh_end;
   uint32_t chunk_count, chunk_cap;
   uint32_t *chunks; /* bases of the leased ones */
-  uint32_t max_tasks, max_calls;
+  uint32_t max_tasks;
   uint32_t closed_with, live_told, guest_more, guest_known;
   struct pillion__list done; /* ended, waiting to be taken */
   struct pillion__list taken; /* those whose payloads the host still reads */
@@ -257,8 +258,7 @@ PILLION__HIDDEN void pillion__executor_each(
 
 /* park.c */
 PILLION__HIDDEN void pillion__poke(struct pillion__executor *ex);
-PILLION__HIDDEN void pillion__park_enter(struct pillion__executor *ex,
-                                         bool work);
+PILLION__HIDDEN void pillion__park_enter(struct pillion__executor *ex);
 PILLION__HIDDEN bool pillion__park_leave(struct pillion__executor *ex,
                                          bool more);
 PILLION__HIDDEN void pillion__park_stop(struct pillion__executor *ex);

@@ -36,6 +36,7 @@ int pillion_failure_parse(pillion_failure *out, const void *payload,
   pillion_failure parsed = PILLION_FAILURE_INIT;
   const char *at = payload;
   uint32_t stack;
+  if (pillion__forked()) return PILLION_EFORKED;
   if (out == NULL || payload == NULL || out->size < sizeof parsed ||
       length < 12)
     return PILLION_EINVAL;

@@ -51,14 +51,16 @@ int pillion__executor_claim(struct pillion__executor *ex) {
              : PILLION_EWRONGTHREAD;
 }
 
-static struct pillion__executor *executor_get_idle(void) {
+static int executor_get_idle(struct pillion__executor **out) {
   struct pillion__executor *ex = NULL;
   pthread_mutex_lock(&executor_lock);
-  if (executors_idle_count > 0) ex = atomic_load(&pillion__executors[executors_idle[--executors_idle_count]]);
+  if (executors_idle_count > 0)
+    ex = atomic_load(&pillion__executors[executors_idle[--executors_idle_count]]);
   pthread_mutex_unlock(&executor_lock);
-  if (ex != NULL) return ex;
+  *out = ex;
+  if (ex != NULL) return 0;
   void *memory = pillion__alloc(sizeof *ex + 63);
-  if (memory == NULL) return NULL;
+  if (memory == NULL) return PILLION_ENOMEM;
   ex = (void *)((char *)memory + (-(uintptr_t)memory & 63));
   memset(ex, 0, sizeof *ex);
   atomic_init(&ex->fd, -1);
@@ -66,17 +68,36 @@ static struct pillion__executor *executor_get_idle(void) {
   pthread_mutex_lock(&executor_lock);
   ex->index = executors_known;
   bool room = executors_known < PILLION__EXECUTORS - 1;
-  if (room) atomic_store_explicit(&pillion__executors[executors_known++], ex, memory_order_release);
+  if (room)
+    atomic_store_explicit(&pillion__executors[executors_known++], ex,
+                          memory_order_release);
   pthread_mutex_unlock(&executor_lock);
-  if (room) return ex;
+  *out = ex;
+  if (room) return 0;
   pillion__free(memory);
-  return NULL;
+  return PILLION_EAGAIN;
 }
 
 static void executor_put_idle(struct pillion__executor *ex) {
   pthread_mutex_lock(&executor_lock);
-  executors_idle[executors_idle_count++] = ex->index;
+  if (atomic_load(&ex->gen) < UINT32_MAX - 1) /* else used up: retired */
+    executors_idle[executors_idle_count++] = ex->index;
   pthread_mutex_unlock(&executor_lock);
+}
+
+static void drop_guest_posts(struct pillion__executor *ex) {
+  uint32_t found, type;
+  while ((found = pillion__list_pop(&ex->guest)) != 0) {
+    struct pillion__head *head =
+        pillion__head_of((uint64_t)(found - 1) << 32, &type);
+    if (type != PILLION__CHUNK_CALLS) {
+      atomic_store(&head->pend, 0); /* Go forgets the task below */
+      continue;
+    }
+    bool arrived = head->flags & PILLION__ARRIVED;
+    head->flags &= ~(PILLION__LISTED | PILLION__ARRIVED);
+    if (arrived) pillion__call_consumed(ex, (struct pillion__call *)head);
+  }
 }
 
 int pillion_executor_new(pillion_executor *out,
@@ -109,11 +130,13 @@ int pillion_executor_new(pillion_executor *out,
       return pillion__fail(PILLION_ESYSTEM, errbuf, errcap, "no eventfd: %s",
                            strerror(errno));
   }
-  struct pillion__executor *ex = executor_get_idle();
-  if (ex == NULL) {
+  struct pillion__executor *ex;
+  rc = executor_get_idle(&ex);
+  if (rc < 0) {
     if (fd >= 0) close(fd);
-    return pillion__fail(PILLION_EAGAIN, errbuf, errcap,
-                         "no memory, or too many executors");
+    return pillion__fail(rc, errbuf, errcap,
+                         rc == PILLION_ENOMEM ? "no memory for an executor"
+                                              : "too many executors");
   }
   ex->max_tasks = o.max_tasks == 0 ? UINT32_MAX : o.max_tasks;
   ex->max_calls = o.max_calls == 0 ? UINT32_MAX : o.max_calls;
@@ -124,10 +147,11 @@ int pillion_executor_new(pillion_executor *out,
   atomic_store(&ex->pokes, 0);
   atomic_store(&ex->poke_errors, 0);
   atomic_store(&ex->owner, 0);
-  atomic_store(&ex->closing, 0);
+  atomic_store(&ex->closing, (atomic_load(&ex->gen) + 1) << 2);
   atomic_store(&ex->fd, fd);
   pillion__context_init(ex);
   pillion__drain(ex); /* what came late for an earlier executor here */
+  drop_guest_posts(ex);
   atomic_fetch_add(&ex->gen, 1);
   atomic_store(&ex->park, PILLION__IDLE);
   *out = executor_handle(ex);
@@ -160,6 +184,7 @@ int pillion_executor_bind(pillion_executor executor) {
   uint64_t nobody = 0;
   int rc = pillion__executor_get(&ex, executor);
   if (rc < 0) return rc;
+  if (pillion__turning) return PILLION_EREENTRANT;
   return atomic_compare_exchange_strong(&ex->owner, &nobody, pillion__me())
              ? 0
              : PILLION_EWRONGTHREAD;
@@ -170,7 +195,7 @@ static int own_outside(struct pillion__executor **ex,
                        pillion_executor executor) {
   int rc = pillion__executor_get(ex, executor);
   if (rc == 0) rc = pillion__executor_own(*ex);
-  if (rc == 0 && atomic_load(&(*ex)->in_turn)) rc = PILLION_EREENTRANT;
+  if (rc == 0 && pillion__turning) rc = PILLION_EREENTRANT;
   return rc;
 }
 
@@ -187,12 +212,17 @@ int pillion_executor_release(pillion_executor executor) {
   return 0;
 }
 
-/* Nobody is inside the old hooks when its drop is called. */
-static void host_swap(struct pillion__executor *ex, pillion_host *host) {
+/* Nobody is inside the old hooks any more when this returns them. */
+static pillion_host *host_swap(struct pillion__executor *ex,
+                               pillion_host *host) {
   pillion__park_stop(ex);
-  pillion_host *old = atomic_exchange(&ex->host, host);
   ex->live_told = 0;
   ex->told_deadline = PILLION_TIME_NEVER;
+  ex->signaled = 0; /* what is known of a hook is nothing of a descriptor */
+  return atomic_exchange(&ex->host, host);
+}
+
+static void host_forget(pillion_host *old) {
   if (old == NULL) return;
   if (old->drop != NULL) old->drop(old->data);
   pillion__free(old);
@@ -210,10 +240,11 @@ int pillion_executor_host(pillion_executor executor,
     if (copy == NULL) return PILLION_ENOMEM;
     *copy = *host;
   }
-  host_swap(ex, copy);
+  pillion_host *old = host_swap(ex, copy);
   /* The new host has heard nothing yet: let it come by once. */
   pillion__park_leave(ex, true);
   pillion__tell_live(ex);
+  host_forget(old);
   return 0;
 }
 
@@ -222,11 +253,13 @@ int pillion_executor_close(pillion_executor executor, int mode) {
   int rc = pillion__executor_get(&ex, executor);
   if (rc < 0) return rc;
   if (mode != PILLION_DRAIN && mode != PILLION_CANCEL) return PILLION_EINVAL;
-  uint32_t old = atomic_load(&ex->closing);
-  while (old < 1 + (uint32_t)mode &&
-         !atomic_compare_exchange_weak(&ex->closing, &old,
-                                       1 + (uint32_t)mode)) {
-  }
+  uint64_t gen = pillion__gen_of(executor);
+  uint64_t closing = gen << 2 | (1u + (uint32_t)mode);
+  uint64_t old = atomic_load(&ex->closing);
+  do {
+    if (old >> 2 != gen) return PILLION_EBADHANDLE; /* freed meanwhile */
+    if (old >= closing) return 0;
+  } while (!atomic_compare_exchange_weak(&ex->closing, &old, closing));
   pillion__poke(ex);
   return 0;
 }
@@ -242,23 +275,7 @@ static void drop_events(struct pillion__executor *ex) {
     if (type == PILLION__CHUNK_CALLS)
       pillion__call_consumed(ex, (struct pillion__call *)head);
     else
-      pillion__list_push(&ex->taken, found - 1);
-  }
-  pillion__release_taken(ex);
-}
-
-static void drop_guest_posts(struct pillion__executor *ex) {
-  uint32_t found, type;
-  while ((found = pillion__list_pop(&ex->guest)) != 0) {
-    struct pillion__head *head =
-        pillion__head_of((uint64_t)(found - 1) << 32, &type);
-    if (type != PILLION__CHUNK_CALLS) {
-      atomic_store(&head->pend, 0); /* Go forgets the task below */
-      continue;
-    }
-    bool arrived = head->flags & PILLION__ARRIVED;
-    head->flags &= ~(PILLION__LISTED | PILLION__ARRIVED);
-    if (arrived) pillion__call_consumed(ex, (struct pillion__call *)head);
+      pillion__task_discard(ex, (struct pillion__cell *)head, found - 1);
   }
 }
 
@@ -269,9 +286,8 @@ static void drop_unjoined(struct pillion__executor *ex) {
       uint32_t slot = ex->chunks[i] + j;
       struct pillion__cell *cell = pillion__cell_at(slot);
       if (cell->head.flags & PILLION__ENDED)
-        pillion__list_push(&ex->taken, slot);
+        pillion__task_discard(ex, cell, slot);
     }
-  pillion__release_taken(ex);
 }
 
 static void drop_unjoined_call(struct pillion__call *call, void *data) {
@@ -284,14 +300,15 @@ static void drop_unjoined_call(struct pillion__call *call, void *data) {
 /*
  * A call whose result is being published is waited for: its publisher is
  * between two instructions. So is a submission that began before the handle
- * went stale; it either backs out or is swept.
+ * went stale; it either backs out or is swept. The sweep frees what Go has not
+ * begun, so nothing may stand in the list for Go by then.
  */
 static void drop_calls(struct pillion__executor *ex) {
   bool told_go = !ex->guest_known;
   while (atomic_load(&ex->calls_live) > 0 || !told_go) {
-    pillion__calls_cancel(ex, PILLION__CALL_ORPHAN);
     pillion__drain(ex);
     drop_guest_posts(ex);
+    pillion__calls_cancel(ex, PILLION__CALL_ORPHAN);
     if (!told_go) pillion__guest.free(ex->index);
     told_go = true;
     pillion__drain(ex);
@@ -309,7 +326,8 @@ static void reclaim(struct pillion__executor *ex) {
   drop_calls(ex);
   while (ex->timers != NULL) pillion__timer_clear(ex->timers);
   pillion__drain(ex);
-  host_swap(ex, NULL);
+  drop_guest_posts(ex);
+  host_forget(host_swap(ex, NULL));
   int fd = atomic_exchange(&ex->fd, -1);
   if (fd >= 0) close(fd);
   for (uint32_t i = 0; i < ex->chunk_count; i++)
@@ -318,7 +336,8 @@ static void reclaim(struct pillion__executor *ex) {
   pillion__free(ex->ready);
   ex->chunks = ex->ready = NULL;
   ex->chunk_count = ex->chunk_cap = ex->fresh = ex->fresh_end = 0;
-  ex->free_first = ex->ready_head = ex->ready_count = ex->ready_mask = 0;
+  ex->free_first = ex->ready_head = ex->ready_tail = ex->ready_mask = 0;
+  ex->ready_stale = 0;
   ex->signaled = ex->closed_with = ex->guest_more = ex->guest_known = 0;
   atomic_store(&ex->guest_wake, 0);
   atomic_store(&ex->coroutines, 0);
@@ -337,7 +356,8 @@ int pillion_executor_free(pillion_executor executor) {
   uint64_t gen = pillion__gen_of(executor);
   if (!atomic_compare_exchange_strong(&ex->gen, &gen, gen + 1))
     return PILLION_EBADHANDLE; /* another thread was faster */
-  atomic_store(&ex->closing, 1 + PILLION_CANCEL);
+  while (atomic_load(&ex->leaving) > 0) sched_yield();
+  atomic_store(&ex->closing, gen << 2 | (1 + PILLION_CANCEL));
   atomic_store(&ex->owner, pillion__me()); /* for wakes in drops */
   pillion__turning = 1;
   reclaim(ex);

@@ -57,18 +57,32 @@ uint64_t pillion__serial_new(void) {
   return pillion__serial;
 }
 
+/*
+ * Another thread may free the executor meanwhile. It makes the generation even
+ * and then waits until nobody is leaving; here it is the other way round.
+ */
 static void abandon(struct pillion__executor *ex, void *serial) {
   if (atomic_load(&ex->owner) != *(uint64_t *)serial) return;
-  atomic_store(&ex->closing, 1 + PILLION_CANCEL);
-  pillion__tasks_drop(ex);
-  if (ex->guest_known) pillion__guest.free(ex->index);
-  ex->guest_known = ex->guest_more = 0;
-  atomic_store(&ex->coroutines, 0);
-  atomic_store(&ex->owner, 0);
+  atomic_fetch_add(&ex->leaving, 1);
+  uint64_t gen = atomic_load(&ex->gen);
+  if (gen % 2 == 1 && atomic_load(&ex->owner) == *(uint64_t *)serial) {
+    atomic_store(&ex->closing, gen << 2 | (1 + PILLION_CANCEL));
+    pillion__tasks_drop(ex);
+    if (ex->guest_known) pillion__guest.free(ex->index);
+    ex->guest_known = ex->guest_more = 0;
+    atomic_store(&ex->coroutines, 0);
+    pillion__poke(ex); /* who takes it over finds events */
+    atomic_store(&ex->owner, 0);
+  }
+  atomic_fetch_sub(&ex->leaving, 1);
 }
 
 static void thread_ends(void *serial) {
-  if (!pillion__forked()) pillion__executor_each(abandon, serial);
+  if (pillion__forked()) return;
+  pillion__turning = 1; /* for drops */
+  pillion__executor_each(abandon, serial);
+  pillion__turning = 0;
+  pillion__serial = 0; /* a later destructor may begin again */
 }
 
 /*

@@ -14,7 +14,8 @@ void pillion__guest_wake(uint32_t index) {
 int pillion__guest_lease(uint32_t *base, void **cells, uint32_t index) {
   struct pillion__executor *ex =
       index == PILLION__NOBODY ? NULL : pillion__executor_at(index);
-  int rc = pillion__chunk_lease(base, PILLION__CHUNK_GUEST, ex);
+  int rc = pillion__chunk_lease(
+      base, ex == NULL ? PILLION__CHUNK_ALIEN : PILLION__CHUNK_GUEST, ex);
   if (rc == 0) *cells = pillion__cell_at(*base);
   return rc;
 }

@@ -5,48 +5,64 @@
  */
 #include "core.h"
 
-/*
- * Inlined by hand into nothing else: this is a task's step, with the poll.
- * No locked instruction; tests/asm checks that.
- */
-int pillion__wake_local_in(struct pillion__executor *ex,
-                           pillion_waker waker) {
-  uint32_t slot = pillion__slot_of(waker);
-  struct pillion__cell *cell = pillion__cell_at(slot);
-  if (atomic_load_explicit(&cell->head.gen, memory_order_relaxed) !=
-          pillion__gen_of(waker) ||
-      (cell->head.flags & (PILLION__LIVE | PILLION__ENDED)) != PILLION__LIVE)
+/* A task's step is this and the poll: no locked instruction, no call. */
+static inline int wake_cell(struct pillion__executor *ex,
+                            struct pillion__cell *cell,
+                            pillion_waker waker) {
+  if (PILLION__UNLIKELY(
+          atomic_load_explicit(&cell->head.gen, memory_order_relaxed) !=
+              pillion__gen_of(waker) ||
+          (cell->head.flags & (PILLION__LIVE | PILLION__ENDED)) !=
+              PILLION__LIVE))
     return PILLION_STALE;
   if (cell->head.flags & PILLION__READY_BIT) return PILLION_COALESCED;
-  pillion__ready(ex, &cell->head, slot);
+  pillion__ready(ex, &cell->head, pillion__slot_of(waker));
+  return PILLION_WOKEN;
+}
+
+int pillion__wake_local_in(struct pillion__executor *ex,
+                           pillion_waker waker) {
+  return wake_cell(ex, pillion__cell_at(pillion__slot_of(waker)), waker);
+}
+
+/* Everything but a C task of the calling thread's. */
+__attribute__((noinline)) static int wake_other(pillion_waker waker) {
+  uint32_t type;
+  struct pillion__head *head = pillion__head_of(waker, &type);
+  if (pillion__kind_of(waker) != PILLION__WAKER || head == NULL ||
+      type >= PILLION__CHUNK_CALLS)
+    return PILLION_EBADHANDLE;
+  if (type == PILLION__CHUNK_GUEST) return pillion_wake(waker);
+  /* A late waker of a freed executor's is stale, whoever asks. */
+  return atomic_load(&head->gen) != pillion__gen_of(waker)
+             ? PILLION_STALE
+             : PILLION_EWRONGTHREAD;
+}
+
+__attribute__((noinline)) static int poke_woken(struct pillion__executor *ex) {
+  pillion__poke(ex);
   return PILLION_WOKEN;
 }
 
 int pillion_wake_local(pillion_waker waker) {
   if (pillion__forked()) return PILLION_EFORKED;
-  struct pillion__chunk *chunk =
-      &pillion__directory[pillion__slot_of(waker) / PILLION__CHUNK];
-  if (PILLION__UNLIKELY(
-          pillion__kind_of(waker) != PILLION__WAKER ||
-          atomic_load_explicit(&chunk->cells, memory_order_acquire) == NULL ||
-          chunk->type == PILLION__CHUNK_CALLS))
-    return PILLION_EBADHANDLE;
-  if (chunk->type == PILLION__CHUNK_GUEST) return pillion_wake(waker);
+  uint32_t slot = pillion__slot_of(waker);
+  struct pillion__chunk *chunk = &pillion__directory[slot / PILLION__CHUNK];
+  char *cells = atomic_load_explicit(&chunk->cells, memory_order_acquire);
   struct pillion__executor *ex =
       atomic_load_explicit(&chunk->executor, memory_order_relaxed);
   if (PILLION__UNLIKELY(
+          pillion__kind_of(waker) != PILLION__WAKER || cells == NULL ||
+          chunk->type != PILLION__CHUNK_TASKS ||
           atomic_load_explicit(&ex->owner, memory_order_relaxed) !=
-          pillion__serial)) {
-    /* A late waker of a freed executor's is stale, whoever asks. */
-    struct pillion__cell *cell = pillion__cell_at(pillion__slot_of(waker));
-    return atomic_load(&cell->head.gen) != pillion__gen_of(waker)
-               ? PILLION_STALE
-               : PILLION_EWRONGTHREAD;
-  }
-  int rc = pillion__wake_local_in(ex, waker);
-  if (rc == PILLION_WOKEN &&
-      !atomic_load_explicit(&ex->in_turn, memory_order_relaxed))
-    pillion__poke(ex);
+              pillion__serial))
+    return wake_other(waker);
+  int rc = wake_cell(
+      ex, (struct pillion__cell *)cells + slot % PILLION__CHUNK, waker);
+  if (PILLION__UNLIKELY(
+          rc == PILLION_WOKEN &&
+          !atomic_load_explicit(&ex->in_turn, memory_order_relaxed)))
+    return poke_woken(ex);
   return rc;
 }
 
@@ -56,7 +72,7 @@ int pillion__join(pillion_value *out, pillion_context *cx,
   uint32_t type, slot = pillion__slot_of(task);
   struct pillion__head *head = pillion__head_of(task, &type);
   if (head == NULL || pillion__kind_of(task) != PILLION__TASK ||
-      type == PILLION__CHUNK_GUEST ||
+      type == PILLION__CHUNK_GUEST || type == PILLION__CHUNK_ALIEN ||
       atomic_load_explicit(&head->gen, memory_order_acquire) !=
           pillion__gen_of(task))
     return PILLION_EBADHANDLE;

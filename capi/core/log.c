@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core.h"
 
@@ -26,14 +27,14 @@ static void log_unuse(struct log_sink *sink) {
   pthread_mutex_unlock(&log_lock);
   if (!last) return;
   if (sink->drop != NULL) sink->drop(sink->data);
-  pillion__free(sink);
+  free(sink);
 }
 
 int pillion_log_set(pillion_log_fn fn, void *data, pillion_drop_fn drop) {
   if (pillion__forked()) return PILLION_EFORKED;
   struct log_sink *sink = NULL;
   if (fn != NULL) {
-    sink = pillion__alloc(sizeof *sink);
+    sink = malloc(sizeof *sink); /* the allocator may not be set yet */
     if (sink == NULL) return PILLION_ENOMEM;
     *sink = (struct log_sink){fn, data, drop, 1};
   }

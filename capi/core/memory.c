@@ -11,9 +11,13 @@ static void plain_free(void *memory, void *data) {
   (void)data;
   free(memory);
 }
+static const pillion_allocator plain = {plain_alloc, plain_free, NULL};
 static pillion_allocator allocator = {plain_alloc, plain_free, NULL};
 
-void pillion__allocator_set(const pillion_allocator *a) { allocator = *a; }
+/* NULL: malloc and free. */
+void pillion__allocator_set(const pillion_allocator *a) {
+  allocator = a == NULL ? plain : *a;
+}
 
 void *pillion__alloc(size_t bytes) {
   return allocator.alloc(bytes, allocator.data);

@@ -54,20 +54,28 @@ static bool node_grow(void) {
   return true;
 }
 
-static bool node_queued(struct pillion__call *call) {
-  return atomic_load_explicit(&call->head.pend, memory_order_acquire) != 0;
+/*
+ * Gives the node its executor, and tells whether it may be used. As for the
+ * chunks in cell.c: a late cancel either reads the new executor, or has set
+ * QUEUED where we look.
+ */
+static bool node_settle(struct pillion__call *call,
+                        struct pillion__executor *executor) {
+  atomic_store(&call->executor, executor);
+  atomic_thread_fence(memory_order_seq_cst);
+  return atomic_load_explicit(&call->head.pend, memory_order_acquire) == 0;
 }
 
 /* A node that a late cancel still has in an inbox is put aside meanwhile. */
-struct pillion__call *pillion__node_get(void) {
+struct pillion__call *pillion__node_get(struct pillion__executor *executor) {
   for (;;) {
     struct pillion__call *call = node_pop(&node_free);
     if (call == NULL) {
       struct pillion__call *waiting = node_pop(&node_limbo);
-      if (waiting != NULL && !node_queued(waiting)) return waiting;
+      if (waiting != NULL && node_settle(waiting, executor)) return waiting;
       if (waiting != NULL) node_push(&node_limbo, waiting);
       if (!node_grow()) return NULL;
-    } else if (PILLION__LIKELY(!node_queued(call))) {
+    } else if (PILLION__LIKELY(node_settle(call, executor))) {
       return call;
     } else {
       node_push(&node_limbo, call);

@@ -70,12 +70,12 @@ static void empty_descriptor(struct pillion__executor *ex) {
   if (fd >= 0 && read(fd, &count, sizeof count) < 0) errno = saved;
 }
 
-void pillion__park_enter(struct pillion__executor *ex, bool work) {
+void pillion__park_enter(struct pillion__executor *ex) {
   uint32_t state = atomic_load(&ex->park);
   if (state == PILLION__POKED) {
     ex->signaled = 1;
     atomic_store(&ex->park, PILLION__RUNNING);
-  } else if (state == PILLION__IDLE && work) {
+  } else if (state == PILLION__IDLE) {
     atomic_compare_exchange_strong(&ex->park, &state, PILLION__RUNNING);
   }
 }
@@ -97,17 +97,16 @@ static bool seen(struct pillion__executor *ex) {
 /* Tells whether another turn is due; the host knows by then. */
 bool pillion__park_leave(struct pillion__executor *ex, bool more) {
   uint32_t state = atomic_load(&ex->park);
-  if (state == PILLION__IDLE) {
-    if (more) pillion__poke(ex);
-    return more;
-  }
-  if (state != PILLION__RUNNING) {
-    if (more) return true; /* the descriptor is readable, or will be */
-    if (seen(ex)) return false;
-    pillion__park_enter(ex, true);
-  }
   pillion_host *host = atomic_load_explicit(&ex->host, memory_order_relaxed);
   bool hooked = host != NULL && host->wake != NULL;
+  if (state != PILLION__RUNNING) {
+    if (more) { /* the descriptor is readable, or will be */
+      if (hooked) signal_host(ex); /* this turn may have used up the poke */
+      return true;
+    }
+    if (seen(ex)) return false;
+    pillion__park_enter(ex);
+  }
   if (more) {
     if (hooked || !ex->signaled) signal_host(ex);
     ex->signaled = 1;
@@ -117,7 +116,8 @@ bool pillion__park_leave(struct pillion__executor *ex, bool more) {
   if (ex->signaled && !hooked) empty_descriptor(ex);
   ex->signaled = 0;
   atomic_store(&ex->park, PILLION__IDLE);
-  if (atomic_load(&ex->inbox) == 0 && atomic_load(&ex->guest_wake) == 0)
+  if (atomic_load(&ex->inbox) == 0 && atomic_load(&ex->guest_wake) == 0 &&
+      (atomic_load(&ex->closing) & 3u) == ex->closed_with)
     return false;
   pillion__poke(ex);
   return true;

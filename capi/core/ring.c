@@ -7,6 +7,7 @@
  * on a descriptor, and is poked once a burst.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -25,42 +26,42 @@ static _Alignas(64) uint32_t ring_head; /* the consumer's */
 static _Atomic uint32_t ring_cancels;   /* slot + 1 */
 static _Atomic uint32_t ring_asleep;
 static _Atomic bool ring_closed = true;
-static int ring_fd = -1;
+static int ring_fd = -1; /* ours for good: a late poke never meets a closed one */
+static int ring_go_fd = -1; /* Go's copy, which Go closes */
 
 #define RING_END UINT32_MAX /* of the list of cancels */
 
 /* Also opens it again after a close, when it is empty. */
 int pillion__ring_open(uint32_t capacity, char *errbuf, size_t errcap) {
-  int new_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (new_fd < 0)
-    return pillion__fail(PILLION_ESYSTEM, errbuf, errcap,
-                         "no eventfd for the submission ring: %s",
-                         strerror(errno));
+  if (capacity == 1) capacity = 2; /* one sequence can't tell full from empty */
   if (ring == NULL) {
     ring = pillion__alloc(capacity * sizeof *ring);
-    if (ring == NULL) {
-      close(new_fd);
+    if (ring == NULL)
       return pillion__fail(PILLION_ENOMEM, errbuf, errcap,
                            "no memory for a submission ring of %u entries",
                            capacity);
-    }
     ring_mask = capacity - 1;
     for (uint32_t i = 0; i < capacity; i++)
       atomic_init(&ring[i].sequence, i);
   }
-  ring_fd = new_fd;
+  if (ring_fd < 0) ring_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  ring_go_fd = ring_fd < 0 ? -1 : fcntl(ring_fd, F_DUPFD_CLOEXEC, 0);
+  if (ring_go_fd < 0)
+    return pillion__fail(PILLION_ESYSTEM, errbuf, errcap,
+                         "no eventfd for the submission ring: %s",
+                         strerror(errno));
   atomic_store(&ring_asleep, 0);
   atomic_store(&ring_closed, false);
   return 0;
 }
 
-/* Go, to whom the descriptor was given, closes it. */
 void pillion__ring_close(void) {
   atomic_store(&ring_closed, true);
   pillion__ring_poke();
 }
 
-int pillion__ring_fd(void) { return ring_fd; }
+/* Go closes it. */
+int pillion__ring_fd(void) { return ring_go_fd; }
 
 bool pillion__ring_push(uint32_t slot, uint32_t gen) {
   uint32_t at = atomic_load_explicit(&ring_tail, memory_order_relaxed);

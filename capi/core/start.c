@@ -53,7 +53,10 @@ static int start(const pillion_start_options *o, char *errbuf,
   int rc = configured ? 0 : configure(o, errbuf, errcap);
   if (rc < 0) return rc;
   rc = pillion__ring_open(o->ring == 0 ? 16384 : o->ring, errbuf, errcap);
-  if (rc < 0) return rc;
+  if (rc < 0) {
+    if (!configured) pillion__allocator_set(NULL);
+    return rc;
+  }
   configured = true;
   if (pillion__second_go)
     pillion__log(PILLION_LOG_WARNING,
@@ -86,6 +89,8 @@ int pillion_start(const pillion_start_options *options, char *errbuf,
         "%s",
         o.version >> 16, o.version >> 8 & 255, o.version & 255,
         PILLION_VERSION_STRING);
+  if (o.reserved != 0)
+    return pillion__fail(PILLION_EINVAL, errbuf, errcap, "reserved is not 0");
   if ((o.ring & (o.ring - 1)) != 0)
     return pillion__fail(PILLION_EINVAL, errbuf, errcap,
                          "ring is %u, not a power of two", o.ring);

@@ -14,23 +14,25 @@ static const pillion_ops operations;
 void pillion__ready(struct pillion__executor *ex, struct pillion__head *head,
                     uint32_t slot) {
   head->flags |= PILLION__READY_BIT;
-  ex->ready[(ex->ready_head + ex->ready_count++) & ex->ready_mask] = slot;
+  ex->ready[ex->ready_tail++ & ex->ready_mask] = slot;
 }
 
 static uint64_t tasks_live(struct pillion__executor *ex) {
   return atomic_load_explicit(&ex->tasks_live, memory_order_relaxed);
 }
 
-/* The ring has room for every task, each of which is in it once at most. */
+/*
+ * The ring has room for every cell that lives or was freed while it was in it.
+ * Each is in it once at most.
+ */
 static int ready_grow(struct pillion__executor *ex) {
   uint32_t size = ex->ready == NULL ? 64 : 2 * (ex->ready_mask + 1);
   uint32_t *ring = pillion__alloc(size * sizeof *ring);
   if (ring == NULL) return PILLION_ENOMEM;
-  for (uint32_t i = 0; i < ex->ready_count; i++)
-    ring[i] = ex->ready[(ex->ready_head + i) & ex->ready_mask];
+  for (uint32_t i = ex->ready_head; i != ex->ready_tail; i++)
+    ring[i & (size - 1)] = ex->ready[i & ex->ready_mask];
   pillion__free(ex->ready);
   ex->ready = ring;
-  ex->ready_head = 0;
   ex->ready_mask = size - 1;
   return 0;
 }
@@ -61,15 +63,16 @@ static bool cell_queued(struct pillion__cell *cell) {
 
 /* A queued cell isn't used again before it is popped. */
 static int slot_take(struct pillion__executor *ex, uint32_t *out) {
-  if (ex->free_first != 0) {
-    uint32_t slot = ex->free_first - 1;
+  for (uint32_t *at = &ex->free_first; *at != 0;) {
+    uint32_t slot = *at - 1;
     struct pillion__cell *cell = pillion__cell_at(slot);
     if (PILLION__UNLIKELY(cell_queued(cell))) pillion__drain(ex);
-    if (PILLION__LIKELY(!cell_queued(cell) && ex->free_first == slot + 1)) {
-      ex->free_first = cell->head.next;
+    if (PILLION__LIKELY(!cell_queued(cell))) {
+      *at = cell->head.next;
       *out = slot;
       return 0;
     }
+    at = &cell->head.next; /* its waker is between two instructions */
   }
   for (;;) {
     if (ex->fresh == ex->fresh_end) {
@@ -93,11 +96,10 @@ int pillion__spawn(pillion_task *out, struct pillion__executor *ex,
   if (future == NULL || future->size < sizeof *future ||
       future->poll == NULL || flags > PILLION_DETACH)
     return PILLION_EINVAL;
-  if (atomic_load_explicit(&ex->closing, memory_order_relaxed) != 0)
-    return PILLION_ECLOSED;
+  if (pillion__closing(ex) != 0) return PILLION_ECLOSED;
   uint64_t live = tasks_live(ex);
   if (live >= ex->max_tasks) return PILLION_EAGAIN;
-  if (ex->ready == NULL || live > ex->ready_mask) {
+  if (ex->ready == NULL || live + ex->ready_stale > ex->ready_mask) {
     int rc = ready_grow(ex);
     if (rc < 0) return rc;
   }
@@ -134,16 +136,36 @@ int pillion_task_spawn(pillion_task *out, pillion_executor executor,
   return rc;
 }
 
-void pillion__task_free(struct pillion__executor *ex,
-                        struct pillion__cell *cell, uint32_t slot) {
-  uint32_t gen = atomic_load_explicit(&cell->head.gen, memory_order_relaxed);
-  cell->head.flags = 0;
-  atomic_store_explicit(&cell->head.gen, gen + 1, memory_order_release);
-  atomic_store_explicit(&ex->tasks_live, tasks_live(ex) - 1,
-                        memory_order_relaxed);
-  if (gen + 1 == UINT32_MAX) return; /* used up: retired */
+static void slot_give(struct pillion__executor *ex, struct pillion__cell *cell,
+                      uint32_t slot) {
+  if (atomic_load_explicit(&cell->head.gen, memory_order_relaxed) ==
+      UINT32_MAX)
+    return; /* used up: retired */
   cell->head.next = ex->free_first;
   ex->free_first = slot + 1;
+}
+
+/* A cell in the ready ring isn't used again before it is popped either. */
+static void cell_free(struct pillion__executor *ex, struct pillion__cell *cell,
+                      uint32_t slot) {
+  uint32_t gen = atomic_load_explicit(&cell->head.gen, memory_order_relaxed);
+  cell->head.flags &= PILLION__READY_BIT;
+  atomic_store_explicit(&cell->head.gen, gen + 1, memory_order_release);
+  if (cell->head.flags != 0)
+    ex->ready_stale++;
+  else
+    slot_give(ex, cell, slot);
+}
+
+static void consumed(struct pillion__executor *ex) {
+  atomic_store_explicit(&ex->tasks_live, tasks_live(ex) - 1,
+                        memory_order_relaxed);
+}
+
+void pillion__task_free(struct pillion__executor *ex,
+                        struct pillion__cell *cell, uint32_t slot) {
+  consumed(ex);
+  cell_free(ex, cell, slot);
 }
 
 static void finish(struct pillion__executor *ex, struct pillion__cell *cell,
@@ -170,8 +192,7 @@ static void finish(struct pillion__executor *ex, struct pillion__cell *cell,
       if (joiner != 0) pillion__wake_local_in(ex, joiner);
       break;
     default:
-      pillion__task_value(ex, cell, slot, value);
-      pillion_value_drop(value);
+      pillion__task_discard(ex, cell, slot);
   }
 }
 
@@ -189,15 +210,31 @@ static bool running(const struct pillion__cell *cell) {
          PILLION__LIVE;
 }
 
+/* What is popped from the ready ring, but not to be polled. */
+__attribute__((noinline)) static void skip(struct pillion__executor *ex,
+                                           struct pillion__cell *cell,
+                                           uint32_t slot) {
+  cell->head.flags &= ~PILLION__READY_BIT;
+  if (running(cell)) {
+    finish_cancelled(ex, cell, slot);
+  } else if (!(cell->head.flags & PILLION__LIVE)) {
+    ex->ready_stale--;
+    slot_give(ex, cell, slot);
+  }
+}
+
 /* Polls the task that was popped from the ready ring. */
 void pillion__task_run(struct pillion__executor *ex, uint32_t slot) {
   struct pillion__cell *cell = pillion__cell_at(slot);
-  cell->head.flags &= ~PILLION__READY_BIT;
-  if (PILLION__UNLIKELY(!running(cell))) return;
-  if (PILLION__UNLIKELY(cell->head.flags & PILLION__ASKED)) {
-    finish_cancelled(ex, cell, slot);
+  uint32_t flags = cell->head.flags;
+  if (PILLION__UNLIKELY(
+          (flags & (PILLION__LIVE | PILLION__ENDED | PILLION__ASKED)) !=
+          PILLION__LIVE)) {
+    skip(ex, cell, slot);
     return;
   }
+  cell->head.flags =
+      (flags & ~PILLION__READY_BIT) | PILLION__POLLED | PILLION__POLLING;
   pillion_value value;
   value.status = 0;
   value.reserved = 0;
@@ -205,11 +242,10 @@ void pillion__task_run(struct pillion__executor *ex, uint32_t slot) {
   ex->context.waker = pillion__handle(
       PILLION__WAKER, slot,
       atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
-  cell->head.flags |= PILLION__POLLED | PILLION__POLLING;
   ex->polls++;
   int rc = cell->u.live.future->poll(&value, &ex->context, cell->u.live.self);
   cell->head.flags &= ~PILLION__POLLING;
-  if (rc == PILLION_PENDING) return;
+  if (PILLION__LIKELY(rc == PILLION_PENDING)) return;
   if (rc < 0) {
     value.status = rc;
     value.length = 0;
@@ -227,16 +263,36 @@ void pillion__task_posted(struct pillion__executor *ex,
     pillion__ready(ex, &cell->head, slot);
 }
 
-/* Moves an ended task's result out, and frees its cell. */
-int pillion__task_value(struct pillion__executor *ex,
-                        struct pillion__cell *cell, uint32_t slot,
-                        pillion_value *out) {
+static void value_of(const struct pillion__cell *cell, pillion_value *out) {
   out->status = cell->u.done.status;
   out->reserved = 0;
   out->length = cell->u.done.length;
   memcpy(out->payload.bytes, cell->u.done.payload, PILLION_INLINE);
+}
+
+/* Moves an ended task's result out, and frees its cell. */
+int pillion__task_value(struct pillion__executor *ex,
+                        struct pillion__cell *cell, uint32_t slot,
+                        pillion_value *out) {
+  value_of(cell, out);
   pillion__task_free(ex, cell, slot);
   return PILLION_READY;
+}
+
+void pillion__task_discard(struct pillion__executor *ex,
+                           struct pillion__cell *cell, uint32_t slot) {
+  pillion_value value;
+  pillion__task_value(ex, cell, slot, &value);
+  pillion_value_drop(&value);
+}
+
+/* The end of a payload that an event has lent to the host. */
+void pillion__task_release(struct pillion__executor *ex,
+                           struct pillion__cell *cell, uint32_t slot) {
+  pillion_value value;
+  value_of(cell, &value);
+  cell_free(ex, cell, slot);
+  pillion_value_drop(&value);
 }
 
 /* A payload elsewhere keeps its cell until the next turn. */
@@ -251,10 +307,11 @@ void pillion__task_event(struct pillion__executor *ex,
   event->outcome = PILLION__OUTCOME(cell->head.flags);
   event->length = cell->u.done.length;
   memcpy(event->payload.bytes, cell->u.done.payload, PILLION_INLINE);
+  consumed(ex);
   if (event->length > PILLION_INLINE)
     pillion__list_push(&ex->taken, slot);
   else
-    pillion__task_free(ex, cell, slot);
+    cell_free(ex, cell, slot);
 }
 
 /* ---- All of an executor's tasks ------------------------------------------ */
@@ -312,15 +369,26 @@ int pillion_task_cancel(pillion_task task) {
   if (pillion__forked()) return PILLION_EFORKED;
   if (pillion__kind_of(task) != PILLION__TASK) return PILLION_EBADHANDLE;
   struct pillion__head *head = pillion__head_of(task, &type);
-  if (head == NULL || type == PILLION__CHUNK_GUEST) return PILLION_EBADHANDLE;
-  if (type == PILLION__CHUNK_CALLS)
+  if (head != NULL && type == PILLION__CHUNK_CALLS)
     return pillion__call_cancel((struct pillion__call *)head, gen, 0);
+  if (head == NULL || type != PILLION__CHUNK_TASKS || gen == 0)
+    return PILLION_EBADHANDLE;
+  ex = atomic_load(&pillion__directory[slot / PILLION__CHUNK].executor);
+  if (atomic_load_explicit(&ex->owner, memory_order_relaxed) !=
+      pillion__me()) {
+    uint64_t pend = atomic_load(&head->pend);
+    if (pend >> 32 == gen && pend & PILLION__CANCEL) return 1;
+    int rc = pillion__post(head, slot, gen, PILLION__CANCEL);
+    return rc == PILLION_STALE ? PILLION_EBADHANDLE : 0;
+  }
   int rc = task_find(&ex, &cell, task);
-  if (rc == 0 && cell->head.flags & PILLION__ENDED) return 2;
-  if (rc == 0 && cell->head.flags & PILLION__ASKED) return 1;
-  if (rc < 0 && rc != PILLION_EWRONGTHREAD) return rc;
-  rc = pillion__post(head, slot, gen, PILLION__CANCEL);
-  return rc == PILLION_STALE ? PILLION_EBADHANDLE : 0;
+  if (rc < 0) return rc;
+  if (cell->head.flags & PILLION__ENDED) return 2;
+  if (cell->head.flags & PILLION__ASKED) return 1;
+  pillion__task_posted(ex, cell, slot, PILLION__CANCEL);
+  if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed))
+    pillion__poke(ex);
+  return 0;
 }
 
 int pillion_task_evict(pillion_task task) {
@@ -330,7 +398,10 @@ int pillion_task_evict(pillion_task task) {
   if (rc < 0) return rc;
   if (cell->head.flags & PILLION__ENDED) return 2;
   if (cell->head.flags & PILLION__POLLING) return PILLION_EREENTRANT;
+  uint32_t turning = pillion__turning;
+  pillion__turning = 1; /* its drop is as deep as any */
   finish_cancelled(ex, cell, pillion__slot_of(task));
+  pillion__turning = turning;
   if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed)) {
     pillion__tell_live(ex);
     pillion__poke(ex); /* there may be an event to take */
@@ -350,11 +421,10 @@ int pillion_task_detach(pillion_task task) {
   if (rc < 0) return rc;
   if (PILLION__MODE(cell->head.flags) != PILLION_JOIN) return PILLION_EINVAL;
   cell->head.flags += (PILLION_DETACH - PILLION_JOIN) << PILLION__MODE_SHIFT;
-  if (cell->head.flags & PILLION__ENDED) {
-    pillion_value value;
-    pillion__task_value(ex, cell, pillion__slot_of(task), &value);
-    pillion_value_drop(&value);
-  }
+  if (!(cell->head.flags & PILLION__ENDED)) return 0;
+  pillion__task_discard(ex, cell, pillion__slot_of(task));
+  if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed))
+    pillion__tell_live(ex);
   return 0;
 }
 

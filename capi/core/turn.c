@@ -32,13 +32,18 @@ uint32_t pillion__list_pop(struct pillion__list *list) {
 
 static void deliver(struct pillion__executor *ex, struct pillion__head *head,
                     uint32_t slot, uint32_t type) {
-  if (type == PILLION__CHUNK_GUEST) { /* Go takes QUEUED off */
+  struct pillion__executor *whose =
+      type == PILLION__CHUNK_CALLS
+          ? atomic_load(&((struct pillion__call *)head)->executor)
+          : atomic_load(&pillion__directory[slot / PILLION__CHUNK].executor);
+  if (type == PILLION__CHUNK_GUEST && whose == ex) { /* Go takes QUEUED off */
     pillion__list_push(&ex->guest, slot);
     return;
   }
   uint64_t pend = atomic_exchange(&head->pend, 0);
-  if ((uint32_t)(pend >> 32) !=
-      atomic_load_explicit(&head->gen, memory_order_relaxed))
+  if (whose != ex ||
+      (uint32_t)(pend >> 32) !=
+          atomic_load_explicit(&head->gen, memory_order_relaxed))
     return; /* it came too late */
   if (type == PILLION__CHUNK_CALLS)
     pillion__call_posted(ex, (struct pillion__call *)head, slot,
@@ -75,19 +80,18 @@ void pillion__drain(struct pillion__executor *ex) {
 
 static uint32_t run_tasks(struct pillion__executor *ex, uint32_t max_polls,
                           int64_t until) {
-  uint32_t snapshot =
-      ex->ready_count < max_polls ? ex->ready_count : max_polls;
-  uint32_t n = 0;
-  while (n < snapshot) {
-    uint32_t slot = ex->ready[ex->ready_head];
-    ex->ready_head = (ex->ready_head + 1) & ex->ready_mask;
-    ex->ready_count--;
+  uint32_t head = ex->ready_head, begin = head;
+  uint32_t ready = ex->ready_tail - head;
+  uint32_t end = head + (ready < max_polls ? ready : max_polls);
+  while (head != end) {
+    uint32_t slot = ex->ready[head & ex->ready_mask];
+    ex->ready_head = ++head; /* stored, never loaded: no chain from poll to poll */
     pillion__task_run(ex, slot);
-    if (++n % CLOCK_EVERY == 0 && until != PILLION_TIME_NEVER &&
+    if ((head - begin) % CLOCK_EVERY == 0 && until != PILLION_TIME_NEVER &&
         pillion__now() >= until)
       break;
   }
-  return n;
+  return head - begin;
 }
 
 /* Fills in what waits for Go. Wakes first in, first out, as all posts. */
@@ -150,13 +154,10 @@ void pillion__release_taken(struct pillion__executor *ex) {
   uint32_t found, type;
   while ((found = pillion__list_pop(&ex->taken)) != 0) {
     struct pillion__head *head = head_at(found - 1, &type);
-    if (type == PILLION__CHUNK_CALLS) {
+    if (type == PILLION__CHUNK_CALLS)
       pillion__call_free((struct pillion__call *)head);
-    } else {
-      pillion_value value;
-      pillion__task_value(ex, (struct pillion__cell *)head, found - 1, &value);
-      pillion_value_drop(&value);
-    }
+    else
+      pillion__task_release(ex, (struct pillion__cell *)head, found - 1);
   }
 }
 
@@ -199,29 +200,30 @@ static int64_t next_deadline(const struct pillion__executor *ex) {
 
 /* Nothing to do. Without branches: this is all of an empty turn's work. */
 static bool quiet(struct pillion__executor *ex) {
-  uint32_t own = ex->ready_count | ex->done.first | ex->taken.first |
+  uint32_t own = (ex->ready_tail ^ ex->ready_head) | ex->done.first | ex->taken.first |
                  ex->guest.first | ex->guest_more;
   uint32_t shared =
       atomic_load_explicit(&ex->inbox, memory_order_relaxed) |
       atomic_load_explicit(&ex->guest_wake, memory_order_relaxed) |
       (atomic_load_explicit(&ex->park, memory_order_relaxed) ^ PILLION__IDLE) |
-      (atomic_load_explicit(&ex->closing, memory_order_relaxed) ^
-       ex->closed_with);
+      (pillion__closing(ex) ^ ex->closed_with);
   return (own | shared) == 0;
 }
 
 static bool finish_turn(struct pillion__executor *ex) {
-  bool more = ex->ready_count > 0 || ex->done.first != 0 ||
+  bool more = ex->ready_tail != ex->ready_head || ex->done.first != 0 ||
               ex->guest.first != 0 || ex->guest_more;
   more = pillion__park_leave(ex, more);
+  /* The hooks are inside the turn, but what they spawn needs a poke. */
   atomic_store_explicit(&ex->in_turn, 0, memory_order_relaxed);
-  pillion__turning = 0;
   pillion__tell_live(ex);
   int64_t deadline = next_deadline(ex);
-  if (deadline == ex->told_deadline) return more;
-  ex->told_deadline = deadline;
-  pillion_host *host = atomic_load_explicit(&ex->host, memory_order_relaxed);
-  if (host != NULL && host->timer != NULL) host->timer(deadline, host->data);
+  if (deadline != ex->told_deadline) {
+    ex->told_deadline = deadline;
+    pillion_host *host = atomic_load_explicit(&ex->host, memory_order_relaxed);
+    if (host != NULL && host->timer != NULL) host->timer(deadline, host->data);
+  }
+  pillion__turning = 0;
   return more;
 }
 
@@ -242,9 +244,9 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
   pillion__turning = 1;
   ex->turns++;
   pillion__release_taken(ex);
-  uint32_t closing = atomic_load(&ex->closing);
+  uint32_t closing = pillion__closing(ex);
   if (closing != ex->closed_with) close_now(ex, closing);
-  pillion__park_enter(ex, true);
+  pillion__park_enter(ex);
   pillion__drain(ex);
   bool guest = ex->guest.first != 0 || ex->guest_more || ex->guest_known ||
                atomic_load_explicit(&ex->guest_wake, memory_order_relaxed);
@@ -254,11 +256,11 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
                       ? PILLION_TIME_NEVER
                       : now + budget->max_ns;
   pillion__timers_fire(ex, now);
-  *polled = run_tasks(ex, guest ? (max_polls + 1) / 2 : max_polls, until);
-  if (guest) {
-    uint32_t left = max_polls > *polled ? max_polls - *polled : 1;
-    *polled += run_guest(ex, left, now, until);
-  }
+  uint64_t polls = ex->polls;
+  uint32_t n = run_tasks(ex, guest ? (max_polls + 1) / 2 : max_polls, until);
+  *polled = (uint32_t)(ex->polls - polls);
+  if (guest)
+    *polled += run_guest(ex, max_polls > n ? max_polls - n : 1, now, until);
   return take(ex, events, cap);
 }
 
