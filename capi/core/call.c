@@ -380,7 +380,10 @@ int pillion__call_detach(struct pillion__call *call, pillion_task task) {
     if (rc < 0) return rc;
     if (PILLION__MODE(call->head.flags) != PILLION_JOIN) return PILLION_EINVAL;
     call->head.flags += (PILLION_DETACH - PILLION_JOIN) << PILLION__MODE_SHIFT;
-    if (!(call->head.flags & PILLION__ENDED)) return 0;
+    if (!(call->head.flags & PILLION__ENDED)) {
+      pillion_wake_local(call->joiner); /* who would wait in vain */
+      return 0;
+    }
     pillion__call_consumed(ex, call);
     if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed))
       pillion__tell_live(ex);

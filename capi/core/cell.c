@@ -143,10 +143,13 @@ int pillion__post(struct pillion__head *head, uint32_t slot, uint32_t gen,
 
 int pillion_wake(pillion_waker waker) {
   if (pillion__forked()) return PILLION_EFORKED;
-  uint32_t type, slot = pillion__slot_of(waker), gen = pillion__gen_of(waker);
-  if (pillion__kind_of(waker) != PILLION__WAKER || gen == 0)
+  uint32_t slot = pillion__slot_of(waker), gen = pillion__gen_of(waker);
+  struct pillion__chunk *chunk = &pillion__directory[slot / PILLION__CHUNK];
+  char *cells = atomic_load_explicit(&chunk->cells, memory_order_acquire);
+  if (pillion__kind_of(waker) != PILLION__WAKER || gen == 0 || cells == NULL ||
+      chunk->type >= PILLION__CHUNK_CALLS)
     return PILLION_EBADHANDLE;
-  struct pillion__head *head = pillion__head_of(waker, &type);
-  if (head == NULL || type >= PILLION__CHUNK_CALLS) return PILLION_EBADHANDLE;
-  return pillion__post(head, slot, gen, PILLION__WAKE);
+  struct pillion__cell *cell =
+      (struct pillion__cell *)cells + slot % PILLION__CHUNK;
+  return pillion__post(&cell->head, slot, gen, PILLION__WAKE);
 }

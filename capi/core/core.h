@@ -234,7 +234,7 @@ struct pillion__executor {
   /* What the owner touches. */
   _Alignas(64) uint32_t *ready; /* a ring of slots, its size a power of two */
   uint32_t ready_mask, ready_head, ready_tail; /* the latter two only grow */
-  uint32_t ready_stale; /* freed cells that are still in the ring */
+  uint32_t ready_stale; /* cells in the ring whose tasks are gone */
   uint32_t signaled; /* the descriptor is known to be readable */
   uint32_t free_first; /* recycled cells: slot + 1 */
   uint32_t fresh, fresh_end;

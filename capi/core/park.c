@@ -130,9 +130,7 @@ void pillion__park_stop(struct pillion__executor *ex) {
     if (state == PILLION__POKING || state == PILLION__SEEN)
       sched_yield();
     else if (atomic_compare_exchange_weak(&ex->park, &state,
-                                          PILLION__RUNNING)) {
-      if (state == PILLION__POKED) ex->signaled = 1;
+                                          PILLION__RUNNING))
       return;
-    }
   }
 }

@@ -151,20 +151,20 @@ static void cell_free(struct pillion__executor *ex, struct pillion__cell *cell,
   uint32_t gen = atomic_load_explicit(&cell->head.gen, memory_order_relaxed);
   cell->head.flags &= PILLION__READY_BIT;
   atomic_store_explicit(&cell->head.gen, gen + 1, memory_order_release);
-  if (cell->head.flags != 0)
-    ex->ready_stale++;
-  else
-    slot_give(ex, cell, slot);
+  if (cell->head.flags == 0) slot_give(ex, cell, slot);
 }
 
-static void consumed(struct pillion__executor *ex) {
+/* Its result was taken; the payload may still be lent. */
+static void consumed(struct pillion__executor *ex, struct pillion__cell *cell) {
+  cell->head.flags &= ~PILLION__LIVE;
+  if (cell->head.flags & PILLION__READY_BIT) ex->ready_stale++;
   atomic_store_explicit(&ex->tasks_live, tasks_live(ex) - 1,
                         memory_order_relaxed);
 }
 
 void pillion__task_free(struct pillion__executor *ex,
                         struct pillion__cell *cell, uint32_t slot) {
-  consumed(ex);
+  consumed(ex, cell);
   cell_free(ex, cell, slot);
 }
 
@@ -307,7 +307,7 @@ void pillion__task_event(struct pillion__executor *ex,
   event->outcome = PILLION__OUTCOME(cell->head.flags);
   event->length = cell->u.done.length;
   memcpy(event->payload.bytes, cell->u.done.payload, PILLION_INLINE);
-  consumed(ex);
+  consumed(ex, cell);
   if (event->length > PILLION_INLINE)
     pillion__list_push(&ex->taken, slot);
   else
@@ -421,7 +421,10 @@ int pillion_task_detach(pillion_task task) {
   if (rc < 0) return rc;
   if (PILLION__MODE(cell->head.flags) != PILLION_JOIN) return PILLION_EINVAL;
   cell->head.flags += (PILLION_DETACH - PILLION_JOIN) << PILLION__MODE_SHIFT;
-  if (!(cell->head.flags & PILLION__ENDED)) return 0;
+  if (!(cell->head.flags & PILLION__ENDED)) {
+    pillion_wake_local(cell->u.live.joiner); /* who would wait in vain */
+    return 0;
+  }
   pillion__task_discard(ex, cell, pillion__slot_of(task));
   if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed))
     pillion__tell_live(ex);

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds both sides below build/bench and says how to run each command."""
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+OUT = ROOT / "build" / "bench"
+LIB = ROOT / "build" / "lib"
+TEST_LIBRARY = LIB / "libpillion-test.so"
+BRIDGE = OUT / "lib" / "libbridge.so"
+PYTHON = OUT / "venv" / "bin" / "python"
+NEEDS_TEST_LIBRARY = {"uv_await", "stall"}
+
+versions = {}
+
+
+def run(*argv, cwd=ROOT, **env):
+    done = subprocess.run([str(a) for a in argv], cwd=cwd, text=True, capture_output=True,
+                          env={**os.environ, **env})
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, argv))}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def tokio():
+    crate = HERE / "tokio"
+    run("cargo", "build", "--release", "--locked", cwd=crate, CARGO_TARGET_DIR=OUT / "tokio")
+    lock = (crate / "Cargo.lock").read_text()
+    versions["tokio"] = re.search(r'name = "tokio"\nversion = "(.*?)"', lock)[1]
+
+
+def libuv():
+    """The current libuv, from the sources that a crate brings; else the system's."""
+    try:
+        run("cargo", "fetch", "--locked", cwd=HERE / "tokio")
+        metadata = json.loads(run("cargo", "metadata", "--locked", "--format-version=1",
+                                  cwd=HERE / "tokio"))
+        crate = next(p for p in metadata["packages"] if p["name"] == "libuv-sys2")
+        source = Path(crate["manifest_path"]).parent / "libuv"
+        run("cmake", "-S", source, "-B", OUT / "uv", "-DCMAKE_BUILD_TYPE=Release",
+            "-DLIBUV_BUILD_SHARED=OFF", "-DLIBUV_BUILD_TESTS=OFF")
+        run("cmake", "--build", OUT / "uv")
+        flags = ["-isystem", source / "include", OUT / "uv" / "libuv.a",
+                 "-lpthread", "-ldl", "-lrt"]
+    except (OSError, RuntimeError) as reason:
+        print(f"bench: no current libuv, taking the system's: {reason}", file=sys.stderr)
+        flags = run("pkg-config", "--cflags", "--libs", "libuv").split()
+    return flags
+
+
+def c_programs(uv):
+    (OUT / "bin").mkdir(parents=True, exist_ok=True)
+    for source in [*HERE.glob("*.c"), *(HERE / "peers").glob("*.c")]:
+        if source.parent.name == "peers":
+            linked, include = BRIDGE, BRIDGE.parent
+        else:
+            name = TEST_LIBRARY.name if source.stem in NEEDS_TEST_LIBRARY else "libpillion.so"
+            linked, include = LIB / name, ROOT / "include"
+        run("cc", "-O2", "-Wall", "-I", HERE, "-I", include, source,
+            "-o", OUT / "bin" / source.stem, linked, f"-Wl,-rpath,{linked.parent}", *uv)
+    versions["libuv"] = run(OUT / "bin" / "wake", "version").strip()
+
+
+def go_programs():
+    run("go", "build", "-o", OUT / "bin" / "golocal", "./tests/bench/golocal")
+    run("go", "build", "-buildmode=c-shared", "-o", BRIDGE, ".", cwd=HERE / "peers" / "bridge",
+        CGO_ENABLED="1", CGO_CFLAGS="-O2")
+
+
+def python():
+    if not PYTHON.exists():
+        shutil.rmtree(OUT / "venv", ignore_errors=True)
+        run(sys.executable, "-m", "venv", OUT / "venv")
+    run(PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check",
+        "-r", HERE / "requirements.txt")
+    versions["uvloop"] = run(PYTHON, "-c", "import uvloop; print(uvloop.__version__)").strip()
+
+
+def everything():
+    OUT.mkdir(parents=True, exist_ok=True)
+    tokio()
+    go_programs()
+    python()
+    c_programs(libuv())
+
+
+def argv(command):
+    kind, *rest = command.split()
+    if kind == "py":
+        return [PYTHON, HERE / "await.py", *rest, BRIDGE if rest[0] == "naive" else TEST_LIBRARY]
+    if kind == "tokio":
+        return [OUT / "tokio" / "release" / "bench-tokio", *rest]
+    if kind == "go":
+        return [OUT / "bin" / "golocal", *rest]
+    return [OUT / "bin" / rest[0], *rest[1:]]
+
+
+def measure(command):
+    """Runs a command once. Its only value, or all of them if it has more."""
+    out = json.loads(run(*argv(command), PYTHONPATH=ROOT / "bindings" / "python" / "src"))
+    return next(iter(out.values())) if len(out) == 1 else out
+
+
+def machine():
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return (f"{cpu[1] if cpu else platform.processor()}, {os.cpu_count()} cores, "
+            f"{platform.system()} {platform.release()}, {run('go', 'env', 'GOVERSION').strip()}, "
+            f"CPython {platform.python_version()}")

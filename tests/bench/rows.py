@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured: each row is some work of ours, and the same work of peers.
+
+A command is a kind and arguments; prepare.py knows how to run each kind. It
+prints one JSON object. A target is either a ratio to the peer (0.5) or an
+absolute bound, which is a text ("10 ns"). None: only for information.
+"""
+
+from typing import NamedTuple, Union
+
+
+class Peer(NamedTuple):
+    command: str
+    name: str  # {tokio} and so on are replaced by versions
+    target: Union[float, str, None]
+
+
+class Row(NamedTuple):
+    name: str
+    unit: str
+    ours: str
+    peers: list
+    scale: float = 1.0  # from what the program prints to the unit
+
+
+class Tail(NamedTuple):
+    """Percentiles of all samples. A command here is followed by #key."""
+    name: str
+    unit: str
+    ours: str
+    peers: list
+    percentiles: tuple
+
+
+TOKIO = "tokio {tokio} current-thread"
+
+
+def await_rows():
+    """A lone call is two wake-ups between cores and nothing else: there the bound
+    is what one writes by hand, with the same two. With many in flight it is what
+    the loop itself costs."""
+    by_hand = "libuv {libuv}: goroutine a call, mutex queue + uv_async"
+    for loop, name in (("asyncio", "asyncio"), ("uvloop", "uvloop {uvloop}")):
+        for n in (1, 100, 10_000):
+            yield Row(f"await Go from {loop}, {n:,} in flight", "µs", f"py ours {loop} {n}",
+                      [Peer(f"py floor {loop} {n}", name + ": a future resolved by call_soon",
+                            1.5 if n > 1 else None),
+                       Peer(f"py naive {loop} {n}",
+                            name + ": ctypes callback + call_soon_threadsafe",
+                            None if n > 1 else 1.0)],
+                      1e-3)
+    for n in (1, 100, 10_000):
+        yield Row(f"await Go from libuv, {n:,} in flight", "µs", f"c uv_await {n}",
+                  [Peer(f"peer uv_bridge {n}", by_hand, 0.5 if n > 1 else 1.0)], 1e-3)
+
+
+ROWS = [
+    Row("C: wake and poll one step, 100 tasks", "ns", "c step",
+        [Peer("tokio wake", TOKIO + ", wake_by_ref", 0.5),
+         Peer("tokio yield", TOKIO + ", yield_now", 0.5)]),
+    Row("Go: wake and poll one step, 100 tasks", "ns", "go step",
+        [Peer("tokio wake", TOKIO + ", wake_by_ref", 0.5),
+         Peer("tokio yield", TOKIO + ", yield_now", 0.5)]),
+    Row("C: spawn and complete, batch of 1000", "ns", "c spawn detach",
+        [Peer("tokio spawn", TOKIO + ", handle dropped", 0.7),
+         Peer("tokio spawn-local", "tokio {tokio} LocalSet, handle dropped", 0.7)]),
+    Row("C: spawn, complete and take, batch of 1000", "ns", "c spawn event",
+        [Peer("tokio spawn-join", TOKIO + ", handle awaited", 0.7)]),
+    Row("Go: spawn and complete, batch of 1000", "ns", "go spawn",
+        [Peer("tokio spawn", TOKIO + ", handle dropped", 0.7),
+         Peer("tokio spawn-local", "tokio {tokio} LocalSet, handle dropped", 0.7)]),
+    Row("C: spawn and await another task, 100 tasks", "ns", "c join",
+        [Peer("tokio await", TOKIO + ", spawn and await", 0.7)]),
+    Row("Go: suspend and resume one of 100 coroutines", "ns", "go suspend",
+        [Peer("go gosched", "goroutines, runtime.Gosched", "110 ns"),
+         Peer("tokio yield", TOKIO + ", yield_now", None)]),
+    Row("an empty turn", "ns", "c empty",
+        [Peer("peer go_call", "a call from C into Go that does nothing", "10 ns"),
+         Peer("c empty epoll", "epoll_wait with timeout 0", "10 ns")]),
+    Row("wake from another thread, coalesced", "ns", "c wake pillion",
+        [Peer("c wake uv", "libuv {libuv} uv_async_send", 1.0),
+         Peer("tokio coalesced", "tokio {tokio} Waker::wake_by_ref", None),
+         Peer("tokio notify", "tokio {tokio} Notify::notify_one", None)]),
+    Row("C: a million idle tasks, bytes each", "B", "c idle",
+        [Peer("tokio idle", TOKIO, "128 B")]),
+    Row("Go: a million idle tasks, bytes each", "B", "go idle",
+        [Peer("tokio idle", TOKIO, "128 B")]),
+    *await_rows(),
+    Tail("take a completion while Go computes and collects", "ns", "c stall#turn",
+         [Peer("c stall#queue", "plain C: eventfd and mutex queue, by hand", 2.0),
+          Peer("c stall#copy", "plain C: copying an event, nothing else", None)],
+         (50, 99, 99.9)),
+    Tail("the same, against entering Go every millisecond", "ns", "c stall#turn",
+         [Peer("peer go_call stall#samples", "a call from C into Go", None)],
+         (50, 99)),
+]

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# From spawn to completion the owner's thread does no locked instruction and no
+# exchange with memory (which locks without saying so). This looks at what the
+# compiler made of those functions; what they call in other files is another
+# matter. task.c, join.c and timer.c have to be free of them altogether.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+out=build/core/asm
+mkdir -p $out
+[ "$(uname -m)" = x86_64 ] || { echo "for x86-64 only"; exit 0; }
+flags="-std=c11 -D_GNU_SOURCE -O2 -fPIC -Iinclude -Icapi/core"
+
+for file in join task timer turn cell; do
+  # One function would disappear in its only caller.
+  inline=$([ $file = turn ] && echo -fno-inline)
+  ${CC:-gcc} $flags $inline -c capi/core/$file.c -o $out/$file.o || exit 1
+  objdump -d --no-show-raw-insn $out/$file.o >$out/$file.txt || exit 1
+done
+
+# clean FILE [FUNCTION]: without one, all functions of the file.
+clean() {
+  local text
+  text=$(awk -v f="<${2:-[^>]*}(\\\\.[a-z0-9.]+)?>:$" \
+    '/>:$/ {p = $0 ~ f} p' "$out/$1.txt")
+  if [ -z "$text" ]; then
+    echo "$1.c: no ${2:-function} to be found"
+    return 1
+  fi
+  if grep -E '\block |\bxchg[a-z]* .*\(|\bmfence' <<<"$text"; then
+    echo "$1.c: ${2:-something} locks"
+    return 1
+  fi
+}
+
+rc=0
+for function in pillion__ready pillion__task_run pillion__spawn \
+  pillion__task_free; do
+  clean task $function || rc=1
+done
+clean join pillion__wake_local_in || rc=1
+clean turn run_tasks || rc=1
+for file in task join timer; do clean $file || rc=1; done
+
+# The check itself: what does lock must be found out.
+if clean cell pillion__post >/dev/null; then
+  echo "pillion__post should have been found to lock"
+  rc=1
+fi
+exit $rc

@@ -1,0 +1,706 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Calls of Go functions, with this file as Go: it takes jobs from the ring and
+ * ends them when the test is ready for it.
+ */
+#include "support.h"
+
+static pillion_function echo, loop;
+
+static pillion_task submit(pillion_executor ex, const void *request,
+                           size_t length, uint64_t token, uint32_t flags) {
+  pillion_task task = 0;
+  assert_ok(
+      pillion_call_submit(&task, ex, echo, request, length, token, flags));
+  return task;
+}
+
+static int take(void) { return pillion__ring_take(jobs, COUNT(jobs)); }
+
+static struct pillion__job take_one(void) {
+  assert_int_equal(take(), 1);
+  assert_false(jobs[0].cancel);
+  assert_true(job_take_up(&jobs[0]));
+  return jobs[0];
+}
+
+/* ---- Results -------------------------------------------------------------------- */
+
+static void result_comes_as_an_event(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  pillion_task task = submit(ex, "ping", 4, 42, PILLION_EVENT);
+  assert_int_equal(turn(ex), 0);
+  assert_int_equal(progress.live, 1);
+  struct pillion__job job = take_one();
+  assert_memory_equal(job_request(&job), "ping", 4);
+  assert_false(readable(ex));
+  job_echo(&job);
+  assert_true(readable(ex));
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(progress.live, 0);
+  assert_int_equal(events[0].token, 42);
+  assert_int_equal(events[0].task, task);
+  assert_int_equal(events[0].status, 0);
+  assert_int_equal(events[0].outcome, PILLION_OUTCOME_RETURNED);
+  assert_int_equal(events[0].length, 4);
+  assert_memory_equal(pillion_event_data(&events[0]), "ping", 4);
+  assert_false(readable(ex));
+  assert_int_equal(pillion_task_cancel(task), PILLION_EBADHANDLE);
+  executor_free(ex);
+}
+
+static void long_requests_and_results_have_memory_of_their_own(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  char request[1000];
+  memset(request, 'x', sizeof request);
+  submit(ex, request, sizeof request, 0, PILLION_EVENT);
+  assert_int_equal(library_counts().payloads, 1);
+  struct pillion__job job = take_one();
+  memset(request, 'y', sizeof request); /* it was copied */
+  job_echo(&job);
+  assert_int_equal(library_counts().payloads, 1);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(events[0].length, sizeof request);
+  memset(request, 'x', sizeof request);
+  assert_memory_equal(pillion_event_data(&events[0]), request, sizeof request);
+  assert_int_equal(progress.live, 0);
+  assert_int_equal(library_counts().payloads, 1); /* until the next turn */
+  turn(ex);
+  assert_int_equal(library_counts().payloads, 0);
+  executor_free(ex);
+}
+
+static void every_length_around_the_inline_one(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  char request[64];
+  for (size_t i = 0; i < sizeof request; i++) request[i] = (char)i;
+  for (size_t length = 0; length <= sizeof request; length++) {
+    submit(ex, length == 0 ? NULL : request, length, length, PILLION_EVENT);
+    struct pillion__job job = take_one();
+    job_echo(&job);
+    assert_int_equal(turn(ex), 1);
+    assert_int_equal(events[0].length, length);
+    assert_memory_equal(pillion_event_data(&events[0]), request, length);
+  }
+  executor_free(ex);
+}
+
+static int joins(struct probe *probe, pillion_value *out,
+                 pillion_context *cx) {
+  pillion_task *task = probe->data;
+  (void)out;
+  probe->rc = pillion_join(&probe->value, cx, *task);
+  return probe->rc == PILLION_PENDING ? PILLION_PENDING : PILLION_READY;
+}
+
+static void result_goes_to_who_joins_the_call(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  char request[100] = "a long one";
+  pillion_task before = submit(ex, request, sizeof request, 0, PILLION_JOIN);
+  struct pillion__job job = take_one();
+  job_echo(&job);
+  assert_int_equal(turn(ex), 0);
+  assert_int_equal(progress.live, 1);
+  pillion_task later = submit(ex, "b", 1, 0, PILLION_JOIN);
+  struct probe a = {.step = joins, .data = &before};
+  struct probe b = {.step = joins, .data = &later};
+  spawn(ex, &a, 0, PILLION_DETACH);
+  spawn(ex, &b, 0, PILLION_DETACH);
+  turn(ex);
+  assert_int_equal(a.rc, PILLION_READY);
+  assert_memory_equal(pillion_value_data(&a.value), request, sizeof request);
+  pillion_value_drop(&a.value);
+  assert_int_equal(b.rc, PILLION_PENDING);
+  job = take_one();
+  job_echo(&job);
+  turn(ex);
+  assert_int_equal(b.rc, PILLION_READY);
+  assert_memory_equal(pillion_value_data(&b.value), "b", 1);
+  assert_int_equal(progress.live, 0);
+  executor_free(ex);
+}
+
+static void detached_results_are_thrown_away(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  char request[100] = "a long one";
+  submit(ex, request, sizeof request, 0, PILLION_DETACH);
+  pillion_task before = submit(ex, request, sizeof request, 0, PILLION_JOIN);
+  pillion_task after = submit(ex, request, sizeof request, 0, PILLION_JOIN);
+  pillion_task event = submit(ex, request, sizeof request, 0, PILLION_EVENT);
+  assert_int_equal(pillion_task_detach(event), PILLION_EINVAL);
+  assert_ok(pillion_task_detach(before));
+  assert_int_equal(take(), 4);
+  for (int i = 0; i < 4; i++) {
+    assert_true(job_take_up(&jobs[i]));
+    job_echo(&jobs[i]);
+  }
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(progress.live, 1);
+  assert_ok(pillion_task_detach(after));
+  turn(ex);
+  assert_int_equal(progress.live, 0);
+  assert_int_equal(library_counts().payloads, 0);
+  executor_free(ex);
+}
+
+static void detach_wakes_who_joins_a_call(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  pillion_task task = submit(ex, "x", 1, 0, PILLION_JOIN);
+  struct probe probe = {.step = joins, .data = &task};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  assert_ok(pillion_task_detach(task));
+  turn(ex);
+  assert_int_equal(probe.rc, PILLION_EINVAL);
+  struct pillion__job job = take_one();
+  job_echo(&job);
+  turn(ex);
+  assert_int_equal(progress.live, 0);
+  executor_free(ex);
+}
+
+static void results_come_in_the_order_of_their_ends(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  for (uint64_t i = 0; i < 5; i++) submit(ex, &i, 8, i, PILLION_EVENT);
+  assert_int_equal(take(), 5);
+  const int order[] = {3, 0, 4, 1, 2};
+  for (int i = 0; i < 5; i++) {
+    assert_true(job_take_up(&jobs[order[i]]));
+    job_echo(&jobs[order[i]]);
+  }
+  assert_int_equal(turn(ex), 5);
+  for (int i = 0; i < 5; i++)
+    assert_int_equal(events[i].token, order[i]);
+  assert_int_equal(stats_of(ex).pokes, 1);
+  executor_free(ex);
+}
+
+static void failure_carries_code_message_and_stack(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  const int32_t code = -7;
+  const uint32_t message = 5, stack = 3;
+  unsigned char payload[64];
+  memcpy(payload, &code, 4);
+  memcpy(payload + 4, &message, 4);
+  memcpy(payload + 8, "oo\0ps", 5);
+  memcpy(payload + 13, &stack, 4);
+  memcpy(payload + 17, "at:", 3);
+  submit(ex, NULL, 0, 0, PILLION_EVENT);
+  struct pillion__job job = take_one();
+  pillion__call_complete(job.call, PILLION_EPANIC, PILLION_OUTCOME_RETURNED,
+                         payload, 20);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(events[0].status, PILLION_EPANIC);
+  pillion_failure failure = PILLION_FAILURE_INIT;
+  assert_ok(pillion_failure_parse(&failure, pillion_event_data(&events[0]),
+                                  events[0].length));
+  assert_int_equal(failure.code, -7);
+  assert_int_equal(failure.message_length, 5);
+  assert_memory_equal(failure.message, "oo\0ps", 5);
+  assert_int_equal(failure.stack_length, 3);
+  assert_memory_equal(failure.stack, "at:", 3);
+  for (size_t n = 0; n < 20; n++)
+    assert_int_equal(pillion_failure_parse(&failure, payload, n),
+                     PILLION_EINVAL);
+  memset(payload + 4, 0xff, 4); /* a length that is a lie */
+  assert_int_equal(pillion_failure_parse(&failure, payload, 20),
+                   PILLION_EINVAL);
+  executor_free(ex);
+}
+
+/* ---- Refusals --------------------------------------------------------------------- */
+
+static void submit_refuses_what_can_never_be_right(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  pillion_task task;
+  assert_int_equal(pillion_call_submit(&task, ex, echo, NULL, 1, 0, 0),
+                   PILLION_EINVAL);
+  assert_int_equal(pillion_call_submit(&task, ex, echo, "", 0, 0, 3),
+                   PILLION_EINVAL);
+  assert_int_equal(pillion_call_submit(&task, 0, loop, "", 0, 0, 0),
+                   PILLION_EINVAL);
+  assert_int_equal(pillion_call_submit(&task, ex, 0, "", 0, 0, 0),
+                   PILLION_EBADHANDLE);
+  assert_int_equal(pillion_call_submit(&task, ex, echo + (1ull << 40), "", 0,
+                                       0, 0),
+                   PILLION_EBADHANDLE);
+  assert_int_equal(pillion_call_submit(&task, ex ^ 4, echo, "", 0, 0, 0),
+                   PILLION_EBADHANDLE);
+  assert_int_equal(
+      pillion_call_submit(&task, ex, echo, "", (size_t)1 << 31, 0, 0),
+      PILLION_EMSGSIZE);
+  assert_int_equal(pillion_call_batch(NULL, ex, NULL, 1, NULL, 0),
+                   PILLION_EINVAL);
+  assert_int_equal(pillion_call_batch(NULL, ex, NULL, 0, NULL, 0), 0);
+  assert_ok(pillion_executor_close(ex, PILLION_DRAIN));
+  assert_int_equal(pillion_call_submit(&task, ex, echo, "", 0, 0, 0),
+                   PILLION_ECLOSED);
+  assert_int_equal(take(), 0);
+  executor_free(ex);
+}
+
+static void batch_is_accepted_as_far_as_the_quota_goes(void **state) {
+  (void)state;
+  pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
+  options.max_calls = 3;
+  pillion_executor ex;
+  assert_ok(pillion_executor_new(&ex, &options, NULL, 0));
+  const char base[] = "abcdefgh";
+  pillion_call calls[5];
+  pillion_task tasks[5] = {0};
+  for (uint64_t i = 0; i < 5; i++)
+    calls[i] = (pillion_call){echo, 10 + i, i, 2};
+  assert_int_equal(pillion_call_batch(tasks, ex, calls, 5, base, 0), 3);
+  assert_int_not_equal(tasks[2], 0);
+  assert_int_equal(tasks[3], 0);
+  assert_int_equal(pillion_call_batch(tasks, ex, calls + 3, 2, base, 0),
+                   PILLION_EAGAIN);
+  assert_int_equal(take(), 3);
+  for (int i = 0; i < 3; i++) {
+    assert_true(job_take_up(&jobs[i]));
+    assert_memory_equal(job_request(&jobs[i]), base + i, 2);
+    job_echo(&jobs[i]);
+  }
+  assert_int_equal(turn(ex), 3);
+  calls[4].function = 0; /* now the second one is refused */
+  assert_int_equal(pillion_call_batch(tasks, ex, calls + 3, 2, base, 0), 1);
+  struct pillion__job job = take_one();
+  job_echo(&job);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(stats_of(ex).calls, 4);
+  executor_free(ex);
+}
+
+static void full_ring_refuses_and_leaves_nothing_behind(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  char request[50] = {0};
+  int n = 0, rc;
+  while ((rc = pillion_call_submit(NULL, ex, echo, request, sizeof request,
+                                   (uint64_t)n, 0)) == 0)
+    n++;
+  assert_int_equal(rc, PILLION_EAGAIN);
+  assert_int_equal(n, 64); /* as started */
+  assert_int_equal(library_counts().calls, 64);
+  assert_int_equal(library_counts().payloads, 64);
+  /* A call that never was may have been counted as alive by a turn: the host is
+     asked to look again. */
+  pillion_executor another = executor_new();
+  assert_int_equal(pillion_call_submit(NULL, another, echo, "", 0, 0, 0),
+                   PILLION_EAGAIN);
+  assert_true(readable(another));
+  turn(another);
+  assert_int_equal(progress.live, 0);
+  assert_false(readable(another));
+  executor_free(another);
+  assert_int_equal(pillion__ring_take(jobs, 10), 10);
+  submit(ex, "", 0, 64, PILLION_EVENT); /* there is room again */
+  assert_int_equal(pillion__ring_take(jobs + 10, 502), 55);
+  for (int i = 0; i < 65; i++) {
+    assert_true(job_take_up(&jobs[i]));
+    job_return(&jobs[i], NULL, 0);
+  }
+  assert_int_equal(turn(ex), 65);
+  for (uint64_t i = 0; i < 65; i++) assert_int_equal(events[i].token, i);
+  executor_free(ex);
+}
+
+static void ring_goes_round_many_times(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  uint64_t next = 0;
+  for (uint64_t i = 0; i < 1000; i++) {
+    submit(ex, NULL, 0, i, PILLION_EVENT);
+    if (i % 7 != 0) continue;
+    int n = take();
+    for (int j = 0; j < n; j++) {
+      assert_true(job_take_up(&jobs[j]));
+      job_return(&jobs[j], NULL, 0);
+    }
+    n = turn(ex);
+    for (int j = 0; j < n; j++) assert_int_equal(events[j].token, next++);
+  }
+  executor_free(ex);
+  assert_int_equal(take(), 5); /* those that were cancelled by the free */
+  for (int i = 0; i < 5; i++) assert_false(job_take_up(&jobs[i]));
+}
+
+/* ---- Cancel --------------------------------------------------------------------------- */
+
+static void cancel_of_a_call_that_go_has_not_begun(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  char request[50] = {0};
+  pillion_task task = submit(ex, request, sizeof request, 1, PILLION_EVENT);
+  assert_int_equal(pillion_task_cancel(task), 0);
+  assert_int_equal(pillion_task_cancel(task), 2);
+  assert_int_equal(library_counts().payloads, 0);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(events[0].status, PILLION_ECANCELLED);
+  assert_int_equal(events[0].outcome, PILLION_OUTCOME_CANCELLED_UNSTARTED);
+  submit(ex, NULL, 0, 2, PILLION_EVENT); /* the same node */
+  assert_int_equal(take(), 2);
+  assert_ptr_equal(jobs[0].call, jobs[1].call);
+  assert_false(job_take_up(&jobs[0])); /* it is none of its business */
+  assert_true(job_take_up(&jobs[1]));
+  job_return(&jobs[1], NULL, 0);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(events[0].token, 2);
+  executor_free(ex);
+}
+
+static void cancel_of_a_running_call_reaches_go_once(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  pillion_task task = submit(ex, NULL, 0, 1, PILLION_EVENT);
+  struct pillion__job job = take_one();
+  assert_int_equal(pillion_task_cancel(task), 0);
+  assert_int_equal(pillion_task_cancel(task), 1);
+  assert_int_equal(take(), 1);
+  assert_int_equal(jobs[0].cancel, 1);
+  assert_ptr_equal(jobs[0].call, job.call);
+  assert_int_equal(jobs[0].gen, job.gen);
+  assert_int_equal(take(), 0);
+  pillion__call_complete(job.call, PILLION_ECANCELLED,
+                         PILLION_OUTCOME_CANCELLED_RUNNING, NULL, 0);
+  assert_int_equal(pillion_task_cancel(task), 2);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(events[0].status, PILLION_ECANCELLED);
+  assert_int_equal(events[0].outcome, PILLION_OUTCOME_CANCELLED_RUNNING);
+  assert_int_equal(pillion_task_cancel(task), PILLION_EBADHANDLE);
+  executor_free(ex);
+}
+
+static void cancel_that_go_comes_too_late_for(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  pillion_task task = submit(ex, NULL, 0, 1, PILLION_EVENT);
+  struct pillion__job job = take_one();
+  assert_int_equal(pillion_task_cancel(task), 0);
+  job_return(&job, "anyway", 6);
+  assert_int_equal(take(), 0); /* nothing left to cancel */
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(events[0].status, 0);
+  assert_int_equal(events[0].outcome, PILLION_OUTCOME_RETURNED);
+  executor_free(ex);
+}
+
+static void more_cancels_than_go_takes_at_once(void **state) {
+  (void)state;
+  enum { N = 20 };
+  pillion_executor ex = executor_new();
+  pillion_task tasks[N];
+  struct pillion__job mine[N], cancels[4];
+  for (int i = 0; i < N; i++) tasks[i] = submit(ex, NULL, 0, 0, PILLION_EVENT);
+  assert_int_equal(take(), N);
+  memcpy(mine, jobs, sizeof mine);
+  for (int i = 0; i < N; i++) assert_true(job_take_up(&mine[i]));
+  for (int i = 0; i < N; i++)
+    assert_int_equal(pillion_task_cancel(tasks[i]), 0);
+  int seen[N] = {0}, n, all = 0;
+  while ((n = pillion__ring_take(cancels, COUNT(cancels))) > 0)
+    for (int i = 0; i < n; i++, all++)
+      for (int j = 0; j < N; j++) seen[j] += cancels[i].call == mine[j].call;
+  assert_int_equal(all, N);
+  for (int j = 0; j < N; j++) assert_int_equal(seen[j], 1);
+  for (int j = 0; j < N; j++) job_return(&mine[j], NULL, 0);
+  assert_int_equal(turn(ex), N);
+  executor_free(ex);
+}
+
+static void close_with_cancel_cancels_calls(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new(), elsewhere = executor_new();
+  submit(ex, NULL, 0, 1, PILLION_EVENT);
+  submit(elsewhere, NULL, 0, 7, PILLION_EVENT);
+  assert_int_equal(take(), 2);
+  struct pillion__job running = jobs[0], other = jobs[1];
+  assert_true(job_take_up(&running));
+  assert_true(job_take_up(&other));
+  submit(ex, NULL, 0, 2, PILLION_EVENT);
+  assert_ok(pillion_executor_close(ex, PILLION_CANCEL));
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(events[0].token, 2);
+  assert_int_equal(progress.live, 1);
+  assert_int_equal(take(), 2); /* the cancel, and the job that was one */
+  assert_int_equal(jobs[0].cancel, 1);
+  assert_ptr_equal(jobs[0].call, running.call);
+  job_return(&running, NULL, 0);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(progress.live, 0);
+  job_return(&other, NULL, 0);
+  assert_int_equal(turn(elsewhere), 1);
+  executor_free(ex);
+  executor_free(elsewhere);
+}
+
+/* ---- Free ----------------------------------------------------------------------------------- */
+
+static void free_leaves_running_calls_as_orphans(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  char request[60] = {0};
+  submit(ex, request, sizeof request, 1, PILLION_EVENT);
+  struct pillion__job running = take_one();
+  submit(ex, request, sizeof request, 2, PILLION_JOIN);   /* new */
+  submit(ex, request, sizeof request, 3, PILLION_DETACH); /* new */
+  executor_free(ex);
+  assert_int_equal(library_counts().calls, 1);
+  assert_int_equal(take(), 3);
+  assert_int_equal(jobs[0].cancel, 1);
+  assert_ptr_equal(jobs[0].call, running.call);
+  assert_false(job_take_up(&jobs[1]));
+  assert_false(job_take_up(&jobs[2]));
+  ex = executor_new(); /* in the place of the old one */
+  job_echo(&running);
+  assert_false(readable(ex));
+  assert_int_equal(turn(ex), 0);
+  assert_int_equal(library_counts().calls, 0);
+  executor_free(ex);
+}
+
+static void free_takes_what_has_ended(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  char request[60] = {0};
+  for (uint64_t i = 0; i < 6; i++)
+    submit(ex, request, sizeof request, i, (uint32_t)(i % 3));
+  assert_int_equal(take(), 6);
+  for (int i = 0; i < 3; i++) {
+    assert_true(job_take_up(&jobs[i]));
+    job_echo(&jobs[i]);
+  }
+  assert_int_equal(turn(ex), 1); /* its payload is lent to us */
+  for (int i = 3; i < 6; i++) {
+    assert_true(job_take_up(&jobs[i]));
+    job_echo(&jobs[i]); /* still in the inbox */
+  }
+  executor_free(ex);
+  assert_int_equal(library_counts().payloads, 0);
+}
+
+static void late_cancel_does_not_disturb_the_next_call(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  pillion_task old = submit(ex, NULL, 0, 1, PILLION_EVENT);
+  struct pillion__job job = take_one();
+  job_return(&job, NULL, 0);
+  assert_int_equal(turn(ex), 1);
+  submit(ex, NULL, 0, 2, PILLION_EVENT);
+  struct pillion__job next = take_one();
+  assert_ptr_equal(next.call, job.call);
+  assert_int_equal(pillion_task_cancel(old), PILLION_EBADHANDLE);
+  pillion__ring_cancel(next.call); /* as one that stood still before it */
+  assert_int_equal(take(), 0);
+  job_return(&next, NULL, 0);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(events[0].status, 0);
+  executor_free(ex);
+}
+
+/* ---- Functions on the loop -------------------------------------------------------------------- */
+
+static pillion_task submit_loop(pillion_executor ex, uint64_t token) {
+  pillion_task task = 0;
+  assert_ok(pillion_call_submit(&task, ex, loop, "req", 3, token, 0));
+  return task;
+}
+
+static void loop_call_starts_in_a_turn_and_ends_in_one(void **state) {
+  (void)state;
+  guest_reset();
+  pillion_executor ex = executor_new();
+  submit_loop(ex, 11);
+  assert_int_equal(take(), 0); /* it goes by the inbox, not the ring */
+  assert_true(readable(ex));
+  assert_int_equal(turn(ex), 0);
+  assert_int_equal(guest.turns, 1);
+  assert_int_equal(guest.loop_count, 1);
+  assert_int_equal(guest.posts[0].bits, PILLION__START);
+  assert_memory_equal(guest.loop_calls[0]->payload.bytes, "req", 3);
+  pillion__call_complete(guest.loop_calls[0], 0, 0, "res", 3);
+  guest.loop_count = 0;
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(events[0].token, 11);
+  assert_memory_equal(pillion_event_data(&events[0]), "res", 3);
+  executor_free(ex);
+}
+
+static void loop_call_is_cancelled_before_and_after_its_start(void **state) {
+  (void)state;
+  guest_reset();
+  pillion_executor ex = executor_new();
+  pillion_task before = submit_loop(ex, 1);
+  assert_int_equal(pillion_task_cancel(before), 0);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(guest.loop_count, 0);
+  assert_int_equal(events[0].outcome, PILLION_OUTCOME_CANCELLED_UNSTARTED);
+
+  pillion_task after = submit_loop(ex, 2);
+  turn(ex);
+  assert_int_equal(guest.loop_count, 1);
+  assert_int_equal(pillion_task_cancel(after), 0);
+  assert_int_equal(pillion_task_cancel(after), 1);
+  guest.post_count = 0;
+  turn(ex);
+  assert_int_equal(guest.post_count, 1);
+  assert_int_equal(guest.posts[0].bits, PILLION__CANCEL);
+  guest_free(0); /* ends it as cancelled */
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(events[0].status, PILLION_ECANCELLED);
+  executor_free(ex);
+}
+
+static void more_loop_calls_than_a_turn_takes(void **state) {
+  (void)state;
+  guest_reset();
+  pillion_executor ex = executor_new();
+  for (uint64_t i = 0; i < 200; i++) submit_loop(ex, i);
+  turn(ex);
+  assert_int_equal(guest.loop_count, PILLION__POSTS);
+  assert_int_equal(progress.more, 1);
+  turn(ex);
+  assert_int_equal(guest.loop_count, 200);
+  assert_int_equal(progress.more, 0);
+  executor_free(ex); /* with all of them running */
+  assert_int_equal(guest.frees, 1);
+}
+
+/* Some are in the list for Go, some in the inbox, some cancelled, when the
+   executor goes. The sweep must not free what still stands in the list. */
+static void free_with_loop_calls_in_every_state(void **state) {
+  (void)state;
+  guest_reset();
+  pillion_executor ex = executor_new();
+  pillion_task tasks[200];
+  for (uint64_t i = 0; i < 200; i++) tasks[i] = submit_loop(ex, i);
+  turn(ex);                                     /* 128 begun, 72 listed */
+  pillion_task_cancel(tasks[0]);                /* running */
+  pillion_task_cancel(tasks[150]);              /* listed, its end is posted */
+  pillion__drain(pillion__executor_at(pillion__slot_of(ex)));
+  pillion_task_cancel(tasks[151]);
+  submit_loop(ex, 200);
+  executor_free(ex);
+  assert_int_equal(library_counts().calls, 0);
+
+  ex = executor_new(); /* all nodes are whole */
+  guest_reset();
+  for (uint64_t i = 0; i < 300; i++) submit_loop(ex, i);
+  for (int i = 0; i < 3; i++) turn(ex);
+  assert_int_equal(guest.loop_count > 0, 1);
+  executor_free(ex);
+}
+
+/* The queued node of a late cancel is put aside until it is popped. */
+static void queued_node_is_not_used_again_before_it_is_popped(void **state) {
+  (void)state;
+  guest_reset();
+  pillion_executor ex = executor_new();
+  pillion_task task = submit_loop(ex, 1);
+  turn(ex);
+  struct pillion__call *call = guest.loop_calls[0];
+  guest.loop_count = 0;
+  pillion__call_complete(call, 0, 0, NULL, 0);
+  assert_int_equal(turn(ex), 1);
+  /* A cancel that had passed all checks posts only now. */
+  uint32_t gen = pillion__gen_of(task);
+  atomic_store(&call->head.gen, gen);
+  assert_int_equal(pillion__post(&call->head, call->slot, gen, PILLION__CANCEL),
+                   PILLION_WOKEN);
+  atomic_store(&call->head.gen, gen + 1);
+  submit(ex, NULL, 0, 5, PILLION_EVENT);
+  struct pillion__job job = take_one();
+  assert_ptr_not_equal(job.call, call);
+  job_return(&job, NULL, 0);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(atomic_load(&call->head.pend), 0);
+  assert_int_equal(guest.loop_count, 0);
+  executor_free(ex);
+}
+
+/* ---- Going to sleep ------------------------------------------------------------------------------ */
+
+static bool ring_readable(void) {
+  struct pollfd watched = {pillion__ring_fd(), POLLIN, 0};
+  uint64_t count;
+  if (poll(&watched, 1, 0) != 1) return false;
+  assert_int_equal(read(watched.fd, &count, sizeof count), sizeof count);
+  return true;
+}
+
+static void go_is_poked_once_a_burst_and_only_asleep(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  while (ring_readable()) {
+  }
+  submit(ex, NULL, 0, 0, PILLION_DETACH);
+  assert_false(ring_readable()); /* it is awake */
+  assert_int_equal(pillion__ring_sleep(), 0); /* and must not sleep */
+  struct pillion__job first = take_one();
+  assert_int_equal(pillion__ring_sleep(), 1);
+  pillion_call calls[3] = {{echo, 1, 0, 0}, {echo, 2, 0, 0}, {echo, 3, 0, 0}};
+  assert_int_equal(pillion_call_batch(NULL, ex, calls, 3, "", PILLION_DETACH),
+                   3);
+  assert_true(ring_readable());
+  submit(ex, NULL, 0, 0, PILLION_DETACH);
+  assert_false(ring_readable());
+  job_return(&first, NULL, 0);
+  assert_int_equal(take(), 4);
+  for (int i = 0; i < 4; i++) assert_true(job_take_up(&jobs[i]));
+  for (int i = 0; i < 4; i++) job_return(&jobs[i], NULL, 0);
+  turn(ex);
+  executor_free(ex);
+}
+
+static int setup(void **state) {
+  (void)state;
+  guest_install();
+  pillion_start_options options = PILLION_START_OPTIONS_INIT;
+  options.ring = 64;
+  char why[200];
+  if (pillion_start(&options, why, sizeof why) < 0) return 1;
+  return pillion_function_find(&echo, "test.echo") < 0 ||
+         pillion_function_find(&loop, "test.loop") < 0;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(result_comes_as_an_event),
+      TEST(long_requests_and_results_have_memory_of_their_own),
+      TEST(every_length_around_the_inline_one),
+      TEST(result_goes_to_who_joins_the_call),
+      TEST(detached_results_are_thrown_away),
+      TEST(detach_wakes_who_joins_a_call),
+      TEST(results_come_in_the_order_of_their_ends),
+      TEST(failure_carries_code_message_and_stack),
+      TEST(submit_refuses_what_can_never_be_right),
+      TEST(batch_is_accepted_as_far_as_the_quota_goes),
+      TEST(full_ring_refuses_and_leaves_nothing_behind),
+      TEST(ring_goes_round_many_times),
+      TEST(cancel_of_a_call_that_go_has_not_begun),
+      TEST(cancel_of_a_running_call_reaches_go_once),
+      TEST(cancel_that_go_comes_too_late_for),
+      TEST(more_cancels_than_go_takes_at_once),
+      TEST(close_with_cancel_cancels_calls),
+      TEST(free_leaves_running_calls_as_orphans),
+      TEST(free_takes_what_has_ended),
+      TEST(late_cancel_does_not_disturb_the_next_call),
+      TEST(loop_call_starts_in_a_turn_and_ends_in_one),
+      TEST(loop_call_is_cancelled_before_and_after_its_start),
+      TEST(more_loop_calls_than_a_turn_takes),
+      TEST(free_with_loop_calls_in_every_state),
+      TEST(queued_node_is_not_used_again_before_it_is_popped),
+      TEST(go_is_poked_once_a_burst_and_only_asleep),
+  };
+  return cmocka_run_group_tests_name("call", tests, setup, NULL);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* An allocator that counts, and one that fails at every point in turn. */
+#include "support.h"
+
+static int allocations, frees;
+static int fail_at = -1; /* which allocation from now on; -1: none */
+
+static void *counting_alloc(size_t bytes, void *data) {
+  assert_ptr_equal(data, &allocations);
+  if (fail_at >= 0 && fail_at-- == 0) return NULL;
+  allocations++;
+  return malloc(bytes);
+}
+
+static void counting_free(void *memory, void *data) {
+  assert_ptr_equal(data, &allocations);
+  frees++;
+  free(memory);
+}
+
+static pillion_function echo;
+
+static void start_without_memory_can_be_repeated(void **state) {
+  (void)state;
+  const pillion_allocator allocator = {counting_alloc, counting_free,
+                                       &allocations};
+  pillion_start_options options = PILLION_START_OPTIONS_INIT;
+  options.allocator = &allocator;
+  char why[200] = "";
+  fail_at = 0;
+  assert_int_equal(pillion_start(&options, why, sizeof why), PILLION_ENOMEM);
+  assert_string_not_equal(why, "");
+  assert_ok(pillion_start(&options, why, sizeof why));
+  assert_int_equal(allocations, 1);
+  assert_ok(pillion_function_find(&echo, "test.echo"));
+}
+
+static void single_task_in_steady_state_allocates_nothing(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe probe = {.ready_at = 1};
+  for (int i = 0; i < 10000; i++) {
+    if (i == 1) allocations = frees = 0;
+    probe.polls = 0;
+    spawn(ex, &probe, 0, i % 2 ? PILLION_EVENT : PILLION_DETACH);
+    assert_int_equal(turn(ex), i % 2);
+  }
+  assert_int_equal(allocations, 0);
+  assert_int_equal(frees, 0);
+  executor_free(ex);
+}
+
+static void thousand_tasks_in_steady_state_allocate_nothing(void **state) {
+  (void)state;
+  enum { N = 1000 };
+  pillion_executor ex = executor_new();
+  static struct probe probes[N];
+  for (int round = 0; round < 20; round++) {
+    if (round == 1) allocations = 0;
+    memset(probes, 0, sizeof probes);
+    for (int i = 0; i < N; i++) {
+      probes[i].ready_at = 3;
+      spawn(ex, &probes[i], 0, (uint32_t)i % 3);
+    }
+    do turn(ex);
+    while (progress.more);
+    for (int wakes = 0; wakes < 2; wakes++) {
+      for (int i = 0; i < N; i++)
+        (i % 2 ? pillion_wake : pillion_wake_local)(probes[i].waker);
+      do turn(ex);
+      while (progress.more);
+    }
+    for (int i = 1; i < N; i += 3) assert_ok(pillion_task_detach(probes[i].task));
+    assert_int_equal(library_counts().tasks, 0);
+  }
+  assert_int_equal(allocations, 0);
+  executor_free(ex);
+}
+
+static void calls_in_steady_state_allocate_only_for_long_payloads(
+    void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  char request[100] = {0};
+  for (int round = 0; round < 50; round++) {
+    if (round == 1) allocations = frees = 0;
+    for (int i = 0; i < 20; i++)
+      assert_ok(pillion_call_submit(NULL, ex, echo, request,
+                                    i == 0 ? sizeof request : PILLION_INLINE, 0,
+                                    PILLION_EVENT));
+    assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 20);
+    for (int i = 0; i < 20; i++) {
+      assert_true(job_take_up(&jobs[i]));
+      job_echo(&jobs[i]);
+    }
+    assert_int_equal(turn(ex), 20);
+    turn(ex);
+  }
+  assert_int_equal(allocations, 2 * 49);
+  assert_int_equal(frees, 2 * 49);
+  executor_free(ex);
+}
+
+/* ---- Failures ------------------------------------------------------------------------ */
+
+static int steps, out_of_memory;
+
+/* Does it until there was memory; everything else is an error. */
+#define INSIST(expression)                            \
+  do {                                                \
+    int insist_rc;                                    \
+    steps++;                                          \
+    while ((insist_rc = (expression)) == PILLION_ENOMEM) \
+      out_of_memory++;                                \
+    assert_true(insist_rc >= 0);                      \
+  } while (0)
+
+static void host_dropped(void *data) { ++*(int *)data; }
+
+static void heard(int level, const char *text, void *data) {
+  (void)level, (void)text, (void)data;
+}
+
+/* Enough of everything that each kind of memory has to grow. */
+static void scenario(void) {
+  enum { TASKS = 3000, CALLS = 40 };
+  static struct probe probes[TASKS];
+  char request[100];
+  memset(request, 'r', sizeof request);
+  memset(probes, 0, sizeof probes);
+  pillion_executor ex;
+  INSIST(pillion_executor_new(&ex, NULL, NULL, 0));
+  int drops = 0;
+  pillion_host host = PILLION_HOST_INIT;
+  host.data = &drops;
+  host.drop = host_dropped;
+  INSIST(pillion_executor_host(ex, &host));
+  INSIST(pillion_log_set(heard, NULL, NULL));
+  for (int i = 0; i < TASKS; i++) {
+    probes[i].ready_at = 1;
+    INSIST(pillion_task_spawn(&probes[i].task, ex, &probing, &probes[i],
+                              (uint64_t)i, PILLION_EVENT));
+  }
+  for (int i = 0; i < CALLS; i++)
+    INSIST(pillion_call_submit(NULL, ex, echo, request, sizeof request, 0,
+                               PILLION_EVENT));
+  int n = pillion__ring_take(jobs, COUNT(jobs));
+  assert_int_equal(n, CALLS);
+  int lost = 0, ended = 0;
+  for (int i = 0; i < n; i++) {
+    assert_true(job_take_up(&jobs[i]));
+    job_echo(&jobs[i]);
+  }
+  uint64_t next = 0;
+  do {
+    n = turn(ex);
+    for (int i = 0; i < n; i++) {
+      if (events[i].length == 4) {
+        assert_int_equal(events[i].token, next++);
+        continue;
+      }
+      ended++;
+      if (events[i].status == PILLION_ENOMEM) { /* for its result */
+        lost++;
+        assert_int_equal(events[i].length, 0);
+      } else {
+        assert_memory_equal(pillion_event_data(&events[i]), request,
+                            sizeof request);
+      }
+    }
+  } while (progress.more);
+  assert_int_equal(next, TASKS);
+  assert_int_equal(ended, CALLS);
+  out_of_memory += lost;
+  assert_int_equal(progress.live, 0);
+  INSIST(pillion_log_set(NULL, NULL, NULL));
+  executor_free(ex);
+  assert_int_equal(drops, 1);
+  for (int i = 0; i < TASKS; i++) assert_int_equal(probes[i].drops, 1);
+}
+
+static void every_allocation_may_fail(void **state) {
+  (void)state;
+  int points = 0;
+  for (;; points++) {
+    out_of_memory = 0;
+    fail_at = points;
+    scenario();
+    if (fail_at >= 0) break; /* there was no such allocation any more */
+    assert_int_equal(out_of_memory, 1);
+    assert_int_equal(library_counts().executors, 0);
+    assert_int_equal(library_counts().payloads, 0);
+  }
+  fail_at = -1;
+  assert_true(points > 2 * 40);
+}
+
+/* The first chunks of all kinds, in a process that has none. */
+static void failures_before_there_are_any_chunks(void **state) {
+  (void)state;
+  for (int point = 0; point < 8; point++) {
+    fail_at = point;
+    pillion_executor ex;
+    struct probe probe = {.ready_at = 1};
+    INSIST(pillion_executor_new(&ex, NULL, NULL, 0));
+    INSIST(pillion_task_spawn(NULL, ex, &probing, &probe, 0, PILLION_EVENT));
+    INSIST(pillion_call_submit(NULL, ex, echo, "x", 1, 0, PILLION_DETACH));
+    assert_int_equal(turn(ex), 1);
+    executor_free(ex);
+    assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 1);
+  }
+  fail_at = -1;
+}
+
+int main(void) {
+  guest_install();
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(start_without_memory_can_be_repeated),
+      TEST(failures_before_there_are_any_chunks),
+      TEST(single_task_in_steady_state_allocates_nothing),
+      TEST(thousand_tasks_in_steady_state_allocate_nothing),
+      TEST(calls_in_steady_state_allocate_only_for_long_payloads),
+      TEST(every_allocation_may_fail),
+  };
+  return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
+}

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* When the host is told, how often, and by what. */
+#include "support.h"
+
+static uint64_t pokes(pillion_executor ex) { return stats_of(ex).pokes; }
+
+/* ---- The descriptor ---------------------------------------------------------- */
+
+static void descriptor_is_readable_exactly_while_there_is_work(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  assert_false(readable(ex));
+  struct probe probe = {.ready_at = 4};
+  spawn(ex, &probe, 0, PILLION_EVENT);
+  assert_true(readable(ex));
+  turn(ex);
+  assert_false(readable(ex));
+  pillion_wake(probe.waker);
+  assert_true(readable(ex));
+  turn(ex);
+  assert_false(readable(ex));
+  pillion_wake_local(probe.waker);
+  assert_true(readable(ex));
+  turn(ex);
+  assert_false(readable(ex));
+
+  pillion_wake(probe.waker);
+  pillion_executor_turn(NULL, 0, &progress, ex, NULL);
+  assert_int_equal(progress.more, 1); /* an event waits to be taken */
+  assert_true(readable(ex));
+  assert_int_equal(turn(ex), 1);
+  assert_false(readable(ex));
+  executor_free(ex);
+}
+
+static void host_is_poked_once_a_burst(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe probes[20];
+  memset(probes, 0, sizeof probes);
+  for (size_t i = 0; i < COUNT(probes); i++)
+    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  assert_int_equal(pokes(ex), 1);
+  turn(ex);
+  for (int round = 2; round < 6; round++) {
+    for (size_t i = 0; i < COUNT(probes); i++) pillion_wake(probes[i].waker);
+    assert_int_equal(pokes(ex), round);
+    turn(ex);
+  }
+  executor_free(ex);
+}
+
+static void *wakes(void *data) {
+  struct probe *probe = data;
+  probe->rc = pillion_wake(probe->waker);
+  return NULL;
+}
+
+static int woken_from_outside(struct probe *probe, pillion_value *out,
+                              pillion_context *cx) {
+  (void)out, (void)cx;
+  if (probe->polls == 2) on_thread(wakes, probe);
+  return PILLION_PENDING;
+}
+
+/* The turn's end finds what came meanwhile, and tells the host itself. */
+static void nobody_pokes_a_running_executor(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe probe = {.step = woken_from_outside};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  pillion_wake(probe.waker);
+  assert_int_equal(pokes(ex), 2);
+  turn(ex);
+  assert_int_equal(probe.rc, PILLION_WOKEN);
+  assert_int_equal(progress.more, 1);
+  assert_true(readable(ex));
+  assert_int_equal(pokes(ex), 3); /* at the turn's end */
+  turn(ex);
+  assert_int_equal(probe.polls, 3);
+  assert_false(readable(ex));
+  assert_int_equal(pokes(ex), 3);
+  executor_free(ex);
+}
+
+/* A descriptor that is readable already is written no second time. */
+static void more_work_costs_no_more_pokes(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe probes[10];
+  memset(probes, 0, sizeof probes);
+  for (size_t i = 0; i < COUNT(probes); i++)
+    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  pillion_budget one = PILLION_BUDGET_INIT;
+  one.max_polls = 1;
+  for (size_t i = 0; i < COUNT(probes); i++)
+    pillion_executor_turn(NULL, 0, &progress, ex, &one);
+  assert_int_equal(pokes(ex), 1);
+  assert_false(readable(ex));
+  executor_free(ex);
+}
+
+static void turn_that_nobody_asked_for_reads_nothing_away(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe probe = {0};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  for (int i = 0; i < 3; i++) turn(ex);
+  on_thread(wakes, &probe);
+  assert_true(readable(ex));
+  turn(ex);
+  assert_false(readable(ex));
+  for (int i = 0; i < 3; i++) turn(ex);
+  on_thread(wakes, &probe);
+  assert_true(readable(ex));
+  executor_free(ex);
+}
+
+/* ---- A poker that stands still -------------------------------------------------- */
+
+/* The states in which another thread's poke can be found half done. */
+static void turn_that_meets_a_poker(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct pillion__executor *inside =
+      pillion__executor_at(pillion__slot_of(ex));
+  struct probe probe = {0};
+  int fd;
+  uint64_t one = 1;
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  assert_ok(pillion_executor_fd(&fd, ex));
+
+  /* It has won the right to poke, and written. */
+  atomic_store(&inside->park, PILLION__POKING);
+  assert_int_equal(write(fd, &one, sizeof one), sizeof one);
+  pillion_wake(probe.waker);
+  turn(ex);
+  assert_int_equal(probe.polls, 2);
+  assert_int_equal(progress.more, 0);
+  assert_false(readable(ex)); /* the host must not spin until it goes on */
+  assert_int_equal(atomic_load(&inside->park), PILLION__SEEN);
+
+  /* What is posted now is in its hands. */
+  pillion_wake(probe.waker);
+  assert_false(readable(ex));
+  uint32_t poking = PILLION__POKING;
+  assert_false(atomic_compare_exchange_strong(&inside->park, &poking,
+                                              PILLION__POKED));
+  atomic_store(&inside->park, PILLION__POKING); /* so it begins again */
+  assert_int_equal(write(fd, &one, sizeof one), sizeof one);
+  atomic_store(&inside->park, PILLION__POKED);
+  assert_true(readable(ex));
+  turn(ex);
+  assert_int_equal(probe.polls, 3);
+  assert_false(readable(ex));
+  assert_int_equal(atomic_load(&inside->park), PILLION__IDLE);
+  executor_free(ex);
+}
+
+struct poker {
+  struct pillion__executor *inside;
+  int fd;
+  _Atomic ssize_t written;
+};
+
+static void *goes_on(void *data) {
+  struct poker *poker = data;
+  uint64_t one = 1;
+  for (int i = 0; i < 1000; i++) sched_yield();
+  atomic_store(&poker->written, write(poker->fd, &one, sizeof one));
+  atomic_store(&poker->inside->park, PILLION__POKED);
+  return NULL;
+}
+
+static void free_waits_for_a_poker(void **state) {
+  (void)state;
+  const uint32_t poking[] = {PILLION__POKING, PILLION__SEEN};
+  for (size_t i = 0; i < COUNT(poking); i++) {
+    pillion_executor ex = executor_new();
+    struct poker poker = {pillion__executor_at(pillion__slot_of(ex)), -1, 0};
+    assert_ok(pillion_executor_fd(&poker.fd, ex));
+    turn(ex);
+    atomic_store(&poker.inside->park, poking[i]);
+    pthread_t thread = thread_start(goes_on, &poker);
+    executor_free(ex);
+    assert_int_equal(atomic_load(&poker.written), 8); /* it was still open */
+    assert_int_equal(atomic_load(&poker.inside->park), PILLION__RUNNING);
+    pthread_join(thread, NULL);
+  }
+}
+
+/* ---- Hooks --------------------------------------------------------------------------- */
+
+static struct {
+  int wakes, timers, lives, drops, after_drop;
+  int wake_rc, last_live;
+  int64_t last_deadline;
+} told;
+
+static int host_wake(void *data) {
+  (void)data;
+  told.wakes++;
+  if (told.drops > 0) told.after_drop++;
+  return told.wake_rc;
+}
+
+static void host_timer(int64_t deadline, void *data) {
+  (void)data;
+  told.timers++;
+  told.last_deadline = deadline;
+  if (told.drops > 0) told.after_drop++;
+}
+
+static void host_live(int live, void *data) {
+  (void)data;
+  told.lives++;
+  told.last_live = live;
+  if (told.drops > 0) told.after_drop++;
+}
+
+static void host_drop(void *data) {
+  (void)data;
+  told.drops++;
+}
+
+static int host_data;
+
+static pillion_host hooks(void) {
+  pillion_host host = PILLION_HOST_INIT;
+  host.data = &host_data;
+  host.wake = host_wake;
+  host.timer = host_timer;
+  host.live = host_live;
+  host.drop = host_drop;
+  memset(&told, 0, sizeof told);
+  return host;
+}
+
+static void wake_hook_takes_the_place_of_the_descriptor(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  pillion_host host = hooks();
+  assert_ok(pillion_executor_host(ex, &host));
+  assert_int_equal(told.wakes, 1); /* it shall come by once */
+  turn(ex);
+  struct probe probe = {0};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  assert_int_equal(told.wakes, 2);
+  assert_false(readable(ex));
+  turn(ex);
+  for (int i = 0; i < 5; i++) pillion_wake(probe.waker);
+  assert_int_equal(told.wakes, 3);
+  assert_int_equal(pokes(ex), 3);
+  turn(ex);
+  executor_free(ex);
+  assert_int_equal(told.drops, 1);
+  assert_int_equal(told.after_drop, 0);
+}
+
+/* A descriptor stays readable; a hook has to be called again. */
+static void wake_hook_is_called_again_for_more(void **state) {
+  (void)state;
+  pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
+  options.flags = PILLION_NO_FD;
+  pillion_executor ex;
+  assert_ok(pillion_executor_new(&ex, &options, NULL, 0));
+  pillion_host host = hooks();
+  assert_ok(pillion_executor_host(ex, &host));
+  turn(ex);
+  struct probe a = {0}, b = {0};
+  spawn(ex, &a, 0, PILLION_DETACH);
+  spawn(ex, &b, 0, PILLION_DETACH);
+  assert_int_equal(told.wakes, 2);
+  pillion_budget one = PILLION_BUDGET_INIT;
+  one.max_polls = 1;
+  pillion_executor_turn(NULL, 0, &progress, ex, &one);
+  assert_int_equal(progress.more, 1);
+  assert_int_equal(told.wakes, 3);
+  pillion_executor_turn(NULL, 0, &progress, ex, &one);
+  assert_int_equal(progress.more, 0);
+  assert_int_equal(told.wakes, 3);
+  executor_free(ex);
+  assert_int_equal(told.drops, 1);
+}
+
+/* Its hook may have been answered by this very turn. */
+static void wake_hook_is_called_again_if_the_turn_met_a_poker(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  pillion_host host = hooks();
+  assert_ok(pillion_executor_host(ex, &host));
+  turn(ex);
+  struct probe a = {0}, b = {0};
+  spawn(ex, &a, 0, PILLION_DETACH);
+  spawn(ex, &b, 0, PILLION_DETACH);
+  struct pillion__executor *inside =
+      pillion__executor_at(pillion__slot_of(ex));
+  atomic_store(&inside->park, PILLION__POKING);
+  int before = told.wakes;
+  pillion_budget one = PILLION_BUDGET_INIT;
+  one.max_polls = 1;
+  pillion_executor_turn(NULL, 0, &progress, ex, &one);
+  assert_int_equal(progress.more, 1);
+  assert_int_equal(told.wakes, before + 1);
+  atomic_store(&inside->park, PILLION__POKED);
+  executor_free(ex);
+}
+
+static void refused_wake_is_counted(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  pillion_host host = hooks();
+  assert_ok(pillion_executor_host(ex, &host));
+  turn(ex);
+  told.wake_rc = PILLION_ECLOSED;
+  struct probe probe = {0};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  assert_int_equal(stats_of(ex).poke_errors, 1);
+  turn(ex);
+  assert_int_equal(probe.polls, 1);
+  executor_free(ex);
+}
+
+/* The hook was told, the descriptor was not: who comes next must hear it. */
+static void poke_survives_the_change_of_hosts(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  pillion_host host = hooks();
+  assert_ok(pillion_executor_host(ex, &host));
+  turn(ex);
+  struct probe probe = {0};
+  spawn(ex, &probe, 0, PILLION_DETACH); /* goes to the hook */
+  assert_false(readable(ex));
+  assert_ok(pillion_executor_host(ex, NULL));
+  assert_int_equal(told.drops, 1);
+  assert_true(readable(ex));
+  turn(ex);
+  assert_int_equal(probe.polls, 1);
+  assert_false(readable(ex));
+
+  pillion_wake(probe.waker); /* and back again */
+  host = hooks();
+  assert_ok(pillion_executor_host(ex, &host));
+  assert_int_equal(told.wakes, 1);
+  turn(ex);
+  assert_int_equal(probe.polls, 2);
+  assert_ok(pillion_executor_host(ex, NULL));
+  turn(ex);
+  assert_false(readable(ex));
+  on_thread(wakes, &probe);
+  assert_true(readable(ex));
+  executor_free(ex);
+  assert_int_equal(told.drops, 1);
+}
+
+static void live_hook_tells_the_first_and_the_last(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  pillion_host host = hooks();
+  assert_ok(pillion_executor_host(ex, &host));
+  struct probe a = {.ready_at = 1}, b = {.ready_at = 2}, c = {.ready_at = 1};
+  spawn(ex, &a, 0, PILLION_EVENT);
+  assert_int_equal(told.lives, 1);
+  assert_int_equal(told.last_live, 1);
+  spawn(ex, &b, 0, PILLION_EVENT);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(told.lives, 1);
+  pillion_wake(b.waker);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(told.lives, 2);
+  assert_int_equal(told.last_live, 0);
+  spawn(ex, &c, 0, PILLION_JOIN);
+  turn(ex);
+  assert_int_equal(told.last_live, 1);
+  assert_ok(pillion_task_detach(c.task)); /* outside a turn, too */
+  assert_int_equal(told.last_live, 0);
+  assert_int_equal(told.lives, 4);
+  executor_free(ex);
+}
+
+static void live_is_told_to_a_host_that_comes_late(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe probe = {0};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  pillion_host host = hooks();
+  assert_ok(pillion_executor_host(ex, &host));
+  assert_int_equal(told.last_live, 1);
+  assert_int_equal(told.lives, 1);
+  executor_free(ex);
+}
+
+static int arms(struct probe *probe, pillion_value *out, pillion_context *cx) {
+  (void)out;
+  if (probe->polls == 2)
+    pillion_timer_clear(&probe->timer);
+  else
+    pillion_timer_set(&probe->timer, cx, INT64_MAX / 2 + probe->polls);
+  return PILLION_PENDING;
+}
+
+static void clears(struct probe *probe) { pillion_timer_clear(&probe->timer); }
+
+static void timer_hook_is_called_when_the_deadline_changes(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  pillion_host host = hooks();
+  assert_ok(pillion_executor_host(ex, &host));
+  struct probe probe = {.step = arms, .dropped = clears}, other = {0};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  spawn(ex, &other, 0, PILLION_DETACH);
+  turn(ex);
+  assert_int_equal(told.timers, 1);
+  assert_int_equal(told.last_deadline, INT64_MAX / 2 + 1);
+  pillion_wake(other.waker);
+  turn(ex);
+  assert_int_equal(told.timers, 1);
+  pillion_wake(probe.waker);
+  turn(ex);
+  assert_int_equal(told.timers, 2);
+  assert_int_equal(told.last_deadline, PILLION_TIME_NEVER);
+  executor_free(ex);
+}
+
+static pillion_executor hooked;
+static int hook_rc[3];
+static struct probe from_hook;
+
+static void live_does_everything(int live, void *data) {
+  (void)data;
+  if (live) return;
+  hook_rc[0] = pillion_executor_free(hooked);
+  hook_rc[1] = pillion_executor_turn(NULL, 0, NULL, hooked, NULL);
+  hook_rc[2] = pillion_task_spawn(NULL, hooked, &probing, &from_hook, 0,
+                                  PILLION_DETACH);
+}
+
+/* They are called from inside the turn, and what they spawn is not lost. */
+static void hooks_are_inside_the_turn(void **state) {
+  (void)state;
+  hooked = executor_new();
+  pillion_host host = PILLION_HOST_INIT;
+  host.live = live_does_everything;
+  assert_ok(pillion_executor_host(hooked, &host));
+  memset(&from_hook, 0, sizeof from_hook);
+  struct probe probe = {.ready_at = 1};
+  spawn(hooked, &probe, 0, PILLION_DETACH);
+  turn(hooked);
+  assert_int_equal(hook_rc[0], PILLION_EREENTRANT);
+  assert_int_equal(hook_rc[1], PILLION_EREENTRANT);
+  assert_ok(hook_rc[2]);
+  assert_true(readable(hooked));
+  turn(hooked);
+  assert_int_equal(from_hook.polls, 1);
+  executor_free(hooked);
+}
+
+static void drop_frees(void *data) {
+  *(int *)data = pillion_executor_free(hooked);
+}
+
+static void drop_of_old_hooks_may_free_the_executor(void **state) {
+  (void)state;
+  hooked = executor_new();
+  int rc = 1;
+  pillion_host host = PILLION_HOST_INIT;
+  host.data = &rc;
+  host.drop = drop_frees;
+  assert_ok(pillion_executor_host(hooked, &host));
+  assert_ok(pillion_executor_host(hooked, NULL));
+  assert_int_equal(rc, 0);
+}
+
+static void host_of_the_wrong_size_is_refused(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  pillion_host host = hooks();
+  host.size = 8;
+  assert_int_equal(pillion_executor_host(ex, &host), PILLION_EINVAL);
+  executor_free(ex);
+  assert_int_equal(told.drops, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(descriptor_is_readable_exactly_while_there_is_work),
+      TEST(host_is_poked_once_a_burst),
+      TEST(nobody_pokes_a_running_executor),
+      TEST(more_work_costs_no_more_pokes),
+      TEST(turn_that_nobody_asked_for_reads_nothing_away),
+      TEST(turn_that_meets_a_poker),
+      TEST(free_waits_for_a_poker),
+      TEST(wake_hook_takes_the_place_of_the_descriptor),
+      TEST(wake_hook_is_called_again_for_more),
+      TEST(wake_hook_is_called_again_if_the_turn_met_a_poker),
+      TEST(refused_wake_is_counted),
+      TEST(poke_survives_the_change_of_hosts),
+      TEST(live_hook_tells_the_first_and_the_last),
+      TEST(live_is_told_to_a_host_that_comes_late),
+      TEST(timer_hook_is_called_when_the_deadline_changes),
+      TEST(hooks_are_inside_the_turn),
+      TEST(drop_of_old_hooks_may_free_the_executor),
+      TEST(host_of_the_wrong_size_is_refused),
+  };
+  return cmocka_run_group_tests_name("park", tests, NULL, NULL);
+}

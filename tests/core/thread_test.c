@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Threads that end while their executors live. */
+#include "support.h"
+
+struct owner {
+  pillion_executor ex;
+  struct probe probes[4];
+  pthread_t thread;
+  _Atomic int step;
+  int rc;
+};
+
+static pthread_t dropped_on[8];
+static int dropped_count, codes[4];
+
+static void notes_the_thread(struct probe *probe) {
+  (void)probe;
+  dropped_on[dropped_count++] = pthread_self();
+}
+
+static void *spawns_and_ends(void *data) {
+  struct owner *owner = data;
+  owner->thread = pthread_self();
+  for (int i = 0; i < 4; i++) {
+    owner->probes[i].dropped = notes_the_thread;
+    owner->probes[i].ready_at = i == 3;
+    owner->probes[i].executor = owner->ex;
+    owner->rc |= pillion_task_spawn(
+        &owner->probes[i].task, owner->ex, &probing, &owner->probes[i],
+        (uint64_t)i, i == 2 ? PILLION_DETACH : PILLION_EVENT);
+    if (i == 0) {
+      pillion_executor_turn(NULL, 0, NULL, owner->ex, NULL);
+      pillion_executor_turn(NULL, 0, NULL, owner->ex, NULL);
+    }
+  }
+  return NULL;
+}
+
+static void drops_run_in_the_exit_hook_of_the_owner(void **state) {
+  (void)state;
+  struct owner owner = {.ex = executor_new()};
+  dropped_count = 0;
+  on_thread(spawns_and_ends, &owner);
+  assert_ok(owner.rc);
+  assert_int_equal(dropped_count, 4);
+  for (int i = 0; i < 4; i++) {
+    assert_true(pthread_equal(dropped_on[i], owner.thread));
+    assert_int_equal(owner.probes[i].drops, 1);
+  }
+  assert_int_equal(pillion_wake(waker_of(owner.probes[1].task)) >= 0, 1);
+
+  /* Who takes it over finds the ends of the tasks, and that it is closed. */
+  assert_true(readable(owner.ex));
+  struct probe late = {0};
+  assert_int_equal(pillion_task_spawn(NULL, owner.ex, &probing, &late, 0, 0),
+                   PILLION_ECLOSED);
+  assert_int_equal(turn(owner.ex), 3);
+  assert_int_equal(events[0].outcome, PILLION_OUTCOME_CANCELLED_RUNNING);
+  assert_int_equal(events[1].outcome, PILLION_OUTCOME_CANCELLED_UNSTARTED);
+  assert_int_equal(progress.live, 0);
+  executor_free(owner.ex);
+}
+
+static void *waits_and_ends(void *data) {
+  struct owner *owner = data;
+  pillion_task_spawn(NULL, owner->ex, &probing, &owner->probes[0], 7,
+                     PILLION_EVENT);
+  pillion_executor_turn(NULL, 0, NULL, owner->ex, NULL);
+  owner->rc = readable(owner->ex);
+  return NULL;
+}
+
+static void end_of_a_thread_makes_the_descriptor_readable(void **state) {
+  (void)state;
+  struct owner owner = {.ex = executor_new()};
+  on_thread(waits_and_ends, &owner);
+  assert_int_equal(owner.rc, 0);
+  assert_true(readable(owner.ex)); /* for the end of its task */
+  assert_int_equal(turn(owner.ex), 1);
+  assert_int_equal(events[0].token, 7);
+  assert_false(readable(owner.ex));
+  executor_free(owner.ex);
+}
+
+static void executor_of_an_ended_thread_is_freed_elsewhere(void **state) {
+  (void)state;
+  struct owner owner = {.ex = executor_new()};
+  dropped_count = 0;
+  on_thread(spawns_and_ends, &owner);
+  executor_free(owner.ex);
+  assert_int_equal(dropped_count, 4);
+}
+
+static void calls_everything(struct probe *probe) {
+  codes[0] = pillion_executor_turn(NULL, 0, NULL, probe->executor, NULL);
+  codes[1] = pillion_executor_free(probe->executor);
+  codes[2] = pillion_task_spawn(NULL, probe->executor, &probing, probe, 0, 0);
+  codes[3] = pillion_wake_local(probe->waker);
+}
+
+static void *spawns_one(void *data) {
+  struct owner *owner = data;
+  owner->probes[0].dropped = calls_everything;
+  owner->probes[0].executor = owner->ex;
+  pillion_task_spawn(NULL, owner->ex, &probing, &owner->probes[0], 0,
+                     PILLION_DETACH);
+  pillion_executor_turn(NULL, 0, NULL, owner->ex, NULL);
+  return NULL;
+}
+
+static void drops_in_the_exit_hook_are_inside_a_turn(void **state) {
+  (void)state;
+  struct owner owner = {.ex = executor_new()};
+  on_thread(spawns_one, &owner);
+  assert_int_equal(owner.probes[0].drops, 1);
+  assert_int_equal(codes[0], PILLION_EREENTRANT);
+  assert_int_equal(codes[1], PILLION_EREENTRANT);
+  assert_int_equal(codes[2], PILLION_ECLOSED);
+  assert_true(codes[3] >= 0);
+  executor_free(owner.ex);
+}
+
+static void stands_still(struct probe *probe) {
+  struct owner *owner = probe->data;
+  atomic_store(&owner->step, 1);
+  while (atomic_load(&owner->step) < 2) sched_yield();
+}
+
+static void *spawns_a_slow_one(void *data) {
+  struct owner *owner = data;
+  owner->probes[0].dropped = stands_still;
+  owner->probes[0].data = owner;
+  pillion_task_spawn(NULL, owner->ex, &probing, &owner->probes[0], 0,
+                     PILLION_DETACH);
+  return NULL;
+}
+
+static void *lets_go(void *data) {
+  struct owner *owner = data;
+  for (int i = 0; i < 1000; i++) sched_yield();
+  atomic_store(&owner->step, 2);
+  return NULL;
+}
+
+/* The task is gone for the counts, and its drop still runs. */
+static void free_waits_for_an_exit_hook(void **state) {
+  (void)state;
+  struct owner owner = {.ex = executor_new()};
+  pthread_t leaving = thread_start(spawns_a_slow_one, &owner);
+  while (atomic_load(&owner.step) < 1) sched_yield();
+  assert_int_equal(pillion_executor_free(owner.ex), PILLION_EWRONGTHREAD);
+  pthread_t helper = thread_start(lets_go, &owner);
+  int rc;
+  while ((rc = pillion_executor_free(owner.ex)) == PILLION_EWRONGTHREAD)
+    sched_yield();
+  assert_ok(rc);
+  assert_int_equal(owner.probes[0].drops, 1);
+  pthread_join(leaving, NULL);
+  pthread_join(helper, NULL);
+}
+
+static void *owns_many(void *data) {
+  struct owner *owners = data;
+  for (int i = 0; i < 8; i++) spawns_one(&owners[i]);
+  return NULL;
+}
+
+static void all_executors_of_a_thread_are_given_up(void **state) {
+  (void)state;
+  struct owner owners[8];
+  memset(owners, 0, sizeof owners);
+  for (int i = 0; i < 8; i++) owners[i].ex = executor_new();
+  on_thread(owns_many, owners);
+  for (int i = 0; i < 8; i++) {
+    assert_int_equal(owners[i].probes[0].drops, 1);
+    assert_ok(pillion_executor_bind(owners[i].ex));
+    executor_free(owners[i].ex);
+  }
+}
+
+static void released_executor_survives_its_thread(void **state) {
+  (void)state;
+  struct owner owner = {.ex = executor_new()};
+  struct probe probe = {0};
+  spawn(owner.ex, &probe, 0, PILLION_DETACH);
+  assert_ok(pillion_executor_release(owner.ex));
+  on_thread(spawns_one, &owner); /* takes it, and ends with it */
+  assert_int_equal(probe.drops, 1);
+  executor_free(owner.ex);
+}
+
+static pthread_key_t late_key;
+
+static void comes_late(void *data) {
+  struct owner *owner = data;
+  if (atomic_fetch_add(&owner->step, 1) == 0) {
+    pthread_setspecific(late_key, owner); /* once more, after all others */
+    return;
+  }
+  owner->rc = pillion_executor_new(&owner->ex, NULL, NULL, 0);
+  if (owner->rc == 0) spawns_one(owner);
+}
+
+static void *ends_late(void *data) {
+  struct owner *owner = data; /* the first hook has something to do, too */
+  if (pillion_executor_bind(owner->ex) < 0) return NULL;
+  pthread_setspecific(late_key, data);
+  return NULL;
+}
+
+/* A destructor that runs after ours may begin again, and is cleaned up after. */
+static void executor_made_by_a_later_destructor(void **state) {
+  (void)state;
+  struct owner owner = {.ex = executor_new()};
+  pillion_executor first = owner.ex;
+  assert_ok(pthread_key_create(&late_key, comes_late));
+  on_thread(ends_late, &owner);
+  assert_int_not_equal(owner.ex, first);
+  executor_free(first);
+  assert_ok(owner.rc);
+  assert_int_equal(owner.probes[0].drops, 1);
+  executor_free(owner.ex);
+  pthread_key_delete(late_key);
+}
+
+int main(void) {
+  guest_install();
+  const struct CMUnitTest tests[] = {
+      TEST(drops_run_in_the_exit_hook_of_the_owner),
+      TEST(end_of_a_thread_makes_the_descriptor_readable),
+      TEST(executor_of_an_ended_thread_is_freed_elsewhere),
+      TEST(drops_in_the_exit_hook_are_inside_a_turn),
+      TEST(free_waits_for_an_exit_hook),
+      TEST(all_executors_of_a_thread_are_given_up),
+      TEST(released_executor_survives_its_thread),
+      TEST(executor_made_by_a_later_destructor),
+  };
+  return cmocka_run_group_tests_name("thread", tests, NULL, NULL);
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Timers. Deadlines lie in the past, where the next turn finds them due, or
+ * beyond FAR, where only a test's own clock ever comes.
+ */
+#include "support.h"
+
+#define FAR (INT64_MAX / 2)
+
+/* Arms its timer for `state` + FAR at the first poll. */
+static int64_t deadline_of[4096];
+
+static int arms(struct probe *probe, pillion_value *out, pillion_context *cx) {
+  (void)out;
+  if (probe->polls == 1)
+    probe->rc = pillion_timer_set(&probe->timer, cx, deadline_of[probe->state]);
+  return PILLION_PENDING;
+}
+
+static void clears(struct probe *probe) { pillion_timer_clear(&probe->timer); }
+
+static void fire(pillion_executor ex, int64_t now) {
+  pillion__timers_fire(pillion__executor_at(pillion__slot_of(ex)), now);
+}
+
+static void timers_fire_in_the_order_of_their_deadlines(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe a = {.step = arms, .dropped = clears, .name = "a", .state = 0},
+               b = {.step = arms, .dropped = clears, .name = "b", .state = 1},
+               c = {.step = arms, .dropped = clears, .name = "c", .state = 2},
+               d = {.step = arms, .dropped = clears, .name = "d", .state = 3};
+  deadline_of[0] = FAR + 30;
+  deadline_of[1] = FAR + 10;
+  deadline_of[2] = FAR + 20;
+  deadline_of[3] = FAR + 40;
+  spawn(ex, &a, 0, PILLION_DETACH);
+  spawn(ex, &b, 0, PILLION_DETACH);
+  spawn(ex, &c, 0, PILLION_DETACH);
+  spawn(ex, &d, 0, PILLION_DETACH);
+  turn(ex);
+  assert_int_equal(progress.deadline, FAR + 10);
+  fire(ex, FAR + 9);
+  turn(ex);
+  trace("|");
+  fire(ex, FAR + 35);
+  turn(ex);
+  assert_int_equal(progress.deadline, FAR + 40);
+  assert_traced("a b c d | b c a");
+  executor_free(ex);
+}
+
+static void timers_of_equal_deadlines_all_fire(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe probes[9];
+  memset(probes, 0, sizeof probes);
+  deadline_of[0] = FAR;
+  for (size_t i = 0; i < COUNT(probes); i++) {
+    probes[i].step = arms;
+    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  }
+  turn(ex);
+  fire(ex, FAR);
+  turn(ex);
+  for (size_t i = 0; i < COUNT(probes); i++)
+    assert_int_equal(probes[i].polls, 2);
+  assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
+  executor_free(ex);
+}
+
+/* A timer that is due now isn't run inline: it waits for the next turn. */
+static void timer_in_the_past_fires_in_the_next_turn(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe probe = {.step = arms};
+  deadline_of[0] = 1;
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  assert_int_equal(probe.polls, 1);
+  assert_int_equal(progress.deadline, 1);
+  int64_t deadline;
+  assert_ok(pillion_executor_deadline(&deadline, ex));
+  assert_int_equal(deadline, 1);
+  turn(ex);
+  assert_int_equal(probe.polls, 2);
+  assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
+  executor_free(ex);
+}
+
+static int moves(struct probe *probe, pillion_value *out,
+                 pillion_context *cx) {
+  (void)out;
+  pillion_timer_set(&probe->timer, cx, FAR + deadline_of[probe->polls - 1]);
+  return PILLION_PENDING;
+}
+
+static void armed_timer_is_moved(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe probe = {.step = moves, .dropped = clears};
+  const int64_t to[] = {50, 20, 80};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  for (size_t i = 0; i < COUNT(to); i++) {
+    deadline_of[i] = to[i];
+    turn(ex);
+    assert_int_equal(progress.deadline, FAR + to[i]);
+    pillion_wake_local(probe.waker);
+  }
+  deadline_of[3] = 90;
+  turn(ex);
+  fire(ex, FAR + 89);
+  turn(ex);
+  assert_int_equal(probe.polls, 4);
+  executor_free(ex);
+}
+
+static void timer_is_cleared_in_the_drop(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe a = {.step = arms, .dropped = clears, .state = 0},
+               b = {.step = arms, .dropped = clears, .state = 1};
+  deadline_of[0] = FAR + 1;
+  deadline_of[1] = FAR + 2;
+  spawn(ex, &a, 0, PILLION_DETACH);
+  spawn(ex, &b, 0, PILLION_DETACH);
+  turn(ex);
+  pillion_task_evict(a.task);
+  memset(&a.timer, 0xff, sizeof a.timer); /* its storage may go */
+  assert_int_equal(turn(ex), 0);
+  assert_int_equal(progress.deadline, FAR + 2);
+  pillion_timer_clear(&b.timer); /* outside of polls, too */
+  pillion_timer_clear(&b.timer);
+  turn(ex);
+  assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
+  executor_free(ex);
+}
+
+static void timer_of_a_task_that_is_gone_wakes_nobody(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe gone = {.step = arms}, next = {0};
+  deadline_of[0] = FAR;
+  spawn(ex, &gone, 0, PILLION_DETACH);
+  turn(ex);
+  pillion_task_evict(gone.task);
+  turn(ex);
+  spawn(ex, &next, 0, PILLION_DETACH);
+  assert_int_equal(pillion__slot_of(next.task), pillion__slot_of(gone.task));
+  turn(ex);
+  fire(ex, FAR);
+  turn(ex);
+  assert_int_equal(next.polls, 1);
+  executor_free(ex);
+}
+
+static void timer_of_the_far_future_is_never(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe probe = {.step = arms, .dropped = clears};
+  deadline_of[0] = PILLION_TIME_NEVER;
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
+  turn(ex);
+  assert_int_equal(probe.polls, 1);
+  executor_free(ex);
+}
+
+static pillion_timer shared;
+
+static int arms_shared(struct probe *probe, pillion_value *out,
+                       pillion_context *cx) {
+  (void)out;
+  probe->rc = pillion_timer_set(&shared, cx, FAR);
+  return PILLION_READY;
+}
+
+static void timer_of_another_executor_is_refused(void **state) {
+  (void)state;
+  pillion_executor a = executor_new(), b = executor_new();
+  struct probe first = {.step = arms_shared}, second = {.step = arms_shared};
+  memset(&shared, 0, sizeof shared);
+  spawn(a, &first, 0, PILLION_DETACH);
+  spawn(b, &second, 0, PILLION_DETACH);
+  turn(a);
+  turn(b);
+  assert_ok(first.rc);
+  assert_int_equal(second.rc, PILLION_EINVAL);
+  assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
+  executor_free(a); /* disarms what is left */
+  struct probe third = {.step = arms_shared};
+  spawn(b, &third, 0, PILLION_DETACH);
+  turn(b);
+  assert_ok(third.rc);
+  executor_free(b);
+}
+
+static uint32_t seed = 12345;
+
+static uint32_t next_random(void) {
+  seed ^= seed << 13;
+  seed ^= seed >> 17;
+  seed ^= seed << 5;
+  return seed;
+}
+
+static int64_t armed[300]; /* the model: 0 is unarmed */
+static int fired[300];
+
+static int step_random(struct probe *probe, pillion_value *out,
+                       pillion_context *cx) {
+  (void)out;
+  if (probe->awaited) { /* the test asked for it */
+    armed[probe->state] = FAR + 1 + next_random() % 1000;
+    pillion_timer_set(&probe->timer, cx, armed[probe->state]);
+    probe->awaited = 0;
+  } else {
+    fired[probe->state]++;
+  }
+  return PILLION_PENDING;
+}
+
+static void many_random_timers_against_a_sorted_model(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  static struct probe probes[300];
+  memset(probes, 0, sizeof probes);
+  memset(armed, 0, sizeof armed);
+  for (size_t i = 0; i < COUNT(probes); i++) {
+    probes[i].step = step_random;
+    probes[i].dropped = clears;
+    probes[i].state = (int)i;
+    probes[i].awaited = 1;
+    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  }
+  do turn(ex);
+  while (progress.more);
+  for (int round = 0; round < 2000; round++) {
+    size_t i = next_random() % COUNT(probes);
+    switch (next_random() % 4) {
+      case 0: /* arm or move */
+        probes[i].awaited = 1;
+        pillion_wake_local(probes[i].waker);
+        break;
+      case 1:
+        pillion_timer_clear(&probes[i].timer);
+        armed[i] = 0;
+        break;
+      default: { /* let some time come, and put it right again */
+        int64_t now = FAR + next_random() % 200;
+        memset(fired, 0, sizeof fired);
+        fire(ex, now);
+        do turn(ex);
+        while (progress.more);
+        for (size_t j = 0; j < COUNT(probes); j++) {
+          bool due = armed[j] != 0 && armed[j] <= now;
+          assert_int_equal(fired[j], due);
+          if (due) armed[j] = 0;
+        }
+      }
+    }
+    do turn(ex);
+    while (progress.more);
+    int64_t least = PILLION_TIME_NEVER;
+    for (size_t j = 0; j < COUNT(probes); j++)
+      if (armed[j] != 0 && armed[j] < least) least = armed[j];
+    assert_int_equal(progress.deadline, least);
+  }
+  executor_free(ex);
+}
+
+/* Deadlines that come out of the heap one after the other are sorted. */
+static void heap_sorts(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  static struct probe probes[1000];
+  memset(probes, 0, sizeof probes);
+  for (size_t i = 0; i < COUNT(probes); i++) {
+    deadline_of[i] = FAR + next_random() % 500;
+    probes[i].step = arms;
+    probes[i].state = (int)i;
+    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  }
+  do turn(ex);
+  while (progress.more);
+  int64_t last = 0, now;
+  size_t polls = COUNT(probes);
+  while ((now = progress.deadline) != PILLION_TIME_NEVER) {
+    assert_true(now > last);
+    last = now;
+    size_t due = 0;
+    for (size_t i = 0; i < COUNT(probes); i++) due += deadline_of[i] == now;
+    fire(ex, now);
+    do turn(ex);
+    while (progress.more);
+    polls += due;
+    assert_int_equal(stats_of(ex).polls, polls);
+  }
+  assert_int_equal(polls, 2 * COUNT(probes));
+  executor_free(ex);
+}
+
+/* ---- Async functions ------------------------------------------------------- */
+
+struct nap {
+  pillion_timer timer;
+  int state, steps;
+};
+
+static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
+  struct nap *nap = self;
+  PILLION_ASYNC(nap->state);
+  nap->steps++;
+  PILLION_AWAIT(nap->state, pillion_sleep(&nap->timer, cx, MS));
+  nap->steps++;
+  PILLION_AWAIT(nap->state, pillion_sleep(&nap->timer, cx, 0));
+  nap->steps++;
+  pillion_value_set(out, "rested", 6);
+  PILLION_RETURN(nap->state);
+  PILLION_ASYNC_END;
+}
+
+static const pillion_future napping = {sizeof napping, nap_poll, NULL};
+
+/* As a loop does it: descriptor and deadline. */
+static int turn_until_event(pillion_executor ex) {
+  int n, fd, turns = 0;
+  assert_ok(pillion_executor_fd(&fd, ex));
+  while ((n = turn(ex)) == 0) {
+    assert_true(++turns < 100);
+    struct pollfd watched = {fd, POLLIN, 0};
+    int64_t left = progress.deadline - pillion__now();
+    if (left > 0) poll(&watched, 1, (int)((left + MS - 1) / MS));
+  }
+  return n;
+}
+
+static void async_function_sleeps_and_returns(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct nap nap = {0};
+  int64_t began = pillion__now();
+  assert_ok(pillion_task_spawn(NULL, ex, &napping, &nap, 4, PILLION_EVENT));
+  assert_int_equal(turn_until_event(ex), 1);
+  assert_true(pillion__now() - began >= MS);
+  assert_int_equal(nap.steps, 3);
+  assert_memory_equal(pillion_event_data(&events[0]), "rested", 6);
+  assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
+  executor_free(ex);
+}
+
+static void sleep_survives_wakes_that_mean_nothing(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct nap nap = {0};
+  pillion_task task;
+  assert_ok(pillion_task_spawn(&task, ex, &napping, &nap, 4, PILLION_EVENT));
+  turn(ex);
+  int64_t deadline = progress.deadline;
+  pillion_wake(waker_of(task));
+  turn(ex);
+  if (nap.steps == 1) assert_int_equal(progress.deadline, deadline);
+  assert_int_equal(turn_until_event(ex), 1);
+  assert_int_equal(nap.steps, 3);
+  executor_free(ex);
+}
+
+static int sleeps_for_ever(struct probe *probe, pillion_value *out,
+                           pillion_context *cx) {
+  (void)out;
+  return pillion_sleep(&probe->timer, cx, INT64_MAX);
+}
+
+static void endless_sleep_does_not_overflow(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe probe = {.step = sleeps_for_ever, .dropped = clears};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
+  executor_free(ex);
+}
+
+static int fails_at_once(pillion_value *out, pillion_context *cx, void *self) {
+  int *state = self;
+  (void)out, (void)cx;
+  PILLION_ASYNC(*state);
+  PILLION_AWAIT(*state, PILLION_EFAILED);
+  PILLION_ASYNC_END;
+}
+
+static void await_leaves_with_the_error(void **state) {
+  (void)state;
+  static const pillion_future failing = {sizeof failing, fails_at_once, NULL};
+  pillion_executor ex = executor_new();
+  int self = 0;
+  assert_ok(pillion_task_spawn(NULL, ex, &failing, &self, 0, PILLION_EVENT));
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(events[0].status, PILLION_EFAILED);
+  executor_free(ex);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(timers_fire_in_the_order_of_their_deadlines),
+      TEST(timers_of_equal_deadlines_all_fire),
+      TEST(timer_in_the_past_fires_in_the_next_turn),
+      TEST(armed_timer_is_moved),
+      TEST(timer_is_cleared_in_the_drop),
+      TEST(timer_of_a_task_that_is_gone_wakes_nobody),
+      TEST(timer_of_the_far_future_is_never),
+      TEST(timer_of_another_executor_is_refused),
+      TEST(many_random_timers_against_a_sorted_model),
+      TEST(heap_sorts),
+      TEST(async_function_sleeps_and_returns),
+      TEST(sleep_survives_wakes_that_mean_nothing),
+      TEST(endless_sleep_does_not_overflow),
+      TEST(await_leaves_with_the_error),
+  };
+  return cmocka_run_group_tests_name("timer", tests, NULL, NULL);
+}

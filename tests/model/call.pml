@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A call that a thread waits for: capi/core/wait.c, and the state of call.c.
+ *
+ * A worker takes the call up and completes it. A waiter waits, may time out and
+ * wait again, and in the end gives up as pillion_call_wait does: it cancels and
+ * detaches. A rival with the same handle does one thing at any time: it cancels,
+ * waits or detaches. When the node was freed, it is used for another call, which
+ * nobody but its own worker may touch.
+ *
+ * Properties: the node is freed exactly once, and not touched afterwards; the
+ * result is had by one at most; everybody comes to an end.
+ *
+ * BUG names a mistake that the properties have to find.
+ */
+#define EARLY 1  /* a detach of an ended call doesn't wait for its publisher */
+#define STALE 2  /* the publisher looks at ORPHAN before it says DONE */
+#define SHARED 3 /* a detach doesn't mind that another one waits */
+#define TAKE 4   /* a worker takes up only what has no other bits */
+#define TWICE 5  /* a detach of an ended call leaves no mark */
+#ifndef BUG
+#define BUG 0
+#endif
+
+#define NEW 1
+#define RUNNING 2
+#define DONE 3
+
+byte gen = 1; /* state: generation, */
+byte phase = NEW;
+bool cancel = false, orphan = false, waited = false;
+bool wakeup = false;
+byte frees = 0, results = 0;
+
+/* Gives the node back; it is used again at once. */
+inline node_free() {
+  atomic {
+    frees++;
+    assert(frees == 1);
+    gen = 2; phase = NEW;
+    cancel = false; orphan = false; waited = false; wakeup = false
+  }
+}
+
+/* `had_orphan` is what the state said when it became DONE. */
+inline publish(had_orphan) {
+  if
+  :: had_orphan -> node_free()
+  :: else ->
+     atomic { assert(gen == 1); wakeup = true } /* and wakes the futex */
+  fi
+}
+
+proctype worker() {
+  bool mine = false, was_orphan = false;
+  atomic { /* take it up */
+    if
+    :: gen == 1 && phase == NEW &&
+       !(BUG == TAKE && (waited || orphan || cancel)) ->
+       phase = RUNNING; mine = true
+    :: else
+    fi
+  };
+  if
+  :: mine ->
+     was_orphan = orphan;
+     atomic {
+       assert(gen == 1 && phase == RUNNING);
+       if
+       :: BUG != STALE -> was_orphan = orphan
+       :: else
+       fi;
+       phase = DONE
+     };
+     publish(was_orphan)
+  :: else
+  fi
+}
+
+inline do_cancel() {
+  atomic {
+    ended = false;
+    if
+    :: gen == 1 && phase == NEW ->
+       phase = DONE; cancel = true; ended = true; had = orphan
+    :: gen == 1 && phase == RUNNING -> cancel = true
+    :: else
+    fi
+  };
+  if
+  :: ended -> publish(had)
+  :: else
+  fi
+}
+
+inline do_detach() {
+  atomic {
+    ended = false;
+    if
+    :: gen == 1 && !orphan && (!waited || BUG == SHARED) ->
+       if
+       :: phase == DONE -> ended = true
+       :: else
+       fi;
+       if
+       :: BUG == TWICE && phase == DONE -> skip
+       :: else -> orphan = true
+       fi
+    :: else
+    fi
+  };
+  if
+  :: ended ->
+     if
+     :: BUG != EARLY -> wakeup
+     :: else
+     fi;
+     node_free()
+  :: else
+  fi
+}
+
+/* `got` tells whether the result was had; `refused`, that there is no use. */
+inline do_wait() {
+  got = false; refused = false;
+  atomic {
+    if
+    :: gen != 1 || orphan || waited -> refused = true
+    :: else -> waited = true
+    fi
+  };
+  if
+  :: !refused ->
+     if
+     :: wakeup -> got = true
+     :: true -> /* the time is up, or a signal came */
+        atomic { assert(gen == 1); waited = false }
+     fi
+  :: else
+  fi;
+  if
+  :: got ->
+     atomic { results++; assert(results == 1); assert(gen == 1) };
+     node_free()
+  :: else
+  fi
+}
+
+proctype waiter() {
+  bool got, refused, ended, had;
+  do_wait();
+  if
+  :: !got && !refused -> do_wait()
+  :: else
+  fi;
+  if
+  :: !got && !refused -> do_cancel(); do_detach()
+  :: else
+  fi
+}
+
+proctype rival() {
+  bool got, refused, ended, had;
+  if
+  :: do_cancel()
+  :: do_detach()
+  :: do_wait()
+  :: skip
+  fi
+}
+
+init {
+  atomic { run worker(); run waiter(); run rival() };
+  _nr_pr == 1; /* everybody has come to an end */
+  assert(frees <= 1);
+  /* Nobody's only if the rival's wait was in the waiter's way. */
+  assert(frees == 1 || (phase == DONE && wakeup && !orphan))
+}

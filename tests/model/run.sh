@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Searches the models exhaustively, and then each of them with each of its seeded
+# mistakes, which have to be found: a check that can't fail is no check. Two at a
+# time; the last line has the totals.
+set -u
+cd "$(dirname "$0")" || exit 1
+out=../../build/model
+mkdir -p $out
+
+# search MODEL WHAT [DEFINITION...]: WHAT is right, or wrong.
+search() {
+  local model=$1 what=$2 dir log
+  shift 2
+  dir=$out/$model$(printf '%s' "$@" | tr -c 'A-Za-z0-9' _)
+  log=$dir/log
+  rm -rf "$dir"
+  mkdir -p "$dir"
+  if ! (cp "$model.pml" "$dir" && cd "$dir" && spin -a "$@" "$model.pml" &&
+    ${CC:-gcc} -O2 -w -DSAFETY -o pan pan.c && ./pan -m1000000) >"$log" 2>&1 ||
+    ! grep -q 'errors: ' "$log" ||
+    grep -q 'max search depth too small\|out of memory' "$log"; then
+    echo "FAILED $model $*: the search broke off, see $log"
+  elif [ $what = right ] && ! grep -q 'errors: 0$' "$log"; then
+    echo "FAILED $model $*: $(grep '^pan:' "$log"), see $dir"
+  elif [ $what = wrong ] && grep -q 'errors: 0$' "$log"; then
+    echo "FAILED $model $*: the mistake was not found"
+  else
+    echo "passed $model $*"
+  fi
+}
+export -f search
+export out
+
+{
+  echo waker right
+  for bug in 1 2 3 4 5; do echo waker wrong -DBUG=$bug; done
+  echo park right
+  echo park right -DHOOK
+  for bug in 1 2 3 4 5 6; do echo park wrong -DBUG=$bug; done
+  for bug in 1 2 3 6 7; do echo park wrong -DHOOK -DBUG=$bug; done
+  echo call right
+  for bug in 1 2 3 4 5; do echo call wrong -DBUG=$bug; done
+} >$out/searches
+xargs -P 2 -I{} bash -c 'search {}' <$out/searches >$out/results
+
+grep '^FAILED' $out/results
+passed=$(grep -c '^passed' $out/results) failed=$(grep -c '^FAILED' $out/results)
+echo "$passed passed, $failed failed"
+[ "$passed" = "$(wc -l <$out/searches)" ]
