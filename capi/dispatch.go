@@ -2,6 +2,7 @@
 
 package capi
 
+// #include <stdlib.h>
 // #include "wiring.h"
 import "C"
 
@@ -15,6 +16,9 @@ import (
 	"github.com/pillion-dev/pillion/executor/offload"
 )
 
+// batch is how many jobs the dispatcher takes at a time.
+const batch = 512
+
 // dispatcher is the goroutine that takes submissions from C and hands them to
 // workers. It sleeps in Go's netpoller, on a descriptor that C writes once a
 // burst.
@@ -24,7 +28,7 @@ type dispatcher struct {
 
 	blocking, cpu     *offload.Pool
 	toBlocking, toCPU []offload.Job
-	jobs              [512]C.struct_pillion__job
+	jobs              *[batch]C.struct_pillion__job // in C memory: cgo looks through Go memory at every call
 }
 
 // current is replaced at a start after a shutdown; C lets only one of them run.
@@ -38,6 +42,7 @@ func startDispatcher() {
 		ended:    make(chan struct{}),
 		blocking: offload.NewPool(0),
 		cpu:      offload.NewPool(runtime.GOMAXPROCS(0)),
+		jobs:     (*[batch]C.struct_pillion__job)(C.calloc(batch, C.sizeof_struct_pillion__job)),
 	}
 	current.Store(d)
 	go d.run()
@@ -53,6 +58,7 @@ func stopDispatcher() {
 	d.blocking.Close()
 	d.cpu.Close()
 	d.wakeup.Close()
+	C.free(unsafe.Pointer(d.jobs))
 }
 
 func workersAlive() int {
@@ -65,7 +71,10 @@ func workersAlive() int {
 
 func (d *dispatcher) run() {
 	defer close(d.ended)
-	var count [8]byte
+	asleep := (*atomic.Uint32)(unsafe.Pointer(C.pillion__ring_asleep()))
+	awake := func(uintptr) bool { return asleep.Load() == 0 }
+	// The descriptor is waited for, and never read: each write is an event.
+	raw, err := d.wakeup.SyscallConn()
 	for {
 		n := C.pillion__ring_take(&d.jobs[0], C.int(len(d.jobs)))
 		switch {
@@ -74,7 +83,10 @@ func (d *dispatcher) run() {
 		case n > 0:
 			d.hand(d.jobs[:n])
 		case C.pillion__ring_sleep() != 0:
-			if _, err := d.wakeup.Read(count[:]); err != nil {
+			if err == nil {
+				err = raw.Read(awake)
+			}
+			if err != nil {
 				warn("the dispatcher cannot sleep: " + err.Error())
 				return
 			}
@@ -83,10 +95,10 @@ func (d *dispatcher) run() {
 }
 
 // hand gives out a batch. Its jobs are one allocation.
-func (d *dispatcher) hand(batch []C.struct_pillion__job) {
-	jobs := make([]job, len(batch))
-	for i := range batch {
-		b := &batch[i]
+func (d *dispatcher) hand(taken []C.struct_pillion__job) {
+	jobs := make([]job, len(taken))
+	for i := range taken {
+		b := &taken[i]
 		if b.cancel != 0 {
 			cancelRunning(b.call, uint32(b.gen))
 			continue

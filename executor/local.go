@@ -72,7 +72,7 @@ func (l *Local) makeReady(t *task) bool {
 		return false
 	}
 	t.flags |= flagReady
-	l.ready.push(t.id())
+	l.ready.push(t)
 	return true
 }
 
@@ -143,6 +143,9 @@ func (l *Local) cancel(t *task) {
 // stale already; the function goes last, as it may spawn into the same storage.
 func (l *Local) finish(t *task, o Outcome) {
 	t.outcome = o
+	if t.flags&flagReady != 0 {
+		l.ready.remove(t)
+	}
 	l.giveSlot(t)
 	l.live--
 	t.run.drop()

@@ -18,12 +18,11 @@ type task struct {
 	slot    uint32
 	gen     uint32
 	flags   uint8
+	place   uint32 // in the ready ring, if it is ready
 	outcome Outcome
 	joiner  Waker
 	joiners []Waker // all but the first
 }
-
-func (t *task) id() uint64 { return uint64(t.slot)<<32 | uint64(t.gen) }
 
 // runner is the part that does. It is the Task itself.
 type runner interface {

@@ -9,6 +9,7 @@ type turn struct {
 	left   int // of the snapshot
 	polled int
 	max    int
+	check  int // when polled is this, check
 	until  int64
 }
 
@@ -56,7 +57,10 @@ func (l *Local) Poll(b Budget) (Progress, error) {
 		l.drain()
 	}
 	l.fire()
-	l.turn = turn{left: l.ready.len(), max: b.MaxPolls, until: Never}
+	l.turn = turn{left: l.ready.len(), max: b.MaxPolls, check: 64, until: Never}
+	if b.MaxPolls > 0 {
+		l.turn.check = min(64, b.MaxPolls)
+	}
 	if b.MaxTime > 0 {
 		l.turn.until = l.now + int64(b.MaxTime)
 	}
@@ -78,32 +82,40 @@ func (l *Local) burst() {
 		if t == nil {
 			continue
 		}
-		t.flags &^= flagReady
 		if t.flags&flagCancel != 0 {
+			t.flags &^= flagReady
+			l.current = nil
 			l.cancel(t)
 			continue
 		}
-		t.flags |= flagStarted
+		t.flags = t.flags&^flagReady | flagStarted
 		l.current = t
-		done := t.run.poll(&l.cx)
-		l.current = nil
-		if done {
+		if t.run.poll(&l.cx) {
+			l.current = nil
 			l.finish(t, Returned)
 		}
 		l.count()
 	}
+	l.current = nil
 }
 
 // count charges a poll to the budget.
 func (l *Local) count() {
 	l.turn.polled++
-	if l.turn.polled == l.turn.max {
+	if l.turn.polled == l.turn.check {
+		l.check()
+	}
+}
+
+// check ends the turn if its budget is used up, and says when to look again.
+func (l *Local) check() {
+	l.now = l.clock()
+	if l.turn.polled == l.turn.max || l.now >= l.turn.until {
 		l.turn.left = 0
-	} else if l.turn.polled%64 == 0 {
-		l.now = l.clock()
-		if l.now >= l.turn.until {
-			l.turn.left = 0
-		}
+	}
+	l.turn.check += 64
+	if l.turn.max > 0 {
+		l.turn.check = min(l.turn.check, l.turn.max)
 	}
 }
 

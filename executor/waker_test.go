@@ -186,7 +186,6 @@ func TestSlotIsRetiredWithItsLastGeneration(t *testing.T) {
 	before := cell.gen.Load()
 	cell.gen.Store(lastGen - 1)
 	task.gen = lastGen - 1
-	r.ready.buf[r.ready.head&63] = task.id()
 	r.turn(1)
 	equal(t, "generation", cell.gen.Load(), uint32(lastGen))
 	for range 3 {

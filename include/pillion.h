@@ -154,7 +154,7 @@ int pillion_start(const pillion_start_options *options, char *errbuf,
  * `mode` says; when none runs, Go's workers and the dispatcher end. Results
  * stay to be taken, and executors and their C tasks go on. It waits for
  * `timeout` ns at most (PILLION_TIME_NEVER: for ever). pillion_start starts
- * again. Nothing is unloaded: Go cannot be.
+ * again, also when the time was up. Nothing is unloaded: Go cannot be.
  *
  * Threads: any but one that a call in flight needs.
  * Reentrancy: not inside a turn.

@@ -20,7 +20,7 @@ static uint32_t gen_of(const struct pillion__call *call) {
   return atomic_load_explicit(&call->head.gen, memory_order_relaxed);
 }
 
-/* ---- Payloads ------------------------------------------------------------- */
+/* ---- Payloads ------------------------------------------------------------ */
 
 static bool payload_set(struct pillion__call *call, const void *bytes,
                         uint64_t length) {
@@ -71,7 +71,7 @@ void pillion__call_consumed(struct pillion__executor *ex,
   atomic_fetch_sub(&ex->calls_live, 1);
 }
 
-/* ---- Submission ------------------------------------------------------------ */
+/* ---- Submission ---------------------------------------------------------- */
 
 /*
  * The owner may have seen a call that never was, and must look again: its host
@@ -199,7 +199,7 @@ int pillion_call_submit(pillion_task *out, pillion_executor executor,
   return n < 0 ? n : 0;
 }
 
-/* ---- The end ------------------------------------------------------------------ */
+/* ---- The end ------------------------------------------------------------- */
 
 /* Publishes a result that is in place. `state` is DONE from here on. */
 static void publish(struct pillion__call *call, uint64_t old) {
@@ -282,7 +282,7 @@ int pillion__call_cancel(struct pillion__call *call, uint32_t gen,
   return 0;
 }
 
-/* ---- On the owner's thread ------------------------------------------------------ */
+/* ---- On the owner's thread ----------------------------------------------- */
 
 static void arrived(struct pillion__executor *ex, struct pillion__call *call) {
   switch (PILLION__MODE(call->head.flags)) {
@@ -332,7 +332,7 @@ void pillion__call_event(struct pillion__executor *ex,
   }
 }
 
-/* ---- All calls of an executor ------------------------------------------------------ */
+/* ---- All calls of an executor -------------------------------------------- */
 
 struct sweep {
   struct pillion__executor *ex; /* NULL: everybody's */

@@ -117,15 +117,15 @@ int pillion__post(struct pillion__head *head, uint32_t slot, uint32_t gen,
                   uint32_t bits) {
   if (atomic_load_explicit(&head->gen, memory_order_acquire) != gen)
     return PILLION_STALE;
-  uint64_t old = atomic_load_explicit(&head->pend, memory_order_relaxed);
-  uint64_t new;
-  do {
+  /* First the guess that the very same is pending already. */
+  uint64_t new = (uint64_t)gen << 32 | PILLION__QUEUED | bits, old = new;
+  while (!atomic_compare_exchange_weak(&head->pend, &old, new)) {
     bool queued = old & PILLION__QUEUED;
     uint32_t old_gen = (uint32_t)(old >> 32);
     if (queued && (int32_t)(old_gen - gen) > 0) return PILLION_STALE;
     new = (uint64_t)gen << 32 | PILLION__QUEUED | bits;
     if (queued && old_gen == gen) new |= (uint32_t)old;
-  } while (!atomic_compare_exchange_weak(&head->pend, &old, new));
+  }
   if (old & PILLION__QUEUED) return PILLION_COALESCED;
 
   struct pillion__chunk *chunk = &pillion__directory[slot / PILLION__CHUNK];

@@ -197,7 +197,7 @@ PILLION__HIDDEN struct pillion__head *pillion__head_of(uint64_t handle,
 PILLION__HIDDEN int pillion__post(struct pillion__head *head, uint32_t slot,
                                   uint32_t gen, uint32_t bits);
 
-/* ---- Executors ------------------------------------------------------------ */
+/* ---- Executors ----------------------------------------------------------- */
 
 enum pillion__park { /* the diagram is in park.c */
   PILLION__IDLE,
@@ -234,6 +234,7 @@ struct pillion__executor {
   /* What the owner touches. */
   _Alignas(64) uint32_t *ready; /* a ring of slots, its size a power of two */
   uint32_t ready_mask, ready_head, ready_tail; /* the latter two only grow */
+  struct pillion__cell *polled; /* whose poll is on the stack, or NULL */
   uint32_t ready_stale; /* cells in the ring whose tasks are gone */
   uint32_t signaled; /* the descriptor is known to be readable */
   uint32_t free_first; /* recycled cells: slot + 1 */
@@ -370,6 +371,9 @@ PILLION__HIDDEN void pillion__ring_poke(void);
 PILLION__HIDDEN extern const uint32_t *pillion__alive_page;
 PILLION__HIDDEN extern _Thread_local uint64_t pillion__serial
     __attribute__((tls_model("initial-exec")));
+/* The executor whose turn is on this thread's stack, or NULL. */
+PILLION__HIDDEN extern _Thread_local struct pillion__executor *pillion__here
+    __attribute__((tls_model("initial-exec")));
 PILLION__HIDDEN extern _Thread_local uint32_t pillion__turning
     __attribute__((tls_model("initial-exec")));
 PILLION__HIDDEN uint64_t pillion__serial_new(void);
@@ -383,7 +387,7 @@ static inline uint64_t pillion__me(void) {
                                                : pillion__serial_new();
 }
 
-/* ---- Whose executor is it? ------------------------------------------------ */
+/* ---- Whose executor is it? ----------------------------------------------- */
 
 extern PILLION__HIDDEN _Atomic(struct pillion__executor *)
     pillion__executors[PILLION__EXECUTORS];
@@ -432,7 +436,7 @@ PILLION__HIDDEN extern uint32_t pillion__max_calls;
 PILLION__HIDDEN int pillion__function_kind(uint32_t *index, uint32_t *kind,
                                            pillion_function function);
 
-/* ---- Go's side ------------------------------------------------------------ */
+/* ---- Go's side ----------------------------------------------------------- */
 
 /* What a turn hands to Go, and what it gets back. */
 struct pillion__post {
@@ -481,6 +485,7 @@ struct pillion__job {
 int pillion__ring_fd(void);
 int pillion__ring_take(struct pillion__job *jobs, int cap);
 int pillion__ring_sleep(void);
+_Atomic uint32_t *pillion__ring_asleep(void);
 void pillion__call_complete(struct pillion__call *call, int32_t status,
                             uint32_t outcome, const void *result,
                             uint64_t length);

@@ -18,9 +18,9 @@
 
 _Atomic(struct pillion__executor *) pillion__executors[PILLION__EXECUTORS];
 static pthread_mutex_t executor_lock = PTHREAD_MUTEX_INITIALIZER;
-static uint32_t executors_known;           /* entries of the table, under lock */
-static uint32_t executors_idle[PILLION__EXECUTORS]; /* a stack of those not in use, under lock */
-static uint32_t executors_idle_count;
+/* Under the lock: the entries of the table, and a stack of those not in use. */
+static uint32_t executors_known;
+static uint32_t executors_idle[PILLION__EXECUTORS], executors_idle_count;
 
 static pillion_executor executor_handle(const struct pillion__executor *ex) {
   return pillion__handle(PILLION__EXECUTOR, ex->index,
@@ -264,7 +264,7 @@ int pillion_executor_close(pillion_executor executor, int mode) {
   return 0;
 }
 
-/* ---- Free ------------------------------------------------------------------ */
+/* ---- Free ---------------------------------------------------------------- */
 
 static void drop_events(struct pillion__executor *ex) {
   uint32_t found, type;
@@ -367,7 +367,7 @@ int pillion_executor_free(pillion_executor executor) {
   return 0;
 }
 
-/* ---- Counts ----------------------------------------------------------------- */
+/* ---- Counts -------------------------------------------------------------- */
 
 int pillion_executor_stat(pillion_executor_stats *out,
                           pillion_executor executor) {

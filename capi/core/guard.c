@@ -12,6 +12,8 @@
 
 _Thread_local uint64_t pillion__serial
     __attribute__((tls_model("initial-exec")));
+_Thread_local struct pillion__executor *pillion__here
+    __attribute__((tls_model("initial-exec")));
 _Thread_local uint32_t pillion__turning
     __attribute__((tls_model("initial-exec")));
 

@@ -46,6 +46,13 @@ __attribute__((noinline)) static int poke_woken(struct pillion__executor *ex) {
 
 int pillion_wake_local(pillion_waker waker) {
   if (pillion__forked()) return PILLION_EFORKED;
+  struct pillion__executor *here = pillion__here;
+  if (here != NULL && here->polled != NULL &&
+      here->context.waker == waker) { /* the task that is being polled */
+    if (here->polled->head.flags & PILLION__READY_BIT) return PILLION_COALESCED;
+    pillion__ready(here, &here->polled->head, pillion__slot_of(waker));
+    return PILLION_WOKEN;
+  }
   uint32_t slot = pillion__slot_of(waker);
   struct pillion__chunk *chunk = &pillion__directory[slot / PILLION__CHUNK];
   char *cells = atomic_load_explicit(&chunk->cells, memory_order_acquire);

@@ -57,7 +57,7 @@ int pillion__ring_open(uint32_t capacity, char *errbuf, size_t errcap) {
 
 void pillion__ring_close(void) {
   atomic_store(&ring_closed, true);
-  pillion__ring_poke();
+  pillion__ring_publish();
 }
 
 /* Go closes it. */
@@ -153,6 +153,12 @@ int pillion__ring_take(struct pillion__job *jobs, int cap) {
   }
   return n == 0 && atomic_load(&ring_closed) ? -1 : n;
 }
+
+/*
+ * It is 0 again before the descriptor is written, so the goroutine need not
+ * read that to know that it was woken.
+ */
+_Atomic uint32_t *pillion__ring_asleep(void) { return &ring_asleep; }
 
 /* Tells whether the goroutine may sleep on the descriptor now. */
 int pillion__ring_sleep(void) {

@@ -99,7 +99,10 @@ int pillion_start(const pillion_start_options *options, char *errbuf,
                ? pillion__fail(PILLION_EREENTRANT, errbuf, errcap,
                                "not inside a turn")
                : 0;
-  if (!phase_claim(STOPPED)) return 0;
+  if (!phase_claim(STOPPED)) { /* it runs, perhaps after a shutdown timed out */
+    atomic_store(&pillion__stopping, false);
+    return 0;
+  }
   int rc = start(&o, errbuf, errcap);
   phase_set(rc < 0 ? STOPPED : STARTED);
   return rc;

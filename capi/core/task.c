@@ -168,8 +168,11 @@ void pillion__task_free(struct pillion__executor *ex,
   cell_free(ex, cell, slot);
 }
 
-static void finish(struct pillion__executor *ex, struct pillion__cell *cell,
-                   uint32_t slot, pillion_value *value, uint32_t outcome) {
+__attribute__((noinline)) static void finish(struct pillion__executor *ex,
+                                             struct pillion__cell *cell,
+                                             uint32_t slot,
+                                             pillion_value *value,
+                                             uint32_t outcome) {
   const pillion_future *future = cell->u.live.future;
   pillion_waker joiner = cell->u.live.joiner;
   cell->head.flags |= PILLION__POLLING;
@@ -224,7 +227,8 @@ __attribute__((noinline)) static void skip(struct pillion__executor *ex,
 }
 
 /* Polls the task that was popped from the ready ring. */
-void pillion__task_run(struct pillion__executor *ex, uint32_t slot) {
+__attribute__((always_inline)) inline void pillion__task_run(
+    struct pillion__executor *ex, uint32_t slot) {
   struct pillion__cell *cell = pillion__cell_at(slot);
   uint32_t flags = cell->head.flags;
   if (PILLION__UNLIKELY(
@@ -233,8 +237,8 @@ void pillion__task_run(struct pillion__executor *ex, uint32_t slot) {
     skip(ex, cell, slot);
     return;
   }
-  cell->head.flags =
-      (flags & ~PILLION__READY_BIT) | PILLION__POLLED | PILLION__POLLING;
+  cell->head.flags = (flags & ~PILLION__READY_BIT) | PILLION__POLLED;
+  ex->polled = cell;
   pillion_value value;
   value.status = 0;
   value.reserved = 0;
@@ -244,7 +248,7 @@ void pillion__task_run(struct pillion__executor *ex, uint32_t slot) {
       atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
   ex->polls++;
   int rc = cell->u.live.future->poll(&value, &ex->context, cell->u.live.self);
-  cell->head.flags &= ~PILLION__POLLING;
+  ex->polled = NULL;
   if (PILLION__LIKELY(rc == PILLION_PENDING)) return;
   if (rc < 0) {
     value.status = rc;
@@ -341,7 +345,7 @@ void pillion__tasks_drop(struct pillion__executor *ex) {
   each_running(ex, finish_cancelled);
 }
 
-/* ---- Handles ---------------------------------------------------------------- */
+/* ---- Handles ------------------------------------------------------------- */
 
 /* Finds a C task's cell, for its owner. */
 static int task_find(struct pillion__executor **ex, struct pillion__cell **cell,
@@ -397,7 +401,8 @@ int pillion_task_evict(pillion_task task) {
   int rc = task_find(&ex, &cell, task);
   if (rc < 0) return rc;
   if (cell->head.flags & PILLION__ENDED) return 2;
-  if (cell->head.flags & PILLION__POLLING) return PILLION_EREENTRANT;
+  if (cell == ex->polled || cell->head.flags & PILLION__POLLING)
+    return PILLION_EREENTRANT;
   uint32_t turning = pillion__turning;
   pillion__turning = 1; /* its drop is as deep as any */
   finish_cancelled(ex, cell, pillion__slot_of(task));
@@ -431,7 +436,7 @@ int pillion_task_detach(pillion_task task) {
   return 0;
 }
 
-/* ---- What futures see ------------------------------------------------------- */
+/* ---- What futures see ---------------------------------------------------- */
 
 static int op_spawn(pillion_task *out, pillion_context *cx,
                     const pillion_future *future, void *self, uint64_t token,

@@ -3,7 +3,7 @@
 /* One round of work. */
 #include "core.h"
 
-/* ---- Lists of slots ------------------------------------------------------- */
+/* ---- Lists of slots ------------------------------------------------------ */
 
 static struct pillion__head *head_at(uint32_t slot, uint32_t *type) {
   return pillion__head_of((uint64_t)slot << 32, type);
@@ -28,7 +28,7 @@ uint32_t pillion__list_pop(struct pillion__list *list) {
   return first;
 }
 
-/* ---- The inbox ---------------------------------------------------------------- */
+/* ---- The inbox ----------------------------------------------------------- */
 
 static void deliver(struct pillion__executor *ex, struct pillion__head *head,
                     uint32_t slot, uint32_t type) {
@@ -74,7 +74,7 @@ void pillion__drain(struct pillion__executor *ex) {
   }
 }
 
-/* ---- Polling ------------------------------------------------------------------------ */
+/* ---- Polling ------------------------------------------------------------- */
 
 #define CLOCK_EVERY 64
 
@@ -148,7 +148,7 @@ static uint32_t run_guest(struct pillion__executor *ex, uint32_t max_polls,
   return turn.polled;
 }
 
-/* ---- Taking ---------------------------------------------------------------------------- */
+/* ---- Taking -------------------------------------------------------------- */
 
 void pillion__release_taken(struct pillion__executor *ex) {
   uint32_t found, type;
@@ -182,7 +182,7 @@ static size_t take(struct pillion__executor *ex, pillion_event *events,
   return n;
 }
 
-/* ---- The turn ------------------------------------------------------------------------------ */
+/* ---- The turn ------------------------------------------------------------ */
 
 void pillion__tell_live(struct pillion__executor *ex) {
   uint32_t live = pillion__live(ex) > 0;
@@ -224,6 +224,7 @@ static bool finish_turn(struct pillion__executor *ex) {
     if (host != NULL && host->timer != NULL) host->timer(deadline, host->data);
   }
   pillion__turning = 0;
+  pillion__here = NULL;
   return more;
 }
 
@@ -242,6 +243,7 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
       budget == NULL || budget->max_polls == 0 ? 256 : budget->max_polls;
   atomic_store_explicit(&ex->in_turn, 1, memory_order_relaxed);
   pillion__turning = 1;
+  pillion__here = ex;
   ex->turns++;
   pillion__release_taken(ex);
   uint32_t closing = pillion__closing(ex);

@@ -84,9 +84,12 @@ type future[T any] struct {
 // Poll implements [executor.Future].
 func (f *future[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
 	f.co.cx = cx
-	switch {
-	case f.co.worker != nil:
-		f.co.worker.resume()
+	switch w := f.co.worker; {
+	case w != nil:
+		w.next() // resume by hand: a frame less to come back through after the switch
+		if w.job == nil {
+			w.pool.ended(w)
+		}
 	case f.body != nil:
 		f.task = cx.Waker().Handle()
 		poolOf(cx.Local()).start(f)
