@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Await Go from asyncio, uvloop and trio.
+
+    import asyncio, pillion
+
+    async def main():
+        lib = pillion.load()
+        print(await lib.call("hello.greet", "you"))
+
+    asyncio.run(main())
+"""
+
+from ._errors import (
+    Again,
+    BadHandle,
+    Busy,
+    Cancelled,
+    Closed,
+    Error,
+    Forked,
+    GoError,
+    GoExit,
+    GoPanic,
+    Interrupted,
+    InvalidArgument,
+    LibraryNotFound,
+    NotFound,
+    OutOfMemory,
+    Reentrant,
+    SystemFailure,
+    Timeout,
+    TooLarge,
+    VersionMismatch,
+    WrongThread,
+)
+from ._library import Library, Payload
+from ._load import load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Again", "BadHandle", "Busy", "Cancelled", "Closed", "Error", "Forked", "GoError", "GoExit",
+    "GoPanic", "Interrupted", "InvalidArgument", "Library", "LibraryNotFound", "NotFound",
+    "OutOfMemory", "Payload", "Reentrant", "SystemFailure", "Timeout", "TooLarge",
+    "VersionMismatch", "WrongThread", "load",
+]  # fmt: skip

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The C ABI as ctypes sees it: pillion.h, and nothing besides.
+
+Each function stands here once. It is called with the GIL held (PyDLL) if it
+neither enters Go nor blocks: beside a busy Python thread a release of the GIL
+costs a hundred times what such a call does. The others release it (CDLL).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from typing import Any, Callable, List, Tuple
+
+from ._errors import LibraryNotFound, refused
+
+VERSION = (0, 1, 0)
+VERSION_NUMBER = VERSION[0] << 16 | VERSION[1] << 8 | VERSION[2]
+SONAME = "libpillion.so.0"
+
+NEVER = (1 << 63) - 1
+DRAIN, CANCEL = 0, 1
+KINDS = ("offload", "cpu", "loop")
+KIND_LOOP = 2
+EVENT, JOIN, DETACH = 0, 1, 2
+INLINE = 24
+EINVAL, ENOMEM, EWRONGTHREAD, EFORKED, EAGAIN, EMSGSIZE = -1, -2, -4, -6, -7, -8
+ECANCELLED, ENOTFOUND, ETIMEDOUT, EINTR = -11, -14, -16, -17
+
+LARGE = 1 << 20  # bytes whose copying is worth a release of the GIL
+
+# pillion_event, 64 bytes: the token in two halves, the status, the length and
+# the payload. Task, outcome, flags and the reserved word are passed over.
+EVENT_SIZE = 64
+EVENTS = struct.Struct("=II8xi4xQ24s8x")
+
+
+class StartOptions(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t), ("version", c_int), ("ring", c_uint32),
+        ("max_calls", c_uint32), ("reserved", c_uint32),
+        ("max_request", c_uint64), ("allocator", c_void_p),
+    ]  # fmt: skip
+
+
+class ExecutorOptions(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t), ("version", c_int), ("flags", c_uint32),
+        ("max_tasks", c_uint32), ("max_calls", c_uint32),
+    ]  # fmt: skip
+
+
+class FunctionInfo(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t), ("name", c_char_p), ("module", c_char_p),
+        ("descriptor", c_char_p), ("kind", c_uint32), ("reserved", c_uint32),
+    ]  # fmt: skip
+
+
+class LibraryCounts(ctypes.Structure):
+    names = ("executors", "tasks", "calls", "payloads", "workers", "parked")
+    _fields_ = [("size", c_size_t)] + [(name, c_uint64) for name in names]
+
+
+class ExecutorStats(ctypes.Structure):
+    names = (
+        "turns", "polls", "wakes", "pokes", "poke_errors", "spawned",
+        "dropped", "calls", "events", "go_entries",
+    )  # fmt: skip
+    _fields_ = [("size", c_size_t)] + [(name, c_uint64) for name in names]
+
+
+class Progress(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t), ("polled", c_uint32), ("more", c_uint32),
+        ("deadline", c_int64), ("live", c_uint64),
+    ]  # fmt: skip
+
+
+RELEASE = ctypes.CFUNCTYPE(None, c_void_p)
+
+
+class Reference(ctypes.Structure):
+    _fields_ = [("data", c_void_p), ("release", RELEASE), ("owner", c_void_p)]
+
+
+class Payload(ctypes.Union):
+    _fields_ = [("bytes", ctypes.c_uint8 * INLINE), ("ref", Reference)]
+
+
+class Value(ctypes.Structure):
+    _fields_ = [
+        ("status", c_int32), ("reserved", c_uint32), ("length", c_uint64),
+        ("payload", Payload),
+    ]  # fmt: skip
+
+    def take(self) -> bytes:
+        """Copies the bytes out, and releases what the value holds."""
+        length = self.length
+        if length <= INLINE:
+            return bytes(self.payload.bytes[:length])
+        ref = self.payload.ref
+        data = ctypes.string_at(ref.data, length)
+        if ref.release:
+            ref.release(ref.owner)
+        return data
+
+
+Function = Callable[..., int]
+
+
+class Abi:
+    """The functions of one loaded library."""
+
+    def __init__(self, path: str) -> None:
+        try:
+            # Both are the same library; only what ctypes does around a call differs.
+            quick: Any = ctypes.PyDLL(path)
+            slow: Any = ctypes.CDLL(path)
+
+            def of(dll: Any, name: str, *types: Any) -> Function:
+                function = getattr(dll, "pillion_" + name)
+                function.argtypes = types
+                function.restype = c_int
+                return function  # type: ignore[no-any-return]
+
+            self.version = of(quick, "version")
+            self.start = of(slow, "start", c_void_p, c_char_p, c_size_t)
+            self.shutdown = of(slow, "shutdown", c_int, c_int64)
+            self.library_count = of(quick, "library_count", c_void_p)
+            self.executor_new = of(quick, "executor_new", c_void_p, c_void_p, c_char_p, c_size_t)
+            self.executor_fd = of(quick, "executor_fd", c_void_p, c_uint64)
+            self.executor_free = of(slow, "executor_free", c_uint64)
+            self.executor_stat = of(quick, "executor_stat", c_void_p, c_uint64)
+            turn = (c_void_p, c_size_t, c_void_p, c_uint64, c_void_p)
+            self.turn = of(quick, "executor_turn", *turn)
+            self.turn_go = of(slow, "executor_turn", *turn)
+            self.function_find = of(slow, "function_find", c_void_p, c_char_p)
+            self.function_list = of(slow, "function_list", c_void_p, c_size_t)
+            self.function_describe = of(quick, "function_describe", c_void_p, c_uint64)
+            self.module_list = of(slow, "module_list", c_void_p, c_size_t)
+            batch = (c_void_p, c_uint64, c_void_p, c_size_t, c_char_p, c_uint32)
+            self.batch = of(quick, "call_batch", *batch)
+            self.batch_large = of(slow, "call_batch", *batch)
+            submit = (c_void_p, c_uint64, c_uint64, c_char_p, c_size_t, c_uint64, c_uint32)
+            self.submit = of(quick, "call_submit", *submit)
+            self.submit_large = of(slow, "call_submit", *submit)
+            self.task_cancel = of(quick, "task_cancel", c_uint64)
+            self.task_detach = of(quick, "task_detach", c_uint64)
+            self.task_wait = of(slow, "task_wait", POINTER(Value), c_uint64, c_int64)
+            self._strerror: Any = quick.pillion_strerror
+            self._strerror.argtypes = (c_int,)
+            self._strerror.restype = c_char_p
+        except (OSError, AttributeError) as error:
+            raise LibraryNotFound(f"{path}: {error}") from error
+
+    def strerror(self, status: int) -> str:
+        text: bytes = self._strerror(status)
+        return text.decode()
+
+    def check(self, status: int, detail: str = "") -> int:
+        """Raises what a negative answer stands for."""
+        if status < 0:
+            raise refused(status, detail or self.strerror(status))
+        return status
+
+    def begin(self, ring: int = 0, max_calls: int = 0, max_request: int = 0) -> None:
+        """Compares versions and starts the library; later calls change nothing."""
+        text = ctypes.create_string_buffer(256)
+        size = ctypes.sizeof(StartOptions)
+        options = StartOptions(size, VERSION_NUMBER, ring, max_calls, 0, max_request)
+        rc = self.start(ctypes.byref(options), text, len(text))
+        self.check(rc, text.value.decode("utf-8", "replace"))
+
+    def new_executor(self) -> Tuple[int, int]:
+        """An executor and its descriptor."""
+        text = ctypes.create_string_buffer(256)
+        options = ExecutorOptions(ctypes.sizeof(ExecutorOptions), VERSION_NUMBER)
+        executor, fd = c_uint64(), c_int()
+        rc = self.executor_new(ctypes.byref(executor), ctypes.byref(options), text, len(text))
+        self.check(rc, text.value.decode("utf-8", "replace"))
+        rc = self.executor_fd(ctypes.byref(fd), executor)
+        if rc < 0:
+            self.executor_free(executor)
+        self.check(rc)
+        return executor.value, fd.value
+
+    def functions(self) -> List[int]:
+        while True:
+            count = self.check(self.function_list(None, 0))
+            handles = (c_uint64 * count)()
+            if self.check(self.function_list(handles, count)) <= count:
+                return list(handles)
+
+    def modules(self) -> List[str]:
+        count = self.check(self.module_list(None, 0))
+        names = (c_char_p * count)()
+        self.check(self.module_list(names, count))
+        return [name.decode() for name in names if name]
+
+    def describe(self, function: int) -> FunctionInfo:
+        info = FunctionInfo(ctypes.sizeof(FunctionInfo))
+        self.check(self.function_describe(ctypes.byref(info), function))
+        return info

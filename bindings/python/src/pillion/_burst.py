@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The calls of one turn of a loop, and the table in which they go to Go."""
+
+from __future__ import annotations
+
+from array import array
+from asyncio import Future
+from itertools import accumulate
+from typing import Callable, List, Optional
+
+from . import _abi
+
+
+class Burst:
+    """The calls of one turn, by index."""
+
+    __slots__ = ("number", "futures", "functions", "requests", "tasks", "sent", "live", "dropped")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.futures: List[Optional[Future[bytes]]] = []  # None: it has ended
+        self.functions: List[int] = []
+        self.requests: List[bytes] = []
+        self.tasks: array[int] = array("Q")
+        self.sent = 0
+        self.live = 0
+        self.dropped = False  # some were cancelled before they were sent
+
+
+class Table:
+    """The array of pillion_call that a batch is submitted from, used again and again.
+
+    It is filled by columns, each of which is one operation in C.
+    """
+
+    def __init__(self, abi: _abi.Abi) -> None:
+        self.batch = abi.batch
+        self.batch_large = abi.batch_large
+        self.single = abi.submit
+        self.grow(256)
+
+    def grow(self, rows: int) -> None:
+        self.rows = rows
+        self.calls = array("Q", bytes(32 * rows))
+        self.at = self.calls.buffer_info()[0]
+
+    def submit(self, executor: int, burst: Burst, first: int, last: int) -> int:
+        """One pillion_call_batch, of burst[first:last]."""
+        functions, requests = burst.functions, burst.requests
+        count = last - first
+        token = burst.number << 32 | first
+        out = burst.tasks.buffer_info()[0] + 8 * first
+        if count == 1 and len(requests[first]) < _abi.LARGE:
+            request = requests[first]
+            arguments = functions[first], request, len(request), token, _abi.EVENT
+            return self.single(out, executor, *arguments) or 1
+        if count != len(functions):
+            functions, requests = functions[first:last], requests[first:last]
+        if count > self.rows:
+            self.grow(count * 2)
+        calls = self.calls
+        end = count * 4
+        lengths = [0, *map(len, requests)]
+        offsets = list(accumulate(lengths))
+        calls[0:end:4] = array("Q", functions)
+        calls[1:end:4] = array("Q", list(range(token, token + count)))
+        size = offsets.pop()
+        calls[2:end:4] = array("Q", offsets)
+        del lengths[0]
+        calls[3:end:4] = array("Q", lengths)
+        batch = self.batch if size < _abi.LARGE else self.batch_large
+        return batch(out, executor, self.at, count, b"".join(requests), _abi.EVENT)
+
+
+class CallFuture(Future):  # type: ignore[type-arg]
+    """What `submit` returns. Cancelling it cancels the call in Go."""
+
+    _pillion_call: Optional[Callable[[], None]] = None
+
+    def cancel(self, msg: Optional[str] = None) -> bool:
+        done = super().cancel(msg) if msg is not None else super().cancel()
+        if done and self._pillion_call is not None:
+            self._pillion_call()
+        return done

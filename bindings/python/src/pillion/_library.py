@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user has in hand: Go functions by name."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import sys
+import threading
+import time
+from asyncio import AbstractEventLoop, CancelledError, Future, TimerHandle, _get_running_loop
+from functools import partial
+from typing import Any, Dict, List, Optional, Union
+
+from . import _abi, _sync
+from ._asyncio import Host
+from ._burst import Burst, CallFuture
+from ._core import Core, Local
+from ._errors import InvalidArgument, Timeout
+
+Payload = Union[bytes, bytearray, memoryview, str, None]
+
+SLICE = 0.1  # seconds that a shutdown waits before Python's signal handlers run
+
+
+def encode(payload: Payload) -> bytes:
+    if payload is None:
+        return b""
+    if isinstance(payload, str):
+        return payload.encode()
+    if isinstance(payload, (bytes, bytearray, memoryview)):
+        return bytes(payload)
+    raise TypeError(
+        f"a payload is bytes, bytearray, memoryview, str or None, not {type(payload).__name__}"
+    )
+
+
+class Functions(Dict[str, int]):
+    """Handles by name, looked up once."""
+
+    def __init__(self, library: Library) -> None:
+        super().__init__()
+        self.library = library
+
+    def __missing__(self, name: str) -> int:
+        handle = self[name] = self.library._core().find(name)
+        return handle
+
+
+class Library:
+    """One shared library with Go functions. Made by `pillion.load`.
+
+    Every method may be used on any thread. Nothing is loaded before the first
+    of them is.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._loaded: Optional[Core] = None
+        self._local = Local()
+        self._functions = Functions(self)
+        self._descriptors: Dict[str, Dict[str, Any]] = {}
+
+    def __repr__(self) -> str:
+        return f"<pillion.Library {self.path!r}>"
+
+    def _core(self) -> Core:
+        core = self._loaded
+        if core is None:
+            with self._lock:
+                core = self._loaded
+                if core is None:
+                    core = self._loaded = Core(self.path, self._local)
+        return core
+
+    # ---- Calls --------------------------------------------------------------
+
+    async def call(
+        self, name: str, payload: Payload = b"", *, timeout: Optional[float] = None
+    ) -> bytes:
+        """Awaits a Go function: `await lib.call("hello.greet", "you")`.
+
+        Cancelling the awaiting task, or `timeout` seconds, cancels the call in
+        Go too. Raises GoError, GoPanic, GoExit or another `Error`.
+        """
+        # Every line here costs each await; there is no call into C among them.
+        host = self._local.host
+        if not host.running():
+            if self._in_trio():
+                return await self._call_trio(name, payload, timeout)
+            host = self._core().attach()
+        function = self._functions[name]
+        if type(payload) is not bytes:
+            payload = encode(payload)
+        burst = host.burst
+        futures = burst.futures
+        index = len(futures)
+        future: Future[bytes] = host.new_future()
+        if not index:
+            host.wanted()
+        burst.functions.append(function)
+        burst.requests.append(payload)
+        futures.append(future)
+        if timeout is not None:
+            return await self._call_until(host, burst, index, future, timeout)
+        try:
+            return await future
+        except CancelledError:
+            host.cancel(burst, index)
+            raise
+
+    @staticmethod
+    async def _call_until(
+        host: Host, burst: Burst, index: int, future: Future[bytes], timeout: float
+    ) -> bytes:
+        def expire() -> None:
+            if not future.done():
+                future.set_exception(Timeout())
+                host.cancel(burst, index)
+
+        timer: TimerHandle = host.loop.call_later(timeout, expire)
+        try:
+            return await future
+        except CancelledError:
+            host.cancel(burst, index)
+            raise
+        finally:
+            timer.cancel()
+
+    @staticmethod
+    def _in_trio() -> bool:
+        trio = sys.modules.get("trio")
+        if trio is None:
+            return False
+        try:
+            trio.lowlevel.current_task()
+        except (AttributeError, RuntimeError):  # half imported; not in a task
+            return False
+        return True
+
+    async def _call_trio(self, name: str, payload: Payload, timeout: Optional[float]) -> bytes:
+        from . import _trio
+
+        core = self._core()
+        return await _trio.call(core, self._functions[name], encode(payload), timeout)
+
+    def submit(self, name: str, payload: Payload = b"") -> Future[bytes]:
+        """Starts a call at once and returns an asyncio future.
+
+        For `asyncio.gather`, `wait` and `as_completed`, which make a task of
+        each coroutine but take futures as they are. Cancelling the future
+        cancels the call. asyncio only.
+        """
+        host: Host = self._local.host
+        if not host.running():
+            host = self._core().attach()
+        function = self._functions[name]
+        if type(payload) is not bytes:
+            payload = encode(payload)
+        burst = host.burst
+        index = len(burst.futures)
+        future = CallFuture(loop=host.loop)
+        future._pillion_call = partial(host.cancel, burst, index)
+        if not index:
+            host.wanted()
+        burst.functions.append(function)
+        burst.requests.append(payload)
+        burst.futures.append(future)
+        return future
+
+    def call_sync(
+        self, name: str, payload: Payload = b"", timeout: Optional[float] = None
+    ) -> bytes:
+        """Calls a Go function and waits for it, on a thread without a loop.
+
+        Other Python threads run meanwhile. KeyboardInterrupt cancels the call.
+        Functions of kind "loop" need a loop: InvalidArgument.
+        """
+        if _get_running_loop() is not None or self._in_trio():
+            raise RuntimeError("call_sync would stop the loop of this thread: await Library.call")
+        core = self._core()
+        function = self._functions[name]
+        if function in core.loop_functions:
+            raise InvalidArgument(f"{name} runs on a loop: await Library.call")
+        return _sync.call(core, function, encode(payload), timeout)
+
+    async def call_json(self, name: str, value: Any, *, timeout: Optional[float] = None) -> Any:
+        """As `call`, for functions whose codec is JSON: sends and returns objects."""
+        request = self._to_json(name, value)
+        return json.loads(await self.call(name, request, timeout=timeout))
+
+    def call_json_sync(self, name: str, value: Any, timeout: Optional[float] = None) -> Any:
+        """As `call_sync`, for functions whose codec is JSON."""
+        return json.loads(self.call_sync(name, self._to_json(name, value), timeout))
+
+    def _to_json(self, name: str, value: Any) -> bytes:
+        codec = self.describe(name)["codec"]
+        if codec != "json":
+            raise TypeError(f"{name} speaks {codec}, not json: use call or call_sync")
+        return json.dumps(value, separators=(",", ":")).encode()
+
+    # ---- Asking -------------------------------------------------------------
+
+    def functions(self) -> List[str]:
+        """The full names of all functions, sorted."""
+        core = self._core()
+        return [core.abi.describe(handle).name.decode() for handle in core.abi.functions()]
+
+    def modules(self) -> List[str]:
+        """The names of the Go modules in this library, sorted."""
+        return self._core().abi.modules()
+
+    def describe(self, name: str) -> Dict[str, Any]:
+        """A function's descriptor: name, module, kind, codec, request, response, doc."""
+        known = self._descriptors.get(name)
+        if known is None:
+            info = self._core().abi.describe(self._functions[name])
+            known = self._descriptors[name] = json.loads(info.descriptor)
+        return dict(known)
+
+    def version(self) -> str:
+        """The library's own version."""
+        number = self._core().abi.version()
+        return f"{number >> 16}.{number >> 8 & 255}.{number & 255}"
+
+    def counts(self) -> Dict[str, int]:
+        """What lives in the process: executors, tasks, calls, payloads, workers, parked."""
+        core = self._core()
+        core.sweep()
+        counts = _abi.LibraryCounts(ctypes.sizeof(_abi.LibraryCounts))
+        core.abi.check(core.abi.library_count(ctypes.byref(counts)))
+        return {name: getattr(counts, name) for name in counts.names}
+
+    def stats(self, loop: Optional[AbstractEventLoop] = None) -> Dict[str, int]:
+        """Counts of one asyncio loop's executor, by default the running one's."""
+        core = self._core()
+        host = core.host_of(loop) if loop is not None else core.attach()
+        stats = _abi.ExecutorStats(ctypes.sizeof(_abi.ExecutorStats))
+        if host is not None:
+            core.abi.check(core.abi.executor_stat(ctypes.byref(stats), host.executor))
+        return {name: getattr(stats, name) for name in stats.names}
+
+    def shutdown(self, cancel: bool = False, timeout: Optional[float] = None) -> None:
+        """Refuses further calls (Closed) and waits until those in flight have ended.
+
+        It blocks, so not on a loop's thread. Raises Timeout if some still run
+        after `timeout` seconds; it may be called again.
+        """
+        abi = self._core().abi
+        mode = _abi.CANCEL if cancel else _abi.DRAIN
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = SLICE if end is None else min(SLICE, max(0.0, end - time.monotonic()))
+            rc = abi.shutdown(mode, _sync.nanoseconds(left))
+            if rc != _abi.ETIMEDOUT:
+                abi.check(rc)
+                return
+            if end is not None and time.monotonic() >= end:
+                raise Timeout("calls are still running")
+
+    def start(self, *, ring: int = 0, max_calls: int = 0, max_request: int = 0) -> None:
+        """Loads the library now, and starts it again after a shutdown.
+
+        The sizes count if nothing has used the library before: submissions
+        waiting for Go (a power of two), calls in flight in the process, and
+        bytes of one request. 0 is the default.
+        """
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = Core(self.path, self._local, ring, max_calls, max_request)
+                return
+        self._loaded.abi.begin()

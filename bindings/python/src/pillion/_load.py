@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the shared library."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Dict, Optional, Union
+
+from . import _abi
+from ._errors import LibraryNotFound
+from ._library import Library
+
+_loaded: Dict[str, Library] = {}
+_lock = threading.Lock()
+
+
+def find(path: Optional[str] = None) -> str:
+    """What dlopen is to be given: see `load`."""
+    path = path or os.environ.get("PILLION_LIBRARY")
+    if path:
+        if os.sep not in path:
+            return path  # the loader's business
+        if not os.path.exists(path):
+            raise LibraryNotFound(f"{path}: there is no such file")
+        return os.path.realpath(path)
+    inside = os.path.join(os.path.dirname(__file__), "lib", _abi.SONAME)
+    return os.path.realpath(inside) if os.path.exists(inside) else _abi.SONAME
+
+
+def load(path: Union[str, "os.PathLike[str]", None] = None) -> Library:
+    """The library at `path`; else at $PILLION_LIBRARY; else the one in this
+    package; else what the system's loader finds under its soname.
+
+    A path without a slash is looked up as dlopen does. The same file gives the
+    same Library. Nothing is loaded before the first
+    use, so a process that only imports and calls this may fork as it likes.
+    """
+    place = find(None if path is None else os.fspath(path))
+    with _lock:
+        library = _loaded.get(place)
+        if library is None:
+            library = _loaded[place] = Library(place)
+    return library

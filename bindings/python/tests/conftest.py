@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The library under test, the loops, and the check that nothing is left over."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import pillion
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parent
+ROOT = PROJECT.parent.parent
+PATH = os.environ.get("PILLION_TEST_LIBRARY", str(ROOT / "build/lib/libpillion-test.so"))
+
+ASYNCIO = [
+    pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"),
+    pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
+]
+TRIO = [pytest.param(("trio", {}), id="trio")]
+
+
+@pytest.fixture(params=ASYNCIO)
+def anyio_backend(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def lib():
+    return pillion.load(PATH)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(lib):
+    """Whatever a test did, all that lives is zero when it is over."""
+    yield
+    lib.shutdown(cancel=True, timeout=30)
+    lib.start()
+    counts = lib.counts()
+    counts.pop("workers")
+    counts.pop("parked")
+    assert counts == {"executors": 0, "tasks": 0, "calls": 0, "payloads": 0}
+
+
+def run(code, *arguments, **environment):
+    """Runs `code` in a process of its own, where `lib` is loaded lazily."""
+    head = "import pillion, sys, os\nlib = pillion.load(os.environ['PILLION_LIBRARY'])\n"
+    env = dict(os.environ, PILLION_LIBRARY=PATH, PYTHONPATH=str(PROJECT / "src"), **environment)
+    done = subprocess.run(
+        [sys.executable, "-c", head + textwrap.dedent(code), *arguments],
+        env=env, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+async def inside(lib, count):
+    """Waits until `count` calls are inside test.block and test.stubborn."""
+    while await lib.call("test.waiting") != str(count).encode():
+        pass

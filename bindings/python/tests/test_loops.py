@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loops that come, go, move and end in every order."""
+
+import asyncio
+import gc
+import os
+import threading
+import warnings
+
+import pytest
+import uvloop
+from conftest import inside, run
+
+import pillion
+
+NEW = [
+    pytest.param(asyncio.new_event_loop, id="asyncio"),
+    pytest.param(uvloop.new_event_loop, id="uvloop"),
+]
+loops = pytest.mark.parametrize("new", NEW)
+
+
+def descriptors():
+    return sorted(os.listdir("/proc/self/fd"))
+
+
+def finish(loop):
+    """What asyncio.run does at its end."""
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+
+
+@loops
+def test_hundred_runs_leave_no_descriptor_and_no_thread(lib, new):
+    def once():
+        loop = new()
+
+        async def main():
+            await asyncio.gather(*(lib.submit("test.echo") for _ in range(10)))
+            await lib.call("test.loop_sleep", "1000")
+            asyncio.create_task(lib.call("test.block"))
+            asyncio.create_task(lib.call("test.loop_block"))
+            lib.submit("test.echo", b"nobody waits")
+            await inside(lib, 2)
+
+        loop.run_until_complete(main())
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        finish(loop)
+
+    once()
+    gc.collect()
+    gc.disable()  # closing is enough; no collection is needed
+    try:
+        files, threads = descriptors(), threading.active_count()
+        for _ in range(100):
+            once()
+            assert lib.counts()["executors"] == 0
+        assert descriptors() == files
+        assert threading.active_count() == threads
+    finally:
+        gc.enable()
+
+
+def test_asyncio_run_hundred_times(lib):
+    async def main():
+        return await lib.call("test.echo", "run")
+
+    asyncio.run(main())
+    os_threads = len(os.listdir("/proc/self/task"))
+    files = descriptors()
+    for _ in range(100):
+        assert asyncio.run(main()) == b"run"
+    assert descriptors() == files
+    # Go starts a thread of its own now and then, never one a run.
+    assert len(os.listdir("/proc/self/task")) <= os_threads + 4
+
+
+@loops
+@pytest.mark.parametrize("name", ["test.block", "test.stubborn", "test.loop_block"])
+@pytest.mark.parametrize("how", ["call", "submit", "unsent"])
+def test_loop_closed_with_work_in_flight(lib, new, name, how):
+    loop = new()
+
+    async def main():
+        if how == "call":
+            loop.tasks = [asyncio.create_task(lib.call(name))]
+            await asyncio.sleep(0)
+        else:
+            loop.tasks = [lib.submit(name)]
+        if how != "unsent":
+            await inside(lib, 1)
+
+    loop.run_until_complete(main())
+    tasks = loop.tasks
+    loop.close()
+    assert lib.counts()["executors"] == 0
+    lib.call_sync("test.release")
+    while lib.counts()["calls"]:
+        pass
+    assert not tasks[0].done()
+    if how == "call":
+        tasks[0]._log_destroy_pending = False
+    del loop.tasks
+
+
+@loops
+def test_completions_that_wait_when_the_loop_closes(lib, new):
+    loop = new()
+
+    async def main():
+        lib.submit("test.big", "100000")
+        lib.submit("test.stubborn")
+        await inside(lib, 1)
+
+    loop.run_until_complete(main())
+    lib.call_sync("test.release")
+    while lib.call_sync("test.waiting") != b"0":
+        pass
+    loop.close()
+    assert lib.counts()["executors"] == 0
+
+
+def test_loop_that_is_dropped_without_close(lib):
+    """asyncio's can be collected; uvloop's has to be closed, readers or not."""
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(lib.call("test.echo"))
+    assert lib.counts()["executors"] == 1
+    # The thread remembers its last loop until it has another.
+    other = asyncio.new_event_loop()
+    other.run_until_complete(lib.call("test.echo"))
+    other.close()
+    del loop
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+    assert lib.counts()["executors"] == 0
+
+
+@loops
+def test_loop_that_runs_again_and_again(lib, new):
+    loop = new()
+    for i in range(5):
+        assert loop.run_until_complete(lib.call("test.echo", str(i))) == str(i).encode()
+    assert lib.counts()["executors"] == 1
+    loop.close()
+
+
+@loops
+def test_two_loops_take_turns_in_one_thread(lib, new):
+    first, second = new(), new()
+    for i in range(5):
+        for loop in (first, second):
+            assert loop.run_until_complete(lib.call("test.echo", str(i))) == str(i).encode()
+    assert lib.counts()["executors"] == 2
+    second.close()
+    assert lib.counts()["executors"] == 1
+    first.close()
+    assert lib.counts()["executors"] == 0
+
+
+@loops
+def test_call_that_outlives_a_stop_of_its_loop(lib, new):
+    loop, other = new(), new()
+
+    async def begin():
+        future = lib.submit("test.stubborn")
+        await inside(lib, 1)
+        return future
+
+    future = loop.run_until_complete(begin())
+    other.run_until_complete(lib.call("test.release"))
+    assert loop.run_until_complete(future) == b"released"
+    loop.close()
+    other.close()
+
+
+def test_loop_stopped_before_its_calls_were_sent(lib):
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+
+    async def begin():
+        first.stop()
+        return lib.submit("test.echo", "first")
+
+    task = first.create_task(begin())
+    first.run_forever()
+    assert second.run_until_complete(lib.call("test.echo", "second")) == b"second"
+    future = first.run_until_complete(task)
+    assert first.run_until_complete(future) == b"first"
+    first.close()
+    second.close()
+
+
+@loops
+def test_two_loops_in_two_threads(lib, new):
+    results = {}
+
+    def work(number):
+        loop = new()
+
+        async def worker(i):
+            return [await lib.call("test.echo", f"{number} {i} {j}") for j in range(20)]
+
+        async def main():
+            nap = lib.submit("test.loop_sleep", "1000000")
+            results[number] = await asyncio.gather(*(worker(i) for i in range(20)))
+            await nap
+
+        loop.run_until_complete(main())
+        loop.close()
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for n in range(2):
+        assert results[n] == [
+            [f"{n} {i} {j}".encode() for j in range(20)] for i in range(20)
+        ]  # fmt: skip
+    assert lib.counts()["executors"] == 0
+
+
+@loops
+def test_loop_that_moves_to_another_thread(lib, new):
+    """Its executor does not: what was in flight fails, and what follows works."""
+    loop = new()
+
+    async def begin():
+        future = lib.submit("test.stubborn")
+        await inside(lib, 1)
+        return future
+
+    future = loop.run_until_complete(begin())
+    seen = []
+
+    def elsewhere():
+        seen.append(loop.run_until_complete(lib.call("test.echo", "moved")))
+        with pytest.raises(pillion.WrongThread):
+            loop.run_until_complete(future)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert seen == [b"moved"]
+    lib.call_sync("test.release")
+    loop.close()
+    assert lib.counts()["executors"] == 0
+
+
+@loops
+def test_loop_closed_by_another_thread(lib, new):
+    loop = new()
+
+    async def begin():
+        lib.submit("test.block")
+        await inside(lib, 1)
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(begin(),))
+    thread.start()
+    thread.join()
+    loop.close()
+    lib.shutdown(cancel=True, timeout=30)
+    lib.start()
+    assert lib.counts()["executors"] == 0
+
+
+def test_calls_of_a_thread_whose_loop_is_closed_name_call_sync(lib):
+    asyncio.run(lib.call("test.echo"))
+    with pytest.raises(RuntimeError, match="use Library.call_sync"):
+        lib.submit("test.echo")
+
+
+def test_loop_that_watches_no_descriptors(lib):
+    class Blind(asyncio.SelectorEventLoop):
+        def add_reader(self, *_):
+            raise NotImplementedError
+
+    loop = Blind()
+    with pytest.raises(NotImplementedError):
+        loop.run_until_complete(lib.call("test.echo"))
+    assert lib.counts()["executors"] == 0
+    loop.close()
+
+
+def test_exit_with_everything_in_flight():
+    for ending in ("sys.exit(0)", "return", "os._exit(0)"):
+        run(
+            f"""
+            import asyncio, threading
+            async def main():
+                keep = [lib.submit("test.block") for _ in range(10)]
+                keep.append(lib.submit("test.loop_block"))
+                task = asyncio.create_task(lib.call("test.stubborn"))
+                await lib.call("test.echo")
+                {ending}
+            def sync():
+                lib.call_sync("test.block")
+            threading.Thread(target=sync, daemon=True).start()
+            asyncio.run(main())
+            """
+        )
+
+
+def test_debug_mode():
+    run(
+        """
+        import asyncio
+        async def main():
+            await asyncio.gather(*(lib.submit("test.echo") for _ in range(10)))
+            await lib.call("test.loop_sleep", "1000000")
+        asyncio.run(main(), debug=True)
+        """,
+        PYTHONWARNINGS="error",
+        PYTHONASYNCIODEBUG="1",
+    )
