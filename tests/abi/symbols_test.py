@@ -65,7 +65,7 @@ def abi() -> str:
     flat = re.sub(r"\s+", " ", declarations)
     ours = [
         re.sub(r"\s+", " ", m).strip()
-        for m in re.findall(r"(?:typedef (?:struct pillion_\w+ \{.*?\} pillion_\w+|[^{};]*pillion_\w+[^{};]*);"
+        for m in re.findall(r"(?:struct pillion_ops \{.*?\};|typedef (?:struct pillion_\w+ \{.*?\} pillion_\w+|[^{};]*pillion_\w+[^{};]*);"
                             r"|\b(?:int|const char \*)\s*pillion_\w+\([^;{]*\);)", flat)
     ]
     macros = subprocess.run(
