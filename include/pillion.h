@@ -132,8 +132,8 @@ typedef struct pillion_start_options {
  * submission ring, waits for Go's own start (a few milliseconds after the
  * load) and registers the Go functions. Calling it is optional: what needs it
  * calls it with the defaults. Once started, later calls compare the version
- * and change nothing. `options` may be NULL; a reason goes to `errbuf`, which
- * may be NULL.
+ * and change nothing. After a shutdown it starts again, and nothing else
+ * does. `options` may be NULL; a reason goes to `errbuf`, which may be NULL.
  *
  * Threads: any; it may wait for Go, so call it before the loop runs.
  * Reentrancy: not inside a turn.
@@ -673,7 +673,8 @@ int pillion_task_spawn(pillion_task *out, pillion_executor executor,
  * Threads: any.
  * Reentrancy: anywhere; not from signal handlers.
  * Ownership: none.
- * Returns: 0, 1 (asked before), 2 (it has ended) or PILLION_EBADHANDLE.
+ * Returns: 0, 1 (asked before), 2 (it has ended) or PILLION_EBADHANDLE. Of a C
+ *   task, other threads than the owner's may get 0 for 1 and 2.
  * Since: 0.1
  */
 int pillion_task_cancel(pillion_task task);
@@ -686,8 +687,8 @@ int pillion_task_cancel(pillion_task task);
  * Threads: the owner's; any for a call without an executor.
  * Reentrancy: anywhere.
  * Ownership: the handle is the library's again.
- * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD or PILLION_EINVAL (it
- *   was started with other flags).
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD, PILLION_EINVAL (it was
+ *   started with other flags) or PILLION_EBUSY (a thread waits for it).
  * Since: 0.1
  */
 int pillion_task_detach(pillion_task task);

@@ -428,6 +428,8 @@ PILLION__HIDDEN int pillion__fail(int code, char *errbuf, size_t errcap,
                                   const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 PILLION__HIDDEN int pillion__started(void); /* starts if need be */
+PILLION__HIDDEN int pillion__started_for(int version, char *errbuf,
+                                         size_t errcap);
 PILLION__HIDDEN extern _Atomic bool pillion__stopping;
 PILLION__HIDDEN extern uint64_t pillion__max_request;
 PILLION__HIDDEN extern uint32_t pillion__max_calls;

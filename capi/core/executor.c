@@ -118,9 +118,7 @@ int pillion_executor_new(pillion_executor *out,
   if (o.flags & ~PILLION_NO_FD)
     return pillion__fail(PILLION_EINVAL, errbuf, errcap, "unknown flags %#x",
                          o.flags);
-  pillion_start_options start = PILLION_START_OPTIONS_INIT;
-  start.version = o.version;
-  int rc = pillion_start(&start, errbuf, errcap);
+  int rc = pillion__started_for(o.version, errbuf, errcap);
   if (rc < 0) return rc;
 
   int fd = -1;

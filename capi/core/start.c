@@ -30,7 +30,10 @@ static bool phase_claim(int from) {
   pthread_mutex_lock(&start_lock);
   while (phase == CHANGING) pthread_cond_wait(&phase_changed, &start_lock);
   bool ours = (int)phase == from;
-  if (ours) phase = CHANGING;
+  if (ours)
+    phase = CHANGING;
+  else if (from == STOPPED) /* it runs; perhaps a shutdown's time was up */
+    atomic_store(&pillion__stopping, false);
   pthread_mutex_unlock(&start_lock);
   return ours;
 }
@@ -69,6 +72,16 @@ static int start(const pillion_start_options *o, char *errbuf,
   return 0;
 }
 
+/* Below 1.0 only the patch may differ; after it, the minor may be less. */
+static int version_check(int version, char *errbuf, size_t errcap) {
+  if (version >> 8 == PILLION_VERSION_NUMBER >> 8) return 0;
+  return pillion__fail(
+      PILLION_EVERSION, errbuf, errcap,
+      "the program has the header of version %d.%d.%d, the library is %s",
+      version >> 16, version >> 8 & 255, version & 255,
+      PILLION_VERSION_STRING);
+}
+
 int pillion_start(const pillion_start_options *options, char *errbuf,
                   size_t errcap) {
   pillion_start_options o = PILLION_START_OPTIONS_INIT;
@@ -81,14 +94,8 @@ int pillion_start(const pillion_start_options *options, char *errbuf,
                            options->size, sizeof o);
     o = *options;
   }
-  /* Below 1.0 only the patch may differ; after it, the minor may be less. */
-  if (o.version >> 8 != PILLION_VERSION_NUMBER >> 8)
-    return pillion__fail(
-        PILLION_EVERSION, errbuf, errcap,
-        "the program has the header of version %d.%d.%d, the library is "
-        "%s",
-        o.version >> 16, o.version >> 8 & 255, o.version & 255,
-        PILLION_VERSION_STRING);
+  int rc = version_check(o.version, errbuf, errcap);
+  if (rc < 0) return rc;
   if (o.reserved != 0)
     return pillion__fail(PILLION_EINVAL, errbuf, errcap, "reserved is not 0");
   if ((o.ring & (o.ring - 1)) != 0)
@@ -99,11 +106,8 @@ int pillion_start(const pillion_start_options *options, char *errbuf,
                ? pillion__fail(PILLION_EREENTRANT, errbuf, errcap,
                                "not inside a turn")
                : 0;
-  if (!phase_claim(STOPPED)) { /* it runs, perhaps after a shutdown timed out */
-    atomic_store(&pillion__stopping, false);
-    return 0;
-  }
-  int rc = start(&o, errbuf, errcap);
+  if (!phase_claim(STOPPED)) return 0;
+  rc = start(&o, errbuf, errcap);
   phase_set(rc < 0 ? STOPPED : STARTED);
   return rc;
 }
@@ -114,6 +118,15 @@ int pillion__started(void) {
   if (PILLION__LIKELY(atomic_load_explicit(&started, memory_order_acquire)))
     return 0;
   return pillion_start(NULL, NULL, 0);
+}
+
+/* The same for a program with the header of `version`. */
+int pillion__started_for(int version, char *errbuf, size_t errcap) {
+  pillion_start_options options = PILLION_START_OPTIONS_INIT;
+  options.version = version;
+  return atomic_load_explicit(&started, memory_order_acquire)
+             ? version_check(version, errbuf, errcap)
+             : pillion_start(&options, errbuf, errcap);
 }
 
 int pillion_shutdown(int mode, int64_t timeout) {

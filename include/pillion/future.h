@@ -30,7 +30,9 @@
  *   - pillion_wake may be called on any thread, in any signal handler, at any
  *     time, also when task, executor and host are gone. It preserves errno.
  *   - N wakes before a poll give one poll. A wake during a poll gives one
- *     more. A wake before the first poll is kept. None is lost.
+ *     more. A wake before the first poll is kept. None is lost. (One from
+ *     another thread, while a turn is under way, may count as having come
+ *     during the poll: so a poll must bear to find nothing new.)
  *   - A wake only schedules: it never polls inline. It pokes the host only
  *     when the executor is idle, once a burst.
  */

@@ -3,7 +3,7 @@
 /* Executors: making, owning, turning, closing, freeing. */
 #include "support.h"
 
-/* ---- Making ----------------------------------------------------------------- */
+/* ---- Making -------------------------------------------------------------- */
 
 static void new_refuses_what_can_never_be_right(void **state) {
   (void)state;
@@ -109,7 +109,7 @@ static void executor_without_a_descriptor(void **state) {
   executor_free(ex);
 }
 
-/* ---- Owning ------------------------------------------------------------------- */
+/* ---- Owning -------------------------------------------------------------- */
 
 struct attempt {
   pillion_executor ex;
@@ -196,7 +196,7 @@ static void released_executor_goes_on_elsewhere(void **state) {
   executor_free(a.ex);
 }
 
-/* ---- Turns --------------------------------------------------------------------- */
+/* ---- Turns --------------------------------------------------------------- */
 
 static pillion_executor other;
 
@@ -268,7 +268,7 @@ static void turn_with_nothing_to_do_is_no_turn(void **state) {
   executor_free(ex);
 }
 
-/* ---- Close ----------------------------------------------------------------------- */
+/* ---- Close --------------------------------------------------------------- */
 
 static void close_with_drain_refuses_spawns_and_lets_tasks_end(void **state) {
   (void)state;
@@ -352,7 +352,7 @@ static void close_during_a_turn_is_not_lost(void **state) {
   executor_free(ex);
 }
 
-/* ---- Free ---------------------------------------------------------------------- */
+/* ---- Free ---------------------------------------------------------------- */
 
 static void spawns_again(struct probe *probe) {
   probe->rc = pillion_task_spawn(NULL, probe->executor, &probing, probe, 0,
@@ -425,7 +425,7 @@ static void free_closes_the_descriptor(void **state) {
   pillion_wake(probe.waker);
 }
 
-/* ---- The guest --------------------------------------------------------------------- */
+/* ---- The guest ----------------------------------------------------------- */
 
 static void half_of_the_budget_is_for_the_guest(void **state) {
   (void)state;

@@ -20,7 +20,7 @@
 #endif
 #define PATIENCE (20 * SECOND) /* by then a wake was lost */
 
-/* ---- Wakes -------------------------------------------------------------------- */
+/* ---- Wakes --------------------------------------------------------------- */
 
 enum { STEADY = 24, REPLACED = 16, TASKS = STEADY + REPLACED, WAKERS = 3 };
 
@@ -222,7 +222,7 @@ static void no_wake_is_lost(void **state) {
   assert_true(atomic_load(&woken[0]) > 0 && atomic_load(&in_handler) > 0);
 }
 
-/* ---- What was written before a wake is seen by the poll after it --------------- */
+/* ---- What was written before a wake is seen by the poll after it --------- */
 
 struct ball {
   uint64_t written; /* no atomic: the wake orders it */
@@ -296,7 +296,7 @@ static void wake_makes_visible_what_was_written_before(void **state) {
   executor_free(ex);
 }
 
-/* ---- Calls ----------------------------------------------------------------------- */
+/* ---- Calls --------------------------------------------------------------- */
 
 static pillion_function echo, loop;
 static _Atomic pillion_executor current;

@@ -102,7 +102,7 @@ static void calls_in_steady_state_allocate_only_for_long_payloads(
   executor_free(ex);
 }
 
-/* ---- Failures ------------------------------------------------------------------------ */
+/* ---- Failures ------------------------------------------------------------ */
 
 static int steps, out_of_memory;
 

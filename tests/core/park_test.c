@@ -5,7 +5,7 @@
 
 static uint64_t pokes(pillion_executor ex) { return stats_of(ex).pokes; }
 
-/* ---- The descriptor ---------------------------------------------------------- */
+/* ---- The descriptor ------------------------------------------------------ */
 
 static void descriptor_is_readable_exactly_while_there_is_work(void **state) {
   (void)state;
@@ -118,7 +118,7 @@ static void turn_that_nobody_asked_for_reads_nothing_away(void **state) {
   executor_free(ex);
 }
 
-/* ---- A poker that stands still -------------------------------------------------- */
+/* ---- A poker that stands still ------------------------------------------- */
 
 /* The states in which another thread's poke can be found half done. */
 static void turn_that_meets_a_poker(void **state) {
@@ -192,7 +192,7 @@ static void free_waits_for_a_poker(void **state) {
   }
 }
 
-/* ---- Hooks --------------------------------------------------------------------------- */
+/* ---- Hooks --------------------------------------------------------------- */
 
 static struct {
   int wakes, timers, lives, drops, after_drop;

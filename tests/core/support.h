@@ -35,7 +35,7 @@
 #define assert_ok(expression) assert_int_equal(expression, 0)
 #define TEST(name) cmocka_unit_test_teardown(name, nothing_lives)
 
-/* ---- Traces ---------------------------------------------------------------- */
+/* ---- Traces -------------------------------------------------------------- */
 
 #define UNUSED __attribute__((unused))
 
@@ -54,7 +54,7 @@ static inline void assert_traced(const char *expected) {
   assert_string_equal(copy, expected);
 }
 
-/* ---- Futures ---------------------------------------------------------------- */
+/* ---- Futures ------------------------------------------------------------- */
 
 /* Counts, and does what `step` says; without one it is ready at `ready_at`. */
 struct probe {
@@ -91,7 +91,7 @@ static UNUSED void probe_drop(void *self) {
 
 static UNUSED const pillion_future probing = {sizeof probing, probe_poll, probe_drop};
 
-/* ---- Executors ----------------------------------------------------------------- */
+/* ---- Executors ----------------------------------------------------------- */
 
 static inline pillion_executor executor_new(void) {
   pillion_executor ex;
@@ -158,7 +158,7 @@ static UNUSED int nothing_lives(void **state) {
   return 1;
 }
 
-/* ---- Threads ------------------------------------------------------------------- */
+/* ---- Threads ------------------------------------------------------------- */
 
 static inline pthread_t thread_start(void *(*body)(void *data), void *data) {
   pthread_t thread;
@@ -170,7 +170,7 @@ static inline void on_thread(void *(*body)(void *data), void *data) {
   pthread_join(thread_start(body, data), NULL);
 }
 
-/* ---- The guest: instead of Go -------------------------------------------------- */
+/* ---- The guest: instead of Go -------------------------------------------- */
 
 static struct {
   int turns, settles, frees, stops;

@@ -3,7 +3,7 @@
 /* The life of C tasks: spawn, poll, cancel, evict, join, detach, events. */
 #include "support.h"
 
-/* ---- Spawn and poll ------------------------------------------------------- */
+/* ---- Spawn and poll ------------------------------------------------------ */
 
 static void task_is_polled_until_it_is_ready(void **state) {
   (void)state;
@@ -115,7 +115,7 @@ static void max_tasks_is_kept(void **state) {
   assert_int_equal(c.drops, 1);
 }
 
-/* ---- Fairness ---------------------------------------------------------------- */
+/* ---- Fairness ------------------------------------------------------------ */
 
 static void budget_bounds_the_polls_of_a_turn(void **state) {
   (void)state;
@@ -167,7 +167,7 @@ static void clock_is_looked_at_every_64_polls(void **state) {
   executor_free(ex);
 }
 
-/* ---- Cancel --------------------------------------------------------------------- */
+/* ---- Cancel -------------------------------------------------------------- */
 
 static void cancel_before_first_poll(void **state) {
   (void)state;
@@ -283,7 +283,7 @@ static void cancel_does_not_bind_a_released_executor(void **state) {
   executor_free(ex);
 }
 
-/* ---- Evict ----------------------------------------------------------------------- */
+/* ---- Evict --------------------------------------------------------------- */
 
 static void evict_drops_at_once(void **state) {
   (void)state;
@@ -383,7 +383,7 @@ static void drop_of_an_evicted_task_is_inside_a_turn(void **state) {
   executor_free(ex);
 }
 
-/* ---- Join -------------------------------------------------------------------------- */
+/* ---- Join ---------------------------------------------------------------- */
 
 static int joins(struct probe *probe, pillion_value *out,
                  pillion_context *cx) {
@@ -505,7 +505,7 @@ static void join_of_stale_foreign_and_unjoinable_tasks(void **state) {
   executor_free(elsewhere);
 }
 
-/* ---- Detach ------------------------------------------------------------------------- */
+/* ---- Detach -------------------------------------------------------------- */
 
 static void detached_task_leaves_no_event(void **state) {
   (void)state;
@@ -554,7 +554,7 @@ static void detach_wakes_who_joins(void **state) {
   executor_free(ex);
 }
 
-/* ---- Events --------------------------------------------------------------------------- */
+/* ---- Events -------------------------------------------------------------- */
 
 static int released;
 static char far_away[100];
@@ -646,7 +646,7 @@ static void more_events_than_room_come_later_in_order(void **state) {
   executor_free(ex);
 }
 
-/* ---- Slots ------------------------------------------------------------------------------ */
+/* ---- Slots --------------------------------------------------------------- */
 
 static int ready_and_woken(struct probe *probe, pillion_value *out,
                            pillion_context *cx) {

@@ -302,7 +302,7 @@ static void heap_sorts(void **state) {
   executor_free(ex);
 }
 
-/* ---- Async functions ------------------------------------------------------- */
+/* ---- Async functions ----------------------------------------------------- */
 
 struct nap {
   pillion_timer timer;

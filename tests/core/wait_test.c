@@ -24,7 +24,7 @@ static struct pillion__job take_one(void) {
   return jobs[0];
 }
 
-/* ---- Waiting --------------------------------------------------------------------- */
+/* ---- Waiting ------------------------------------------------------------- */
 
 static void wait_for_what_has_ended(void **state) {
   (void)state;
@@ -196,7 +196,7 @@ static void wait_refuses_what_can_never_be_right(void **state) {
   pillion__ring_take(jobs, COUNT(jobs));
 }
 
-/* ---- Detaching --------------------------------------------------------------------- */
+/* ---- Detaching ----------------------------------------------------------- */
 
 static void call_detached_before_it_began_still_runs(void **state) {
   (void)state;
@@ -282,7 +282,7 @@ static void detach_waits_for_the_publisher(void **state) {
   pthread_join(thread, NULL);
 }
 
-/* ---- With a dispatcher -------------------------------------------------------------- */
+/* ---- With a dispatcher --------------------------------------------------- */
 
 static void *calls_many(void *data) {
   struct waiter *waiter = data;
@@ -321,7 +321,7 @@ static void many_threads_call_and_wait(void **state) {
   assert_ok(pillion_shutdown(PILLION_DRAIN, PILLION_TIME_NEVER));
 }
 
-/* ---- Start and shutdown ----------------------------------------------------------------- */
+/* ---- Start and shutdown -------------------------------------------------- */
 
 static void limits_of_the_start_are_kept(void **state) {
   (void)state;
@@ -396,10 +396,31 @@ static void shutdown_drains(void **state) {
   struct probe probe = {.ready_at = 1}; /* and C's tasks go on */
   spawn(ex, &probe, 0, PILLION_EVENT);
   assert_int_equal(turn(ex), 1);
+  executor_free(ex);
+  ex = executor_new(); /* which starts nothing */
   pillion_function again;
+  assert_int_equal(pillion_call_submit(NULL, ex, echo, "x", 1, 0, 0),
+                   PILLION_ECLOSED);
   assert_ok(pillion_function_find(&again, "test.echo"));
   assert_int_equal(again, echo);
   executor_free(ex);
+}
+
+static void start_after_a_shutdown_timed_out(void **state) {
+  (void)state;
+  pillion_task task = submit("x", 1);
+  struct pillion__job job = take_one();
+  assert_int_equal(pillion_shutdown(PILLION_DRAIN, 0), PILLION_ETIMEDOUT);
+  executor_free(executor_new()); /* doesn't undo it */
+  assert_int_equal(pillion_call_submit(NULL, 0, echo, "x", 1, 0, 0),
+                   PILLION_ECLOSED);
+  assert_ok(pillion_start(NULL, NULL, 0)); /* does */
+  pillion_task other = submit("y", 1);
+  assert_ok(pillion_task_detach(other));
+  job_echo(&job);
+  job = take_one();
+  job_echo(&job);
+  assert_ok(pillion_task_detach(task));
 }
 
 static void shutdown_cancels(void **state) {
@@ -530,6 +551,7 @@ int main(void) {
       STARTED(limits_of_the_start_are_kept),
       STARTED(start_compares_versions_and_changes_nothing_later),
       STARTED(shutdown_drains),
+      STARTED(start_after_a_shutdown_timed_out),
       STARTED(shutdown_cancels),
       STARTED(late_poke_meets_no_closed_descriptor),
       STARTED(functions_are_listed_and_described),

@@ -33,7 +33,7 @@ expect "['hello', 'test']" env PYTHONPATH=bindings/python/src build/venv/bin/pyt
   "import pillion; print(sorted(pillion.load('$out/libboth.so').modules()))"
 
 # Names that are hard to print, empty files, and links, which are not followed.
-tree=$out/tree
+tree=$out/_tree
 rm -rf "$tree"
 mkdir -p "$tree/empty" "$tree/a b"
 cp -r "$(go env GOROOT)/src/crypto" "$tree/a b/"
