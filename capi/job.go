@@ -8,6 +8,7 @@ import "C"
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -103,6 +104,7 @@ func complete(call *C.struct_pillion__call, response []byte, err error) {
 }
 
 func publish(call *C.struct_pillion__call, status C.int32_t, outcome C.uint32_t, payload []byte) {
-	C.pillion__call_complete(call, status, outcome,
-		unsafe.Pointer(unsafe.SliceData(payload)), C.uint64_t(len(payload)))
+	C.pillion__complete(C.uintptr_t(uintptr(unsafe.Pointer(call))), status, outcome,
+		C.uintptr_t(uintptr(unsafe.Pointer(unsafe.SliceData(payload)))), C.uint64_t(len(payload)))
+	runtime.KeepAlive(payload)
 }

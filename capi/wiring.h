@@ -6,4 +6,16 @@
 
 void pillion__warn(const char *text);
 
+/*
+ * pillion__call_complete, without the look that cgo takes at every pointer it
+ * passes, which costs as much as the call. The call is C's memory; the result
+ * is copied before this returns.
+ */
+static inline void pillion__complete(uintptr_t call, int32_t status,
+                                     uint32_t outcome, uintptr_t result,
+                                     uint64_t length) {
+  pillion__call_complete((struct pillion__call *)call, status, outcome,
+                         (const void *)result, length);
+}
+
 #endif
