@@ -11,4 +11,9 @@ for target in linux/amd64 linux/arm64 darwin/arm64 windows/amd64 js/wasm wasip1/
   CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/} go vet ./executor/...
   passed=$((passed + 1))
 done
+if command -v node >/dev/null; then
+  GOOS=js GOARCH=wasm go test -v -exec "$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./executor/...
+else
+  echo "no Node: the tests do not run in WebAssembly" >&2
+fi
 echo "$passed passed, 0 failed"

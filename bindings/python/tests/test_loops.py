@@ -252,6 +252,47 @@ def test_loop_that_moves_to_another_thread(lib, new):
 
 
 @loops
+@pytest.mark.parametrize("method", ["call", "submit"])
+def test_loop_that_runs_elsewhere_is_not_taken_for_this_threads(lib, new, method):
+    """The thread remembers its loop, and has another while that one runs elsewhere."""
+    first, second = new(), new()
+    first.run_until_complete(lib.call("test.echo"))
+
+    async def here():
+        return await getattr(lib, method)("test.echo", "here")
+
+    running = threading.Event()
+    first.call_soon(running.set)
+    thread = threading.Thread(target=first.run_forever)
+    thread.start()
+    running.wait()
+    try:
+        assert second.run_until_complete(here()) == b"here"
+    finally:
+        first.call_soon_threadsafe(first.stop)
+        thread.join()
+        second.close()
+        first.close()
+    assert lib.counts()["executors"] == 0
+
+
+@pytest.mark.parametrize("timeout", [None, 100])
+def test_cancel_of_a_call_that_failed_before_it_was_sent(lib, timeout):
+    async def main():
+        await lib.call("test.echo")
+        task = asyncio.create_task(lib.call("test.echo", timeout=timeout))
+        await asyncio.sleep(0)  # it has called, and nothing was sent yet
+        host = lib._local.host
+        assert host.burst.futures
+        host.fail(pillion.WrongThread())
+        task.cancel()  # not an IndexError
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+
+
+@loops
 def test_loop_closed_by_another_thread(lib, new):
     loop = new()
 

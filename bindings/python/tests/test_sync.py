@@ -47,6 +47,23 @@ def test_sync_timeout_cancels(lib):
     assert lib.call_sync("test.echo", "x", timeout=1e300) == b"x"
 
 
+def test_interrupt_that_comes_with_the_result_leaves_nothing(lib, monkeypatch):
+    """Python handles a signal when task_wait has answered, and loses the answer."""
+    abi = lib._core().abi
+    wait = abi.task_wait
+
+    def interrupted(*args):
+        assert wait(*args) == 0
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(abi, "task_wait", interrupted)
+    for size in (b"1", b"100000"):
+        with pytest.raises(KeyboardInterrupt):
+            lib.call_sync("test.big", size)
+    counts = lib.counts()
+    assert (counts["calls"], counts["payloads"]) == (0, 0)
+
+
 def test_sync_call_lets_other_threads_run(lib):
     results = []
     thread = threading.Thread(target=lambda: results.append(lib.call_sync("test.stubborn")))

@@ -90,6 +90,7 @@ class Payload(ctypes.Union):
 
 
 class Value(ctypes.Structure):
+    length: int
     _fields_ = [
         ("status", c_int32), ("reserved", c_uint32), ("length", c_uint64),
         ("payload", Payload),
@@ -100,11 +101,17 @@ class Value(ctypes.Structure):
         length = self.length
         if length <= INLINE:
             return bytes(self.payload.bytes[:length])
-        ref = self.payload.ref
-        data = ctypes.string_at(ref.data, length)
-        if ref.release:
+        try:
+            return ctypes.string_at(self.payload.ref.data, length)
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """Releases what the value holds, and empties it."""
+        length, ref = self.length, self.payload.ref
+        self.length = 0
+        if length > INLINE and ref.release:
             ref.release(ref.owner)
-        return data
 
 
 Function = Callable[..., int]

@@ -267,8 +267,8 @@ class Host:
     def fail(self, error: Error) -> None:
         """Ends every call that is in flight here."""
         for burst in [*self.bursts.values(), self.burst]:
-            burst.sent = len(burst.futures)
-            for future in burst.futures:
+            for index, future in enumerate(burst.futures):
+                burst.futures[index] = None  # a cancel finds nothing to do
                 if future is not None and not future.done():
                     future.set_exception(error)
         self.bursts.clear()

@@ -46,14 +46,14 @@ class Core:
 
     def attach(self) -> Host:
         """The host of the loop that runs in this thread, made if need be."""
+        if os.getpid() != self.process:
+            raise Forked()  # first: a child of some versions has no running loop
         loop = _get_running_loop()
         if loop is None:
             raise RuntimeError(
                 "no asyncio loop is running in this thread: await Library.call "
                 "in a coroutine, or use Library.call_sync here"
             )
-        if os.getpid() != self.process:
-            raise Forked()
         self.sweep()
         host = self.host_of(loop)
         if host is not None and host.running():

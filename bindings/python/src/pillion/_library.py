@@ -96,6 +96,11 @@ class Library:
         burst = host.burst
         futures = burst.futures
         index = len(futures)
+        if not index and _get_running_loop() is not host.loop:
+            host = self._core().attach()  # that loop runs in another thread by now
+            burst = host.burst
+            futures = burst.futures
+            index = len(futures)
         future: Future[bytes] = host.new_future()
         if not index:
             host.wanted()
@@ -160,6 +165,10 @@ class Library:
             payload = encode(payload)
         burst = host.burst
         index = len(burst.futures)
+        if not index and _get_running_loop() is not host.loop:
+            host = self._core().attach()  # as in `call`
+            burst = host.burst
+            index = len(burst.futures)
         future = CallFuture(loop=host.loop)
         future._pillion_call = partial(host.cancel, burst, index)
         if not index:

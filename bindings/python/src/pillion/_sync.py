@@ -35,6 +35,7 @@ def call(core: Core, function: int, request: bytes, timeout: Optional[float]) ->
             rc = abi.task_wait(ctypes.byref(value), task, left)
             if rc == 0:
                 waiting = False
+                status, data = value.status, value.take()
                 break
             if rc == _abi.ETIMEDOUT:
                 raise Timeout()
@@ -45,7 +46,7 @@ def call(core: Core, function: int, request: bytes, timeout: Optional[float]) ->
         if waiting and task.value:
             abi.task_cancel(task)
             abi.task_detach(task)
-    data = value.take()
-    if value.status:
-        raise failed(value.status, data)
+        value.drop()  # what came together with an interrupt
+    if status:
+        raise failed(status, data)
     return data
