@@ -303,6 +303,10 @@ void pillion__call_posted(struct pillion__executor *ex,
                           struct pillion__call *call, uint32_t slot,
                           uint32_t bits) {
   uint32_t for_go = bits & (PILLION__START | PILLION__CANCEL);
+  /* A cancel may lose the race with the end, and come when the call stands in
+   * the list of events: it must not be moved to Go's. */
+  if ((atomic_load(&call->state) & PILLION__CALL_PHASE) == PILLION__CALL_DONE)
+    for_go = 0;
   call->head.flags |= for_go << PILLION__FOR_GO_SHIFT;
   if (for_go != 0 && !(call->head.flags & PILLION__LISTED)) {
     call->head.flags |= PILLION__LISTED;

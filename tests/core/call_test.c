@@ -562,6 +562,39 @@ static void loop_call_is_cancelled_before_and_after_its_start(void **state) {
   executor_free(ex);
 }
 
+/* What pillion_task_cancel on another thread still has to do, if the call ends
+   between its look at the state and its post. */
+static void post_cancel(struct pillion__call *call) {
+  pillion__post(&call->head, call->slot, atomic_load(&call->head.gen),
+                PILLION__CANCEL);
+}
+
+static void late_cancel_leaves_the_events_in_their_list(void **state) {
+  (void)state;
+  static char longer[100];
+  guest_reset();
+  pillion_executor ex = executor_new();
+  struct pillion__call *calls[3];
+  for (uint64_t i = 0; i < 3; i++) submit_loop(ex, i);
+  turn(ex);
+  assert_int_equal(guest.loop_count, 3);
+  memcpy(calls, guest.loop_calls, sizeof calls);
+  guest.loop_count = guest.post_count = 0;
+  for (int i = 0; i < 3; i++)
+    pillion__call_complete(calls[i], 0, 0, longer, sizeof longer);
+  assert_int_equal(pillion_executor_turn(NULL, 0, NULL, ex, NULL), 0);
+  post_cancel(calls[0]); /* it waits to be taken */
+  assert_int_equal(pillion_executor_turn(events, 1, NULL, ex, NULL), 1);
+  assert_int_equal(events[0].token, 0);
+  post_cancel(calls[0]); /* it was taken, and its payload is being read */
+  assert_int_equal(turn(ex), 2);
+  assert_int_equal(events[0].token, 1);
+  assert_int_equal(events[1].token, 2);
+  assert_int_equal(guest.post_count, 0);
+  assert_int_equal(progress.live, 0);
+  executor_free(ex);
+}
+
 static void more_loop_calls_than_a_turn_takes(void **state) {
   (void)state;
   guest_reset();
@@ -698,6 +731,7 @@ int main(void) {
       TEST(late_cancel_does_not_disturb_the_next_call),
       TEST(loop_call_starts_in_a_turn_and_ends_in_one),
       TEST(loop_call_is_cancelled_before_and_after_its_start),
+      TEST(late_cancel_leaves_the_events_in_their_list),
       TEST(more_loop_calls_than_a_turn_takes),
       TEST(free_with_loop_calls_in_every_state),
       TEST(queued_node_is_not_used_again_before_it_is_popped),
