@@ -25,6 +25,7 @@
 #define ORDER 5   /* the descriptor is emptied after going idle */
 #define CLOSE 6   /* a close isn't looked for after going idle */
 #define AGAIN 7   /* a hook isn't called again for more */
+#define READ 8    /* a turn that met a poker leaves its mark, then reads */
 #ifndef BUG
 #define BUG 0
 #endif
@@ -115,7 +116,7 @@ inline empty_descriptor() {
 }
 
 inline leave(more) {
-  again = false;
+  again = false; marked = false;
   if
   :: park != RUNNING ->
      if
@@ -129,7 +130,10 @@ inline leave(more) {
      fi;
      do /* seen */
      :: park == POKING || park == SEEN ->
-        empty_descriptor();
+        if
+        :: BUG != READ -> empty_descriptor()
+        :: else
+        fi;
         atomic {
           if
           :: park == POKING || park == SEEN ->
@@ -137,12 +141,17 @@ inline leave(more) {
              :: BUG != SEEN_ -> park = SEEN
              :: else
              fi;
-             goto left
+             marked = true; break
           :: else
           fi
         }
      :: else -> break
      od;
+     if
+     :: marked && BUG == READ -> empty_descriptor(); goto left
+     :: marked && BUG != READ -> goto left
+     :: else
+     fi;
      if
      :: park == POKED -> signaled = true; park = RUNNING
      :: else
@@ -217,7 +226,7 @@ inline turn() {
 }
 
 proctype host() {
-  bool won, signaled = false, again = false, work;
+  bool won, signaled = false, again, marked = false, work;
   byte target, closed_with = 0, mores = 1;
   do
   :: told[life] > 0 || (again && !HOOKED) ->
