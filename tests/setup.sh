@@ -87,7 +87,7 @@ requirements=bindings/python/requirements-test.txt
 [ -e "$requirements" ] || requirements=/dev/null
 if ! cmp -s "$requirements" build/venv/requirements.txt; then
   mkdir -p build
-  [ -x build/venv/bin/python ] || quietly python3 -m venv build/venv
+  [ -x build/venv/bin/pip ] || quietly python3 -m venv --clear build/venv
   packages=pytest
   [ "$requirements" = /dev/null ] || packages=
   # shellcheck disable=SC2086

@@ -3,6 +3,7 @@
 package poll
 
 import (
+	"fmt"
 	"os"
 	"os/signal"
 	"sync"
@@ -17,12 +18,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		offload.Blocking().Close()
-		if err := goleak.Find(); err != nil && code == 0 {
-			panic(err)
-		}
-	}))
+	code := m.Run()
+	offload.Blocking().Close()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 func newLoop(t *testing.T) (*Loop, *executor.Local) {
