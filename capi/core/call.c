@@ -336,42 +336,6 @@ void pillion__call_event(struct pillion__executor *ex,
   }
 }
 
-/* ---- All calls of an executor -------------------------------------------- */
-
-struct sweep {
-  struct pillion__executor *ex; /* NULL: everybody's */
-  uint32_t bits;
-  uint64_t alive;
-};
-
-static void sweep_one(struct pillion__call *call, void *data) {
-  struct sweep *sweep = data;
-  uint64_t state = atomic_load(&call->state);
-  if (state == 0) return;
-  sweep->alive++;
-  if (sweep->ex != NULL && atomic_load(&call->executor) != sweep->ex) return;
-  if (state & sweep->bits & PILLION__CALL_ORPHAN) return;
-  int rc = pillion__call_cancel(call, (uint32_t)(state >> 32), sweep->bits);
-  if ((rc == 0 || rc == 1) && sweep->bits & PILLION__CALL_ORPHAN)
-    atomic_fetch_sub(&sweep->ex->calls_live, 1);
-}
-
-/* `ex` NULL: those of the whole process. */
-void pillion__calls_cancel(struct pillion__executor *ex, uint32_t bits) {
-  struct sweep sweep = {ex, bits, 0};
-  pillion__nodes_each(sweep_one, &sweep);
-}
-
-static void count_one(struct pillion__call *call, void *data) {
-  if (atomic_load(&call->state) != 0) ++*(uint64_t *)data;
-}
-
-uint64_t pillion__calls_alive(void) {
-  uint64_t alive = 0;
-  pillion__nodes_each(count_one, &alive);
-  return alive;
-}
-
 int pillion__call_detach(struct pillion__call *call, pillion_task task) {
   uint32_t gen = pillion__gen_of(task);
   struct pillion__executor *ex = atomic_load(&call->executor);

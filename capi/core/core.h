@@ -7,9 +7,10 @@
  *
  *   cell.c   slots, handles, and the one way anything crosses threads: post
  *   park.c   when and how the host is told
- *   task.c   C futures;  timer.c  their timers;  join.c  who awaits them
+ *   task.c   C futures;  timer.c  their timers;  join.c  who awaits them;
+ *            handle.c  what is done to them by handle
  *   call.c   calls of Go functions;  node.c  their memory;  ring.c  their way
- *            to Go
+ *            to Go;  sweep.c  all of them at once
  *   turn.c   one round of work
  *   executor.c, guard.c, start.c, wait.c, memory.c, log.c, error.c, function.c
  *
@@ -293,6 +294,9 @@ PILLION__HIDDEN void pillion__task_posted(struct pillion__executor *ex,
 PILLION__HIDDEN void pillion__task_event(struct pillion__executor *ex,
                                          struct pillion__cell *cell,
                                          uint32_t slot, pillion_event *event);
+PILLION__HIDDEN void pillion__task_cancelled(struct pillion__executor *ex,
+                                             struct pillion__cell *cell,
+                                             uint32_t slot);
 PILLION__HIDDEN void pillion__tasks_cancel(struct pillion__executor *ex);
 PILLION__HIDDEN void pillion__tasks_drop(struct pillion__executor *ex);
 PILLION__HIDDEN int pillion__task_value(struct pillion__executor *ex,

@@ -199,7 +199,7 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
   }
 }
 
-static void finish_cancelled(struct pillion__executor *ex,
+void pillion__task_cancelled(struct pillion__executor *ex,
                              struct pillion__cell *cell, uint32_t slot) {
   pillion_value value = {PILLION_ECANCELLED, 0, 0, {{0}}};
   finish(ex, cell, slot, &value,
@@ -219,7 +219,7 @@ __attribute__((noinline)) static void skip(struct pillion__executor *ex,
                                            uint32_t slot) {
   cell->head.flags &= ~PILLION__READY_BIT;
   if (running(cell)) {
-    finish_cancelled(ex, cell, slot);
+    pillion__task_cancelled(ex, cell, slot);
   } else if (!(cell->head.flags & PILLION__LIVE)) {
     ex->ready_stale--;
     slot_give(ex, cell, slot);
@@ -342,98 +342,7 @@ void pillion__tasks_cancel(struct pillion__executor *ex) {
 }
 
 void pillion__tasks_drop(struct pillion__executor *ex) {
-  each_running(ex, finish_cancelled);
-}
-
-/* ---- Handles ------------------------------------------------------------- */
-
-/* Finds a C task's cell, for its owner. */
-static int task_find(struct pillion__executor **ex, struct pillion__cell **cell,
-                pillion_task task) {
-  uint32_t type;
-  if (pillion__forked()) return PILLION_EFORKED;
-  if (pillion__kind_of(task) != PILLION__TASK) return PILLION_EBADHANDLE;
-  struct pillion__head *head = pillion__head_of(task, &type);
-  if (head == NULL || type != PILLION__CHUNK_TASKS ||
-      atomic_load_explicit(&head->gen, memory_order_acquire) !=
-          pillion__gen_of(task))
-    return PILLION_EBADHANDLE;
-  *ex = atomic_load(
-      &pillion__directory[pillion__slot_of(task) / PILLION__CHUNK].executor);
-  *cell = (struct pillion__cell *)head;
-  int rc = pillion__executor_own(*ex);
-  if (rc < 0) return rc;
-  return (*cell)->head.flags & PILLION__LIVE ? 0 : PILLION_EBADHANDLE;
-}
-
-int pillion_task_cancel(pillion_task task) {
-  struct pillion__executor *ex;
-  struct pillion__cell *cell;
-  uint32_t type, slot = pillion__slot_of(task), gen = pillion__gen_of(task);
-  if (pillion__forked()) return PILLION_EFORKED;
-  if (pillion__kind_of(task) != PILLION__TASK) return PILLION_EBADHANDLE;
-  struct pillion__head *head = pillion__head_of(task, &type);
-  if (head != NULL && type == PILLION__CHUNK_CALLS)
-    return pillion__call_cancel((struct pillion__call *)head, gen, 0);
-  if (head == NULL || type != PILLION__CHUNK_TASKS || gen == 0)
-    return PILLION_EBADHANDLE;
-  ex = atomic_load(&pillion__directory[slot / PILLION__CHUNK].executor);
-  if (atomic_load_explicit(&ex->owner, memory_order_relaxed) !=
-      pillion__me()) {
-    uint64_t pend = atomic_load(&head->pend);
-    if (pend >> 32 == gen && pend & PILLION__CANCEL) return 1;
-    int rc = pillion__post(head, slot, gen, PILLION__CANCEL);
-    return rc == PILLION_STALE ? PILLION_EBADHANDLE : 0;
-  }
-  int rc = task_find(&ex, &cell, task);
-  if (rc < 0) return rc;
-  if (cell->head.flags & PILLION__ENDED) return 2;
-  if (cell->head.flags & PILLION__ASKED) return 1;
-  pillion__task_posted(ex, cell, slot, PILLION__CANCEL);
-  if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed))
-    pillion__poke(ex);
-  return 0;
-}
-
-int pillion_task_evict(pillion_task task) {
-  struct pillion__executor *ex;
-  struct pillion__cell *cell;
-  int rc = task_find(&ex, &cell, task);
-  if (rc < 0) return rc;
-  if (cell->head.flags & PILLION__ENDED) return 2;
-  if (cell == ex->polled || cell->head.flags & PILLION__POLLING)
-    return PILLION_EREENTRANT;
-  uint32_t turning = pillion__turning;
-  pillion__turning = 1; /* its drop is as deep as any */
-  finish_cancelled(ex, cell, pillion__slot_of(task));
-  pillion__turning = turning;
-  if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed)) {
-    pillion__tell_live(ex);
-    pillion__poke(ex); /* there may be an event to take */
-  }
-  return 0;
-}
-
-int pillion_task_detach(pillion_task task) {
-  struct pillion__executor *ex;
-  struct pillion__cell *cell;
-  uint32_t type;
-  if (pillion__forked()) return PILLION_EFORKED;
-  struct pillion__head *head = pillion__head_of(task, &type);
-  if (head != NULL && type == PILLION__CHUNK_CALLS)
-    return pillion__call_detach((struct pillion__call *)head, task);
-  int rc = task_find(&ex, &cell, task);
-  if (rc < 0) return rc;
-  if (PILLION__MODE(cell->head.flags) != PILLION_JOIN) return PILLION_EINVAL;
-  cell->head.flags += (PILLION_DETACH - PILLION_JOIN) << PILLION__MODE_SHIFT;
-  if (!(cell->head.flags & PILLION__ENDED)) {
-    pillion_wake_local(cell->u.live.joiner); /* who would wait in vain */
-    return 0;
-  }
-  pillion__task_discard(ex, cell, pillion__slot_of(task));
-  if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed))
-    pillion__tell_live(ex);
-  return 0;
+  each_running(ex, pillion__task_cancelled);
 }
 
 /* ---- What futures see ---------------------------------------------------- */
