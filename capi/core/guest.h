@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PILLION_GUEST_H
+#define PILLION_GUEST_H
+
+/* Go's side: what the core calls there, and what Go calls here. */
+#include "cell.h"
+
+/* What a turn hands to Go, and what it gets back. */
+struct pillion__post {
+  struct pillion__call *call; /* NULL: a wake of Go's cell `slot` */
+  uint32_t slot;
+  uint32_t bits;
+};
+
+#define PILLION__POSTS 128
+
+struct pillion__guest_turn {
+  uint32_t index; /* of the executor */
+  uint32_t count;
+  struct pillion__post posts[PILLION__POSTS];
+  uint32_t max_polls;
+  int64_t max_ns;
+  uint32_t polled, more; /* out, from here */
+  int64_t deadline;
+  uint32_t coroutines; /* alive on this thread, idle ones too */
+};
+
+/* All of them enter Go. Set once, by capi, before anything runs. */
+struct pillion__guest {
+  int (*start)(void);  /* register functions, start the dispatcher */
+  int (*stop)(void);   /* end workers and dispatcher */
+  void (*turn)(struct pillion__guest_turn *turn);
+  uint32_t (*settle)(uint32_t index); /* end idle coroutines; how many stay? */
+  void (*free)(uint32_t index); /* drop all Go tasks, on their thread */
+  void (*count)(uint64_t *workers, uint64_t *parked);
+};
+extern PILLION__HIDDEN struct pillion__guest pillion__guest;
+
+/*
+ * A job for Go's workers, or the cancel of one. A worker takes it up by
+ * changing the phase in call->state, under its generation, from NEW to
+ * RUNNING, and leaves the other bits alone; if it isn't NEW, the call was
+ * cancelled and is none of its business.
+ */
+struct pillion__job {
+  struct pillion__call *call;
+  uint32_t gen;
+  uint32_t cancel;
+};
+
+/* What Go calls. */
+int pillion__ring_fd(void);
+int pillion__ring_take(struct pillion__job *jobs, int cap);
+int pillion__ring_sleep(void);
+_Atomic uint32_t *pillion__ring_asleep(void);
+void pillion__call_complete(struct pillion__call *call, int32_t status,
+                            uint32_t outcome, const void *result,
+                            uint64_t length);
+void pillion__guest_wake(uint32_t index);
+#define PILLION__NOBODY UINT32_MAX
+int pillion__guest_lease(uint32_t *base, void **cells, uint32_t index);
+void pillion__guest_return(uint32_t base);
+int pillion__function_add(const char *name, const char *module,
+                          const char *descriptor, uint32_t kind);
+
+#endif
