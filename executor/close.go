@@ -40,8 +40,7 @@ func (l *Local) carryOut(mode uint32) {
 	for _, c := range l.chunks {
 		for _, t := range c.tasks {
 			if t != nil {
-				t.flags |= flagCancel
-				l.makeReady(t)
+				l.noteCancel(t)
 			}
 		}
 	}

@@ -12,7 +12,7 @@ type Context struct {
 // in each of its polls.
 func (cx *Context) Waker() Waker {
 	t := cx.local.current
-	if t == nil {
+	if t == nil || t.flags&flagEnding != 0 {
 		return 0
 	}
 	return makeWaker(t.slot, t.gen)
@@ -20,7 +20,7 @@ func (cx *Context) Waker() Waker {
 
 // WakeSelf makes the task that is being polled ready again, behind all others.
 func (cx *Context) WakeSelf() {
-	if t := cx.local.current; t != nil {
+	if t := cx.local.current; t != nil && t.flags&flagEnding == 0 {
 		cx.local.makeReady(t)
 	}
 }

@@ -31,7 +31,8 @@
 //	3  [Local.Poll] -> burst
 //	4  a future that answers false has arranged a wake
 //	5  Local.finish with [Returned]
-//	6  [Task.Cancel] -> post; Local.finish at the task's next turn
+//	6  [Task.Cancel] -> post; Local.special at the task's next turn, unless it is
+//	   in a [Context.Shield]; an [Unwinder] may take turns of its own to end
 //
 // # Threads
 //

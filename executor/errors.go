@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 )
 
@@ -25,12 +26,26 @@ var (
 	// ErrCancelled is the error of a task that was cancelled. It matches
 	// context.Canceled, so that code written for a context needs no second case.
 	ErrCancelled error = cancelledError{}
+	// ErrTimedOut is the error of a task that was cancelled by its deadline. It
+	// matches context.DeadlineExceeded and os.ErrDeadlineExceeded, and a net.Error
+	// that is asked for says that it is a timeout.
+	ErrTimedOut error = timedOutError{}
 )
 
-type cancelledError struct{}
+type (
+	cancelledError struct{}
+	timedOutError  struct{}
+)
 
 func (cancelledError) Error() string        { return "executor: cancelled" }
 func (cancelledError) Is(target error) bool { return target == context.Canceled }
+
+func (timedOutError) Error() string   { return "executor: timed out" }
+func (timedOutError) Timeout() bool   { return true }
+func (timedOutError) Temporary() bool { return true }
+func (timedOutError) Is(target error) bool {
+	return target == context.DeadlineExceeded || target == os.ErrDeadlineExceeded
+}
 
 // PanicError is the error of a task whose code panicked.
 type PanicError struct {

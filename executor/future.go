@@ -25,6 +25,23 @@ type Dropper interface {
 	Drop()
 }
 
+// Unwinder is implemented by a future that needs turns of its own to end.
+//
+// When its task was cancelled after the first poll, Unwind is called once instead
+// of Poll. If it answers done, the future is dropped, and err is what went wrong
+// on the way, if anything did. If it doesn't, the future is polled on as it is
+// woken, until it is ready, and then dropped; the task's outcome is
+// [CancelledRunning] all the same, and its value is lost. A future that awaits
+// others hands Unwind on to those.
+//
+// # Notes
+//
+// [Local.Free] and whoever else needs the storage at once drop an Unwinder like any
+// other future, also in the middle of it.
+type Unwinder interface {
+	Unwind(cx *Context) (done bool, err error)
+}
+
 // Drop drops a future if it is a [Dropper]. Whoever polls a future himself,
 // instead of spawning it, owes it this call.
 func Drop(future any) {

@@ -121,40 +121,9 @@ func (l *Local) spawn(t *task) error {
 		return err
 	}
 	t.local = l
-	t.flags = flagLive
-	t.outcome = Returned
-	t.joiner, t.joiners = 0, t.joiners[:0]
+	t.flags, t.shields, t.joiner = flagLive, 0, 0
 	l.live++
 	l.makeReady(t)
 	l.wakeHost()
 	return nil
-}
-
-func (l *Local) cancel(t *task) {
-	t.run.fail(ErrCancelled)
-	if t.flags&flagStarted != 0 {
-		l.finish(t, CancelledRunning)
-	} else {
-		l.finish(t, CancelledBeforeStart)
-	}
-}
-
-// finish ends a task. The slot goes first, so that a wake from Drop or OnDone is
-// stale already; the function goes last, as it may spawn into the same storage.
-func (l *Local) finish(t *task, o Outcome) {
-	t.outcome = o
-	if t.flags&flagReady != 0 {
-		l.ready.remove(t)
-	}
-	l.giveSlot(t)
-	l.live--
-	t.run.drop()
-	t.flags = flagDone
-	if t.joiner != 0 {
-		l.wake(t.joiner)
-		for _, w := range t.joiners {
-			l.wake(w)
-		}
-	}
-	t.run.notify()
 }

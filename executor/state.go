@@ -21,13 +21,28 @@ const (
 	flagReady = 1 << iota
 	// flagStarted says that the future was polled at least once.
 	flagStarted
-	// flagCancel says that the end was asked for. The task is then ready, and its
-	// next turn drops the future instead of polling it.
+	// flagCancel says that the end was asked for. Unless the task is shielded it is
+	// then ready, and its next turn ends the future instead of polling it.
 	flagCancel
+	// flagCaused says that the error which the end is to have is in its place
+	// already. It can't be set without flagCancel.
+	flagCaused
+	// flagUnwinding says that the end has begun and that the future, an Unwinder,
+	// takes turns of its own for it. It can't be set without flagCaused.
+	flagUnwinding
+	// flagEnding says that the future is being dropped: the slot is gone, and the
+	// task can't be made ready any more.
+	flagEnding
+	// flagHeld says that the task is being polled while another one finishes inside
+	// of that poll, and can't be dropped itself.
+	flagHeld
 	// flagLive is set from spawn until the task finishes.
 	flagLive
 	// flagDone says that the result is there. It can't be set beside flagLive.
 	flagDone
+
+	// outcomeShift is where the outcome of a finished task lies, above all flags.
+	outcomeShift = 14
 )
 
 // The parking word of a Local.

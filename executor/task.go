@@ -2,6 +2,8 @@
 
 package executor
 
+import "errors"
+
 // Outcome says how a task ended.
 type Outcome int
 
@@ -17,17 +19,36 @@ type task struct {
 	run     runner
 	slot    uint32
 	gen     uint32
-	flags   uint8
 	place   uint32 // in the ready ring, if it is ready
-	outcome Outcome
+	flags   uint16
+	shields uint16 // how many shielded sections it is in
 	joiner  Waker
-	joiners []Waker // all but the first
+	extra   *extra // nil until it is needed
 }
+
+// extra is what only few tasks have. It stays with the storage, so that the next
+// task there finds it made.
+type extra struct {
+	joiners []Waker // all but the first
+	onDone  any     // an OnDone of the task's type
+}
+
+// more makes the extra of a task that has none yet.
+func (t *task) more() *extra {
+	if t.extra == nil {
+		t.extra = new(extra)
+	}
+	return t.extra
+}
+
+func (x *extra) reset() { *x = extra{joiners: x.joiners[:0]} }
 
 // runner is the part that does. It is the Task itself.
 type runner interface {
 	poll(cx *Context) (done bool)
 	fail(err error)
+	failure() error
+	unwind(cx *Context) (done bool)
 	drop()
 	notify()
 }
@@ -42,8 +63,7 @@ type Task[T any] struct {
 	task
 	future Future[T]
 	value  T
-	err    error
-	onDone OnDone[T]
+	err    error // while it is live: the cause of its end, with flagCaused
 }
 
 // Option changes one thing about a task that is being spawned.
@@ -57,7 +77,7 @@ type Option[T any] interface {
 // poll.
 type OnDone[T any] func(value T, err error, outcome Outcome)
 
-func (f OnDone[T]) apply(t *Task[T]) { t.onDone = f }
+func (f OnDone[T]) apply(t *Task[T]) { t.more().onDone = f }
 
 // Spawn makes f a task of l and schedules its first poll. It belongs to the owner,
 // in or outside of a poll.
@@ -81,7 +101,10 @@ func (t *Task[T]) Spawn(l *Local, f Future[T], options ...Option[T]) error {
 		return ErrLive
 	}
 	var zero T
-	t.future, t.value, t.err, t.onDone = f, zero, nil, nil
+	t.future, t.value, t.err = f, zero, nil
+	if t.extra != nil {
+		t.extra.reset()
+	}
 	for _, o := range options {
 		o.apply(t)
 	}
@@ -93,7 +116,7 @@ func (t *Task[T]) Spawn(l *Local, f Future[T], options ...Option[T]) error {
 func (t *Task[T]) Handle() Handle { return makeHandle(t.slot, t.gen) }
 
 // Cancel asks the task to end. Any goroutine may call it, as long as the storage
-// isn't spawned into again meanwhile; see [Handle.Cancel].
+// isn't spawned into again meanwhile; see [Handle.Cancel] for what follows.
 func (t *Task[T]) Cancel() CancelResult { return t.Handle().Cancel() }
 
 // Join gives the future of the task's result: the Task. Dropping it leaves the
@@ -103,12 +126,12 @@ func (t *Task[T]) Join() Future[T] { return t }
 // Done says whether the task has finished. For the owner.
 func (t *Task[T]) Done() bool { return t.flags&flagDone != 0 }
 
-// Result gives what the task returned, once it is done: [ErrCancelled] if it was
-// cancelled, a [PanicError] if it panicked. For the owner.
+// Result gives what the task returned, once it is done: [ErrCancelled] or
+// [ErrTimedOut] if it was cancelled, a [PanicError] if it panicked. For the owner.
 func (t *Task[T]) Result() (T, error) { return t.value, t.err }
 
 // Outcome says how the task ended, once it is done. For the owner.
-func (t *Task[T]) Outcome() Outcome { return t.outcome }
+func (t *Task[T]) Outcome() Outcome { return t.task.outcome() }
 
 // Poll implements [Future]. Awaiting a task of another executor is an error,
 // [ErrWrongLocal], since the result belongs to its owner.
@@ -131,25 +154,56 @@ func (t *task) join(w Waker) {
 	if t.joiner == w {
 		return
 	}
-	for _, j := range t.joiners {
+	x := t.more()
+	for _, j := range x.joiners {
 		if j == w {
 			return
 		}
 	}
-	t.joiners = append(t.joiners, w)
+	x.joiners = append(x.joiners, w)
 }
+
+func (t *task) outcome() Outcome { return Outcome(t.flags >> outcomeShift) }
 
 func (t *Task[T]) poll(cx *Context) bool {
 	value, ready, err := t.future.Poll(cx)
-	if ready {
+	if !ready {
+		return false
+	}
+	if t.flags&flagUnwinding != 0 {
+		t.unwound(t.err, err)
+	} else {
 		t.value, t.err = value, err
 	}
-	return ready
+	return true
 }
 
 func (t *Task[T]) fail(err error) {
 	var zero T
 	t.value, t.err = zero, err
+}
+
+func (t *Task[T]) failure() error { return t.err }
+
+func (t *Task[T]) unwind(cx *Context) bool {
+	u, ok := t.future.(Unwinder)
+	if !ok {
+		return true
+	}
+	done, err := u.Unwind(cx)
+	if done {
+		t.unwound(t.err, err)
+	}
+	return done
+}
+
+// unwound settles the error of a task whose future has unwound: the cause of its
+// end, unless that ran into an error of its own, which says more.
+func (t *Task[T]) unwound(cause, err error) {
+	if err == nil || errors.Is(err, cause) || errors.Is(cause, err) {
+		err = cause
+	}
+	t.fail(err)
 }
 
 func (t *Task[T]) drop() {
@@ -174,8 +228,8 @@ func (t *Task[T]) dropContained(d Dropper) {
 }
 
 func (t *Task[T]) notify() {
-	if f := t.onDone; f != nil {
-		t.onDone = nil
-		f(t.value, t.err, t.outcome)
+	if f, ok := t.extra.onDone.(OnDone[T]); ok {
+		t.extra.onDone = nil
+		f(t.value, t.err, t.task.outcome())
 	}
 }

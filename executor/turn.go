@@ -83,9 +83,7 @@ func (l *Local) burst() {
 			continue
 		}
 		if t.flags&flagCancel != 0 {
-			t.flags &^= flagReady
-			l.current = nil
-			l.cancel(t)
+			l.special(t)
 			continue
 		}
 		t.flags = t.flags&^flagReady | flagStarted
@@ -122,17 +120,17 @@ func (l *Local) check() {
 // contain makes a panic the error of the task whose poll it came from.
 func (l *Local) contain() {
 	t := l.current
-	if t == nil {
+	l.current = nil
+	if t == nil || t.flags&flagEnding != 0 {
 		return // from OnDone, which is the embedder's: not ours to hide
 	}
-	l.current = nil
 	l.count()
 	if r := recover(); r != nil {
 		t.run.fail(NewPanicError(r))
 	} else {
 		t.run.fail(ErrGoexit)
 	}
-	l.finish(t, Returned)
+	l.finish(t, t.ending())
 }
 
 // drain takes the whole inbox and turns it round, as pushes come out last first.
@@ -184,9 +182,9 @@ func (l *Local) take(c *chunk, slot uint32) {
 		return
 	}
 	if got&pendCancel != 0 {
-		t.flags |= flagCancel
+		l.noteCancel(t)
 	}
-	if got&(pendCancel|pendWake) != 0 {
+	if got&pendWake != 0 {
 		l.makeReady(t)
 	}
 }

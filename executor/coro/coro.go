@@ -21,13 +21,20 @@
 // in, and in every later one, so that it unwinds and its deferred calls run.
 package coro
 
-import "github.com/pillion-dev/pillion/executor"
+import (
+	"errors"
+
+	"github.com/pillion-dev/pillion/executor"
+)
 
 // Co is what the body of a coroutine awaits with. It belongs to that body.
 type Co struct {
-	cx        *executor.Context
-	worker    *worker
-	cancelled bool
+	cx     *executor.Context
+	worker *worker
+	stop   bool // what is awaited fails: the sum of what follows
+	asked  bool // the task is being cancelled
+	evict  bool // and no shield counts
+	shield int  // sections of Shield that the body is in
 }
 
 // Context gives the context of the present poll. It is valid until the next Await.
@@ -39,29 +46,81 @@ func (co *Co) Local() *executor.Local { return co.cx.Local() }
 // Yield lets every other ready task go first. It fails with
 // [executor.ErrCancelled] if the coroutine was cancelled.
 func (co *Co) Yield() error {
-	if co.cancelled {
-		return executor.ErrCancelled
+	if !co.stop {
+		co.cx.WakeSelf()
+		co.worker.suspend()
 	}
-	co.cx.WakeSelf()
-	co.worker.suspend()
-	if co.cancelled {
-		return executor.ErrCancelled
+	if co.stop {
+		return co.reason()
 	}
 	return nil
 }
 
+// Shield runs f as a section that a cancel doesn't interrupt: what f awaits is
+// awaited to its end. A cancel that comes meanwhile takes effect at the task's next
+// turn after the section. In a deferred call it is what makes room for a clean-up
+// that awaits:
+//
+//	defer coro.Shield(co, func() error {
+//		_, err := coro.Await(co, conn.Shutdown())
+//		return err
+//	})
+//
+// # Notes
+//
+// [executor.Local.Free], [executor.Local.Retire] and a combinator that drops the
+// coroutine don't wait: then f finds [executor.ErrCancelled] like any other code.
+func Shield(co *Co, f func() error) error {
+	co.cx.Shield(true)
+	co.shield++
+	co.update()
+	defer func() {
+		co.shield--
+		co.update()
+		co.cx.Shield(false)
+	}()
+	return f()
+}
+
+func (co *Co) update() { co.stop = co.evict || co.asked && co.shield == 0 }
+
+// reason is the error of what is awaited once it fails.
+func (co *Co) reason() error {
+	if err := co.cx.Err(); err != nil {
+		return err
+	}
+	return executor.ErrCancelled
+}
+
 // Await suspends the coroutine until f is ready, and drops f. It returns f's error,
-// or [executor.ErrCancelled] if the coroutine is cancelled, without polling f again.
+// or [executor.ErrCancelled] if the coroutine is cancelled ([executor.ErrTimedOut] if
+// that was by a deadline), without polling f again; but an f that is an
+// [executor.Unwinder] is first awaited to its end.
 func Await[T any](co *Co, f executor.Future[T]) (value T, err error) {
 	defer executor.Drop(f) // also when f panics
-	for !co.cancelled {
+	polled := false
+	for !co.stop {
 		value, ready, err := f.Poll(co.cx)
 		if ready {
 			return value, err
 		}
+		polled = true
 		co.worker.suspend()
 	}
-	return value, executor.ErrCancelled
+	if u, ok := f.(executor.Unwinder); ok && polled && !co.evict {
+		done, err := u.Unwind(co.cx)
+		for !done {
+			co.worker.suspend()
+			if co.evict {
+				break
+			}
+			_, done, err = f.Poll(co.cx)
+		}
+		if err != nil && !errors.Is(err, co.reason()) {
+			return value, err
+		}
+	}
+	return value, co.reason()
 }
 
 // New makes a future of body. It is polled by one task; the value and error are
@@ -100,20 +159,35 @@ func (f *future[T]) Poll(cx *executor.Context) (value T, ready bool, err error) 
 	return f.value, true, f.err
 }
 
+// Unwind implements [executor.Unwinder]: the body finds its Await failing, and may
+// await more in sections of [Shield].
+func (f *future[T]) Unwind(cx *executor.Context) (done bool, err error) {
+	f.body = nil
+	f.co.cx = cx
+	f.co.asked = true
+	f.co.update()
+	if f.co.worker != nil {
+		f.co.worker.resume()
+	}
+	return f.co.worker == nil, f.err
+}
+
 // Drop implements [executor.Dropper]: a suspended body unwinds here.
 func (f *future[T]) Drop() {
 	f.body = nil
 	if f.co.worker == nil {
 		return
 	}
-	f.cancel()
+	f.end()
 	if p, ok := f.err.(*executor.PanicError); ok {
 		panic(p) // the executor makes it the task's error
 	}
 }
 
-func (f *future[T]) cancel() {
-	f.co.cancelled = true
+// end makes every Await fail until the body has ended.
+func (f *future[T]) end() {
+	f.co.evict = true
+	f.co.update()
 	f.co.worker.resume()
 }
 
@@ -128,8 +202,11 @@ func (f *future[T]) run() {
 	f.value, f.err = body(&f.co)
 }
 
-// retire ends the body now. The task learns of it as of any other cancel.
+// retire ends the body now, and the task with it. A future that was handed from
+// one task to another has to be ended by itself.
 func (f *future[T]) retire() {
-	f.task.Cancel()
-	f.cancel()
+	_ = f.co.Local().Evict(f.task)
+	if f.co.worker != nil {
+		f.end()
+	}
 }

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+// cancelWith asks t to end at its next turn, with cause as its error instead of
+// [ErrCancelled]. It is for the owner, inside a turn or outside; the first request
+// counts, and one for a task that has finished does nothing. A shielded task only
+// notes it, and is made ready by the end of its shield.
+func (l *Local) cancelWith(t *task, cause error) {
+	if t.flags&(flagLive|flagCancel|flagEnding) != flagLive {
+		return
+	}
+	t.run.fail(cause)
+	t.flags |= flagCaused
+	l.noteCancel(t)
+	l.wakeHost()
+}
+
+// noteCancel makes the next turn of a live task its last.
+func (l *Local) noteCancel(t *task) {
+	if t.flags&flagCancel != 0 {
+		return
+	}
+	t.flags |= flagCancel
+	if t.shields == 0 {
+		l.makeReady(t)
+	}
+}
+
+// Evict ends a task now, shielded or not: its future is dropped before Evict comes
+// back. It is for storage that must go, and for the owner, in or outside of a poll.
+//
+// # Errors
+//
+// [ErrReentrant] if that task is being polled or dropped just now, [ErrWrongLocal]
+// if it is another executor's, [ErrClosed] if it has finished.
+func (l *Local) Evict(h Handle) error {
+	slot := uint32(h>>32) & slotMask
+	c := lookup(slot)
+	if h>>56 != kindTask || c == nil || c.local.Load() != l {
+		return ErrWrongLocal
+	}
+	t := c.tasks[slot&chunkMask]
+	if t == nil || t.gen != uint32(h) {
+		return ErrClosed
+	}
+	if !l.polling {
+		l.polling = true // its OnDone must not poll
+		defer l.endTurn()
+	}
+	if !l.evict(t) {
+		return ErrReentrant
+	}
+	return nil
+}
+
+// evict cancels a task at once, unless it is being polled.
+func (l *Local) evict(t *task) bool {
+	if t == l.current || t.flags&(flagHeld|flagEnding) != 0 {
+		return false
+	}
+	l.cancel(t)
+	return true
+}
+
+// special is the turn of a task of which the end was asked for.
+func (l *Local) special(t *task) {
+	t.flags &^= flagReady
+	switch {
+	case t.shields > 0 || t.flags&flagUnwinding != 0:
+		t.flags |= flagStarted
+		l.current = t
+		if t.run.poll(&l.cx) {
+			l.current = nil
+			l.finish(t, t.ending())
+		}
+		l.count()
+	case t.flags&flagStarted != 0:
+		l.settle(t)
+		t.flags |= flagUnwinding
+		l.current = t
+		done := t.run.unwind(&l.cx)
+		l.current = nil
+		if done {
+			l.finish(t, CancelledRunning)
+		}
+	default:
+		l.cancel(t)
+	}
+	l.current = nil
+}
+
+// ending is the outcome of a task whose future has just ended.
+func (t *task) ending() Outcome {
+	if t.flags&flagUnwinding != 0 {
+		return CancelledRunning
+	}
+	return Returned
+}
+
+// settle puts the error of a cancelled task in its place.
+func (l *Local) settle(t *task) {
+	if t.flags&flagCaused == 0 {
+		t.run.fail(ErrCancelled)
+		t.flags |= flagCancel | flagCaused
+	}
+}
+
+// cancel ends a task now, shielded or not.
+func (l *Local) cancel(t *task) {
+	l.settle(t)
+	if t.flags&flagStarted != 0 {
+		l.finish(t, CancelledRunning)
+	} else {
+		l.finish(t, CancelledBeforeStart)
+	}
+}
+
+// finish ends a task. The slot goes first, so that a wake from Drop or OnDone is
+// stale already; the function goes last, as it may spawn into the same storage.
+// One task may finish inside another's poll, which is why current is put back.
+func (l *Local) finish(t *task, o Outcome) {
+	if t.flags&flagReady != 0 {
+		l.ready.remove(t)
+	}
+	l.giveSlot(t)
+	l.live--
+	t.flags |= flagEnding
+	if outer := l.current; outer != nil {
+		held := outer.flags & flagHeld
+		outer.flags |= flagHeld
+		l.current = t
+		t.run.drop()
+		l.current = outer
+		outer.flags = outer.flags&^flagHeld | held
+	} else {
+		l.current = t
+		t.run.drop()
+		l.current = nil
+	}
+	t.flags = flagDone | uint16(o)<<outcomeShift
+	if t.joiner != 0 {
+		l.wake(t.joiner)
+	}
+	if x := t.extra; x != nil {
+		for _, w := range x.joiners {
+			l.wake(w)
+		}
+		t.run.notify()
+	}
+}
+
+// Cancelled says whether the task that is being polled was asked to end. It may see
+// that earlier than the executor does, so that a long poll or a shielded section
+// can cut itself short.
+func (cx *Context) Cancelled() bool {
+	t := cx.local.current
+	if t == nil {
+		return false
+	}
+	if t.flags&flagCancel != 0 {
+		return true
+	}
+	pend := lookup(t.slot).cells[t.slot&chunkMask].pend.Load()
+	return uint32(pend>>32) == t.gen && pend&pendCancel != 0
+}
+
+// Err gives the error that the task will end with if it was asked to: nil as long
+// as [Context.Cancelled] says no, and then [ErrCancelled] or [ErrTimedOut].
+func (cx *Context) Err() error {
+	switch {
+	case !cx.Cancelled():
+		return nil
+	case cx.local.current.flags&flagCaused != 0:
+		return cx.local.current.run.failure()
+	}
+	return ErrCancelled
+}
+
+// Shield begins or ends a section in which the task that is being polled can't be
+// cancelled: a cancel is noted, polls go on, and the task ends at its next turn
+// after the section. Sections nest, so each Shield(true) needs a Shield(false); was
+// tells whether the task was shielded before. A section may span many polls.
+//
+// # Notes
+//
+// [Local.Free] and whoever drops the future don't wait for a section. Coroutines
+// use coro.Shield, which also works once they are being cancelled.
+func (cx *Context) Shield(on bool) (was bool) {
+	t := cx.local.current
+	if t == nil {
+		return false
+	}
+	was = t.shields > 0
+	switch {
+	case on:
+		t.shields++
+	case was:
+		t.shields--
+		if t.shields == 0 && t.flags&(flagCancel|flagUnwinding|flagEnding) == flagCancel {
+			cx.local.makeReady(t)
+		}
+	}
+	return was
+}
