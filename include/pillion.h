@@ -673,8 +673,8 @@ int pillion_task_spawn(pillion_task *out, pillion_executor executor,
  * Threads: any.
  * Reentrancy: anywhere; not from signal handlers.
  * Ownership: none.
- * Returns: 0, 1 (asked before), 2 (it has ended) or PILLION_EBADHANDLE. Of a C
- *   task, other threads than the owner's may get 0 for 1 and 2.
+ * Returns: 0, 1 (asked before), 2 (it has ended, and wasn't taken) or
+ *   PILLION_EBADHANDLE. Of all who ask, on any threads, one gets 0.
  * Since: 0.1
  */
 int pillion_task_cancel(pillion_task task);

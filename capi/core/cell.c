@@ -106,15 +106,15 @@ static void inbox_push(struct pillion__executor *ex,
 /*
  * pillion__post tells the owner of a slot something, from any thread and any
  * signal handler. The bits for one generation gather in `pend` until the
- * owner exchanges it for zero; only who finds it unqueued pushes the cell, so
+ * owner takes them; only who finds it unqueued pushes the cell, so
  * a cell is in one inbox at most, once.
  *
  * The compare-and-swap happens even if it changes nothing: the owner's
- * exchange then synchronises with it, and what the waker wrote before is seen
+ * own then synchronises with it, and what the waker wrote before is seen
  * by the poll that follows.
  */
-int pillion__post(struct pillion__head *head, uint32_t slot, uint32_t gen,
-                  uint32_t bits) {
+static inline int post_bits(struct pillion__head *head, uint32_t slot,
+                            uint32_t gen, uint32_t bits, uint32_t *before) {
   if (atomic_load_explicit(&head->gen, memory_order_acquire) != gen)
     return PILLION_STALE;
   /* First the guess that the very same is pending already. */
@@ -124,8 +124,9 @@ int pillion__post(struct pillion__head *head, uint32_t slot, uint32_t gen,
     uint32_t old_gen = (uint32_t)(old >> 32);
     if (queued && (int32_t)(old_gen - gen) > 0) return PILLION_STALE;
     new = (uint64_t)gen << 32 | PILLION__QUEUED | bits;
-    if (queued && old_gen == gen) new |= (uint32_t)old;
+    if (old_gen == gen) new |= (uint32_t)old;
   }
+  *before = old >> 32 == gen ? (uint32_t)old : 0;
   if (old & PILLION__QUEUED) return PILLION_COALESCED;
 
   struct pillion__chunk *chunk = &pillion__directory[slot / PILLION__CHUNK];
@@ -139,6 +140,35 @@ int pillion__post(struct pillion__head *head, uint32_t slot, uint32_t gen,
   }
   inbox_push(ex, head, slot);
   return PILLION_WOKEN;
+}
+
+int pillion__post(struct pillion__head *head, uint32_t slot, uint32_t gen,
+                  uint32_t bits) {
+  uint32_t before;
+  return post_bits(head, slot, gen, bits, &before);
+}
+
+/* 0, 1 if it was asked before, or PILLION_EBADHANDLE if it is gone. */
+int pillion__post_cancel(struct pillion__head *head, uint32_t slot,
+                         uint32_t gen) {
+  uint64_t pend = atomic_load(&head->pend);
+  if (pend >> 32 == gen && pend & PILLION__CANCEL) return 1;
+  uint32_t before = 0;
+  if (post_bits(head, slot, gen, PILLION__CANCEL, &before) == PILLION_STALE)
+    return PILLION_EBADHANDLE;
+  return (before & PILLION__CANCEL) != 0;
+}
+
+/* The owner's own cancel, for others to see. Tells whether it was asked before. */
+bool pillion__mark_cancel(struct pillion__head *head, uint32_t gen) {
+  uint64_t old = atomic_load(&head->pend), new;
+  do {
+    bool same = old >> 32 == gen;
+    if (same && old & PILLION__CANCEL) return true;
+    new = (uint64_t)gen << 32 | PILLION__CANCEL |
+          (same ? (uint32_t)old : old & PILLION__QUEUED);
+  } while (!atomic_compare_exchange_weak(&head->pend, &old, new));
+  return false;
 }
 
 int pillion_wake(pillion_waker waker) {

@@ -43,7 +43,9 @@ static inline uint32_t pillion__gen_of(uint64_t h) { return (uint32_t)h; }
 
 /*
  * The bits of `pend`, below the generation they are meant for. QUEUED says
- * that the cell is on its way through an inbox; who set it pushes it.
+ * that the cell is on its way through an inbox; who set it pushes it. A C
+ * task's CANCEL stays when the owner takes the others, so that whoever asks
+ * later learns that he is.
  */
 #define PILLION__QUEUED 1u
 #define PILLION__WAKE 2u
@@ -55,7 +57,7 @@ static inline uint32_t pillion__gen_of(uint64_t h) { return (uint32_t)h; }
 #define PILLION__READY_BIT 1u  /* in the ready ring */
 #define PILLION__POLLED 2u     /* was polled at least once */
 #define PILLION__ASKED 4u      /* a cancel was asked for */
-#define PILLION__ENDED 8u      /* `u.done` is valid, `u.live` is not */
+#define PILLION__ENDED 8u      /* `u.payload` is valid, `u.live` is not */
 #define PILLION__POLLING 16u   /* its poll or drop is on the stack */
 #define PILLION__LIVE 32u      /* spawned, and its result not yet consumed */
 #define PILLION__LISTED 64u    /* a call in the executor's list for Go */
@@ -63,6 +65,7 @@ static inline uint32_t pillion__gen_of(uint64_t h) { return (uint32_t)h; }
 #define PILLION__MODE_SHIFT 8  /* two bits: PILLION_EVENT, JOIN, DETACH */
 #define PILLION__OUTCOME_SHIFT 10
 #define PILLION__FOR_GO_SHIFT 12 /* posts a LISTED call carries */
+#define PILLION__SHIELDED (1u << 20) /* a cancel waits until it isn't */
 #define PILLION__MODE(flags) ((flags) >> PILLION__MODE_SHIFT & 3u)
 #define PILLION__OUTCOME(flags) ((flags) >> PILLION__OUTCOME_SHIFT & 3u)
 
@@ -78,24 +81,41 @@ struct pillion__head {
   uint32_t flags;        /* the owner's */
 };
 
-/* A task: 64 bytes. Once it has ended its result lies where its future was. */
+/*
+ * A task: 64 bytes. Once it has ended its result lies where its future was.
+ *
+ * `what` is the address of the future, which is even, and then status << 1 | 1
+ * with the length above it: one word that the owner stores, so that another
+ * thread's cancel can tell without any locked instruction that it is late.
+ */
 struct pillion__cell {
   struct pillion__head head;
   uint64_t token;
+  _Atomic uint64_t what;
   union {
     struct {
-      const pillion_future *future;
       void *self;
       pillion_waker joiner;
     } live;
-    struct {
-      int32_t status;
-      uint32_t length;
-      uint8_t payload[PILLION_INLINE];
-    } done;
+    uint8_t payload[PILLION_INLINE];
   } u;
 };
 _Static_assert(sizeof(struct pillion__cell) == 64, "a cell is 64 bytes");
+
+static inline const pillion_future *
+pillion__future_of(const struct pillion__cell *cell) {
+  return (const pillion_future *)(uintptr_t)atomic_load_explicit(
+      &cell->what, memory_order_relaxed);
+}
+static inline int32_t pillion__status_of(const struct pillion__cell *cell) {
+  return (int32_t)(uint32_t)atomic_load_explicit(&cell->what,
+                                                 memory_order_relaxed) >>
+         1;
+}
+static inline uint32_t pillion__length_of(const struct pillion__cell *cell) {
+  return (uint32_t)(atomic_load_explicit(&cell->what, memory_order_relaxed) >>
+                    32);
+}
 
 struct pillion__executor;
 
@@ -182,5 +202,9 @@ PILLION__HIDDEN struct pillion__head *pillion__head_of(uint64_t handle,
                                                        uint32_t *type);
 PILLION__HIDDEN int pillion__post(struct pillion__head *head, uint32_t slot,
                                   uint32_t gen, uint32_t bits);
+PILLION__HIDDEN int pillion__post_cancel(struct pillion__head *head,
+                                         uint32_t slot, uint32_t gen);
+PILLION__HIDDEN bool pillion__mark_cancel(struct pillion__head *head,
+                                          uint32_t gen);
 
 #endif

@@ -36,19 +36,19 @@ int pillion_task_cancel(pillion_task task) {
   ex = atomic_load(&pillion__directory[slot / PILLION__CHUNK].executor);
   if (atomic_load_explicit(&ex->owner, memory_order_relaxed) !=
       pillion__me()) {
-    uint64_t pend = atomic_load(&head->pend);
-    if (pend >> 32 == gen && pend & PILLION__CANCEL) return 1;
-    int rc = pillion__post(head, slot, gen, PILLION__CANCEL);
-    return rc == PILLION_STALE ? PILLION_EBADHANDLE : 0;
+    /* The word first: it is the task's if the generation is, afterwards. */
+    bool ended = atomic_load(&((struct pillion__cell *)head)->what) & 1;
+    if (atomic_load(&head->gen) != gen) return PILLION_EBADHANDLE;
+    return ended ? 2 : pillion__post_cancel(head, slot, gen);
   }
   int rc = task_find(&ex, &cell, task);
   if (rc < 0) return rc;
   if (cell->head.flags & PILLION__ENDED) return 2;
-  if (cell->head.flags & PILLION__ASKED) return 1;
+  rc = pillion__mark_cancel(head, gen);
   pillion__task_posted(ex, cell, slot, PILLION__CANCEL);
   if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed))
     pillion__poke(ex);
-  return 0;
+  return rc;
 }
 
 int pillion_task_evict(pillion_task task) {

@@ -58,7 +58,8 @@ static int chunk_add(struct pillion__executor *ex) {
 }
 
 static bool cell_queued(struct pillion__cell *cell) {
-  return atomic_load_explicit(&cell->head.pend, memory_order_acquire) != 0;
+  return atomic_load_explicit(&cell->head.pend, memory_order_acquire) &
+         PILLION__QUEUED;
 }
 
 /* A queued cell isn't used again before it is popped. */
@@ -109,7 +110,7 @@ int pillion__spawn(pillion_task *out, struct pillion__executor *ex,
   struct pillion__cell *cell = pillion__cell_at(slot);
   cell->head.flags = PILLION__LIVE | flags << PILLION__MODE_SHIFT;
   cell->token = token;
-  cell->u.live.future = future;
+  atomic_store_explicit(&cell->what, (uintptr_t)future, memory_order_release);
   cell->u.live.self = self;
   cell->u.live.joiner = 0;
   atomic_store_explicit(&ex->tasks_live, live + 1, memory_order_relaxed);
@@ -173,7 +174,7 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
                                              uint32_t slot,
                                              pillion_value *value,
                                              uint32_t outcome) {
-  const pillion_future *future = cell->u.live.future;
+  const pillion_future *future = pillion__future_of(cell);
   pillion_waker joiner = cell->u.live.joiner;
   cell->head.flags |= PILLION__POLLING;
   if (future->drop != NULL) future->drop(cell->u.live.self);
@@ -182,9 +183,10 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
     pillion_value_drop(value);
     value->status = PILLION_EMSGSIZE;
   }
-  cell->u.done.status = value->status;
-  cell->u.done.length = (uint32_t)value->length;
-  memcpy(cell->u.done.payload, value->payload.bytes, PILLION_INLINE);
+  atomic_store_explicit(&cell->what,
+                        value->length << 32 | (uint32_t)value->status << 1 | 1,
+                        memory_order_release);
+  memcpy(cell->u.payload, value->payload.bytes, PILLION_INLINE);
   cell->head.flags = (cell->head.flags & ~PILLION__POLLING) | PILLION__ENDED |
                      outcome << PILLION__OUTCOME_SHIFT;
   switch (PILLION__MODE(cell->head.flags)) {
@@ -213,30 +215,9 @@ static bool running(const struct pillion__cell *cell) {
          PILLION__LIVE;
 }
 
-/* What is popped from the ready ring, but not to be polled. */
-__attribute__((noinline)) static void skip(struct pillion__executor *ex,
-                                           struct pillion__cell *cell,
-                                           uint32_t slot) {
-  cell->head.flags &= ~PILLION__READY_BIT;
-  if (running(cell)) {
-    pillion__task_cancelled(ex, cell, slot);
-  } else if (!(cell->head.flags & PILLION__LIVE)) {
-    ex->ready_stale--;
-    slot_give(ex, cell, slot);
-  }
-}
-
-/* Polls the task that was popped from the ready ring. */
-__attribute__((always_inline)) inline void pillion__task_run(
-    struct pillion__executor *ex, uint32_t slot) {
-  struct pillion__cell *cell = pillion__cell_at(slot);
-  uint32_t flags = cell->head.flags;
-  if (PILLION__UNLIKELY(
-          (flags & (PILLION__LIVE | PILLION__ENDED | PILLION__ASKED)) !=
-          PILLION__LIVE)) {
-    skip(ex, cell, slot);
-    return;
-  }
+__attribute__((always_inline)) static inline void
+step(struct pillion__executor *ex, struct pillion__cell *cell, uint32_t slot,
+     uint32_t flags) {
   cell->head.flags = (flags & ~PILLION__READY_BIT) | PILLION__POLLED;
   ex->polled = cell;
   pillion_value value;
@@ -247,7 +228,8 @@ __attribute__((always_inline)) inline void pillion__task_run(
       PILLION__WAKER, slot,
       atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
   ex->polls++;
-  int rc = cell->u.live.future->poll(&value, &ex->context, cell->u.live.self);
+  int rc =
+      pillion__future_of(cell)->poll(&value, &ex->context, cell->u.live.self);
   ex->polled = NULL;
   if (PILLION__LIKELY(rc == PILLION_PENDING)) return;
   if (rc < 0) {
@@ -255,6 +237,35 @@ __attribute__((always_inline)) inline void pillion__task_run(
     value.length = 0;
   }
   finish(ex, cell, slot, &value, PILLION_OUTCOME_RETURNED);
+}
+
+/* What is popped from the ready ring, but isn't just a task to be polled. */
+__attribute__((noinline)) static void run_special(struct pillion__executor *ex,
+                                                  struct pillion__cell *cell,
+                                                  uint32_t slot) {
+  uint32_t flags = cell->head.flags &= ~PILLION__READY_BIT;
+  if (!(flags & PILLION__LIVE)) {
+    ex->ready_stale--;
+    slot_give(ex, cell, slot);
+  } else if (!(flags & PILLION__ENDED)) {
+    if (flags & PILLION__ASKED && !(flags & PILLION__SHIELDED))
+      pillion__task_cancelled(ex, cell, slot);
+    else
+      step(ex, cell, slot, flags);
+  }
+}
+
+/* Polls the task that was popped from the ready ring. */
+__attribute__((always_inline)) inline void pillion__task_run(
+    struct pillion__executor *ex, uint32_t slot) {
+  struct pillion__cell *cell = pillion__cell_at(slot);
+  uint32_t flags = cell->head.flags;
+  if (PILLION__UNLIKELY(
+          (flags & (PILLION__LIVE | PILLION__ENDED | PILLION__ASKED)) !=
+          PILLION__LIVE))
+    run_special(ex, cell, slot);
+  else
+    step(ex, cell, slot, flags);
 }
 
 /* What the inbox brought for a task. */
@@ -268,10 +279,10 @@ void pillion__task_posted(struct pillion__executor *ex,
 }
 
 static void value_of(const struct pillion__cell *cell, pillion_value *out) {
-  out->status = cell->u.done.status;
+  out->status = pillion__status_of(cell);
   out->reserved = 0;
-  out->length = cell->u.done.length;
-  memcpy(out->payload.bytes, cell->u.done.payload, PILLION_INLINE);
+  out->length = pillion__length_of(cell);
+  memcpy(out->payload.bytes, cell->u.payload, PILLION_INLINE);
 }
 
 /* Moves an ended task's result out, and frees its cell. */
@@ -307,10 +318,10 @@ void pillion__task_event(struct pillion__executor *ex,
   event->task = pillion__handle(
       PILLION__TASK, slot,
       atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
-  event->status = cell->u.done.status;
+  event->status = pillion__status_of(cell);
   event->outcome = PILLION__OUTCOME(cell->head.flags);
-  event->length = cell->u.done.length;
-  memcpy(event->payload.bytes, cell->u.done.payload, PILLION_INLINE);
+  event->length = pillion__length_of(cell);
+  memcpy(event->payload.bytes, cell->u.payload, PILLION_INLINE);
   consumed(ex, cell);
   if (event->length > PILLION_INLINE)
     pillion__list_push(&ex->taken, slot);
@@ -334,6 +345,9 @@ static void each_running(struct pillion__executor *ex,
 
 static void ask(struct pillion__executor *ex, struct pillion__cell *cell,
                 uint32_t slot) {
+  pillion__mark_cancel(
+      &cell->head,
+      atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
   pillion__task_posted(ex, cell, slot, PILLION__CANCEL);
 }
 
@@ -353,9 +367,39 @@ static int op_spawn(pillion_task *out, pillion_context *cx,
   return pillion__spawn(out, cx->runtime, future, self, token, flags);
 }
 
+/*
+ * The flag alone, if a cancel waits: the task goes on until its next turn, and
+ * that turn is due then.
+ */
+static int op_shield(pillion_context *cx, int on) {
+  struct pillion__executor *ex = cx->runtime;
+  struct pillion__cell *cell = ex->polled;
+  if (cell == NULL) return PILLION_EINVAL;
+  uint32_t flags = cell->head.flags;
+  cell->head.flags =
+      on ? flags | PILLION__SHIELDED : flags & ~PILLION__SHIELDED;
+  if (!on && (flags & (PILLION__ASKED | PILLION__READY_BIT)) == PILLION__ASKED)
+    pillion__ready(ex, &cell->head, pillion__slot_of(cx->waker));
+  return (flags & PILLION__SHIELDED) != 0;
+}
+
+static int op_cancelled(pillion_context *cx) {
+  struct pillion__executor *ex = cx->runtime;
+  return ex->polled != NULL && ex->polled->head.flags & PILLION__ASKED ? 1 : 0;
+}
+
 static const pillion_ops operations = {
-    sizeof operations, pillion__timer_set, pillion__timer_clear,
-    pillion__join,     op_spawn,           pillion_wake_local,
+    .size = sizeof operations,
+    .timer_set = pillion__timer_set,
+    .timer_clear = pillion__timer_clear,
+    .join = pillion__join,
+    .spawn = op_spawn,
+    .wake = pillion_wake_local,
+    .shield = op_shield,
+    .cancelled = op_cancelled,
+    .cancel = pillion_task_cancel,
+    .detach = pillion_task_detach,
+    .evict = pillion_task_evict,
 };
 
 void pillion__context_init(struct pillion__executor *ex) {

@@ -5,8 +5,11 @@
 
 /* ---- Lists of slots ------------------------------------------------------ */
 
+/* Of a slot that is in use. */
 static struct pillion__head *head_at(uint32_t slot, uint32_t *type) {
-  return pillion__head_of((uint64_t)slot << 32, type);
+  struct pillion__head *head = pillion__head_of((uint64_t)slot << 32, type);
+  if (head == NULL) __builtin_unreachable();
+  return head;
 }
 
 void pillion__list_push(struct pillion__list *list, uint32_t slot) {
@@ -30,6 +33,16 @@ uint32_t pillion__list_pop(struct pillion__list *list) {
 
 /* ---- The inbox ----------------------------------------------------------- */
 
+/* A task that was asked to stop stays so; see PILLION__CANCEL. */
+static uint64_t pending_after(struct pillion__head *head, uint32_t type,
+                              uint64_t pend) {
+  return type == PILLION__CHUNK_TASKS && pend & PILLION__CANCEL &&
+                 (uint32_t)(pend >> 32) ==
+                     atomic_load_explicit(&head->gen, memory_order_relaxed)
+             ? pend >> 32 << 32 | PILLION__CANCEL
+             : 0;
+}
+
 static void deliver(struct pillion__executor *ex, struct pillion__head *head,
                     uint32_t slot, uint32_t type) {
   struct pillion__executor *whose =
@@ -40,7 +53,9 @@ static void deliver(struct pillion__executor *ex, struct pillion__head *head,
     pillion__list_push(&ex->guest, slot);
     return;
   }
-  uint64_t pend = atomic_exchange(&head->pend, 0);
+  uint64_t pend = atomic_load(&head->pend), kept;
+  do kept = pending_after(head, type, pend);
+  while (!atomic_compare_exchange_weak(&head->pend, &pend, kept));
   if (whose != ex ||
       (uint32_t)(pend >> 32) !=
           atomic_load_explicit(&head->gen, memory_order_relaxed))

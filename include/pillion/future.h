@@ -66,7 +66,8 @@ typedef void (*pillion_release_fn)(void *owner);
  * holds the value last. release may be NULL. At most UINT32_MAX bytes.
  */
 typedef struct pillion_value {
-  int32_t status;    /* 0, or the negative error that the task ended with */
+  int32_t status;    /* 0, or the negative error that the task ended with; a
+                        task keeps 31 bits of it */
   uint32_t reserved; /* zero */
   uint64_t length;   /* bytes */
   union {
@@ -135,7 +136,15 @@ struct pillion_ops {
                const pillion_future *future, void *self, uint64_t token,
                uint32_t flags);
   int (*wake)(pillion_waker waker);
+  int (*shield)(pillion_context *cx, int on);
+  int (*cancelled)(pillion_context *cx);
+  int (*cancel)(pillion_task task);
+  int (*detach)(pillion_task task);
+  int (*evict)(pillion_task task); /* NULL where tasks move between threads */
+  uint64_t flags;                  /* PILLION_OPS_SHARED, or 0 */
 };
+
+#define PILLION_OPS_SHARED 1u /* tasks that know each other may run at once */
 
 /*
  * pillion_timer_set arms `timer`: cx's task is woken at `deadline` or soon
@@ -223,6 +232,82 @@ static inline int pillion_spawn(pillion_task *out, pillion_context *cx,
                                 const pillion_future *future, void *self,
                                 uint64_t token, uint32_t flags) {
   return cx->ops->spawn(out, cx, future, self, token, flags);
+}
+
+/*
+ * pillion_shield keeps a cancel (or a deadline) from ending the task that is
+ * being polled: while `on` it is noted, and the task polled on as ever. When
+ * the shield is taken off it is dropped at its next turn, unless this poll
+ * ends it. Put back what the call answered, so that sections nest:
+ *
+ *     int before = pillion_shield(cx, 1);
+ *     ...
+ *     pillion_shield(cx, before);
+ *
+ * Eviction and the end of the executor take no notice of shields.
+ *
+ * Threads: the owner's.
+ * Reentrancy: inside a poll only.
+ * Ownership: none.
+ * Returns: whether it was on (0 or 1), or PILLION_EINVAL outside a poll.
+ * Since: 0.1
+ */
+static inline int pillion_shield(pillion_context *cx, int on) {
+  return cx->ops->shield(cx, on);
+}
+
+/*
+ * pillion_cancelled tells whether the task that is being polled was asked to
+ * stop, which only one that is shielded (or asked in this very poll) lives to
+ * see. A request from another thread shows from the next turn on; it wakes
+ * the task.
+ *
+ * Threads: the owner's.
+ * Reentrancy: inside a poll only.
+ * Ownership: none.
+ * Returns: 0 or 1.
+ * Since: 0.1
+ */
+static inline int pillion_cancelled(pillion_context *cx) {
+  return cx->ops->cancelled(cx);
+}
+
+/*
+ * pillion_cancel asks a task or call to stop, as pillion_task_cancel in
+ * pillion.h. It takes the operations instead of a context, since a drop has
+ * none: keep cx->ops beside what a future awaits.
+ *
+ * Threads: any.
+ * Reentrancy: in polls and drops, and outside.
+ * Ownership: none; who awaits the task still gets its end.
+ * Returns: 0, 1 (asked before), 2 (it has ended) or PILLION_EBADHANDLE.
+ * Since: 0.1
+ */
+static inline int pillion_cancel(const pillion_ops *ops, pillion_task task) {
+  return ops->cancel(task);
+}
+
+/*
+ * pillion_abandon cancels a task or call that was started with PILLION_JOIN,
+ * and gives its result up: the one line that a future's drop needs for what
+ * it was awaiting. A zero `task` or `ops` does nothing, nor does one that was
+ * joined.
+ *
+ *     static void asking_drop(void *self) {
+ *       struct asking *a = self;
+ *       pillion_abandon(a->ops, a->call);
+ *     }
+ *
+ * Threads: the owner's.
+ * Reentrancy: in polls and drops, and outside.
+ * Ownership: the handle is the library's again.
+ * Returns: 0, or PILLION_EBADHANDLE (it is gone).
+ * Since: 0.1
+ */
+static inline int pillion_abandon(const pillion_ops *ops, pillion_task task) {
+  if (ops == NULL || task == 0) return 0;
+  ops->cancel(task);
+  return ops->detach(task);
 }
 
 /*
