@@ -86,10 +86,8 @@ func (l *Local) Free() error {
 		c.local.Store(nil)
 		l.arena.Return(c.base)
 	}
-	for _, t := range l.timers {
-		t.local = nil
-	}
-	l.chunks, l.free, l.timers, l.ready = nil, nil, nil, ring{}
+	l.timers.reset()
+	l.chunks, l.free, l.ready = nil, nil, ring{}
 	l.fresh, l.freshEnd = 0, 0
 	return nil
 }

@@ -11,6 +11,8 @@ type Config struct {
 	Clock    func() int64 // monotonic nanoseconds, never negative; nil is Go's own clock
 	MaxTasks int          // live tasks over which Spawn answers ErrAgain; 0 is no limit
 	Arena    Arena        // where its cells come from; nil is the process's, see SetArena
+
+	MaxTimers int // armed timers over which one more answers ErrAgain; 0 is no limit
 }
 
 // Local is an executor for one thread. See the package for who may call what.
@@ -34,8 +36,8 @@ type Local struct {
 	current *task // the one that is being polled
 	turn    turn
 
-	timers   []*Timer
-	timerSeq uint64
+	timers    wheel
+	maxTimers int
 
 	chunks          []*chunk
 	free            []uint32 // slots that were used before
@@ -46,7 +48,7 @@ type Local struct {
 
 // New makes an executor. It starts nothing.
 func New(c Config) *Local {
-	l := &Local{host: c.Host, clock: c.Clock, max: c.MaxTasks, arena: c.Arena}
+	l := &Local{host: c.Host, clock: c.Clock, max: c.MaxTasks, arena: c.Arena, maxTimers: c.MaxTimers}
 	if l.arena == nil {
 		l.arena = useArena()
 	}

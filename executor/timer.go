@@ -11,15 +11,23 @@ import (
 const Never = math.MaxInt64
 
 // Timer is a future that is ready at a point in time. It is armed by its first
-// poll and holds its own place in the executor's heap, so that neither arming nor
-// dropping it allocates. The owner may use it again after [Timer.Reset].
+// poll and has in itself what the executor needs to keep it, so that neither
+// arming nor dropping it allocates. The owner may use it again after
+// [Timer.Reset].
+//
+// # Errors
+//
+// [ErrAgain] over [Config.MaxTimers].
 type Timer struct {
 	at    int64
 	after time.Duration
-	seq   uint64
-	local *Local // set while it is in the heap
-	index int
+	local *Local // set while it is armed
 	waker Waker
+
+	// For the wheel.
+	next, prev *Timer
+	seq        uint64
+	index      int // in the heap, or inList
 }
 
 // Sleep is ready d after its first poll, counted from the time of that turn.
@@ -54,7 +62,11 @@ func (t *Timer) Poll(cx *Context) (struct{}, bool, error) {
 	}
 	t.waker = cx.Waker()
 	if t.local == nil && t.at != Never {
-		l.arm(t)
+		if l.maxTimers > 0 && l.timers.count >= l.maxTimers {
+			return struct{}{}, true, ErrAgain
+		}
+		t.local = l
+		l.timers.arm(t, l.now)
 	}
 	return struct{}{}, false, nil
 }
@@ -62,84 +74,28 @@ func (t *Timer) Poll(cx *Context) (struct{}, bool, error) {
 // Drop implements [Dropper]: it takes the timer back.
 func (t *Timer) Drop() {
 	if t.local != nil {
-		t.local.disarm(t)
+		t.local.timers.disarm(t)
+		t.local = nil
 	}
 }
 
-// The heap is 4-ary: half as deep as a binary one, with the children of a node
-// side by side. Equal deadlines fire in the order in which they were armed, so
-// that a run can be replayed.
-
-func (t *Timer) before(u *Timer) bool {
-	return t.at < u.at || t.at == u.at && t.seq < u.seq
-}
-
-func (l *Local) arm(t *Timer) {
-	l.timerSeq++
-	t.seq, t.local, t.index = l.timerSeq, l, len(l.timers)
-	l.timers = append(l.timers, t)
-	l.siftUp(t)
-}
-
-func (l *Local) disarm(t *Timer) {
-	last := len(l.timers) - 1
-	moved := l.timers[last]
-	l.timers[last] = nil
-	l.timers = l.timers[:last]
-	if moved != t {
-		moved.index = t.index
-		l.timers[t.index] = moved
-		l.siftUp(moved)
-		l.siftDown(moved)
-	}
-	t.local = nil
-}
-
-func (l *Local) siftUp(t *Timer) {
-	i := t.index
-	for i > 0 {
-		parent := (i - 1) / 4
-		p := l.timers[parent]
-		if !t.before(p) {
-			break
-		}
-		l.timers[i], p.index = p, i
-		i = parent
-	}
-	l.timers[i], t.index = t, i
-}
-
-func (l *Local) siftDown(t *Timer) {
-	i := t.index
-	for {
-		least, first := -1, 4*i+1
-		for c := first; c < min(first+4, len(l.timers)); c++ {
-			if least < 0 || l.timers[c].before(l.timers[least]) {
-				least = c
-			}
-		}
-		if least < 0 || !l.timers[least].before(t) {
-			break
-		}
-		l.timers[i], l.timers[least].index = l.timers[least], i
-		i = least
-	}
-	l.timers[i], t.index = t, i
-}
-
-// fire wakes the tasks whose timers are due.
+// fire wakes the tasks whose timers are due, in the order of the deadlines, and
+// of arming where these are equal, so that a run can be replayed.
 func (l *Local) fire() {
-	for len(l.timers) > 0 && l.timers[0].at <= l.now {
-		t := l.timers[0]
-		l.disarm(t)
+	for l.timers.count > 0 {
+		t := l.timers.first()
+		if t.at > l.now {
+			return
+		}
+		t.Drop()
 		l.wake(t.waker)
 	}
 }
 
 // deadline is when the next timer is due.
 func (l *Local) deadline() int64 {
-	if len(l.timers) == 0 {
+	if l.timers.count == 0 {
 		return Never
 	}
-	return l.timers[0].at
+	return l.timers.first().at
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Golocal does the work of step.c, spawn.c and idle.c on the executor in Go,
-// without any C.
+// Golocal does the work of step.c, spawn.c, idle.c and timer.c on the executor in
+// Go, without any C.
 package main
 
 import (
@@ -170,6 +170,12 @@ func idle() float64 {
 
 func main() {
 	mode := os.Args[1]
+	if mode == "timer" {
+		n, err := strconv.Atoi(os.Args[2])
+		check(err)
+		check(json.NewEncoder(os.Stdout).Encode(timer(n)))
+		return
+	}
 	value := map[string]func() float64{
 		"step": step, "spawn": spawn, "idle": idle, "suspend": suspend, "gosched": gosched,
 	}[mode]()
