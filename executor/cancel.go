@@ -24,6 +24,7 @@ func (l *Local) noteCancel(t *task) {
 	t.flags |= flagCancel
 	if t.shields == 0 {
 		l.makeReady(t)
+		t.tell()
 	}
 }
 
@@ -63,31 +64,35 @@ func (l *Local) evict(t *task) bool {
 	return true
 }
 
-// special is the turn of a task of which the end was asked for.
+// special is the turn of a task of which the end was asked for, or that carries
+// something with hooks.
 func (l *Local) special(t *task) {
 	t.flags &^= flagReady
-	switch {
-	case t.shields > 0 || t.flags&flagUnwinding != 0:
-		t.flags |= flagStarted
-		l.current = t
-		if t.run.poll(&l.cx) {
-			l.current = nil
-			l.finish(t, t.ending())
-		}
-		l.count()
-	case t.flags&flagStarted != 0:
+	ends := t.flags&flagCancel != 0 && t.shields == 0 && t.flags&flagUnwinding == 0
+	if ends && t.flags&flagStarted == 0 {
+		l.current = nil
+		l.cancel(t)
+		return
+	}
+	l.current = t
+	t.enter()
+	var done bool
+	if ends {
 		l.settle(t)
 		t.flags |= flagUnwinding
-		l.current = t
-		done := t.run.unwind(&l.cx)
-		l.current = nil
-		if done {
-			l.finish(t, CancelledRunning)
-		}
-	default:
-		l.cancel(t)
+		done = t.run.unwind(&l.cx)
+	} else {
+		t.flags |= flagStarted
+		done = t.run.poll(&l.cx)
 	}
+	t.leave()
 	l.current = nil
+	if done {
+		l.finish(t, t.ending())
+	}
+	if !ends {
+		l.count()
+	}
 }
 
 // ending is the outcome of a task whose future has just ended.
@@ -126,6 +131,7 @@ func (l *Local) finish(t *task, o Outcome) {
 	l.giveSlot(t)
 	l.live--
 	t.flags |= flagEnding
+	t.enter()
 	if outer := l.current; outer != nil {
 		held := outer.flags & flagHeld
 		outer.flags |= flagHeld
@@ -138,6 +144,7 @@ func (l *Local) finish(t *task, o Outcome) {
 		t.run.drop()
 		l.current = nil
 	}
+	hooked := t.flags & flagHooked
 	t.flags = flagDone | uint16(o)<<outcomeShift
 	if t.joiner != 0 {
 		l.wake(t.joiner)
@@ -146,7 +153,14 @@ func (l *Local) finish(t *task, o Outcome) {
 		for _, w := range x.joiners {
 			l.wake(w)
 		}
-		t.run.notify()
+		c := x.carried
+		x.carried = carried{}
+		c.end(t.run.failure())
+		if hooked != 0 {
+			t.leaveForGood(c.hooks, c.token)
+		} else if x.onDone != nil {
+			t.run.notify()
+		}
 	}
 }
 
@@ -199,6 +213,7 @@ func (cx *Context) Shield(on bool) (was bool) {
 		t.shields--
 		if t.shields == 0 && t.flags&(flagCancel|flagUnwinding|flagEnding) == flagCancel {
 			cx.local.makeReady(t)
+			t.tell()
 		}
 	}
 	return was

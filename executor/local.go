@@ -11,6 +11,7 @@ type Config struct {
 	Clock    func() int64 // monotonic nanoseconds, never negative; nil is Go's own clock
 	MaxTasks int          // live tasks over which Spawn answers ErrAgain; 0 is no limit
 	Arena    Arena        // where its cells come from; nil is the process's, see SetArena
+	Context  ContextHooks // what every task carries from its spawn to its polls; nil is nothing
 
 	MaxTimers int // armed timers over which one more answers ErrAgain; 0 is no limit
 }
@@ -25,6 +26,7 @@ type Local struct {
 	host  Host
 	clock func() int64
 	arena Arena
+	hooks ContextHooks
 	max   int
 	cx    Context
 
@@ -48,7 +50,10 @@ type Local struct {
 
 // New makes an executor. It starts nothing.
 func New(c Config) *Local {
-	l := &Local{host: c.Host, clock: c.Clock, max: c.MaxTasks, arena: c.Arena, maxTimers: c.MaxTimers}
+	l := &Local{
+		host: c.Host, clock: c.Clock, arena: c.Arena, hooks: c.Context,
+		max: c.MaxTasks, maxTimers: c.MaxTimers,
+	}
 	if l.arena == nil {
 		l.arena = useArena()
 	}
@@ -124,6 +129,9 @@ func (l *Local) spawn(t *task) error {
 	}
 	t.local = l
 	t.flags, t.shields, t.joiner = flagLive, 0, 0
+	if l.hooks != nil || t.extra != nil {
+		l.hook(t)
+	}
 	l.live++
 	l.makeReady(t)
 	l.wakeHost()

@@ -36,6 +36,9 @@ const (
 	// flagHeld says that the task is being polled while another one finishes inside
 	// of that poll, and can't be dropped itself.
 	flagHeld
+	// flagHooked says that polls are entered and left with hooks, which are in the
+	// task's extra.
+	flagHooked
 	// flagLive is set from spawn until the task finishes.
 	flagLive
 	// flagDone says that the result is there. It can't be set beside flagLive.

@@ -31,6 +31,7 @@ type task struct {
 type extra struct {
 	joiners []Waker // all but the first
 	onDone  any     // an OnDone of the task's type
+	carried carried
 }
 
 // more makes the extra of a task that has none yet.
@@ -104,6 +105,9 @@ func (t *Task[T]) Spawn(l *Local, f Future[T], options ...Option[T]) error {
 	t.future, t.value, t.err = f, zero, nil
 	if t.extra != nil {
 		t.extra.reset()
+	}
+	if p := l.current; p != nil && p.extra != nil && p.extra.carried.locals != nil {
+		t.more().carried.locals = p.extra.carried.locals
 	}
 	for _, o := range options {
 		o.apply(t)

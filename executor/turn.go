@@ -82,7 +82,7 @@ func (l *Local) burst() {
 		if t == nil {
 			continue
 		}
-		if t.flags&flagCancel != 0 {
+		if t.flags&(flagCancel|flagHooked) != 0 {
 			l.special(t)
 			continue
 		}
@@ -124,6 +124,7 @@ func (l *Local) contain() {
 	if t == nil || t.flags&flagEnding != 0 {
 		return // from OnDone, which is the embedder's: not ours to hide
 	}
+	t.leave()
 	l.count()
 	if r := recover(); r != nil {
 		t.run.fail(NewPanicError(r))

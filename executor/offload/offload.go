@@ -11,7 +11,18 @@ import (
 	"sync/atomic"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/cancelctx"
 )
+
+// Context is a [context.Context] that can be cancelled and does nothing else. It
+// costs less than context.WithCancel: its channel is made only if somebody asks
+// for it, and a context that is derived from it needs no goroutine. The zero
+// Context is ready for use; it must not be copied. All methods are for any
+// goroutine.
+type Context = cancelctx.Context
+
+// NewContext makes a context.
+func NewContext() *Context { return new(Context) }
 
 // Blocking is the pool that [Go] uses. It is made at the first use and has no
 // limit.
@@ -22,8 +33,9 @@ var Blocking = sync.OnceValue(func() *Pool { return NewPool(0) })
 var CPUBound = sync.OnceValue(func() *Pool { return NewPool(runtime.GOMAXPROCS(0)) })
 
 // Go makes a future of a function that may block. It runs from the first poll on;
-// cancelling the task cancels its context, and doesn't wait for it to return. A
-// panic in it is the error, an [executor.PanicError], and runtime.Goexit is
+// cancelling the task cancels its context, and doesn't wait for it to return. The
+// context has the task's task-locals as its values and the task's deadline. A panic
+// in the function is the error, an [executor.PanicError], and runtime.Goexit is
 // [executor.ErrGoexit].
 func Go[T any](f func(ctx context.Context) (T, error)) executor.Future[T] {
 	return &call[T]{f: f, pool: Blocking}
@@ -53,6 +65,7 @@ func (c *call[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
 	}
 	if !c.begun {
 		c.begun = true
+		c.ctx.Base = cx.Carried()
 		if err := c.pool().Submit(c); err != nil {
 			return value, true, err
 		}

@@ -346,3 +346,16 @@ func BenchmarkOffloadOne(b *testing.B) {
 		<-j.done
 	}
 }
+
+func TestTaskLocalsAreValues(t *testing.T) {
+	l := newLoop(t)
+	key := executor.NewTaskLocal[string]()
+	value := func(ctx context.Context) (any, error) { return ctx.Value(key), nil }
+	with, _ := executor.Spawn(l.Local, Go(value), executor.With[any](key, "here"))
+	without, _ := executor.Spawn(l.Local, Go(value))
+	l.run()
+	v, _ := with.Result()
+	equal(t, "value", v, any("here"))
+	v, _ = without.Result()
+	equal(t, "value", v, nil)
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package offload
+// Package cancelctx has the context of offloaded functions and of tasks.
+package cancelctx
 
 import (
 	"context"
@@ -14,26 +15,30 @@ import (
 // Context is ready for use; it must not be copied. All methods are for any
 // goroutine.
 type Context struct {
-	mu        sync.Mutex
-	cancelled bool
-	done      chan struct{}
-	after     map[*func()]struct{}
+	// Base, if it is set before the context is shown to anybody, is whose values and
+	// whose deadline the context has. Its end isn't the context's.
+	Base context.Context
+
+	mu    sync.Mutex
+	err   error
+	done  chan struct{}
+	after map[*func()]struct{}
 }
 
 var _ context.Context = (*Context)(nil)
 
-// NewContext makes a context.
-func NewContext() *Context { return new(Context) }
-
 // Cancel ends the context. A second call does nothing. Functions registered with
 // context.AfterFunc run in goroutines of their own.
-func (c *Context) Cancel() {
+func (c *Context) Cancel() { c.End(context.Canceled) }
+
+// End is Cancel with an error that Err gives from then on.
+func (c *Context) End(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cancelled {
+	if c.err != nil {
 		return
 	}
-	c.cancelled = true
+	c.err = err
 	if c.done != nil {
 		close(c.done)
 	}
@@ -49,7 +54,7 @@ func (c *Context) Done() <-chan struct{} {
 	defer c.mu.Unlock()
 	if c.done == nil {
 		c.done = make(chan struct{})
-		if c.cancelled {
+		if c.err != nil {
 			close(c.done)
 		}
 	}
@@ -60,23 +65,30 @@ func (c *Context) Done() <-chan struct{} {
 func (c *Context) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cancelled {
-		return context.Canceled
-	}
-	return nil
+	return c.err
 }
 
-// Deadline implements [context.Context]: there is none.
-func (c *Context) Deadline() (time.Time, bool) { return time.Time{}, false }
+// Deadline implements [context.Context].
+func (c *Context) Deadline() (at time.Time, ok bool) {
+	if c.Base == nil {
+		return at, false
+	}
+	return c.Base.Deadline()
+}
 
-// Value implements [context.Context]: there is none.
-func (c *Context) Value(any) any { return nil }
+// Value implements [context.Context].
+func (c *Context) Value(key any) any {
+	if c.Base == nil {
+		return nil
+	}
+	return c.Base.Value(key)
+}
 
 // AfterFunc is what package context uses instead of a goroutine that waits.
 func (c *Context) AfterFunc(f func()) (stop func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cancelled {
+	if c.err != nil {
 		go f()
 		return func() bool { return false }
 	}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pillion-dev/pillion/executor/internal/cancelctx"
+)
+
+// ContextHooks carry what belongs to whoever spawns a task to the polls of that
+// task: the context of another runtime, a trace, a locale. All four are called on
+// the owner and must neither panic nor poll.
+//
+// # Notes
+//
+// Tasks finish inside of other tasks' polls when they are evicted or their scope is
+// dropped, so that pairs of Enter and Leave nest, also those of equal tokens.
+type ContextHooks interface {
+	// Capture gives the token of a task that is being spawned. With nil the task
+	// carries nothing.
+	Capture() any
+	// Enter begins a poll of a task, or its end: Drop and OnDone.
+	Enter(token any)
+	// Leave is called after each Enter, also when the poll panicked.
+	Leave(token any)
+	// Release is called once, when nothing of the task will run any more.
+	Release(token any)
+}
+
+// InContext is an [Option]: the task is entered and left by these hooks with this
+// token, instead of those of [Config]. It owns the token once it was spawned. With
+// nil hooks it carries none.
+func InContext[T any](hooks ContextHooks, token any) Option[T] {
+	return inContext[T]{hooks, token}
+}
+
+type inContext[T any] struct {
+	hooks ContextHooks
+	token any
+}
+
+func (o inContext[T]) apply(t *Task[T]) {
+	c := &t.more().carried
+	c.hooks, c.token, c.chosen = o.hooks, o.token, true
+}
+
+// carried is what a task has from its spawner.
+type carried struct {
+	hooks    ContextHooks
+	token    any
+	chosen   bool               // by InContext
+	locals   link               // of task-locals; see tasklocal.go
+	deadline int64              // what Context.Context shows, on the executor's clock; 0 is none
+	ctx      *cancelctx.Context // the view that Context.Context gives, once made
+}
+
+// hook settles which hooks a task has that is being spawned.
+func (l *Local) hook(t *task) {
+	if l.hooks != nil && (t.extra == nil || !t.extra.carried.chosen) {
+		if token := l.hooks.Capture(); token != nil {
+			c := &t.more().carried
+			c.hooks, c.token = l.hooks, token
+		}
+	}
+	if t.extra != nil && t.extra.carried.hooks != nil {
+		t.flags |= flagHooked
+	}
+}
+
+func (t *task) enter() {
+	if t.flags&flagHooked != 0 {
+		t.extra.carried.hooks.Enter(t.extra.carried.token)
+	}
+}
+
+func (t *task) leave() {
+	if t.flags&flagHooked != 0 {
+		t.extra.carried.hooks.Leave(t.extra.carried.token)
+	}
+}
+
+// leaveForGood is the last that a hooked task does. OnDone may spawn into the same
+// storage, and it may panic.
+func (t *task) leaveForGood(hooks ContextHooks, token any) {
+	defer func() {
+		hooks.Leave(token)
+		hooks.Release(token)
+	}()
+	if t.extra.onDone != nil {
+		t.run.notify()
+	}
+}
+
+// Context gives the task that is being polled as a [context.Context], for code that
+// wants one. It ends when the task is to end: asked to, and not shielded, or
+// finished. Its values are the task's task-locals, under their [TaskLocal] as key, as
+// they were when it was first asked for; its deadline is the task's. It may be given
+// to other goroutines and outlive the task. Outside of a poll it is
+// context.Background.
+//
+//	req, err := http.NewRequestWithContext(cx.Context(), "GET", url, nil)
+func (cx *Context) Context() context.Context {
+	t := cx.local.current
+	if t == nil {
+		return context.Background()
+	}
+	c := &t.more().carried
+	if c.ctx == nil {
+		c.ctx = &cancelctx.Context{Base: cx.Carried()}
+		if t.flags&flagEnding != 0 || t.flags&flagCancel != 0 && t.shields == 0 {
+			t.tell()
+		}
+	}
+	return c.ctx
+}
+
+// Carried gives the values and the deadline of [Context.Context] without its end,
+// which costs less. It is nil if the task has neither.
+func (cx *Context) Carried() context.Context {
+	t := cx.local.current
+	if t == nil || t.extra == nil {
+		return nil
+	}
+	c := &t.extra.carried
+	if c.locals == nil && c.deadline == 0 {
+		return nil
+	}
+	s := &snapshot{Context: context.Background(), locals: c.locals}
+	if c.deadline != 0 {
+		s.deadline = time.Now().Add(time.Duration(c.deadline - cx.local.clock()))
+	}
+	return s
+}
+
+// snapshot is a context that has values and a deadline, and doesn't end.
+type snapshot struct {
+	context.Context
+	locals   link
+	deadline time.Time
+}
+
+func (s *snapshot) Deadline() (time.Time, bool) { return s.deadline, !s.deadline.IsZero() }
+
+func (s *snapshot) Value(key any) any {
+	if l := find(s.locals, key); l != nil {
+		return l.get()
+	}
+	return nil
+}
+
+// tell ends the context of a task that is to end.
+func (t *task) tell() {
+	switch {
+	case t.extra == nil:
+	case t.flags&flagCaused != 0:
+		t.extra.carried.end(t.run.failure())
+	default:
+		t.extra.carried.end(ErrCancelled)
+	}
+}
+
+func (c *carried) end(err error) {
+	switch {
+	case c.ctx == nil:
+	case errors.Is(err, context.DeadlineExceeded):
+		c.ctx.End(context.DeadlineExceeded)
+	default:
+		c.ctx.Cancel()
+	}
+}
