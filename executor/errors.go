@@ -19,6 +19,8 @@ var (
 	ErrReentrant = errors.New("executor: called from inside a poll")
 	// ErrLive says that the task still runs, so that its storage is in use.
 	ErrLive = errors.New("executor: task is still live")
+	// ErrBusy says that another task awaits what only one can.
+	ErrBusy = errors.New("executor: another task awaits it")
 	// ErrWrongLocal says that a task was awaited from another executor than its own.
 	ErrWrongLocal = errors.New("executor: task belongs to another executor")
 	// ErrGoexit says that the task's code called runtime.Goexit.

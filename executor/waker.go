@@ -81,6 +81,13 @@ func (w Waker) Handle() Handle {
 	return Handle(w) ^ (kindTask^kindWaker)<<56
 }
 
+// live says whether the task that w wakes hasn't finished.
+func (w Waker) live() bool {
+	slot := uint32(w>>32) & slotMask
+	c := lookup(slot)
+	return c != nil && c.cells[slot&chunkMask].gen.Load() == uint32(w)
+}
+
 // post is the one way by which anything reaches a task from outside its owner. C
 // does the same on the same cells. It also returns the bits that the same task
 // had pending.
