@@ -79,30 +79,37 @@ func (a *heapArena) Return(base uint32) {
 
 var errMalformed = errors.New("executor: the arena gave a malformed chunk or one that is in use")
 
-// lease takes one more chunk. Its local is set before any of its cells is
-// allocated, so that a waker that matches a cell finds where to push it.
+// leaseChunk takes one more chunk. The caller says whose it is before any of its
+// cells is allocated, so that a waker that matches a cell finds where to push it.
+func leaseChunk(a Arena) (*chunk, error) {
+	base, cells, err := a.Lease()
+	if err != nil {
+		return nil, err
+	}
+	if base&chunkMask != 0 || base > slotMask || len(cells) != ChunkCells {
+		return nil, errMalformed
+	}
+	c := lookup(base)
+	if c == nil {
+		c = &chunk{base: base, cells: cells}
+		directory[base>>chunkShift].Store(c)
+		return c, nil
+	}
+	if &c.cells[0] != &cells[0] || c.local.Load() != nil || c.pool.Load() != nil {
+		return nil, errMalformed
+	}
+	c.held = [ChunkCells]bool{}
+	return c, nil
+}
+
 func (l *Local) lease() error {
-	base, cells, err := l.arena.Lease()
+	c, err := leaseChunk(l.arena)
 	if err != nil {
 		return err
 	}
-	if base&chunkMask != 0 || base > slotMask || len(cells) != ChunkCells {
-		return errMalformed
-	}
-	c := lookup(base)
-	if c != nil && (&c.cells[0] != &cells[0] || c.local.Load() != nil) {
-		return errMalformed
-	}
-	if c == nil {
-		c = &chunk{base: base, cells: cells}
-		c.local.Store(l)
-		directory[base>>chunkShift].Store(c)
-	} else {
-		c.held = [ChunkCells]bool{}
-		c.local.Store(l)
-	}
+	c.local.Store(l)
 	l.chunks = append(l.chunks, c)
-	l.fresh, l.freshEnd = base, base+ChunkCells
+	l.fresh, l.freshEnd = c.base, c.base+ChunkCells
 	return nil
 }
 

@@ -68,17 +68,27 @@ func (l *Local) evict(t *task) bool {
 // something with hooks.
 func (l *Local) special(t *task) {
 	t.flags &^= flagReady
-	ends := t.flags&flagCancel != 0 && t.shields == 0 && t.flags&flagUnwinding == 0
-	if ends && t.flags&flagStarted == 0 {
+	if t.flags&(flagCancel|flagUnwinding|flagStarted) == flagCancel && t.shields == 0 {
 		l.current = nil
 		l.cancel(t)
 		return
 	}
+	done, polled := l.pass(t)
+	if done {
+		l.finish(t, t.ending())
+	}
+	if polled {
+		l.count()
+	}
+}
+
+// pass polls a task, or begins its end.
+func (l *Local) pass(t *task) (done, polled bool) {
+	ends := t.flags&(flagCancel|flagUnwinding) == flagCancel && t.shields == 0
 	l.current = t
 	t.enter()
-	var done bool
 	if ends {
-		l.settle(t)
+		t.settle()
 		t.flags |= flagUnwinding
 		done = t.run.unwind(&l.cx)
 	} else {
@@ -87,12 +97,7 @@ func (l *Local) special(t *task) {
 	}
 	t.leave()
 	l.current = nil
-	if done {
-		l.finish(t, t.ending())
-	}
-	if !ends {
-		l.count()
-	}
+	return done, !ends
 }
 
 // ending is the outcome of a task whose future has just ended.
@@ -104,7 +109,7 @@ func (t *task) ending() Outcome {
 }
 
 // settle puts the error of a cancelled task in its place.
-func (l *Local) settle(t *task) {
+func (t *task) settle() {
 	if t.flags&flagCaused == 0 {
 		t.run.fail(ErrCancelled)
 		t.flags |= flagCancel | flagCaused
@@ -113,7 +118,7 @@ func (l *Local) settle(t *task) {
 
 // cancel ends a task now, shielded or not.
 func (l *Local) cancel(t *task) {
-	l.settle(t)
+	t.settle()
 	if t.flags&flagStarted != 0 {
 		l.finish(t, CancelledRunning)
 	} else {
@@ -130,20 +135,7 @@ func (l *Local) finish(t *task, o Outcome) {
 	}
 	l.giveSlot(t)
 	l.live--
-	t.flags |= flagEnding
-	t.enter()
-	if outer := l.current; outer != nil {
-		held := outer.flags & flagHeld
-		outer.flags |= flagHeld
-		l.current = t
-		t.run.drop()
-		l.current = outer
-		outer.flags = outer.flags&^flagHeld | held
-	} else {
-		l.current = t
-		t.run.drop()
-		l.current = nil
-	}
+	l.drop(t)
 	hooked := t.flags & flagHooked
 	t.flags = flagDone | uint16(o)<<outcomeShift
 	if t.joiner != 0 {
@@ -157,10 +149,28 @@ func (l *Local) finish(t *task, o Outcome) {
 		x.carried = carried{}
 		c.end(t.run.failure())
 		if hooked != 0 {
-			t.leaveForGood(c.hooks, c.token)
+			c.leaveForGood(t.run.notification())
 		} else if x.onDone != nil {
 			t.run.notify()
 		}
+	}
+}
+
+// drop drops the future of a task that ends.
+func (l *Local) drop(t *task) {
+	t.flags |= flagEnding
+	t.enter()
+	if outer := l.current; outer != nil {
+		held := outer.flags & flagHeld
+		outer.flags |= flagHeld
+		l.current = t
+		t.run.drop()
+		l.current = outer
+		outer.flags = outer.flags&^flagHeld | held
+	} else {
+		l.current = t
+		t.run.drop()
+		l.current = nil
 	}
 }
 
@@ -212,7 +222,7 @@ func (cx *Context) Shield(on bool) (was bool) {
 	case was:
 		t.shields--
 		if t.shields == 0 && t.flags&(flagCancel|flagUnwinding|flagEnding) == flagCancel {
-			cx.local.makeReady(t)
+			cx.again(t)
 			t.tell()
 		}
 	}

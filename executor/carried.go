@@ -58,11 +58,11 @@ type carried struct {
 }
 
 // hook settles which hooks a task has that is being spawned.
-func (l *Local) hook(t *task) {
-	if l.hooks != nil && (t.extra == nil || !t.extra.carried.chosen) {
-		if token := l.hooks.Capture(); token != nil {
+func (t *task) hook(hooks ContextHooks) {
+	if hooks != nil && (t.extra == nil || !t.extra.carried.chosen) {
+		if token := hooks.Capture(); token != nil {
 			c := &t.more().carried
-			c.hooks, c.token = l.hooks, token
+			c.hooks, c.token = hooks, token
 		}
 	}
 	if t.extra != nil && t.extra.carried.hooks != nil {
@@ -84,13 +84,13 @@ func (t *task) leave() {
 
 // leaveForGood is the last that a hooked task does. OnDone may spawn into the same
 // storage, and it may panic.
-func (t *task) leaveForGood(hooks ContextHooks, token any) {
+func (c *carried) leaveForGood(notify func()) {
 	defer func() {
-		hooks.Leave(token)
-		hooks.Release(token)
+		c.hooks.Leave(c.token)
+		c.hooks.Release(c.token)
 	}()
-	if t.extra.onDone != nil {
-		t.run.notify()
+	if notify != nil {
+		notify()
 	}
 }
 

@@ -28,13 +28,14 @@ type Cell struct {
 	_    [11]uint32
 }
 
-// chunk is a block of cells and who has leased it.
+// chunk is a block of cells and who has leased it: a Local, a Pool or nobody.
 type chunk struct {
 	base  uint32
 	cells []Cell
-	local atomic.Pointer[Local] // nil while nobody has leased it
+	local atomic.Pointer[Local]
+	pool  atomic.Pointer[Pool]
 
-	// For the owner only.
+	// For the owner only; in a pool, each is for who holds the cell's pendQueued.
 	tasks [ChunkCells]*task
 	held  [ChunkCells]bool // skipped at allocation because queued; free once popped
 }

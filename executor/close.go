@@ -72,6 +72,9 @@ func (l *Local) Free() error {
 		}
 	}
 	l.Retire()
+	if l.worker != nil {
+		l.worker.leave()
+	}
 	for {
 		s := l.state.Load()
 		if s != statePoking && s != stateSeen && l.state.CompareAndSwap(s, stateFreed) {

@@ -21,6 +21,15 @@ func (cx *Context) Waker() Waker {
 // WakeSelf makes the task that is being polled ready again, behind all others.
 func (cx *Context) WakeSelf() {
 	if t := cx.local.current; t != nil && t.flags&flagEnding == 0 {
+		cx.again(t)
+	}
+}
+
+// again makes the task that is being polled ready.
+func (cx *Context) again(t *task) {
+	if t.pooled() {
+		t.flags |= flagReady // the worker sees to it after the poll
+	} else {
 		cx.local.makeReady(t)
 	}
 }
@@ -29,5 +38,19 @@ func (cx *Context) WakeSelf() {
 // read once a turn and every 64 polls.
 func (cx *Context) Now() int64 { return cx.local.now }
 
-// Local gives the executor, to spawn further tasks on.
+// Local gives the executor whose turn this is, to spawn further tasks on. For a task
+// of a [Pool] that is the worker, another one perhaps in the next poll.
 func (cx *Context) Local() *Local { return cx.local }
+
+// Executor gives what the task that is being polled was spawned on. A task that is
+// spawned on it in this poll costs less than on the [Pool] itself. It is valid during
+// this poll.
+func (cx *Context) Executor() Executor {
+	if t := cx.local.current; t != nil && t.pooled() {
+		return cx.local.worker
+	}
+	return cx.local
+}
+
+// pooled says whether the task that is being polled is a pool's.
+func (cx *Context) pooled() bool { return cx.local.current != nil && cx.local.current.pooled() }

@@ -23,6 +23,12 @@ var (
 	ErrBusy = errors.New("executor: another task awaits it")
 	// ErrWrongLocal says that a task was awaited from another executor than its own.
 	ErrWrongLocal = errors.New("executor: task belongs to another executor")
+	// ErrJoined says that the Local is a worker of a pool already.
+	ErrJoined = errors.New("executor: already joined to a pool")
+	// ErrNotJoined says that the Local isn't a worker of that pool.
+	ErrNotJoined = errors.New("executor: not joined to this pool")
+	// ErrWorkers says that the pool still has workers.
+	ErrWorkers = errors.New("executor: the pool has workers")
 	// ErrGoexit says that the task's code called runtime.Goexit.
 	ErrGoexit = errors.New("executor: runtime.Goexit was called")
 	// ErrCancelled is the error of a task that was cancelled. It matches

@@ -46,6 +46,7 @@ type Local struct {
 	fresh, freshEnd uint32   // slots of the newest chunk that were not
 
 	extensions []extension
+	worker     *worker // its part in a pool, if it has joined one
 }
 
 // New makes an executor. It starts nothing.
@@ -91,6 +92,9 @@ func (l *Local) wake(w Waker) WakeResult {
 		return BadHandle
 	}
 	if c.local.Load() != l {
+		if l.worker != nil && l.polling {
+			return l.worker.wakeHere(w)
+		}
 		return w.Wake()
 	}
 	t := c.tasks[slot&chunkMask]
@@ -117,6 +121,8 @@ func (l *Local) Live() int { return l.live }
 // Now reads the executor's clock. For any goroutine, if the clock is.
 func (l *Local) Now() int64 { return l.clock() }
 
+func (l *Local) spawner() *task { return l.current }
+
 func (l *Local) spawn(t *task) error {
 	if l.closing.Load() != open {
 		return ErrClosed
@@ -130,7 +136,7 @@ func (l *Local) spawn(t *task) error {
 	t.local = l
 	t.flags, t.shields, t.joiner = flagLive, 0, 0
 	if l.hooks != nil || t.extra != nil {
-		l.hook(t)
+		t.hook(l.hooks)
 	}
 	l.live++
 	l.makeReady(t)

@@ -2,7 +2,10 @@
 
 package executor
 
-import "errors"
+import (
+	"errors"
+	"sync/atomic"
+)
 
 // Outcome says how a task ended.
 type Outcome int
@@ -15,21 +18,22 @@ const (
 
 // task is the part of a [Task] that doesn't know its type.
 type task struct {
-	local   *Local
+	_       [0]atomic.Uint64 // aligns the next, which a pool's task has atomic
+	joiner  Waker
+	local   *Local // inPool for a pool's
 	run     runner
 	slot    uint32
 	gen     uint32
 	place   uint32 // in the ready ring, if it is ready
 	flags   uint16
 	shields uint16 // how many shielded sections it is in
-	joiner  Waker
 	extra   *extra // nil until it is needed
 }
 
 // extra is what only few tasks have. It stays with the storage, so that the next
 // task there finds it made.
 type extra struct {
-	joiners []Waker // all but the first
+	joiners []Waker // all but the first; a pool's task has them elsewhere
 	onDone  any     // an OnDone of the task's type
 	carried carried
 }
@@ -52,6 +56,7 @@ type runner interface {
 	unwind(cx *Context) (done bool)
 	drop()
 	notify()
+	notification() func()
 }
 
 // Task is a future that an executor owns, with a result, a cancel and a join. It
@@ -80,16 +85,24 @@ type OnDone[T any] func(value T, err error, outcome Outcome)
 
 func (f OnDone[T]) apply(t *Task[T]) { t.more().onDone = f }
 
-// Spawn makes f a task of l and schedules its first poll. It belongs to the owner,
-// in or outside of a poll.
+// Executor is what tasks are spawned on: a [Local] or a [Pool], or what a
+// [Context.Executor] gives. It is an interface for that choice, not for others to
+// implement.
+type Executor interface {
+	spawn(t *task) error
+	spawner() *task // the task that is being polled there, if that is known
+}
+
+// Spawn makes f a task of e and schedules its first poll. On a [Local] it belongs to
+// the owner, in or outside of a poll; on a [Pool], any goroutine may call it.
 //
 // # Errors
 //
 // [ErrClosed] after [Local.Close], [ErrAgain] over a quota. The future was then
 // neither polled nor dropped.
-func Spawn[T any](l *Local, f Future[T], options ...Option[T]) (*Task[T], error) {
+func Spawn[T any](e Executor, f Future[T], options ...Option[T]) (*Task[T], error) {
 	t := new(Task[T])
-	if err := t.Spawn(l, f, options...); err != nil {
+	if err := t.Spawn(e, f, options...); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -97,8 +110,8 @@ func Spawn[T any](l *Local, f Future[T], options ...Option[T]) (*Task[T], error)
 
 // Spawn is [Spawn] into storage of the caller's. It fails with [ErrLive] while
 // that is in use.
-func (t *Task[T]) Spawn(l *Local, f Future[T], options ...Option[T]) error {
-	if t.flags&flagLive != 0 {
+func (t *Task[T]) Spawn(e Executor, f Future[T], options ...Option[T]) error {
+	if t.inUse() {
 		return ErrLive
 	}
 	var zero T
@@ -106,14 +119,14 @@ func (t *Task[T]) Spawn(l *Local, f Future[T], options ...Option[T]) error {
 	if t.extra != nil {
 		t.extra.reset()
 	}
-	if p := l.current; p != nil && p.extra != nil && p.extra.carried.locals != nil {
+	if p := e.spawner(); p != nil && p.extra != nil && p.extra.carried.locals != nil {
 		t.more().carried.locals = p.extra.carried.locals
 	}
 	for _, o := range options {
 		o.apply(t)
 	}
 	t.run = t
-	return l.spawn(&t.task)
+	return e.spawn(&t.task)
 }
 
 // Handle names the task for any goroutine and any length of time.
@@ -127,8 +140,14 @@ func (t *Task[T]) Cancel() CancelResult { return t.Handle().Cancel() }
 // task running.
 func (t *Task[T]) Join() Future[T] { return t }
 
-// Done says whether the task has finished. For the owner.
-func (t *Task[T]) Done() bool { return t.flags&flagDone != 0 }
+// Done says whether the task has finished. For the owner; on a [Pool], for any
+// goroutine, and so are Result and Outcome then.
+func (t *Task[T]) Done() bool {
+	if t.pooled() {
+		return t.hasEnded()
+	}
+	return t.flags&flagDone != 0
+}
 
 // Result gives what the task returned, once it is done: [ErrCancelled] or
 // [ErrTimedOut] if it was cancelled, a [PanicError] if it panicked. For the owner.
@@ -137,10 +156,17 @@ func (t *Task[T]) Result() (T, error) { return t.value, t.err }
 // Outcome says how the task ended, once it is done. For the owner.
 func (t *Task[T]) Outcome() Outcome { return t.task.outcome() }
 
-// Poll implements [Future]. Awaiting a task of another executor is an error,
-// [ErrWrongLocal], since the result belongs to its owner.
+// Poll implements [Future]. Awaiting a task of another [Local], or of any Local from a
+// [Pool], is an error, [ErrWrongLocal], since the result belongs to its owner.
+// A task of a Pool may be awaited from everywhere.
 func (t *Task[T]) Poll(cx *Context) (value T, ready bool, err error) {
-	if t.local != cx.local {
+	if t.pooled() {
+		if t.await(cx.Waker()) {
+			return t.value, true, t.err
+		}
+		return value, false, nil
+	}
+	if t.local != cx.local || cx.pooled() {
 		return value, true, ErrWrongLocal
 	}
 	if t.flags&flagDone != 0 {
@@ -229,6 +255,17 @@ func (t *Task[T]) dropContained(d Dropper) {
 		}
 	}()
 	d.Drop()
+}
+
+// notification is notify for later, when the storage may be in use again.
+func (t *Task[T]) notification() func() {
+	f, ok := t.extra.onDone.(OnDone[T])
+	if !ok {
+		return nil
+	}
+	t.extra.onDone = nil
+	value, err, outcome := t.value, t.err, t.task.outcome()
+	return func() { f(value, err, outcome) }
 }
 
 func (t *Task[T]) notify() {

@@ -21,7 +21,8 @@ const Never = math.MaxInt64
 type Timer struct {
 	at    int64
 	after time.Duration
-	local *Local // set while it is armed
+	local *Local // set while it is armed; inPool in a pool, under that one's lock
+	pool  *Pool  // set once it was armed in one
 	waker Waker
 
 	// For the wheel.
@@ -56,6 +57,10 @@ func (t *Timer) Poll(cx *Context) (struct{}, bool, error) {
 			t.at = l.now + d
 		}
 	}
+	if cx.pooled() {
+		t.pool = l.worker.pool
+		return t.pool.timers.poll(t, l.now, cx.Waker())
+	}
 	if t.at <= l.now {
 		t.Drop()
 		return struct{}{}, true, nil
@@ -73,7 +78,11 @@ func (t *Timer) Poll(cx *Context) (struct{}, bool, error) {
 
 // Drop implements [Dropper]: it takes the timer back.
 func (t *Timer) Drop() {
-	if t.local != nil {
+	switch {
+	case t.pool != nil:
+		t.pool.timers.drop(t)
+		t.pool = nil
+	case t.local != nil:
 		t.local.timers.disarm(t)
 		t.local = nil
 	}
@@ -93,9 +102,4 @@ func (l *Local) fire() {
 }
 
 // deadline is when the next timer is due.
-func (l *Local) deadline() int64 {
-	if l.timers.count == 0 {
-		return Never
-	}
-	return l.timers.first().at
-}
+func (l *Local) deadline() int64 { return l.timers.deadline() }

@@ -11,6 +11,7 @@ type turn struct {
 	max    int
 	check  int // when polled is this, check
 	until  int64
+	spent  bool // the budget is used up
 }
 
 // Budget bounds a turn; a zero in it is no bound. The clock is read every 64
@@ -56,6 +57,9 @@ func (l *Local) Poll(b Budget) (Progress, error) {
 	if l.inbox.Load() != 0 {
 		l.drain()
 	}
+	if l.worker != nil {
+		l.worker.begin()
+	}
 	l.fire()
 	l.turn = turn{left: l.ready.len(), max: b.MaxPolls, check: 64, until: Never}
 	if b.MaxPolls > 0 {
@@ -64,13 +68,30 @@ func (l *Local) Poll(b Budget) (Progress, error) {
 	if b.MaxTime > 0 {
 		l.turn.until = l.now + int64(b.MaxTime)
 	}
+	if l.worker != nil {
+		l.worker.turns()
+	} else {
+		l.bursts()
+	}
+	more, deadline := !l.park(), l.deadline()
+	if l.worker != nil {
+		deadline = min(deadline, l.worker.pool.timers.next.Load())
+	}
+	return Progress{l.turn.polled, more, deadline, l.live}, nil
+}
+
+func (l *Local) endTurn() {
+	l.polling = false
+	if l.worker != nil {
+		l.worker.endTurn()
+	}
+}
+
+func (l *Local) bursts() {
 	for l.turn.left > 0 {
 		l.burst()
 	}
-	return Progress{l.turn.polled, !l.park(), l.deadline(), l.live}, nil
 }
-
-func (l *Local) endTurn() { l.polling = false }
 
 // burst polls what is left of the snapshot. A panic ends the burst, not the turn,
 // so that a poll costs no deferred call of its own.
@@ -109,7 +130,7 @@ func (l *Local) count() {
 func (l *Local) check() {
 	l.now = l.clock()
 	if l.turn.polled == l.turn.max || l.now >= l.turn.until {
-		l.turn.left = 0
+		l.turn.left, l.turn.spent = 0, true
 	}
 	l.turn.check += 64
 	if l.turn.max > 0 {
@@ -131,7 +152,11 @@ func (l *Local) contain() {
 	} else {
 		t.run.fail(ErrGoexit)
 	}
-	l.finish(t, t.ending())
+	if t.pooled() {
+		l.worker.pool.finish(t, t.ending(), l.worker)
+	} else {
+		l.finish(t, t.ending())
+	}
 }
 
 // drain takes the whole inbox and turns it round, as pushes come out last first.
@@ -192,7 +217,7 @@ func (l *Local) take(c *chunk, slot uint32) {
 
 // park goes idle, if nothing came meanwhile.
 func (l *Local) park() bool {
-	if l.ready.len() > 0 || l.inbox.Load() != 0 {
+	if l.ready.len() > 0 || l.inbox.Load() != 0 || l.worker != nil && l.worker.ring.len() > 0 {
 		return false
 	}
 	switch l.state.Load() {
@@ -203,7 +228,8 @@ func (l *Local) park() bool {
 	}
 	l.state.Store(stateIdle)
 	// Whoever pushed before that store saw no need to poke.
-	if l.inbox.Load() == 0 && l.closing.Load() == l.closed {
+	if l.inbox.Load() == 0 && l.closing.Load() == l.closed &&
+		(l.worker == nil || l.worker.register()) {
 		return true
 	}
 	l.state.CompareAndSwap(stateIdle, stateRunning)

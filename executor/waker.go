@@ -92,6 +92,18 @@ func (w Waker) live() bool {
 // does the same on the same cells. It also returns the bits that the same task
 // had pending.
 func post(id uint64, bits uint64) (r WakeResult, pending uint64) {
+	r, pending = mark(id, bits)
+	if r == Woken {
+		// Read after the mark: from then on the slot can't be recycled, but the
+		// chunk may have changed hands before.
+		slot := uint32(id>>32) & slotMask
+		lookup(slot).push(slot)
+	}
+	return r, pending
+}
+
+// mark is post without the push, which the caller owes if it is Woken.
+func mark(id uint64, bits uint64) (r WakeResult, pending uint64) {
 	slot, gen := uint32(id>>32)&slotMask, uint32(id)
 	c := lookup(slot)
 	if c == nil || gen == 0 {
@@ -123,9 +135,6 @@ func post(id uint64, bits uint64) (r WakeResult, pending uint64) {
 	if old&pendQueued != 0 {
 		return Coalesced, pending
 	}
-	// Read after the swap: from then on the slot can't be recycled, but the chunk
-	// may have changed hands before.
-	c.push(slot)
 	return Woken, pending
 }
 
@@ -134,6 +143,10 @@ func (c *chunk) push(slot uint32) {
 	cell := &c.cells[slot&chunkMask]
 	l := c.local.Load()
 	if l == nil {
+		if p := c.pool.Load(); p != nil {
+			p.push(slot)
+			return
+		}
 		cell.pend.Swap(0)
 		return
 	}
@@ -168,15 +181,16 @@ func (l *Local) forward() {
 	}
 }
 
-// poke tells the host, unless somebody else just does or the owner is awake.
-func (l *Local) poke() {
+// poke tells the host, and says that it did: not if somebody else just does or the
+// owner is awake.
+func (l *Local) poke() bool {
 	if !l.state.CompareAndSwap(stateIdle, statePoking) {
-		return
+		return false
 	}
 	for {
 		_ = l.host.Wake()
 		if l.state.CompareAndSwap(statePoking, statePoked) {
-			return
+			return true
 		}
 		l.state.Store(statePoking) // it was seen
 	}

@@ -140,6 +140,14 @@ func (w *wheel) first() *Timer {
 	}
 }
 
+// deadline is when the first timer is due.
+func (w *wheel) deadline() int64 {
+	if w.count == 0 {
+		return Never
+	}
+	return w.first().at
+}
+
 // advance moves the first slot to the front, or divides it.
 func (w *wheel) advance() {
 	k := bits.TrailingZeros32(w.used)

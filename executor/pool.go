@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// PoolConfig is what a [Pool] is made of. It isn't changed afterwards, and the zero
+// PoolConfig is a good one.
+type PoolConfig struct {
+	MaxTasks int    // live tasks over which Spawn answers ErrAgain; 0 is no limit
+	Seed     uint64 // from whom workers steal first depends on it
+	Arena    Arena  // where its cells come from; nil is the process's, see SetArena
+
+	MaxTimers int          // armed timers over which one more answers ErrAgain; 0 is no limit
+	Context   ContextHooks // what every task carries from its spawn to its polls; nil is nothing
+
+	// Clock is that of the workers that Start makes; nil is Go's own clock.
+	Clock func() int64
+}
+
+// Pool is an executor whose tasks move between threads. It has none of its own: a
+// [Local] joins it as a worker and polls the pool's tasks in its own turns, beside
+// its own tasks, which stay with it.
+//
+//	pool := executor.NewPool(executor.PoolConfig{})
+//	err := pool.Join(l) // on each loop that lends its thread
+//	t, err := executor.Spawn(pool, future)
+//
+// # Notes
+//
+// Any goroutine may spawn on a pool, and call all of its methods but [Pool.Join] and
+// [Pool.Leave], which are for the owner of the Local. A future on a pool is never
+// polled by two workers at once, and each poll sees what the last one wrote; it is
+// polled, dropped and reported to OnDone by any worker.
+//
+// Workers must have the same clock.
+type Pool struct {
+	// Shared with wakers.
+	inbox   atomic.Uint32 // slot+1 of the cell that was pushed last
+	gone    atomic.Bool   // no task is left, and none will come
+	closing atomic.Uint32 // the mode that Close asked for
+	idle    idleSet
+	timers  poolTimers
+	live    atomic.Int64
+	asking  atomic.Int32 // calls of Close that go through the cells
+
+	max   int
+	arena Arena
+	seed  uint64
+	clock func() int64
+	hooks ContextHooks
+
+	mu      sync.Mutex // for what follows
+	freed   bool       // nobody joins any more
+	workers int
+	members [maxWorkers]atomic.Pointer[worker] // read without the lock
+	span    atomic.Int32                       // members beyond it are nil
+	store   slotStore
+	crew    []*hand
+}
+
+// NewPool makes a pool without workers. It starts nothing.
+func NewPool(c PoolConfig) *Pool {
+	p := &Pool{max: c.MaxTasks, seed: c.Seed, arena: c.Arena, clock: c.Clock, hooks: c.Context}
+	p.timers.max = c.MaxTimers
+	p.timers.next.Store(Never)
+	if p.arena == nil {
+		p.arena = useArena()
+	}
+	return p
+}
+
+// Join makes l a worker of the pool, until [Pool.Leave] or [Local.Free]. It is for
+// the owner of l, outside of a poll. A Local is in one pool at a time.
+//
+// # Errors
+//
+// [ErrJoined] if l is a worker already, [ErrClosed] if l or the pool was freed,
+// [ErrReentrant] from inside a poll, [ErrAgain] if the pool has 256 workers.
+func (p *Pool) Join(l *Local) error {
+	if l.polling {
+		return ErrReentrant
+	}
+	if l.worker != nil {
+		return ErrJoined
+	}
+	if l.state.Load() == stateFreed {
+		return ErrClosed
+	}
+	w := &worker{pool: p, local: l}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.freed {
+		return ErrClosed
+	}
+	i := 0
+	for i < maxWorkers && p.members[i].Load() != nil {
+		i++
+	}
+	if i == maxWorkers {
+		return ErrAgain
+	}
+	w.index = i
+	w.random = (p.seed+uint64(i))*0x9e3779b97f4a7c15 | 1
+	p.members[i].Store(w)
+	p.span.Store(max(p.span.Load(), int32(i+1)))
+	p.workers++
+	l.worker = w
+	// It hasn't looked at the pool yet.
+	l.wakeHost()
+	return nil
+}
+
+// Leave ends what [Pool.Join] began: the pool's tasks that waited for l's turn go to
+// the other workers. l keeps its own. It is for the owner of l, outside of a poll.
+//
+// # Errors
+//
+// [ErrNotJoined] if l is no worker of this pool, [ErrReentrant] from inside a poll,
+// and [ErrSuspended] while coroutines of the pool are suspended on l's thread, which
+// [Local.Retire] ends.
+func (p *Pool) Leave(l *Local) error {
+	if l.polling {
+		return ErrReentrant
+	}
+	if l.worker == nil || l.worker.pool != p {
+		return ErrNotJoined
+	}
+	l.worker.leave()
+	return nil
+}
+
+// leave hands over what the worker has, and sees to it that somebody takes it up.
+func (w *worker) leave() {
+	p := w.pool
+	w.deregister()
+	w.requeue()
+	p.mu.Lock()
+	p.members[w.index].Store(nil)
+	p.workers--
+	p.store.put(w.free)
+	p.mu.Unlock()
+	w.local.worker = nil
+	if p.inbox.Load() != 0 || p.timers.next.Load() != Never {
+		p.poke() // also for the deadline, which nobody else may have reported
+	}
+}
+
+// requeue gives all that is due to the pool's inbox.
+func (w *worker) requeue() {
+	for w.ring.len() > 0 {
+		for _, slot := range w.batch[:w.ring.pop(w.batch[:])] {
+			w.pool.insert(slot)
+		}
+	}
+}
+
+// Live says how many tasks haven't finished. For any goroutine.
+func (p *Pool) Live() int { return int(p.live.Load()) }
+
+// Workers says how many Locals are joined. For any goroutine.
+func (p *Pool) Workers() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.workers
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// crewRig is a pool whose workers are stepped by hand, in one goroutine, so that
+// every order of turns can be written down.
+type crewRig struct {
+	*Pool
+	t       *testing.T
+	workers []*rig
+	trace   strings.Builder
+}
+
+func newCrewRig(t *testing.T, n int) *crewRig {
+	c := &crewRig{Pool: NewPool(PoolConfig{}), t: t}
+	for range n {
+		r := newRig(t)
+		c.workers = append(c.workers, r)
+		if err := c.Join(r.Local); err != nil {
+			t.Fatal(err)
+		}
+		r.turn(0)
+	}
+	t.Cleanup(func() {
+		for _, r := range c.workers {
+			if err := r.Local.Free(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := c.Pool.Free(); err != nil {
+			t.Error(err)
+		}
+		equal(t, "live at the end", c.Live(), 0)
+	})
+	return c
+}
+
+// turn polls a worker once and checks how many polls that was.
+func (c *crewRig) turn(i, polls int) Progress {
+	c.t.Helper()
+	return c.workers[i].turn(polls)
+}
+
+// pokes gives the pokes of each worker.
+func (c *crewRig) pokes() string {
+	var all []int
+	for _, r := range c.workers {
+		all = append(all, r.pokes)
+		r.pokes = 0
+	}
+	return fmt.Sprint(all)
+}
+
+// named writes its name into the trace at each poll, with the worker's number.
+func (c *crewRig) named(name string, p *probe) *probe {
+	p.onPoll = func(cx *Context) {
+		for i, r := range c.workers {
+			if r.Local == cx.Local() {
+				fmt.Fprintf(&c.trace, "%s%d ", name, i)
+			}
+		}
+	}
+	return p
+}
+
+func (c *crewRig) wantTrace(want string) {
+	c.t.Helper()
+	got := strings.TrimSpace(c.trace.String())
+	c.trace.Reset()
+	equal(c.t, "the trace", got, want)
+}
+
+func TestPoolTaskRunsOnAnyWorker(t *testing.T) {
+	c := newCrewRig(t, 2)
+	c.pokes()
+	p := c.named("a", new(probe))
+	task := mustSpawn[int](t, c.Pool, p)
+	equal(t, "pokes", c.pokes(), "[1 0]")
+	c.turn(1, 1)
+	c.turn(0, 0)
+	p.ready = true
+	equal(t, "the wake", p.waker.Wake(), Woken)
+	equal(t, "the second wake", p.waker.Wake(), Coalesced)
+	c.turn(0, 1)
+	c.wantTrace("a1 a0")
+	p.want(t, 2, 1)
+	equal(t, "the late wake", p.waker.Wake(), Stale)
+	v, err := task.Result()
+	equal(t, "the value", v, 2)
+	equal(t, "the error", err, nil)
+	equal(t, "live", c.Live(), 0)
+}
+
+func TestPoolStealsHalf(t *testing.T) {
+	c := newCrewRig(t, 2)
+	for i := range 8 {
+		p := c.named(string(rune('a'+i)), new(probe))
+		p.onPoll = both(p.onPoll, (*Context).WakeSelf)
+		mustSpawn[int](t, c.Pool, p)
+	}
+	c.turn(0, 8)
+	c.turn(1, 4)
+	c.turn(0, 4)
+	c.wantTrace("a0 b0 c0 d0 e0 f0 g0 h0 a1 b1 c1 d1 e0 f0 g0 h0")
+}
+
+func both(a, b func(cx *Context)) func(cx *Context) {
+	return func(cx *Context) { a(cx); b(cx) }
+}
+
+func TestPoolLeaveHandsOver(t *testing.T) {
+	c := newCrewRig(t, 2)
+	var probes [3]probe
+	for i := range probes {
+		p := c.named(string(rune('a'+i)), &probes[i])
+		p.onPoll = both(p.onPoll, (*Context).WakeSelf)
+		mustSpawn[int](t, c.Pool, p)
+	}
+	c.turn(0, 3)
+	c.pokes()
+	equal(t, "leave", c.Leave(c.workers[0].Local), nil)
+	equal(t, "pokes", c.pokes(), "[0 0]") // it was poked for the work that was left
+	equal(t, "leave twice", c.Leave(c.workers[0].Local), ErrNotJoined)
+	c.turn(0, 0)
+	c.turn(1, 3)
+	c.wantTrace("a0 b0 c0 a1 b1 c1")
+	equal(t, "join again", c.Join(c.workers[0].Local), nil)
+	c.turn(0, 2)
+	equal(t, "leave", c.Free(), ErrWorkers)
+}
+
+func TestPoolLocalTasksStay(t *testing.T) {
+	c := newCrewRig(t, 2)
+	local := c.named("l", new(probe))
+	local.onPoll = both(local.onPoll, (*Context).WakeSelf)
+	mustSpawn[int](t, c.workers[0].Local, local)
+	pooled := c.named("p", new(probe))
+	pooled.onPoll = both(pooled.onPoll, (*Context).WakeSelf)
+	mustSpawn[int](t, c.Pool, pooled)
+	c.turn(0, 2)
+	c.turn(1, 1)
+	c.turn(0, 2)
+	c.turn(0, 2)
+	c.wantTrace("l0 p0 p1 l0 p0 l0 p0")
+}
+
+func TestPoolSharesTheBudget(t *testing.T) {
+	c := newCrewRig(t, 1)
+	for range 2 {
+		for name, e := range map[string]Executor{"l": c.workers[0].Local, "p": c.Pool} {
+			p := c.named(name, new(probe))
+			p.onPoll = both(p.onPoll, (*Context).WakeSelf)
+			mustSpawn[int](t, e, p)
+		}
+	}
+	for range 4 {
+		progress, err := c.workers[0].Poll(Budget{MaxPolls: 2})
+		if err != nil || progress.Polled != 2 || !progress.More {
+			t.Fatal(progress, err)
+		}
+	}
+	c.wantTrace("l0 l0 p0 p0 l0 l0 p0 p0")
+}
+
+func TestPoolMisuseIsNamed(t *testing.T) {
+	r, p := newRig(t), NewPool(PoolConfig{MaxTasks: 1})
+	equal(t, "leave before join", p.Leave(r.Local), ErrNotJoined)
+	equal(t, "join", p.Join(r.Local), nil)
+	equal(t, "join twice", p.Join(r.Local), ErrJoined)
+	equal(t, "join two", NewPool(PoolConfig{}).Join(r.Local), ErrJoined)
+	equal(t, "free with workers", p.Free(), ErrWorkers)
+	equal(t, "workers", p.Workers(), 1)
+	task := mustSpawn[int](t, p, &probe{onPoll: func(*Context) {
+		equal(t, "leave from a poll", p.Leave(r.Local), ErrReentrant)
+		equal(t, "join from a poll", p.Join(r.Local), ErrReentrant)
+	}})
+	r.turn(1)
+	equal(t, "spawn live", task.Spawn(p, new(probe)), ErrLive)
+	_, err := Spawn[int](p, new(probe))
+	equal(t, "over the quota", err, ErrAgain)
+	r.Local.Free()
+	equal(t, "join when freed", p.Join(r.Local), ErrClosed)
+	equal(t, "free", p.Free(), nil)
+	equal(t, "free twice", p.Free(), nil)
+	equal(t, "outcome", task.Outcome(), CancelledRunning)
+	_, err = Spawn[int](p, new(probe))
+	equal(t, "spawn when freed", err, ErrClosed)
+	equal(t, "join to a freed pool", p.Join(newRig(t).Local), ErrClosed)
+}
+
+func TestPoolContainsPanicAndGoexit(t *testing.T) {
+	c := newCrewRig(t, 1)
+	bad := mustSpawn[int](t, c.Pool, &probe{onPoll: func(*Context) { panic("no") }})
+	good := c.named("g", &probe{ready: true})
+	mustSpawn[int](t, c.Pool, good)
+	c.turn(0, 2)
+	_, err := bad.Result()
+	if err == nil || err.Error() != "panic: no" {
+		t.Fatal(err)
+	}
+	c.wantTrace("g0")
+}
+
+func TestPoolTimersFireOnAnyWorker(t *testing.T) {
+	c := newCrewRig(t, 2)
+	timed := mustSpawn[struct{}](t, c.Pool, SleepUntil(10))
+	dropped := mustSpawn[struct{}](t, c.Pool, SleepUntil(5))
+	equal(t, "the deadline", c.turn(0, 2).Deadline, 5)
+	dropped.Cancel()
+	equal(t, "the deadline without it", c.turn(1, 0).Deadline, 10)
+	c.workers[0].now = 9
+	c.turn(0, 0)
+	c.pokes()
+	equal(t, "leave", c.Leave(c.workers[0].Local), nil)
+	equal(t, "pokes", c.pokes(), "[0 1]") // somebody else has to report the deadline
+	c.workers[1].now = 10
+	equal(t, "the deadline", c.turn(1, 1).Deadline, Never)
+	equal(t, "done", timed.Done(), true)
+}

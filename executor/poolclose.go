@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import "runtime"
+
+// Close is the first phase of the end, as [Local.Close] is: no more tasks are
+// taken, and those there are drain or are cancelled by the workers. It may be called
+// by any goroutine.
+func (p *Pool) Close(mode CloseMode) {
+	p.asking.Add(1)
+	defer p.asking.Add(-1)
+	for {
+		old := p.closing.Load()
+		if old >= uint32(mode) {
+			return
+		}
+		if p.closing.CompareAndSwap(old, uint32(mode)) {
+			break
+		}
+	}
+	if mode == Cancel {
+		p.cancelAll()
+	}
+}
+
+// cancelAll asks every task to end. A slot without a task is asked as well, which
+// does nothing.
+func (p *Pool) cancelAll() {
+	p.mu.Lock()
+	chunks, fresh := p.store.chunks, p.store.fresh
+	p.mu.Unlock()
+	for _, c := range chunks {
+		for i := range c.cells {
+			slot := c.base + uint32(i)
+			if slot == fresh {
+				break
+			}
+			if gen := c.cells[i].gen.Load(); gen != 0 {
+				post(uint64(makeHandle(slot, gen)), pendCancel)
+			}
+		}
+	}
+}
+
+// Free is the second phase: it cancels what is still live and gives the cells back.
+// Wakers stay valid and are stale. The pool must have no workers, and so futures are
+// dropped by the goroutine that calls. A second call does nothing.
+//
+// # Errors
+//
+// [ErrWorkers] while Locals are joined.
+func (p *Pool) Free() error {
+	p.mu.Lock()
+	workers, freed := p.workers, p.freed
+	p.freed = workers == 0
+	p.mu.Unlock()
+	if workers > 0 {
+		return ErrWorkers
+	}
+	if freed {
+		return nil
+	}
+	// Nobody joins any more, so this goroutine is the only one that pops.
+	p.closing.Store(uint32(Cancel))
+	p.cancelAll()
+	for p.live.Load() > 0 || p.asking.Load() > 0 {
+		p.takeInbox(p.reap)
+		runtime.Gosched() // to who has begun to spawn, or is inside Close
+	}
+	p.gone.Store(true)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.store.chunks {
+		c.pool.Store(nil)
+	}
+	p.forward()
+	for _, c := range p.store.chunks {
+		p.arena.Return(c.base)
+	}
+	p.store = slotStore{}
+	return nil
+}
+
+// reap ends the task of a popped slot.
+func (p *Pool) reap(slot uint32) {
+	t := lookup(slot).own(slot)
+	if t == nil {
+		return
+	}
+	t.settle()
+	if t.flags&flagStarted != 0 {
+		p.finish(t, CancelledRunning, nil)
+	} else {
+		p.finish(t, CancelledBeforeStart, nil)
+	}
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+// slotStore is a pool's free slots, under its lock.
+type slotStore struct {
+	chunks          []*chunk
+	free            []uint32
+	fresh, freshEnd uint32
+}
+
+// slotBatch is how many free slots a worker fetches or gives back at once.
+const slotBatch = 32
+
+func (s *slotStore) put(slots []uint32) { s.free = append(s.free, slots...) }
+
+// get appends a slot or more to into.
+func (s *slotStore) get(p *Pool, into []uint32, most int) ([]uint32, error) {
+	if n := min(len(s.free), most); n > 0 {
+		rest := len(s.free) - n
+		into = append(into, s.free[rest:]...)
+		s.free = s.free[:rest]
+		return into, nil
+	}
+	if s.fresh == s.freshEnd {
+		c, err := leaseChunk(p.arena)
+		if err != nil {
+			return into, err
+		}
+		c.pool.Store(p)
+		s.chunks = append(s.chunks, c)
+		s.fresh, s.freshEnd = c.base, c.base+ChunkCells
+	}
+	for ; most > 0 && s.fresh != s.freshEnd; most-- {
+		into = append(into, s.fresh)
+		s.fresh++
+	}
+	return into, nil
+}
+
+// takeSlot finds a slot and makes it the caller's, as if it had been pushed and
+// popped. One that a late waker has queued is put aside until it has been popped.
+func (p *Pool) takeSlot(w *worker) (slot, gen uint32, err error) {
+	var queued []uint32
+	for {
+		if slot, err = p.anySlot(w); err != nil {
+			break
+		}
+		cell := &lookup(slot).cells[slot&chunkMask]
+		if gen = cell.gen.Load(); gen == lastGen {
+			continue
+		}
+		first := max(gen, 1)
+		if cell.pend.Load() == 0 && cell.pend.CompareAndSwap(0, uint64(first)<<32|pendQueued) {
+			if gen == 0 {
+				cell.gen.Store(first)
+			}
+			gen = first
+			break
+		}
+		queued = append(queued, slot)
+	}
+	if queued != nil {
+		p.mu.Lock()
+		p.store.put(queued)
+		p.mu.Unlock()
+	}
+	return slot, gen, err
+}
+
+func (p *Pool) anySlot(w *worker) (slot uint32, err error) {
+	if w == nil {
+		var one [1]uint32
+		p.mu.Lock()
+		got, err := p.store.get(p, one[:0], 1)
+		p.mu.Unlock()
+		if err != nil {
+			return 0, err
+		}
+		return got[0], nil
+	}
+	if len(w.free) == 0 {
+		p.mu.Lock()
+		w.free, err = p.store.get(p, w.free, slotBatch)
+		p.mu.Unlock()
+		if err != nil {
+			return 0, err
+		}
+	}
+	last := len(w.free) - 1
+	slot = w.free[last]
+	w.free = w.free[:last]
+	return slot, nil
+}
+
+func (p *Pool) giveSlot(slot uint32, w *worker) {
+	if w == nil {
+		p.mu.Lock()
+		p.store.put([]uint32{slot})
+		p.mu.Unlock()
+		return
+	}
+	w.free = append(w.free, slot)
+	if len(w.free) < 2*slotBatch {
+		return
+	}
+	p.mu.Lock()
+	p.store.put(w.free[slotBatch:])
+	p.mu.Unlock()
+	w.free = w.free[:slotBatch]
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// hand is a goroutine that does nothing but work for a pool, and the host of its own
+// Local.
+type hand struct {
+	local *Local
+	woken chan struct{} // holds one
+	timer *time.Timer   // nil until the first deadline
+	stop  atomic.Bool
+	done  chan struct{}
+}
+
+// Wake implements [Host].
+func (h *hand) Wake() error {
+	select {
+	case h.woken <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// Start starts n goroutines that work for the pool until [Pool.Stop]. They sleep
+// while there is nothing to do. Without it a pool has no goroutine at all. Any
+// goroutine may call it, and more than once, for more of them.
+//
+// # Errors
+//
+// Those of [Pool.Join]; none was started then.
+func (p *Pool) Start(n int) error {
+	hands := make([]*hand, 0, n)
+	for range n {
+		h := &hand{woken: make(chan struct{}, 1), done: make(chan struct{})}
+		h.local = New(Config{Host: h, Clock: p.clock, Arena: p.arena})
+		if err := p.Join(h.local); err != nil {
+			for _, h := range hands {
+				h.local.worker.leave()
+			}
+			return err
+		}
+		hands = append(hands, h)
+	}
+	for _, h := range hands {
+		go h.work()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.crew = append(p.crew, hands...)
+	return nil
+}
+
+// Stop ends the goroutines of [Pool.Start] and waits for them. Tasks that haven't
+// finished are left to other workers. A task must not call it.
+func (p *Pool) Stop() {
+	p.mu.Lock()
+	crew := p.crew
+	p.crew = nil
+	p.mu.Unlock()
+	for _, h := range crew {
+		h.stop.Store(true)
+		_ = h.Wake()
+	}
+	for _, h := range crew {
+		<-h.done
+	}
+}
+
+// work ends early if a polled future ends the goroutine by Goexit.
+func (h *hand) work() {
+	defer close(h.done)
+	defer h.local.Free()
+	for !h.stop.Load() {
+		progress, err := h.local.Poll(Budget{})
+		if err != nil {
+			return
+		}
+		if !progress.More {
+			h.sleep(progress.Deadline)
+		}
+	}
+}
+
+func (h *hand) sleep(deadline int64) {
+	if deadline == Never {
+		<-h.woken
+		return
+	}
+	d := time.Duration(deadline - h.local.Now())
+	if h.timer == nil {
+		h.timer = time.NewTimer(d)
+	} else {
+		h.timer.Reset(d)
+	}
+	select {
+	case <-h.woken:
+	case <-h.timer.C:
+	}
+	h.timer.Stop()
+}

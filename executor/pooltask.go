@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// What wakers see of a pool's task is the cell. Everything else belongs to who
+// holds the cell's pendQueued: from the push until the poll has ended and found
+// nothing new. It is handed on with the slot, so none of it need be atomic. Only
+// the joiner is met by anybody at any time.
+
+// inPool stands for all pools in a task. It is written at the spawn, and may be read
+// by anybody afterwards.
+var inPool = new(Local)
+
+func (t *task) pooled() bool { return t.local == inPool }
+
+// spawn is for any goroutine.
+func (p *Pool) spawn(t *task) error { return p.start(t, nil) }
+
+// start makes t a task of the pool, by w inside a turn of its own, or by nobody.
+func (p *Pool) start(t *task, w *worker) error {
+	// Counted first: who frees the pool closes it and then waits for this count.
+	if n := p.live.Add(1); p.closing.Load() != open {
+		p.live.Add(-1)
+		return ErrClosed
+	} else if p.max > 0 && n > int64(p.max) {
+		p.live.Add(-1)
+		return ErrAgain
+	}
+	slot, gen, err := p.takeSlot(w)
+	if err != nil {
+		p.live.Add(-1)
+		return err
+	}
+	t.local = inPool
+	t.slot, t.gen = slot, gen
+	t.flags, t.shields, t.joiner = flagLive|flagReady, 0, 0
+	if p.hooks != nil || t.extra != nil {
+		t.hook(p.hooks)
+	}
+	lookup(slot).tasks[slot&chunkMask] = t
+	if w != nil {
+		w.ring.push(slot)
+	} else {
+		p.push(slot)
+	}
+	if CloseMode(p.closing.Load()) == Cancel {
+		post(uint64(makeHandle(slot, gen)), pendCancel) // Close may have overlooked it
+	}
+	return nil
+}
+
+// own finds out what a popped slot is due for. It gives nil if that is nothing, and
+// the slot isn't the caller's any more.
+func (c *chunk) own(slot uint32) *task {
+	cell := &c.cells[slot&chunkMask]
+	t := c.tasks[slot&chunkMask]
+	if t == nil {
+		cell.pend.Store(0) // pushed by a waker that came late
+		return nil
+	}
+	due := t.flags&flagReady != 0
+	t.flags &^= flagReady
+	mine := t.owned()
+	for {
+		if got := cell.pend.Load(); got != mine {
+			got = cell.pend.Swap(mine)
+			due = t.asked(got) || due
+		}
+		if due {
+			return t
+		}
+		if cell.pend.CompareAndSwap(mine, 0) {
+			return nil
+		}
+	}
+}
+
+// owned is the pend word of a task that is somebody's and for which nothing came
+// since.
+func (t *task) owned() uint64 { return uint64(t.gen)<<32 | pendQueued }
+
+// asked notes what came for the task, and says whether its turn is due.
+func (t *task) asked(pend uint64) (due bool) {
+	if uint32(pend>>32) != t.gen {
+		return false // it was for a task that had the slot before
+	}
+	if pend&pendCancel != 0 && t.flags&flagCancel == 0 {
+		t.flags |= flagCancel
+		if t.shields == 0 {
+			due = true
+			t.tell()
+		}
+	}
+	return due || pend&pendWake != 0
+}
+
+// step does what a slot is due for.
+func (w *worker) step(slot uint32) {
+	c := lookup(slot)
+	t := c.own(slot)
+	if t == nil {
+		return
+	}
+	l := w.local
+	done, polled, outcome := true, true, CancelledBeforeStart
+	switch {
+	case t.flags&(flagCancel|flagHooked) == 0:
+		t.flags |= flagStarted
+		l.current = t
+		done, outcome = t.run.poll(&l.cx), Returned
+		l.current = nil
+	case t.flags&(flagCancel|flagUnwinding|flagStarted) == flagCancel && t.shields == 0:
+		t.settle()
+		polled = false
+	default:
+		done, polled = l.pass(t)
+		outcome = t.ending()
+	}
+	switch {
+	case done:
+		w.pool.finish(t, outcome, w)
+	case t.flags&flagReady != 0 || !c.cells[slot&chunkMask].pend.CompareAndSwap(t.owned(), 0):
+		w.ring.push(slot)
+	}
+	if polled {
+		l.count()
+	}
+}
+
+// ended stands in a task's joiner once the result is there. It is no waker.
+const ended = 1
+
+// severalJoin marks a joiner that isn't the only one.
+const severalJoin = 1 << 63
+
+// joining has the second and further joiners of all pools' tasks, which are rare.
+var joining struct {
+	sync.Mutex
+	more map[*task][]Waker
+}
+
+// finish ends a task, by w inside its turn or by nobody.
+// As soon as the joiner is taken, its owner may use the storage again.
+func (p *Pool) finish(t *task, o Outcome, w *worker) {
+	slot, gen := t.slot, t.gen
+	chunk := lookup(slot)
+	cell := &chunk.cells[slot&chunkMask]
+	cell.gen.Store(gen + 1)
+	chunk.tasks[slot&chunkMask] = nil
+	if w != nil {
+		w.local.drop(t)
+	} else {
+		t.flags |= flagEnding
+		t.enter()
+		t.run.drop()
+	}
+	hooked := t.flags & flagHooked
+	t.flags = flagDone | uint16(o)<<outcomeShift
+	var c carried
+	var notify func()
+	if x := t.extra; x != nil {
+		c, x.carried = x.carried, carried{}
+		c.end(t.run.failure())
+		notify = t.run.notification()
+	}
+	j := atomic.SwapUint64((*uint64)(&t.joiner), ended)
+	if j != 0 {
+		w.wake(Waker(j &^ severalJoin))
+	}
+	if j&severalJoin != 0 {
+		for _, more := range t.otherJoiners() {
+			w.wake(more)
+		}
+	}
+	cell.pend.Store(0)
+	if gen+1 != lastGen {
+		p.giveSlot(slot, w)
+	}
+	p.live.Add(-1)
+	if hooked != 0 {
+		c.leaveForGood(notify)
+	} else if notify != nil {
+		notify()
+	}
+}
+
+// wake is for a worker in its turn, or for no worker.
+func (w *worker) wake(waker Waker) {
+	if w == nil {
+		waker.Wake()
+		return
+	}
+	w.local.wake(waker)
+}
+
+// wakeHere wakes a task that isn't the Local's, inside a turn.
+func (w *worker) wakeHere(waker Waker) WakeResult {
+	r, _ := mark(uint64(waker), pendWake)
+	if r == Woken {
+		slot := uint32(waker>>32) & slotMask
+		if c := lookup(slot); c.pool.Load() == w.pool {
+			w.ring.push(slot)
+		} else {
+			c.push(slot)
+		}
+	}
+	return r
+}
+
+func (p *Pool) spawner() *task { return nil }
+
+func (w *worker) spawner() *task { return w.local.current }
+
+// spawn is what [Context.Executor] is for.
+func (w *worker) spawn(t *task) error {
+	if !w.local.polling {
+		return w.pool.start(t, nil)
+	}
+	return w.pool.start(t, w)
+}
+
+// await says whether the task has ended, and remembers the waker if it hasn't.
+func (t *task) await(w Waker) bool {
+	word := (*uint64)(&t.joiner)
+	if atomic.CompareAndSwapUint64(word, 0, uint64(w)) {
+		return false
+	}
+	j := atomic.LoadUint64(word)
+	if j == ended || j&^severalJoin == uint64(w) {
+		return j == ended
+	}
+	joining.Lock()
+	defer joining.Unlock()
+	// Who ends the task takes the lock after he has seen the mark, so that he finds
+	// what is added to the list here.
+	if !atomic.CompareAndSwapUint64(word, j, j|severalJoin) && t.hasEnded() {
+		return true
+	}
+	for _, old := range joining.more[t] {
+		if old == w {
+			return false
+		}
+	}
+	if joining.more == nil {
+		joining.more = make(map[*task][]Waker)
+	}
+	joining.more[t] = append(joining.more[t], w)
+	return false
+}
+
+func (t *task) otherJoiners() []Waker {
+	joining.Lock()
+	defer joining.Unlock()
+	others := joining.more[t]
+	delete(joining.more, t)
+	return others
+}
+
+// hasEnded says whether the result is there, for any goroutine.
+func (t *task) hasEnded() bool { return atomic.LoadUint64((*uint64)(&t.joiner)) == ended }
+
+// inUse says whether the storage has a live task.
+func (t *task) inUse() bool {
+	if t.pooled() {
+		return !t.hasEnded()
+	}
+	return t.flags&flagLive != 0
+}

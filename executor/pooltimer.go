@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// poolTimers are the timers of a pool's tasks. Any worker fires them, as any may
+// have the task's turn or its drop by then.
+type poolTimers struct {
+	next atomic.Int64 // when the first one is due; written under the lock
+	max  int
+
+	mu    sync.Mutex
+	wheel wheel
+}
+
+// poll is [Timer.Poll] on a pool. Whether the timer is armed, and its waker, are
+// under the lock; its time belongs to the task.
+func (p *poolTimers) poll(t *Timer, now int64, w Waker) (none struct{}, ready bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t.at <= now {
+		p.disarm(t)
+		return none, true, nil
+	}
+	t.waker = w
+	if t.local == nil && t.at != Never {
+		if p.max > 0 && p.wheel.count >= p.max {
+			return none, true, ErrAgain
+		}
+		t.local = inPool
+		p.wheel.arm(t, now)
+		if t.at < p.next.Load() {
+			p.next.Store(t.at)
+		}
+	}
+	return none, false, nil
+}
+
+func (p *poolTimers) drop(t *Timer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.disarm(t)
+}
+
+func (p *poolTimers) disarm(t *Timer) {
+	if t.local == nil {
+		return
+	}
+	p.wheel.disarm(t)
+	t.local = nil
+	if t.at == p.next.Load() {
+		p.next.Store(p.wheel.deadline())
+	}
+}
+
+// due takes out the timers that are due and appends their wakers. They are woken
+// once the lock is gone.
+func (p *poolTimers) due(now int64, wakers []Waker) []Waker {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.wheel.deadline() <= now {
+		t := p.wheel.first()
+		wakers = append(wakers, t.waker)
+		p.disarm(t)
+	}
+	return wakers
+}
+
+// fire wakes the tasks whose timers are due.
+func (w *worker) fire() {
+	l := w.local
+	if w.pool.timers.next.Load() > l.now {
+		return
+	}
+	w.due = w.pool.timers.due(l.now, w.due[:0])
+	for _, waker := range w.due {
+		l.wake(waker)
+	}
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+// batchSize is how many slots a worker takes from its ring at once. What it has
+// taken can't be stolen while it polls the others, so the number is small.
+const batchSize = 8
+
+// worker is a Local's part in a pool. Everything but ring belongs to the Local's
+// owner.
+type worker struct {
+	ring  stealRing
+	pool  *Pool
+	local *Local
+	index int // in pool.members
+
+	batch      [batchSize]uint32 // taken from the ring
+	at, end    int               // what is left of the batch
+	registered bool              // in the idle set since the last turn
+	poolFirst  bool              // in the next turn
+	free       []uint32          // slots for new tasks
+	due        []Waker           // of timers
+	random     uint64
+}
+
+// begin takes in what is there for the turn that starts.
+func (w *worker) begin() {
+	w.deregister()
+	p := w.pool
+	if p.inbox.Load() != 0 {
+		p.takeInbox(w.ring.push)
+	}
+	w.fire()
+	if w.ring.len() == 0 {
+		w.steal()
+	}
+}
+
+func (w *worker) deregister() {
+	if w.registered {
+		w.registered = false
+		w.pool.idle.remove(w.index)
+	}
+}
+
+// steal takes half of another worker's ring.
+func (w *worker) steal() {
+	span := uint64(w.pool.span.Load())
+	w.random ^= w.random << 13
+	w.random ^= w.random >> 7
+	w.random ^= w.random << 17
+	start := w.random % span
+	for i := range span {
+		v := w.pool.members[(start+i)%span].Load()
+		if v == nil || v == w {
+			continue
+		}
+		if v.ring.steal(&w.ring) > 0 {
+			return
+		}
+	}
+}
+
+// turns polls the Local's tasks and the pool's. Each goes first in turn when the
+// budget doesn't reach for both.
+func (w *worker) turns() {
+	l := w.local
+	defer w.share()
+	own, pooled := l.turn.left, w.ring.len()
+	if !w.poolFirst {
+		l.bursts()
+	}
+	if !l.turn.spent {
+		l.turn.left = pooled
+		for l.turn.left > 0 {
+			w.burst()
+		}
+	}
+	if !w.poolFirst {
+		w.poolFirst = l.turn.spent
+		return
+	}
+	w.poolFirst = false
+	if !l.turn.spent {
+		l.turn.left = own
+		l.bursts()
+	}
+}
+
+// burst is [Local.burst] for the pool's tasks.
+func (w *worker) burst() {
+	l := w.local
+	defer l.contain()
+	for l.turn.left > 0 {
+		if w.at == w.end && !w.refill() {
+			l.turn.left = 0 // stolen meanwhile
+			break
+		}
+		l.turn.left--
+		w.at++
+		w.step(w.batch[w.at-1])
+	}
+	l.current = nil
+}
+
+// refill takes the next slots from the ring, no more than will be polled before the
+// budget is looked at.
+func (w *worker) refill() bool {
+	t := &w.local.turn
+	w.at, w.end = 0, w.ring.pop(w.batch[:min(batchSize, t.left, t.check-t.polled)])
+	w.share()
+	return w.end > 0
+}
+
+// share shows the others what is in the ring. An idle one may take some of it, also
+// at the end of a turn: this worker's loop can have other things to do.
+func (w *worker) share() {
+	w.ring.publish()
+	if w.ring.len() > 0 {
+		w.pool.poke()
+	}
+}
+
+// endTurn puts the rest of the batch back, which is there if the turn was broken off
+// by Goexit or a panic in OnDone.
+func (w *worker) endTurn() {
+	if w.at == w.end {
+		return
+	}
+	for ; w.at < w.end; w.at++ {
+		w.ring.push(w.batch[w.at])
+	}
+	w.share()
+}
+
+// register lets this worker be poked, and says whether it may sleep.
+func (w *worker) register() bool {
+	p := w.pool
+	w.registered = true
+	p.idle.add(w.index)
+	if p.inbox.Load() != 0 {
+		return false
+	}
+	for i := range p.span.Load() {
+		if v := p.members[i].Load(); v != nil && v != w && v.ring.stealable() {
+			return false
+		}
+	}
+	return true
+}
