@@ -71,6 +71,7 @@ func (l *Local) special(t *task) {
 	if t.flags&(flagCancel|flagUnwinding|flagStarted) == flagCancel && t.shields == 0 {
 		l.current = nil
 		l.cancel(t)
+		l.countDrop()
 		return
 	}
 	done, polled := l.pass(t)
@@ -79,6 +80,8 @@ func (l *Local) special(t *task) {
 	}
 	if polled {
 		l.count()
+	} else {
+		l.countDrop()
 	}
 }
 

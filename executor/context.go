@@ -34,8 +34,8 @@ func (cx *Context) again(t *task) {
 	}
 }
 
-// Now gives the time of this turn on the executor's clock, in nanoseconds. It is
-// read once a turn and every 64 polls.
+// Now gives the time at which this turn began, on the executor's clock, in
+// nanoseconds.
 func (cx *Context) Now() int64 { return cx.local.now }
 
 // Local gives the executor whose turn this is, to spawn further tasks on. For a task

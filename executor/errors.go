@@ -29,6 +29,8 @@ var (
 	ErrNotJoined = errors.New("executor: not joined to this pool")
 	// ErrWorkers says that the pool still has workers.
 	ErrWorkers = errors.New("executor: the pool has workers")
+	// ErrJoinItself says that a task awaited its own end.
+	ErrJoinItself = errors.New("executor: a task can't join itself")
 	// ErrGoexit says that the task's code called runtime.Goexit.
 	ErrGoexit = errors.New("executor: runtime.Goexit was called")
 	// ErrCancelled is the error of a task that was cancelled. It matches

@@ -111,7 +111,9 @@ func (l *Local) wake(w Waker) WakeResult {
 // task is l's own, and otherwise the same.
 func (l *Local) WakeLocal(w Waker) WakeResult {
 	r := l.wake(w)
-	l.wakeHost()
+	if r == Woken {
+		l.wakeHost()
+	}
 	return r
 }
 

@@ -129,6 +129,8 @@ func (w *worker) step(slot uint32) {
 	}
 	if polled {
 		l.count()
+	} else {
+		l.countDrop()
 	}
 }
 

@@ -107,7 +107,7 @@ func (w *worker) burst() {
 // budget is looked at.
 func (w *worker) refill() bool {
 	t := &w.local.turn
-	w.at, w.end = 0, w.ring.pop(w.batch[:min(batchSize, t.left, t.check-t.polled)])
+	w.at, w.end = 0, w.ring.pop(w.batch[:min(batchSize, t.left, t.check-t.used)])
 	w.share()
 	return w.end > 0
 }

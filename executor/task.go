@@ -157,9 +157,13 @@ func (t *Task[T]) Result() (T, error) { return t.value, t.err }
 func (t *Task[T]) Outcome() Outcome { return t.task.outcome() }
 
 // Poll implements [Future]. Awaiting a task of another [Local], or of any Local from a
-// [Pool], is an error, [ErrWrongLocal], since the result belongs to its owner.
+// [Pool], is an error, [ErrWrongLocal], since the result belongs to its owner. So is
+// a task's awaiting itself, [ErrJoinItself].
 // A task of a Pool may be awaited from everywhere.
 func (t *Task[T]) Poll(cx *Context) (value T, ready bool, err error) {
+	if cx.local.current == &t.task {
+		return value, true, ErrJoinItself
+	}
 	if t.pooled() {
 		if t.await(cx.Waker()) {
 			return t.value, true, t.err

@@ -244,3 +244,40 @@ func TestReadyTaskFinishes(t *testing.T) {
 	r.turn(0)
 	next.want(t, 1, 0)
 }
+
+func TestCancelLocalTakesEffectInThisTurn(t *testing.T) {
+	r := newRig(t)
+	later := &probe{}
+	var task *Task[int]
+	mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: func(*Context) {
+		equal(t, "first", r.CancelLocal(task.Handle()), CancelAsked)
+		equal(t, "second", r.CancelLocal(task.Handle()), CancelAlready)
+	}})
+	task = mustSpawn[int](t, r.Local, later)
+	r.turn(1)
+	later.want(t, 0, 1)
+	equal(t, "outcome", task.Outcome(), CancelledBeforeStart)
+	equal(t, "late", r.CancelLocal(task.Handle()), CancelFinished)
+	equal(t, "forged", r.CancelLocal(0), CancelBad)
+}
+
+func TestCancelLocalOfAnothersTaskIsPosted(t *testing.T) {
+	r, other := newRig(t), newRig(t)
+	p := new(probe)
+	task := mustSpawn[int](t, other.Local, p)
+	equal(t, "CancelLocal", r.CancelLocal(task.Handle()), CancelAsked)
+	r.turn(0)
+	other.turn(0)
+	p.want(t, 0, 1)
+}
+
+func TestATaskCannotJoinItself(t *testing.T) {
+	r := newRig(t)
+	var task *Task[int]
+	task = mustSpawn(t, r.Local, FutureFunc[int](func(cx *Context) (int, bool, error) {
+		return task.Poll(cx)
+	}))
+	r.turn(1)
+	_, err := task.Result()
+	equal(t, "error", err, ErrJoinItself)
+}

@@ -6,16 +6,18 @@ import "time"
 
 // turn is the state of one call of Poll.
 type turn struct {
-	left   int // of the snapshot
-	polled int
-	max    int
-	check  int // when polled is this, check
-	until  int64
-	spent  bool // the budget is used up
+	left  int // of the snapshot
+	used  int // polls and drops
+	drops int
+	max   int
+	check int // when used is this, check
+	until int64
+	spent bool // the budget is used up
 }
 
-// Budget bounds a turn; a zero in it is no bound. The clock is read every 64
-// polls, so that MaxTime is a matter of many tasks, not of a single slow one.
+// Budget bounds a turn; a zero in it is no bound. The drop of a cancelled task is
+// charged like a poll. The clock is read every 64 polls, so that MaxTime is a matter
+// of many tasks, not of a single slow one.
 type Budget struct {
 	MaxPolls int
 	MaxTime  time.Duration
@@ -65,7 +67,7 @@ func (l *Local) Poll(b Budget) (Progress, error) {
 	if b.MaxPolls > 0 {
 		l.turn.check = min(64, b.MaxPolls)
 	}
-	if b.MaxTime > 0 {
+	if b.MaxTime > 0 && int64(b.MaxTime) < Never-l.now {
 		l.turn.until = l.now + int64(b.MaxTime)
 	}
 	if l.worker != nil {
@@ -77,7 +79,7 @@ func (l *Local) Poll(b Budget) (Progress, error) {
 	if l.worker != nil {
 		deadline = min(deadline, l.worker.pool.timers.next.Load())
 	}
-	return Progress{l.turn.polled, more, deadline, l.live}, nil
+	return Progress{l.turn.used - l.turn.drops, more, deadline, l.live}, nil
 }
 
 func (l *Local) endTurn() {
@@ -120,16 +122,21 @@ func (l *Local) burst() {
 
 // count charges a poll to the budget.
 func (l *Local) count() {
-	l.turn.polled++
-	if l.turn.polled == l.turn.check {
+	l.turn.used++
+	if l.turn.used == l.turn.check {
 		l.check()
 	}
 }
 
+// countDrop charges the drop of a task that isn't polled any more.
+func (l *Local) countDrop() {
+	l.turn.drops++
+	l.count()
+}
+
 // check ends the turn if its budget is used up, and says when to look again.
 func (l *Local) check() {
-	l.now = l.clock()
-	if l.turn.polled == l.turn.max || l.now >= l.turn.until {
+	if l.turn.used == l.turn.max || l.turn.until != Never && l.clock() >= l.turn.until {
 		l.turn.left, l.turn.spent = 0, true
 	}
 	l.turn.check += 64

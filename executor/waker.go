@@ -73,6 +73,30 @@ func (h Handle) Cancel() CancelResult {
 	return CancelAsked
 }
 
+// CancelLocal is [Handle.Cancel] for the owner, and takes effect at once: a task
+// that is to be polled later in this turn is dropped instead. Cancel would come
+// too late for that, as it goes through the inbox.
+func (l *Local) CancelLocal(h Handle) CancelResult {
+	slot, gen := uint32(h>>32)&slotMask, uint32(h)
+	c := lookup(slot)
+	if h>>56 != kindTask || c == nil || gen == 0 {
+		return CancelBad
+	}
+	if c.local.Load() != l { // another's, or a pool's
+		return h.Cancel()
+	}
+	t := c.tasks[slot&chunkMask]
+	if t == nil || t.gen != gen {
+		return CancelFinished
+	}
+	if t.flags&flagCancel != 0 {
+		return CancelAlready
+	}
+	l.noteCancel(t)
+	l.wakeHost()
+	return CancelAsked
+}
+
 // Handle gives the handle of the task that w wakes.
 func (w Waker) Handle() Handle {
 	if w>>56 != kindWaker {

@@ -43,7 +43,7 @@ int pillion_task_cancel(pillion_task task) {
   }
   int rc = task_find(&ex, &cell, task);
   if (rc < 0) return rc;
-  if (cell->head.flags & PILLION__ENDED) return 2;
+  if (cell->head.flags & (PILLION__ENDED | PILLION__POLLING)) return 2;
   rc = pillion__mark_cancel(head, gen);
   pillion__task_posted(ex, cell, slot, PILLION__CANCEL);
   if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed))

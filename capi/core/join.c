@@ -12,9 +12,10 @@ static inline int wake_cell(struct pillion__executor *ex,
   if (PILLION__UNLIKELY(
           atomic_load_explicit(&cell->head.gen, memory_order_relaxed) !=
               pillion__gen_of(waker) ||
-          (cell->head.flags & (PILLION__LIVE | PILLION__ENDED)) !=
+          (cell->head.flags &
+           (PILLION__LIVE | PILLION__ENDED | PILLION__POLLING)) !=
               PILLION__LIVE))
-    return PILLION_STALE;
+    return PILLION_STALE; /* also in its own drop */
   if (cell->head.flags & PILLION__READY_BIT) return PILLION_COALESCED;
   pillion__ready(ex, &cell->head, pillion__slot_of(waker));
   return PILLION_WOKEN;

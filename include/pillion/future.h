@@ -176,8 +176,9 @@ static inline void pillion_timer_clear(pillion_timer *timer) {
 }
 
 /*
- * pillion_sleep waits for `ns` nanoseconds from its first call on, and may be
- * used again once it was ready. Poll it until it is.
+ * pillion_sleep waits for `ns` nanoseconds from its first call on (not at all
+ * if that is 0 or less), and may be used again once it was ready. Poll it
+ * until it is.
  *
  * Threads: the owner's.
  * Reentrancy: inside a poll only.
@@ -188,6 +189,7 @@ static inline void pillion_timer_clear(pillion_timer *timer) {
 static inline int pillion_sleep(pillion_timer *timer, pillion_context *cx,
                                 int64_t ns) {
   if (timer->deadline == 0) {
+    if (ns <= 0) return PILLION_READY;
     int64_t deadline =
         ns > PILLION_TIME_NEVER - cx->now ? PILLION_TIME_NEVER : cx->now + ns;
     int rc = pillion_timer_set(timer, cx, deadline);

@@ -361,8 +361,10 @@ static void sleep_survives_wakes_that_mean_nothing(void **state) {
   int64_t deadline = progress.deadline;
   pillion_wake(waker_of(task));
   turn(ex);
-  if (nap.steps == 1) assert_int_equal(progress.deadline, deadline);
-  assert_int_equal(turn_until_event(ex), 1);
+  if (nap.steps == 1) {
+    assert_int_equal(progress.deadline, deadline);
+    assert_int_equal(turn_until_event(ex), 1);
+  }
   assert_int_equal(nap.steps, 3);
   executor_free(ex);
 }
