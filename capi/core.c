@@ -6,6 +6,7 @@
  */
 #include "core/call.c"
 #include "core/cell.c"
+#include "core/configure.c"
 #include "core/error.c"
 #include "core/executor.c"
 #include "core/function.c"
@@ -24,3 +25,4 @@
 #include "core/timer.c"
 #include "core/turn.c"
 #include "core/wait.c"
+#include "core/wheel.c"

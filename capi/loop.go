@@ -39,7 +39,7 @@ func loopAt(index C.uint32_t) *loop {
 		l = &loop{
 			local: executor.New(executor.Config{
 				Host:  host(index),
-				Clock: func() int64 { return int64(C.pillion__now()) },
+				Clock: func() int64 { return int64(C.pillion__guest_now(index)) },
 				Arena: arena(index),
 			}),
 			tasks: make(map[uint32]executor.Handle),

@@ -216,18 +216,47 @@ int pillion_library_count(pillion_library_counts *out);
 
 typedef uint64_t pillion_executor;
 
+/*
+ * pillion_executor_options are what an executor is made of; zero, or NULL, is
+ * always a good value. They do not change afterwards.
+ *
+ * ready: so many tasks find room in the ready ring from the start; with more
+ *   of them alive it grows, which is the one allocation that a spawn or a wake
+ *   may need besides cells. It is rounded up to a power of two.
+ * max_polls, max_ns: the budget of turns whose own does not say.
+ * seed: if it is not 0, a turn polls its tasks in a pseudo-random order that
+ *   follows from it, in place of first in, first out. The same seed and the
+ *   same events give the same order: so a test can try many orders, and repeat
+ *   the one that failed.
+ * clock: what time it is, in nanoseconds, in place of CLOCK_MONOTONIC: for the
+ *   context's `now`, timers, deadlines and budgets. It is called on the owner's
+ *   thread, in turns, and must neither block nor call the library. A host that
+ *   sleeps until the deadline must know that clock. pillion_call_wait and
+ *   pillion_task_wait do not use it.
+ */
 typedef struct pillion_executor_options {
   size_t size;
-  int version;        /* PILLION_VERSION_NUMBER of the program's header */
-  uint32_t flags;     /* PILLION_NO_FD, or 0 */
-  uint32_t max_tasks; /* tasks alive at once; 0: as many as there are slots */
-  uint32_t max_calls; /* calls in flight at once; 0: as the process's */
+  int version;         /* PILLION_VERSION_NUMBER of the program's header */
+  uint32_t flags;      /* PILLION_NO_FD, or 0 */
+  uint32_t max_tasks;  /* tasks alive at once; 0: as many as there are slots */
+  uint32_t max_calls;  /* calls in flight at once; 0: as the process's */
+  uint32_t max_timers; /* timers armed at once; 0: no limit */
+  uint32_t ready;      /* tasks, up to 1 << 24; 0: 64 */
+  uint32_t max_polls;  /* 0: 256 */
+  uint32_t reserved;   /* zero */
+  int64_t max_ns;      /* 0: no limit */
+  uint64_t seed;       /* 0: first in, first out */
+  int64_t (*clock)(void *data);
+  void *clock_data;
 } pillion_executor_options;
 
 #define PILLION_NO_FD 1u /* make no descriptor: a wake hook will be set */
 
-#define PILLION_EXECUTOR_OPTIONS_INIT \
-  { sizeof(pillion_executor_options), PILLION_VERSION_NUMBER, 0, 0, 0 }
+#define PILLION_EXECUTOR_OPTIONS_INIT                                      \
+  {                                                                        \
+    sizeof(pillion_executor_options), PILLION_VERSION_NUMBER, 0, 0, 0, 0, 0, \
+        0, 0, 0, 0, NULL, NULL                                             \
+  }
 
 /*
  * pillion_executor_new makes an executor. It belongs to no thread yet.
@@ -311,9 +340,9 @@ static inline const void *pillion_event_data(const pillion_event *event) {
 
 typedef struct pillion_budget {
   size_t size;
-  uint32_t max_polls; /* 0: 256 */
+  uint32_t max_polls; /* 0: as the executor's options say */
   uint32_t reserved;  /* zero */
-  int64_t max_ns;     /* 0: no limit; looked at every 64 polls */
+  int64_t max_ns;     /* 0: likewise; looked at every 64 polls */
 } pillion_budget;
 
 #define PILLION_BUDGET_INIT \

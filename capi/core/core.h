@@ -7,12 +7,14 @@
  *
  *   cell.c   slots, handles, and the one way anything crosses threads: post
  *   park.c   when and how the host is told
- *   task.c   C futures;  timer.c  their timers;  join.c  who awaits them;
+ *   task.c   C futures;  join.c  who awaits them;
  *            handle.c  what is done to them by handle
+ *   timer.c  when they are woken;  wheel.c  in which order
  *   call.c   calls of Go functions;  node.c  their memory;  ring.c  their way
  *            to Go;  sweep.c  all of them at once
  *   turn.c   one round of work
- *   executor.c, guard.c, start.c, wait.c, memory.c, log.c, error.c, function.c
+ *   executor.c, configure.c, guard.c, start.c, wait.c, memory.c, log.c,
+ *   error.c, function.c
  *
  * No Go, no cgo: Go stands behind what guest.h declares; cells and calls are
  * laid out in cell.h.
@@ -20,6 +22,7 @@
 
 #include "cell.h"
 #include "guest.h"
+#include "wheel.h"
 
 /* ---- Executors ----------------------------------------------------------- */
 
@@ -66,15 +69,20 @@ struct pillion__executor {
   uint32_t chunk_count, chunk_cap;
   uint32_t *chunks; /* bases of the leased ones */
   uint32_t max_tasks;
+  uint32_t max_polls; /* of a turn whose budget does not say */
+  int64_t max_ns;
+  uint64_t seed; /* the present state of what orders the polls; 0: nothing */
+  int64_t (*clock)(void *data); /* or NULL */
+  void *clock_data;
   uint32_t closed_with, live_told, guest_more, guest_known;
   struct pillion__list done; /* ended, waiting to be taken */
   struct pillion__list taken; /* those whose payloads the host still reads */
   struct pillion__list guest; /* posts for Go */
-  pillion_timer *timers; /* the root of a pairing heap */
   int64_t guest_deadline, told_deadline;
   pillion_context context;
   uint64_t turns, polls, wakes, spawned, dropped, events, go_entries;
   uint32_t index;
+  struct pillion__timers timers;
 };
 
 PILLION__HIDDEN struct pillion__executor *pillion__executor_at(uint32_t index);
@@ -87,6 +95,11 @@ PILLION__HIDDEN void pillion__park_enter(struct pillion__executor *ex);
 PILLION__HIDDEN bool pillion__park_leave(struct pillion__executor *ex,
                                          bool more);
 PILLION__HIDDEN void pillion__park_stop(struct pillion__executor *ex);
+
+/* configure.c */
+PILLION__HIDDEN int pillion__configure(struct pillion__executor *ex,
+                                       const pillion_executor_options *o,
+                                       char *errbuf, size_t errcap);
 
 /* turn.c */
 PILLION__HIDDEN void pillion__drain(struct pillion__executor *ex);
@@ -107,6 +120,8 @@ static inline uint64_t pillion__live(const struct pillion__executor *ex) {
 }
 
 /* task.c */
+PILLION__HIDDEN int pillion__ready_reserve(struct pillion__executor *ex,
+                                           uint32_t tasks);
 PILLION__HIDDEN void pillion__ready(struct pillion__executor *ex,
                                     struct pillion__head *head, uint32_t slot);
 PILLION__HIDDEN void pillion__task_run(struct pillion__executor *ex,
@@ -144,9 +159,18 @@ PILLION__HIDDEN void pillion__context_init(struct pillion__executor *ex);
 PILLION__HIDDEN int pillion__timer_set(pillion_timer *timer,
                                        pillion_context *cx, int64_t deadline);
 PILLION__HIDDEN void pillion__timer_clear(pillion_timer *timer);
+PILLION__HIDDEN int pillion__timer_arm(struct pillion__executor *ex,
+                                       pillion_timer *timer, uint64_t waker,
+                                       int64_t deadline);
 PILLION__HIDDEN void pillion__timers_fire(struct pillion__executor *ex,
                                           int64_t now);
+PILLION__HIDDEN void pillion__timers_forget(struct pillion__executor *ex);
 PILLION__HIDDEN int64_t pillion__now(void);
+
+static inline int64_t pillion__clock(const struct pillion__executor *ex) {
+  return PILLION__LIKELY(ex->clock == NULL) ? pillion__now()
+                                            : ex->clock(ex->clock_data);
+}
 
 /* join.c */
 PILLION__HIDDEN int pillion__join(pillion_value *out, pillion_context *cx,

@@ -136,8 +136,12 @@ int pillion_executor_new(pillion_executor *out,
                          rc == PILLION_ENOMEM ? "no memory for an executor"
                                               : "too many executors");
   }
-  ex->max_tasks = o.max_tasks == 0 ? UINT32_MAX : o.max_tasks;
-  ex->max_calls = o.max_calls == 0 ? UINT32_MAX : o.max_calls;
+  rc = pillion__configure(ex, &o, errbuf, errcap);
+  if (rc < 0) {
+    executor_put_idle(ex);
+    if (fd >= 0) close(fd);
+    return rc;
+  }
   ex->guest_deadline = ex->told_deadline = PILLION_TIME_NEVER;
   ex->turns = ex->polls = ex->wakes = ex->spawned = 0;
   ex->dropped = ex->events = ex->go_entries = 0;
@@ -172,7 +176,7 @@ int pillion_executor_deadline(int64_t *out, pillion_executor executor) {
   if (rc == 0) rc = pillion__executor_own(ex);
   if (rc < 0) return rc;
   if (out == NULL) return PILLION_EINVAL;
-  *out = ex->timers == NULL ? PILLION_TIME_NEVER : ex->timers->deadline;
+  *out = ex->timers.deadline;
   if (ex->guest_deadline < *out) *out = ex->guest_deadline;
   return 0;
 }
@@ -322,7 +326,7 @@ static void reclaim(struct pillion__executor *ex) {
   drop_events(ex);
   drop_unjoined(ex);
   drop_calls(ex);
-  while (ex->timers != NULL) pillion__timer_clear(ex->timers);
+  pillion__timers_forget(ex);
   pillion__drain(ex);
   drop_guest_posts(ex);
   host_forget(host_swap(ex, NULL));

@@ -60,6 +60,7 @@ void pillion__guest_wake(uint32_t index);
 #define PILLION__NOBODY UINT32_MAX
 int pillion__guest_lease(uint32_t *base, void **cells, uint32_t index);
 void pillion__guest_return(uint32_t base);
+int64_t pillion__guest_now(uint32_t index);
 int pillion__function_add(const char *name, const char *module,
                           const char *descriptor, uint32_t kind);
 

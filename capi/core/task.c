@@ -25,8 +25,9 @@ static uint64_t tasks_live(struct pillion__executor *ex) {
  * The ring has room for every cell that lives or was freed while it was in it.
  * Each is in it once at most.
  */
-static int ready_grow(struct pillion__executor *ex) {
-  uint32_t size = ex->ready == NULL ? 64 : 2 * (ex->ready_mask + 1);
+int pillion__ready_reserve(struct pillion__executor *ex, uint32_t tasks) {
+  uint32_t size = 64;
+  while (size < tasks) size *= 2;
   uint32_t *ring = pillion__alloc(size * sizeof *ring);
   if (ring == NULL) return PILLION_ENOMEM;
   for (uint32_t i = ex->ready_head; i != ex->ready_tail; i++)
@@ -101,7 +102,7 @@ int pillion__spawn(pillion_task *out, struct pillion__executor *ex,
   uint64_t live = tasks_live(ex);
   if (live >= ex->max_tasks) return PILLION_EAGAIN;
   if (ex->ready == NULL || live + ex->ready_stale > ex->ready_mask) {
-    int rc = ready_grow(ex);
+    int rc = pillion__ready_reserve(ex, 2 * (ex->ready_mask + 1));
     if (rc < 0) return rc;
   }
   uint32_t slot;
@@ -404,6 +405,7 @@ static const pillion_ops operations = {
 
 void pillion__context_init(struct pillion__executor *ex) {
   ex->context.size = sizeof ex->context;
+  ex->context.now = 0;
   ex->context.ops = &operations;
   ex->context.runtime = ex;
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Timers: a pairing heap (Fredman, Sedgewick, Sleator, Tarjan 1986) through
- * the callers' own storage. Arming is one comparison, and cannot fail.
+ * Timers, through the callers' own storage: arming one allocates nothing and
+ * cannot fail. They fire in the order of (deadline, arming).
  *
- * `prev` is the elder sibling, or the parent of a first child; the root has
- * itself there, so that a NULL means "not armed".
+ * wheel.c has those that are due at `wheel.base` or later. What is armed for a
+ * time before it, long past, is rare, and waits in a pairing heap (Fredman,
+ * Sedgewick, Sleator, Tarjan 1986). There too `prev` is NULL if a timer isn't
+ * armed: it is the elder sibling, or the parent of a first child, and the
+ * root's is the root.
  */
 #include <time.h>
 
@@ -17,10 +20,17 @@ int64_t pillion__now(void) {
   return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+/* ---- The late ones ------------------------------------------------------- */
+
+static bool is_before(const pillion_timer *a, const pillion_timer *b) {
+  return a->deadline != b->deadline ? a->deadline < b->deadline
+                                    : a->seq < b->seq;
+}
+
 static pillion_timer *meld(pillion_timer *a, pillion_timer *b) {
   if (a == NULL) return b;
   if (b == NULL) return a;
-  if (b->deadline < a->deadline) {
+  if (is_before(b, a)) {
     pillion_timer *t = a;
     a = b;
     b = t;
@@ -53,47 +63,112 @@ static pillion_timer *meld_all(pillion_timer *first) {
   return root;
 }
 
-static void remove_timer(struct pillion__executor *ex, pillion_timer *timer) {
+static void late_put(struct pillion__timers *timers, pillion_timer *timer) {
+  timer->seq = ++timers->seq;
+  timer->child = timer->next = NULL;
+  timers->late = meld(timers->late, timer);
+  timers->late->prev = timers->late;
+}
+
+static void late_remove(struct pillion__timers *timers, pillion_timer *timer) {
   pillion_timer *rest = meld_all(timer->child);
-  if (timer == ex->timers) {
-    ex->timers = rest;
+  if (timer == timers->late) {
+    timers->late = rest;
   } else {
     if (timer->prev->child == timer)
       timer->prev->child = timer->next;
     else
       timer->prev->next = timer->next;
     if (timer->next != NULL) timer->next->prev = timer->prev;
-    ex->timers = meld(ex->timers, rest);
+    timers->late = meld(timers->late, rest);
   }
-  if (ex->timers != NULL) ex->timers->prev = ex->timers;
-  timer->child = timer->next = timer->prev = NULL;
+  if (timers->late != NULL) timers->late->prev = timers->late;
+}
+
+/* ---- All of them --------------------------------------------------------- */
+
+static int64_t earliest(const struct pillion__timers *timers) {
+  return timers->late != NULL ? timers->late->deadline
+                              : pillion__wheel_least(&timers->wheel);
+}
+
+static void disarm(struct pillion__timers *timers, pillion_timer *timer) {
+  if (timer->deadline < timers->wheel.base)
+    late_remove(timers, timer);
+  else
+    pillion__wheel_remove(&timers->wheel, timer);
+  timer->prev = NULL;
+  timers->armed--;
+  if (timer->deadline == timers->deadline) timers->deadline = earliest(timers);
 }
 
 void pillion__timer_clear(pillion_timer *timer) {
-  if (timer->prev != NULL) remove_timer(timer->runtime, timer);
+  if (timer->prev == NULL) return;
+  struct pillion__executor *ex = timer->runtime;
+  disarm(&ex->timers, timer);
+}
+
+/* `waker` may be a task's handle, for a deadline. */
+int pillion__timer_arm(struct pillion__executor *ex, pillion_timer *timer,
+                       uint64_t waker, int64_t deadline) {
+  struct pillion__timers *timers = &ex->timers;
+  if (timer->prev != NULL) {
+    if (timer->runtime != ex) return PILLION_EINVAL;
+    disarm(timers, timer);
+  } else if (timers->armed >= timers->max_armed &&
+             deadline != PILLION_TIME_NEVER) {
+    return PILLION_EAGAIN;
+  }
+  timer->deadline = deadline;
+  timer->waker = waker;
+  timer->ops = ex->context.ops;
+  timer->runtime = ex;
+  if (deadline == PILLION_TIME_NEVER) return 0;
+  timers->armed++;
+  if (timers->wheel.levels == 0 && timers->wheel.base < ex->context.now)
+    timers->wheel.base = ex->context.now;
+  if (deadline < timers->wheel.base)
+    late_put(timers, timer);
+  else
+    pillion__wheel_put(&timers->wheel, timer);
+  if (deadline < timers->deadline) timers->deadline = deadline;
+  return 0;
 }
 
 int pillion__timer_set(pillion_timer *timer, pillion_context *cx,
                        int64_t deadline) {
-  struct pillion__executor *ex = cx->runtime;
-  if (timer->prev != NULL) {
-    if (timer->runtime != ex) return PILLION_EINVAL;
-    remove_timer(ex, timer);
-  }
-  timer->deadline = deadline;
-  timer->waker = cx->waker;
-  timer->ops = cx->ops;
-  timer->runtime = ex;
-  timer->child = timer->next = NULL;
-  ex->timers = meld(ex->timers, timer);
-  ex->timers->prev = ex->timers;
-  return 0;
+  return pillion__timer_arm(cx->runtime, timer, cx->waker, deadline);
+}
+
+static void expire(struct pillion__executor *ex, pillion_timer *timer) {
+  timer->prev = NULL;
+  ex->timers.armed--;
+  pillion__wake_local_in(ex, timer->waker);
 }
 
 void pillion__timers_fire(struct pillion__executor *ex, int64_t now) {
-  while (ex->timers != NULL && ex->timers->deadline <= now) {
-    pillion_timer *timer = ex->timers;
-    remove_timer(ex, timer);
-    pillion__wake_local_in(ex, timer->waker);
+  struct pillion__timers *timers = &ex->timers;
+  pillion_timer *timer, *next;
+  if (PILLION__LIKELY(timers->deadline > now)) return;
+  while ((timer = timers->late) != NULL && timer->deadline <= now) {
+    late_remove(timers, timer);
+    expire(ex, timer);
   }
+  if (timer == NULL)
+    while ((timer = pillion__wheel_due(&timers->wheel, now)) != NULL)
+      for (; timer != NULL; timer = next) {
+        next = timer->next;
+        expire(ex, timer);
+      }
+  timers->deadline = earliest(timers);
+}
+
+/* Disarms all, for an executor that is freed. */
+void pillion__timers_forget(struct pillion__executor *ex) {
+  struct pillion__timers *timers = &ex->timers;
+  pillion_timer *timer;
+  while ((timer = timers->late) != NULL ||
+         (timer = pillion__wheel_any(&timers->wheel)) != NULL)
+    disarm(timers, timer);
+  timers->wheel.base = 0;
 }

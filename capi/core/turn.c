@@ -93,6 +93,25 @@ void pillion__drain(struct pillion__executor *ex) {
 
 #define CLOCK_EVERY 64
 
+/* A pseudo-random number below `n`: Steele's splitmix64. */
+static uint32_t draw(struct pillion__executor *ex, uint32_t n) {
+  uint64_t z = ex->seed += UINT64_C(0x9e3779b97f4a7c15);
+  z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+  z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+  return (uint32_t)(((z ^ z >> 31) >> 32) * n >> 32);
+}
+
+/* For a seed: puts the ready tasks into some other order. */
+__attribute__((noinline)) static void shuffle(struct pillion__executor *ex) {
+  for (uint32_t n = ex->ready_tail - ex->ready_head; n > 1; n--) {
+    uint32_t *a = &ex->ready[(ex->ready_head + n - 1) & ex->ready_mask];
+    uint32_t *b = &ex->ready[(ex->ready_head + draw(ex, n)) & ex->ready_mask];
+    uint32_t slot = *a;
+    *a = *b;
+    *b = slot;
+  }
+}
+
 static uint32_t run_tasks(struct pillion__executor *ex, uint32_t max_polls,
                           int64_t until) {
   uint32_t head = ex->ready_head, begin = head;
@@ -103,7 +122,7 @@ static uint32_t run_tasks(struct pillion__executor *ex, uint32_t max_polls,
     ex->ready_head = ++head; /* stored, never loaded: no chain from poll to poll */
     pillion__task_run(ex, slot);
     if ((head - begin) % CLOCK_EVERY == 0 && until != PILLION_TIME_NEVER &&
-        pillion__now() >= until)
+        pillion__clock(ex) >= until)
       break;
   }
   return head - begin;
@@ -208,8 +227,7 @@ void pillion__tell_live(struct pillion__executor *ex) {
 }
 
 static int64_t next_deadline(const struct pillion__executor *ex) {
-  int64_t deadline =
-      ex->timers == NULL ? PILLION_TIME_NEVER : ex->timers->deadline;
+  int64_t deadline = ex->timers.deadline;
   return ex->guest_deadline < deadline ? ex->guest_deadline : deadline;
 }
 
@@ -254,8 +272,11 @@ static void close_now(struct pillion__executor *ex, uint32_t closing) {
 static size_t turn(struct pillion__executor *ex, pillion_event *events,
                    size_t cap, const pillion_budget *budget,
                    uint32_t *polled) {
-  uint32_t max_polls =
-      budget == NULL || budget->max_polls == 0 ? 256 : budget->max_polls;
+  uint32_t max_polls = budget == NULL || budget->max_polls == 0
+                           ? ex->max_polls
+                           : budget->max_polls;
+  int64_t max_ns =
+      budget == NULL || budget->max_ns <= 0 ? ex->max_ns : budget->max_ns;
   atomic_store_explicit(&ex->in_turn, 1, memory_order_relaxed);
   pillion__turning = 1;
   pillion__here = ex;
@@ -267,12 +288,12 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
   pillion__drain(ex);
   bool guest = ex->guest.first != 0 || ex->guest_more || ex->guest_known ||
                atomic_load_explicit(&ex->guest_wake, memory_order_relaxed);
-  int64_t now = ex->context.now = pillion__now();
-  int64_t until = budget == NULL || budget->max_ns <= 0 ||
-                          budget->max_ns > PILLION_TIME_NEVER - now
+  int64_t now = ex->context.now = pillion__clock(ex);
+  int64_t until = max_ns == 0 || max_ns > PILLION_TIME_NEVER - now
                       ? PILLION_TIME_NEVER
-                      : now + budget->max_ns;
+                      : now + max_ns;
   pillion__timers_fire(ex, now);
+  if (PILLION__UNLIKELY(ex->seed != 0)) shuffle(ex);
   uint64_t polls = ex->polls;
   uint32_t n = run_tasks(ex, guest ? (max_polls + 1) / 2 : max_polls, until);
   *polled = (uint32_t)(ex->polls - polls);
@@ -300,7 +321,7 @@ __attribute__((noinline)) static int busy(struct pillion__executor *ex,
 
 static bool due(const struct pillion__executor *ex) {
   int64_t deadline = next_deadline(ex);
-  return deadline != PILLION_TIME_NEVER && deadline <= pillion__now();
+  return deadline != PILLION_TIME_NEVER && deadline <= pillion__clock(ex);
 }
 
 int pillion_executor_turn(pillion_event *events, size_t cap,

@@ -105,6 +105,7 @@ typedef struct pillion_timer {
   struct pillion_timer *child, *next, *prev;
   const pillion_ops *ops;
   void *runtime;
+  uint64_t seq;
 } pillion_timer;
 
 /*
@@ -148,12 +149,17 @@ struct pillion_ops {
 
 /*
  * pillion_timer_set arms `timer`: cx's task is woken at `deadline` or soon
- * after it, never before. A timer that is armed already is moved.
+ * after it, never before. A timer that is armed already is moved. Timers fire
+ * in the order of their deadlines, and those of one deadline in the order in
+ * which they were armed. At PILLION_TIME_NEVER it never fires, and takes no
+ * place.
  *
  * Threads: the owner's.
  * Reentrancy: inside a poll only.
  * Ownership: the timer's storage stays the caller's and must outlive its arming.
- * Returns: 0, or PILLION_EINVAL for a timer of another executor.
+ * Returns: 0, PILLION_EINVAL for a timer that another executor has armed, or
+ *   PILLION_EAGAIN (over the executor's max_timers; a timer that is armed can
+ *   always be moved).
  * Since: 0.1
  */
 static inline int pillion_timer_set(pillion_timer *timer, pillion_context *cx,

@@ -102,6 +102,45 @@ static void calls_in_steady_state_allocate_only_for_long_payloads(
   executor_free(ex);
 }
 
+/* Cells come in chunks of 1,024; the ring would have grown four times. */
+static void ready_ring_of_a_known_load_never_grows(void **state) {
+  (void)state;
+  enum { N = 1000 };
+  static struct probe probes[N];
+  pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
+  options.ready = N;
+  pillion_executor ex = executor_with(&options);
+  memset(probes, 0, sizeof probes);
+  spawn(ex, &probes[0], 0, PILLION_DETACH);
+  allocations = 0;
+  for (int i = 1; i < N; i++) spawn(ex, &probes[i], 0, PILLION_DETACH);
+  assert_int_equal(allocations, 0);
+  executor_free(ex);
+}
+
+static int arms(struct probe *probe, pillion_value *out, pillion_context *cx) {
+  (void)out;
+  probe->rc = pillion_timer_set(&probe->timer, cx, cx->now + probe->polls);
+  return PILLION_PENDING;
+}
+
+static void timers_allocate_nothing(void **state) {
+  (void)state;
+  pillion_executor ex = executor_at(SECOND);
+  struct probe probe = {.step = arms};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  allocations = 0;
+  for (int i = 0; i < 1000; i++) {
+    virtual_now += 1000;
+    turn(ex);
+  }
+  assert_int_equal(probe.polls, 1001);
+  assert_int_equal(probe.rc, 0);
+  assert_int_equal(allocations, 0);
+  executor_free(ex);
+}
+
 /* ---- Failures ------------------------------------------------------------ */
 
 static int steps, out_of_memory;
@@ -130,7 +169,9 @@ static void scenario(void) {
   memset(request, 'r', sizeof request);
   memset(probes, 0, sizeof probes);
   pillion_executor ex;
-  INSIST(pillion_executor_new(&ex, NULL, NULL, 0));
+  pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
+  options.ready = 100;
+  INSIST(pillion_executor_new(&ex, &options, NULL, 0));
   int drops = 0;
   pillion_host host = PILLION_HOST_INIT;
   host.data = &drops;
@@ -221,6 +262,8 @@ int main(void) {
       TEST(single_task_in_steady_state_allocates_nothing),
       TEST(thousand_tasks_in_steady_state_allocate_nothing),
       TEST(calls_in_steady_state_allocate_only_for_long_payloads),
+      TEST(ready_ring_of_a_known_load_never_grows),
+      TEST(timers_allocate_nothing),
       TEST(every_allocation_may_fail),
   };
   return cmocka_run_group_tests_name("memory", tests, NULL, NULL);

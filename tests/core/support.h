@@ -102,6 +102,34 @@ static inline pillion_executor executor_new(void) {
   return ex;
 }
 
+/* The clock of those tests that let time pass themselves. */
+static UNUSED int64_t virtual_now;
+
+static UNUSED int64_t virtual_clock(void *data) {
+  return *(const int64_t *)data;
+}
+
+static inline pillion_executor_options virtual_options(int64_t now) {
+  pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
+  virtual_now = now;
+  options.clock = virtual_clock;
+  options.clock_data = &virtual_now;
+  return options;
+}
+
+static inline pillion_executor executor_with(
+    const pillion_executor_options *options) {
+  pillion_executor ex;
+  assert_ok(pillion_executor_new(&ex, options, NULL, 0));
+  return ex;
+}
+
+/* One whose time is virtual_now. */
+static inline pillion_executor executor_at(int64_t now) {
+  pillion_executor_options options = virtual_options(now);
+  return executor_with(&options);
+}
+
 static inline void executor_free(pillion_executor ex) {
   assert_ok(pillion_executor_free(ex));
 }

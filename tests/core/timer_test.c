@@ -197,111 +197,6 @@ static void timer_of_another_executor_is_refused(void **state) {
   executor_free(b);
 }
 
-static uint32_t seed = 12345;
-
-static uint32_t next_random(void) {
-  seed ^= seed << 13;
-  seed ^= seed >> 17;
-  seed ^= seed << 5;
-  return seed;
-}
-
-static int64_t armed[300]; /* the model: 0 is unarmed */
-static int fired[300];
-
-static int step_random(struct probe *probe, pillion_value *out,
-                       pillion_context *cx) {
-  (void)out;
-  if (probe->awaited) { /* the test asked for it */
-    armed[probe->state] = FAR + 1 + next_random() % 1000;
-    pillion_timer_set(&probe->timer, cx, armed[probe->state]);
-    probe->awaited = 0;
-  } else {
-    fired[probe->state]++;
-  }
-  return PILLION_PENDING;
-}
-
-static void many_random_timers_against_a_sorted_model(void **state) {
-  (void)state;
-  pillion_executor ex = executor_new();
-  static struct probe probes[300];
-  memset(probes, 0, sizeof probes);
-  memset(armed, 0, sizeof armed);
-  for (size_t i = 0; i < COUNT(probes); i++) {
-    probes[i].step = step_random;
-    probes[i].dropped = clears;
-    probes[i].state = (int)i;
-    probes[i].awaited = 1;
-    spawn(ex, &probes[i], 0, PILLION_DETACH);
-  }
-  do turn(ex);
-  while (progress.more);
-  for (int round = 0; round < 2000; round++) {
-    size_t i = next_random() % COUNT(probes);
-    switch (next_random() % 4) {
-      case 0: /* arm or move */
-        probes[i].awaited = 1;
-        pillion_wake_local(probes[i].waker);
-        break;
-      case 1:
-        pillion_timer_clear(&probes[i].timer);
-        armed[i] = 0;
-        break;
-      default: { /* let some time come, and put it right again */
-        int64_t now = FAR + next_random() % 200;
-        memset(fired, 0, sizeof fired);
-        fire(ex, now);
-        do turn(ex);
-        while (progress.more);
-        for (size_t j = 0; j < COUNT(probes); j++) {
-          bool due = armed[j] != 0 && armed[j] <= now;
-          assert_int_equal(fired[j], due);
-          if (due) armed[j] = 0;
-        }
-      }
-    }
-    do turn(ex);
-    while (progress.more);
-    int64_t least = PILLION_TIME_NEVER;
-    for (size_t j = 0; j < COUNT(probes); j++)
-      if (armed[j] != 0 && armed[j] < least) least = armed[j];
-    assert_int_equal(progress.deadline, least);
-  }
-  executor_free(ex);
-}
-
-/* Deadlines that come out of the heap one after the other are sorted. */
-static void heap_sorts(void **state) {
-  (void)state;
-  pillion_executor ex = executor_new();
-  static struct probe probes[1000];
-  memset(probes, 0, sizeof probes);
-  for (size_t i = 0; i < COUNT(probes); i++) {
-    deadline_of[i] = FAR + next_random() % 500;
-    probes[i].step = arms;
-    probes[i].state = (int)i;
-    spawn(ex, &probes[i], 0, PILLION_DETACH);
-  }
-  do turn(ex);
-  while (progress.more);
-  int64_t last = 0, now;
-  size_t polls = COUNT(probes);
-  while ((now = progress.deadline) != PILLION_TIME_NEVER) {
-    assert_true(now > last);
-    last = now;
-    size_t due = 0;
-    for (size_t i = 0; i < COUNT(probes); i++) due += deadline_of[i] == now;
-    fire(ex, now);
-    do turn(ex);
-    while (progress.more);
-    polls += due;
-    assert_int_equal(stats_of(ex).polls, polls);
-  }
-  assert_int_equal(polls, 2 * COUNT(probes));
-  executor_free(ex);
-}
-
 /* ---- Async functions ----------------------------------------------------- */
 
 struct nap {
@@ -414,8 +309,6 @@ int main(void) {
       TEST(timer_of_a_task_that_is_gone_wakes_nobody),
       TEST(timer_of_the_far_future_is_never),
       TEST(timer_of_another_executor_is_refused),
-      TEST(many_random_timers_against_a_sorted_model),
-      TEST(heap_sorts),
       TEST(async_function_sleeps_and_returns),
       TEST(sleep_survives_wakes_that_mean_nothing),
       TEST(endless_sleep_does_not_overflow),

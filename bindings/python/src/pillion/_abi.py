@@ -48,6 +48,9 @@ class ExecutorOptions(ctypes.Structure):
     _fields_ = [
         ("size", c_size_t), ("version", c_int), ("flags", c_uint32),
         ("max_tasks", c_uint32), ("max_calls", c_uint32),
+        ("max_timers", c_uint32), ("ready", c_uint32), ("max_polls", c_uint32),
+        ("reserved", c_uint32), ("max_ns", c_int64), ("seed", c_uint64),
+        ("clock", c_void_p), ("clock_data", c_void_p),
     ]  # fmt: skip
 
 

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A hierarchical timing wheel (Varghese and Lauck 1987) whose finest slots are
+ * single nanoseconds: so it has no resolution of its own, and needs no sorting.
+ *
+ * A time is eleven digits of six bits. A timer lies at the level of the highest
+ * digit in which its deadline differs from `base`, in the slot that this digit
+ * says. So the lowest level that isn't empty has the earliest timers, and its
+ * lowest slot the earliest of them. When something there is due, `base` moves
+ * up to it, and the slot's timers move down, to where they belong now; each
+ * moves once a level at most, and a lone timer needs not move at all. Levels
+ * below are empty then, and lists keep their order: timers of one deadline come
+ * out in the order in which they were armed.
+ *
+ * `base` moves only when a timer is due, never when time merely passes: where a
+ * timer lies follows from `base` and its deadline, and nobody has to note it.
+ *
+ * The first timer of a list is its own predecessor; NULL is "not armed".
+ */
+#include "wheel.h"
+
+static struct pillion__slot *slot_at(struct pillion__wheel *wheel,
+                                     int64_t deadline, unsigned *level,
+                                     unsigned *index) {
+  uint64_t at = (uint64_t)deadline;
+  uint64_t differs = (at ^ (uint64_t)wheel->base) | 1;
+  *level = (63u - (unsigned)__builtin_clzll(differs)) / PILLION__WHEEL_BITS;
+  *index = at >> *level * PILLION__WHEEL_BITS & (PILLION__WHEEL_SLOTS - 1u);
+  return &wheel->at[*level][*index];
+}
+
+static void slot_empty(struct pillion__wheel *wheel, unsigned level,
+                       unsigned index) {
+  wheel->slots[level] &= ~(UINT64_C(1) << index);
+  if (wheel->slots[level] == 0) wheel->levels &= ~(UINT64_C(1) << level);
+}
+
+/* Its deadline isn't before base. */
+void pillion__wheel_put(struct pillion__wheel *wheel, pillion_timer *timer) {
+  unsigned level, index;
+  struct pillion__slot *slot = slot_at(wheel, timer->deadline, &level, &index);
+  uint64_t bit = UINT64_C(1) << index;
+  timer->next = NULL;
+  if (wheel->slots[level] & bit) {
+    timer->prev = slot->last;
+    slot->last->next = timer;
+    if (timer->deadline < slot->least) slot->least = timer->deadline;
+  } else {
+    wheel->slots[level] |= bit;
+    wheel->levels |= UINT64_C(1) << level;
+    timer->prev = timer;
+    slot->first = timer;
+    slot->least = timer->deadline;
+  }
+  slot->last = timer;
+}
+
+/* It leaves `least` as it is, unless the right one is at hand. */
+void pillion__wheel_remove(struct pillion__wheel *wheel,
+                           pillion_timer *timer) {
+  unsigned level, index;
+  struct pillion__slot *slot = slot_at(wheel, timer->deadline, &level, &index);
+  pillion_timer *next = timer->next, *prev = timer->prev;
+  if (prev == timer && next == NULL) {
+    slot_empty(wheel, level, index);
+    return;
+  }
+  if (prev == timer)
+    slot->first = next;
+  else
+    prev->next = next;
+  if (next == NULL)
+    slot->last = prev;
+  else
+    next->prev = prev == timer ? next : prev;
+  if (slot->first == slot->last) slot->least = slot->first->deadline;
+}
+
+/*
+ * Takes timers of the earliest deadline that is due: a list through `next`, in
+ * the order of their arming. NULL if none is due.
+ */
+pillion_timer *pillion__wheel_due(struct pillion__wheel *wheel, int64_t now) {
+  while (wheel->levels != 0) {
+    unsigned level = (unsigned)__builtin_ctzll(wheel->levels);
+    unsigned index = (unsigned)__builtin_ctzll(wheel->slots[level]);
+    struct pillion__slot *slot = &wheel->at[level][index];
+    if (slot->least > now) return NULL;
+    pillion_timer *timer = slot->first;
+    slot_empty(wheel, level, index);
+    wheel->base = slot->least;
+    if (level == 0 || timer->next == NULL) return timer;
+    while (timer != NULL) {
+      pillion_timer *next = timer->next;
+      pillion__wheel_put(wheel, timer);
+      timer = next;
+    }
+  }
+  return NULL;
+}
+
+/* The first of all, or NULL. */
+pillion_timer *pillion__wheel_any(const struct pillion__wheel *wheel) {
+  if (wheel->levels == 0) return NULL;
+  int level = __builtin_ctzll(wheel->levels);
+  return wheel->at[level][__builtin_ctzll(wheel->slots[level])].first;
+}

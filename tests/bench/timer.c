@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Timers: `timer N` arms N of them for random times within a minute, and moves,
+ * fires and clears them. Time is the program's own.
+ *
+ * One task has them all, so that what is measured is the timers, and not the
+ * tasks that they wake. It does what `work` says when it is polled. Timers are
+ * fired and cleared in a random order of their addresses; `touch` is what it
+ * costs to go through them in such an order and do nothing: when they are too
+ * many for the caches, that is most of it.
+ */
+
+#include "bench.h"
+#include "pillion.h"
+
+#define MINUTE INT64_C(60000000000)
+#define FIRED_AT_ONCE 100 /* in one turn, about */
+
+/* A timer stands in something larger, such as a connection. */
+static struct timed {
+  pillion_timer timer;
+  uint32_t next; /* of the random order */
+  uint64_t other[7];
+} *timed;
+
+static uint32_t *order; /* a random one */
+static uint32_t count;
+static int64_t now = MINUTE;
+static uint64_t seed = 1;
+static int (*work)(pillion_context *cx);
+static pillion_executor executor;
+
+static uint64_t draw(uint64_t below) {
+  seed ^= seed << 13;
+  seed ^= seed >> 7;
+  seed ^= seed << 17;
+  return seed % below;
+}
+
+static int64_t clock_of_ours(void *data) {
+  (void)data;
+  return now;
+}
+
+static int64_t spent; /* on the last work */
+
+static int arm(pillion_context *cx) {
+  int64_t start = bench_now();
+  for (uint32_t i = 0; i < count; i++)
+    BENCH_TRY(pillion_timer_set(&timed[i].timer, cx,
+                                now + 1 + (int64_t)draw(MINUTE)));
+  spent = bench_now() - start;
+  return PILLION_PENDING;
+}
+
+static int clear(pillion_context *cx) {
+  int64_t start = bench_now();
+  (void)cx;
+  for (uint32_t i = 0; i < count; i++)
+    pillion_timer_clear(&timed[order[i]].timer);
+  spent = bench_now() - start;
+  return PILLION_PENDING;
+}
+
+static int rest(pillion_context *cx) {
+  (void)cx;
+  return PILLION_PENDING;
+}
+
+static int poll(pillion_value *out, pillion_context *cx, void *self) {
+  int (*now_do)(pillion_context *) = work;
+  (void)out, (void)self;
+  work = rest;
+  return now_do(cx);
+}
+
+static const pillion_future future = {sizeof future, poll, NULL};
+
+static pillion_waker waker; /* of the task */
+
+/* Has `what` done in a poll; how long that took. */
+static int64_t timed_do(int (*what)(pillion_context *cx)) {
+  work = what;
+  pillion_wake_local(waker);
+  BENCH_TRY(pillion_executor_turn(NULL, 0, NULL, executor, NULL));
+  return spent;
+}
+
+static int64_t fire_all(void) {
+  int64_t start = bench_now(), end = now + MINUTE;
+  int64_t step = count <= FIRED_AT_ONCE ? MINUTE / 10
+                                        : MINUTE / (count / FIRED_AT_ONCE);
+  while (now < end) {
+    now += step;
+    BENCH_TRY(pillion_executor_turn(NULL, 0, NULL, executor, NULL));
+  }
+  return bench_now() - start;
+}
+
+/* From one to the next, where the next is known only when the one was read. */
+static int64_t touch_all(void) {
+  int64_t start = bench_now();
+  uint32_t at = 0;
+  for (uint32_t i = 0; i < count; i++) at = timed[at].next;
+  return bench_now() - start + (at == count);
+}
+
+static void shuffle(void) {
+  for (uint32_t i = 0; i < count; i++) order[i] = i;
+  for (uint32_t i = count; i > 1; i--) {
+    uint32_t j = (uint32_t)draw(i), k = order[j];
+    order[j] = order[i - 1];
+    order[i - 1] = k;
+  }
+  for (uint32_t i = 0; i < count; i++)
+    timed[order[i]].next = order[(i + 1) % count];
+}
+
+int main(int argc, char **argv) {
+  pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
+  pillion_task task;
+  int64_t set = 0, move = 0, cleared = 0, fired = 0, touched = 0;
+  uint32_t rounds = 0;
+  count = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000;
+  if (count == 0) return 1;
+  timed = calloc(count, sizeof *timed);
+  order = calloc(count, sizeof *order);
+  if (timed == NULL || order == NULL) return 1;
+  shuffle();
+  options.clock = clock_of_ours;
+  BENCH_TRY(pillion_executor_new(&executor, &options, NULL, 0));
+  work = rest;
+  BENCH_TRY(pillion_task_spawn(&task, executor, &future, NULL, 0,
+                               PILLION_DETACH));
+  waker = (task & ~(UINT64_C(0xff) << 56)) | UINT64_C(3) << 56;
+  for (int64_t end = bench_now() + 4 * BENCH_NS; bench_now() < end; rounds++) {
+    if (rounds == 1) /* the caches are warm */
+      set = move = cleared = fired = touched = 0;
+    set += timed_do(arm);
+    move += timed_do(arm);
+    fired += fire_all();
+    timed_do(arm);
+    cleared += timed_do(clear);
+    touched += touch_all();
+  }
+  double each = (double)count * (rounds > 1 ? rounds - 1 : 1);
+  printf("{\"set\": %.3f, \"move\": %.3f, \"fire\": %.3f, \"clear\": %.3f, "
+         "\"touch\": %.3f}\n",
+         (double)set / each, (double)move / each, (double)fired / each,
+         (double)cleared / each, (double)touched / each);
+  return 0;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What an executor's options change. */
+#include "support.h"
+
+static void clock_tells_futures_the_time(void **state) {
+  (void)state;
+  pillion_executor ex = executor_at(12345);
+  struct probe probe = {0};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  struct pillion__executor *inside = pillion__executor_at(pillion__slot_of(ex));
+  assert_int_equal(inside->context.now, 12345);
+  virtual_now = 67890;
+  pillion_wake_local(probe.waker);
+  turn(ex);
+  assert_int_equal(inside->context.now, 67890);
+  executor_free(ex);
+}
+
+/* A slow task: two ticks of the clock a poll. */
+static int ticks(struct probe *probe, pillion_value *out,
+                 pillion_context *cx) {
+  (void)probe, (void)out;
+  virtual_now += 2;
+  pillion_wake_local(cx->waker);
+  return PILLION_PENDING;
+}
+
+static void clock_drives_the_budget(void **state) {
+  (void)state;
+  static struct probe probes[200];
+  pillion_executor ex = executor_at(1000);
+  memset(probes, 0, sizeof probes);
+  for (size_t i = 0; i < COUNT(probes); i++) {
+    probes[i].step = ticks;
+    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  }
+  pillion_budget budget = PILLION_BUDGET_INIT;
+  budget.max_ns = 2 * 100;
+  progress = (pillion_progress)PILLION_PROGRESS_INIT;
+  pillion_executor_turn(NULL, 0, &progress, ex, &budget);
+  assert_int_equal(progress.polled, 128); /* at the second look */
+  executor_free(ex);
+}
+
+static void options_are_the_default_budget(void **state) {
+  (void)state;
+  static struct probe probes[200];
+  pillion_executor_options options = virtual_options(1000);
+  options.max_polls = 150;
+  pillion_executor ex = executor_with(&options);
+  memset(probes, 0, sizeof probes);
+  for (size_t i = 0; i < COUNT(probes); i++) {
+    probes[i].step = ticks;
+    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  }
+  turn(ex);
+  assert_int_equal(progress.polled, 150);
+  pillion_budget budget = PILLION_BUDGET_INIT;
+  pillion_executor_turn(NULL, 0, &progress, ex, &budget); /* it says nothing */
+  assert_int_equal(progress.polled, 150);
+  budget.max_polls = 20;
+  pillion_executor_turn(NULL, 0, &progress, ex, &budget);
+  assert_int_equal(progress.polled, 20);
+  executor_free(ex);
+
+  options.max_ns = 2 * 60;
+  ex = executor_with(&options);
+  for (size_t i = 0; i < COUNT(probes); i++)
+    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  turn(ex);
+  assert_int_equal(progress.polled, 64);
+  executor_free(ex);
+}
+
+/* ---- The order of a seed ------------------------------------------------- */
+
+enum { N = 20, TURNS = 5 };
+
+static char order[N * TURNS];
+static int polled;
+
+static int notes(struct probe *probe, pillion_value *out,
+                 pillion_context *cx) {
+  (void)out;
+  order[polled++] = (char)probe->state;
+  pillion_wake_local(cx->waker);
+  return PILLION_PENDING;
+}
+
+static void run_seeded(uint64_t seed, char *into) {
+  struct probe probes[N];
+  pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
+  options.seed = seed;
+  pillion_executor ex = executor_with(&options);
+  memset(probes, 0, sizeof probes);
+  polled = 0;
+  for (int i = 0; i < N; i++) {
+    probes[i].step = notes;
+    probes[i].state = i;
+    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  }
+  for (int i = 0; i < TURNS; i++) turn(ex);
+  assert_int_equal(polled, N * TURNS);
+  memcpy(into, order, sizeof order);
+  executor_free(ex);
+}
+
+static void same_seed_gives_the_same_order(void **state) {
+  (void)state;
+  char first[N * TURNS], again[N * TURNS], other[N * TURNS];
+  run_seeded(42, first);
+  run_seeded(42, again);
+  run_seeded(43, other);
+  assert_memory_equal(first, again, sizeof first);
+  assert_memory_not_equal(first, other, sizeof first);
+  assert_memory_not_equal(first, first + N, N); /* nor are turns alike */
+}
+
+static void seeded_turn_still_polls_each_task_once(void **state) {
+  (void)state;
+  char got[N * TURNS];
+  for (uint64_t seed = 1; seed < 50; seed++) {
+    run_seeded(seed, got);
+    for (int i = 0; i < TURNS; i++) {
+      uint32_t seen = 0;
+      for (int j = 0; j < N; j++) seen |= 1u << got[i * N + j];
+      assert_int_equal(seen, (1u << N) - 1);
+    }
+  }
+}
+
+static void without_a_seed_it_is_first_in_first_out(void **state) {
+  (void)state;
+  char got[N * TURNS];
+  run_seeded(0, got);
+  for (int i = 0; i < N * TURNS; i++) assert_int_equal(got[i], i % N);
+}
+
+/* ---- What is refused ----------------------------------------------------- */
+
+static void impossible_options_are_refused(void **state) {
+  (void)state;
+  pillion_executor ex;
+  char why[100];
+  pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
+  options.ready = (1u << 24) + 1;
+  assert_int_equal(pillion_executor_new(&ex, &options, why, sizeof why),
+                   PILLION_EINVAL);
+  assert_string_equal(why, "options.ready is 16777217, not 16777216 at most");
+  options.ready = 0;
+  options.max_ns = -1;
+  assert_int_equal(pillion_executor_new(&ex, &options, why, sizeof why),
+                   PILLION_EINVAL);
+  assert_string_equal(why, "options.max_ns is negative");
+  options.max_ns = 0;
+  assert_ok(pillion_executor_new(&ex, &options, why, sizeof why));
+  executor_free(ex);
+}
+
+int main(void) {
+  guest_install();
+  const struct CMUnitTest tests[] = {
+      TEST(clock_tells_futures_the_time),
+      TEST(clock_drives_the_budget),
+      TEST(options_are_the_default_budget),
+      TEST(same_seed_gives_the_same_order),
+      TEST(seeded_turn_still_polls_each_task_once),
+      TEST(without_a_seed_it_is_first_in_first_out),
+      TEST(impossible_options_are_refused),
+  };
+  return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}
