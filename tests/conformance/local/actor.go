@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/pillion-dev/pillion/executor"
+)
+
+// code is the error of a task that fails.
+type code int64
+
+func (c code) Error() string { return strconv.FormatInt(int64(c), 10) }
+
+// actor is a task that follows a script.
+type actor struct {
+	stage  *stage
+	name   string
+	told   bool     // its end is told
+	script []string // for polls
+	last   []string // for the drop
+	left   []string
+
+	task    executor.Task[int64]
+	handle  executor.Handle
+	waker   executor.Waker
+	timer   *executor.Timer
+	waiting bool
+
+	spawns, drops int
+}
+
+func (a *actor) spawn(l *executor.Local) error {
+	var told []executor.Option[int64]
+	if a.told {
+		told = append(told, executor.OnDone[int64](func(v int64, err error, o executor.Outcome) {
+			a.stage.ends = append(a.stage.ends, a.name+"="+result(v, err, o))
+		}))
+	}
+	a.left, a.waiting = a.script, false
+	if err := a.task.Spawn(l, a, told...); err != nil {
+		return err
+	}
+	a.spawns++
+	a.handle = a.task.Handle()
+	// A waker is its task's handle with a kind of its own, which is public.
+	a.waker = executor.Waker(a.handle ^ 1<<56)
+	return nil
+}
+
+func result(v int64, err error, o executor.Outcome) string {
+	switch {
+	case errors.Is(err, executor.ErrCancelled) && o == executor.CancelledBeforeStart:
+		return "unstarted"
+	case errors.Is(err, executor.ErrCancelled):
+		return "cancelled"
+	case err != nil:
+		return err.Error()
+	}
+	return strconv.FormatInt(v, 10)
+}
+
+// Poll implements [executor.Future].
+func (a *actor) Poll(cx *executor.Context) (int64, bool, error) {
+	a.stage.saw(a.name)
+	a.waker = cx.Waker()
+	for len(a.left) > 0 {
+		over := true
+		switch a.left[0] {
+		case "again":
+			a.left = a.script
+		case "pend":
+			a.left = a.left[1:]
+			return 0, false, nil
+		case "yield":
+			a.left = a.left[1:]
+			cx.WakeSelf()
+			return 0, false, nil
+		case "ready":
+			return a.number(), true, nil
+		case "fail":
+			return 0, true, code(a.number())
+		case "sleep", "until":
+			over = a.sleep(cx)
+		case "join":
+			over = a.join(cx)
+		case "arm":
+			a.disarm()
+			a.timer = executor.SleepUntil(a.number())
+			a.timer.Poll(cx)
+			a.left = a.left[2:]
+		case "disarm":
+			a.disarm()
+			a.left = a.left[1:]
+		default:
+			a.left = a.perform(a.left, cx)
+		}
+		if !over {
+			break
+		}
+	}
+	return 0, false, nil
+}
+
+func (a *actor) number() int64 { return a.stage.number(a.left[1]) }
+
+func (a *actor) disarm() {
+	if a.timer != nil {
+		a.timer.Drop()
+	}
+}
+
+func (a *actor) sleep(cx *executor.Context) bool {
+	if !a.waiting {
+		if a.left[0] == "until" {
+			a.timer = executor.SleepUntil(a.number())
+		} else {
+			a.timer = executor.Sleep(duration(a.number()))
+		}
+	}
+	_, over, _ := a.timer.Poll(cx)
+	a.waiting = !over
+	if over {
+		a.left = a.left[2:]
+	}
+	return over
+}
+
+func (a *actor) join(cx *executor.Context) bool {
+	v, over, err := a.stage.actor(a.left[1]).task.Poll(cx)
+	if !over {
+		return false
+	}
+	a.left = a.left[2:]
+	if errors.Is(err, executor.ErrJoinItself) {
+		a.stage.saw("!invalid")
+	} else {
+		a.stage.saw("<" + result(v, err, executor.CancelledRunning))
+	}
+	return true
+}
+
+// perform does what is done in passing, and tells what is out of the ordinary.
+func (a *actor) perform(words []string, cx *executor.Context) []string {
+	got, left := a.stage.perform(words)
+	if got != "ok" && got != "woken" && got != "asked" {
+		a.stage.saw("!" + got)
+	}
+	return left
+}
+
+// Drop implements [executor.Dropper].
+func (a *actor) Drop() {
+	a.stage.saw("~" + a.name)
+	a.drops++
+	a.disarm()
+	for left := a.last; len(left) > 0; {
+		left = a.perform(left, nil)
+	}
+}
