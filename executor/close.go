@@ -82,8 +82,8 @@ func (l *Local) Free() error {
 		}
 		runtime.Gosched()
 	}
-	if l.inbox.Load() != 0 {
-		l.drain()
+	if !l.inbox.empty() {
+		l.inbox.take(l.take)
 	}
 	for _, c := range l.chunks {
 		c.local.Store(nil)
@@ -96,9 +96,11 @@ func (l *Local) Free() error {
 }
 
 // Extension is what a package on top keeps per executor. Retire gives up what is
-// bound to the owner's thread; the extension may be used again afterwards.
+// bound to the owner's thread; the extension may be used again afterwards. Suspended
+// says how much that is: a worker can't leave its [Pool] while it isn't 0.
 type Extension interface {
 	Retire()
+	Suspended() int
 }
 
 type extension struct {
@@ -108,9 +110,13 @@ type extension struct {
 
 // Extension gives what [Local.Extend] has stored under key, or nil. For the owner.
 func (l *Local) Extension(key any) Extension {
-	for i := range l.extensions {
-		if l.extensions[i].key == key {
-			return l.extensions[i].value
+	return extensionOf(l.extensions, key)
+}
+
+func extensionOf(all []extension, key any) Extension {
+	for i := range all {
+		if all[i].key == key {
+			return all[i].value
 		}
 	}
 	return nil

@@ -27,6 +27,8 @@ var (
 	ErrJoined = errors.New("executor: already joined to a pool")
 	// ErrNotJoined says that the Local isn't a worker of that pool.
 	ErrNotJoined = errors.New("executor: not joined to this pool")
+	// ErrSuspended says that coroutines are suspended on the Local's thread.
+	ErrSuspended = errors.New("executor: coroutines are suspended on this thread")
 	// ErrWorkers says that the pool still has workers.
 	ErrWorkers = errors.New("executor: the pool has workers")
 	// ErrJoinItself says that a task awaited its own end.

@@ -39,7 +39,7 @@ type PoolConfig struct {
 // Workers must have the same clock.
 type Pool struct {
 	// Shared with wakers.
-	inbox   atomic.Uint32 // slot+1 of the cell that was pushed last
+	inbox   inbox
 	gone    atomic.Bool   // no task is left, and none will come
 	closing atomic.Uint32 // the mode that Close asked for
 	idle    idleSet
@@ -59,7 +59,8 @@ type Pool struct {
 	members [maxWorkers]atomic.Pointer[worker] // read without the lock
 	span    atomic.Int32                       // members beyond it are nil
 	store   slotStore
-	crew    []*hand
+	crew    *crew // nil while none of it works
+	hands   []*hand
 }
 
 // NewPool makes a pool without workers. It starts nothing.
@@ -80,7 +81,10 @@ func NewPool(c PoolConfig) *Pool {
 //
 // [ErrJoined] if l is a worker already, [ErrClosed] if l or the pool was freed,
 // [ErrReentrant] from inside a poll, [ErrAgain] if the pool has 256 workers.
-func (p *Pool) Join(l *Local) error {
+func (p *Pool) Join(l *Local) error { return p.join(l, nil) }
+
+// join is Join as one of a crew, or as nobody else.
+func (p *Pool) join(l *Local, c *crew) error {
 	if l.polling {
 		return ErrReentrant
 	}
@@ -91,6 +95,7 @@ func (p *Pool) Join(l *Local) error {
 		return ErrClosed
 	}
 	w := &worker{pool: p, local: l}
+	w.home = &home{worker: w}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.freed {
@@ -104,6 +109,10 @@ func (p *Pool) Join(l *Local) error {
 		return ErrAgain
 	}
 	w.index = i
+	if c != nil {
+		w.home = &c.home
+		c.members.add(i)
+	}
 	w.random = (p.seed+uint64(i))*0x9e3779b97f4a7c15 | 1
 	p.members[i].Store(w)
 	p.span.Store(max(p.span.Load(), int32(i+1)))
@@ -129,6 +138,11 @@ func (p *Pool) Leave(l *Local) error {
 	if l.worker == nil || l.worker.pool != p {
 		return ErrNotJoined
 	}
+	for _, e := range l.extensions {
+		if e.value.Suspended() > 0 {
+			return ErrSuspended
+		}
+	}
 	l.worker.leave()
 	return nil
 }
@@ -138,14 +152,20 @@ func (w *worker) leave() {
 	p := w.pool
 	w.deregister()
 	w.requeue()
+	if w.home.crew != nil {
+		w.home.crew.members.remove(w.index)
+	} else {
+		w.home.gone.Store(true)
+		w.home.moveOut(p)
+	}
 	p.mu.Lock()
 	p.members[w.index].Store(nil)
 	p.workers--
 	p.store.put(w.free)
 	p.mu.Unlock()
 	w.local.worker = nil
-	if p.inbox.Load() != 0 || p.timers.next.Load() != Never {
-		p.poke() // also for the deadline, which nobody else may have reported
+	if !p.inbox.empty() || p.timers.next.Load() != Never {
+		p.poke(nil) // also for the deadline, which nobody else may have reported
 	}
 }
 
@@ -153,7 +173,12 @@ func (w *worker) leave() {
 func (w *worker) requeue() {
 	for w.ring.len() > 0 {
 		for _, slot := range w.batch[:w.ring.pop(w.batch[:])] {
-			w.pool.insert(slot)
+			w.pool.inbox.push(slot)
+		}
+	}
+	for w.bound.len() > 0 {
+		for _, slot := range w.batch[:w.bound.pop(w.batch[:])] {
+			w.pool.inbox.push(slot)
 		}
 	}
 }

@@ -65,7 +65,7 @@ func (p *Pool) Free() error {
 	p.closing.Store(uint32(Cancel))
 	p.cancelAll()
 	for p.live.Load() > 0 || p.asking.Load() > 0 {
-		p.takeInbox(p.reap)
+		p.inbox.take(p.reap)
 		runtime.Gosched() // to who has begun to spawn, or is inside Close
 	}
 	p.gone.Store(true)
@@ -83,8 +83,8 @@ func (p *Pool) Free() error {
 }
 
 // reap ends the task of a popped slot.
-func (p *Pool) reap(slot uint32) {
-	t := lookup(slot).own(slot)
+func (p *Pool) reap(c *chunk, slot uint32) {
+	t := c.own(slot)
 	if t == nil {
 		return
 	}

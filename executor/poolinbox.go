@@ -17,26 +17,34 @@ type idleSet [maxWorkers / 64]atomic.Uint64
 func (s *idleSet) add(i int)    { s[i/64].Or(1 << (i % 64)) }
 func (s *idleSet) remove(i int) { s[i/64].And(^(uint64(1) << (i % 64))) }
 
-// take removes one of the set, or gives -1.
-func (s *idleSet) take() int {
+// take removes one of the set that is also in among, or gives -1.
+func (s *idleSet) take(among *idleSet) int {
 	for word := range s {
 		for {
 			set := s[word].Load()
 			if set == 0 {
 				break
 			}
-			if s[word].CompareAndSwap(set, set&(set-1)) {
-				return word*64 + bits.TrailingZeros64(set)
+			of := set
+			if among != nil {
+				of &= among[word].Load()
+			}
+			if of == 0 {
+				break
+			}
+			if s[word].CompareAndSwap(set, set&^(of&-of)) {
+				return word*64 + bits.TrailingZeros64(of)
 			}
 		}
 	}
 	return -1
 }
 
-// poke tells an idle worker's host that there is work, if there is an idle worker.
-func (p *Pool) poke() {
+// poke tells an idle worker's host that there is work, if there is an idle worker,
+// and if it is one of among, unless that is nil.
+func (p *Pool) poke(among *idleSet) {
 	for {
-		i := p.idle.take()
+		i := p.idle.take(among)
 		if i < 0 {
 			return
 		}
@@ -48,47 +56,23 @@ func (p *Pool) poke() {
 	}
 }
 
-// push gives a cell that has pendQueued to whichever worker comes first.
-func (p *Pool) push(slot uint32) {
-	p.insert(slot)
-	p.poke()
+// push gives a cell that has pendQueued to its task's home, or to whichever worker
+// comes first.
+func (p *Pool) push(c *chunk, slot uint32) {
+	if h := c.elsewhere(slot, nil); h != nil {
+		h.push(p, slot)
+		return
+	}
+	p.inbox.push(slot)
+	p.poke(nil)
 	if p.gone.Load() {
 		p.forward()
 	}
 }
 
-func (p *Pool) insert(slot uint32) {
-	cell := &lookup(slot).cells[slot&chunkMask]
-	for {
-		head := p.inbox.Load()
-		cell.next.Store(head)
-		if p.inbox.CompareAndSwap(head, slot+1) {
-			return
-		}
-	}
-}
-
-// takeInbox takes the whole inbox and gives its slots to each in the order of their
-// coming.
-func (p *Pool) takeInbox(each func(slot uint32)) {
-	var first uint32
-	for slot := p.inbox.Swap(0); slot != 0; {
-		cell := &lookup(slot - 1).cells[(slot-1)&chunkMask]
-		next := cell.next.Load()
-		cell.next.Store(first)
-		first, slot = slot, next
-	}
-	for slot := first; slot != 0; {
-		next := lookup(slot - 1).cells[(slot-1)&chunkMask].next.Load()
-		each(slot - 1)
-		slot = next
-	}
-}
-
 // forward empties the inbox of a freed pool on the waker's side, as a Local's is.
 func (p *Pool) forward() {
-	p.takeInbox(func(slot uint32) {
-		c := lookup(slot)
+	p.inbox.take(func(c *chunk, slot uint32) {
 		if c.pool.Load() == p {
 			c.cells[slot&chunkMask].pend.Store(0)
 		} else {

@@ -117,3 +117,31 @@ func (r *stealRing) steal(thief *stealRing) int {
 	}
 	return int(n)
 }
+
+// slotQueue is a queue of slots for one goroutine.
+type slotQueue struct {
+	buf        []uint32 // a power of two long
+	head, tail uint32
+}
+
+func (q *slotQueue) len() int { return int(q.tail - q.head) }
+
+func (q *slotQueue) push(slot uint32) {
+	if q.len() == len(q.buf) {
+		buf := make([]uint32, max(16, 2*len(q.buf)))
+		n := q.pop(buf)
+		q.buf, q.head, q.tail = buf, 0, uint32(n)
+	}
+	q.buf[q.tail&uint32(len(q.buf)-1)] = slot
+	q.tail++
+}
+
+// popAll takes up to len(into) slots from the front.
+func (q *slotQueue) pop(into []uint32) int {
+	n := min(q.len(), len(into))
+	for i := range into[:n] {
+		into[i] = q.buf[q.head&uint32(len(q.buf)-1)]
+		q.head++
+	}
+	return n
+}

@@ -10,6 +10,8 @@ import (
 // hand is a goroutine that does nothing but work for a pool, and the host of its own
 // Local.
 type hand struct {
+	pool  *Pool
+	crew  *crew
 	local *Local
 	woken chan struct{} // holds one
 	timer *time.Timer   // nil until the first deadline
@@ -34,39 +36,41 @@ func (h *hand) Wake() error {
 //
 // Those of [Pool.Join]; none was started then.
 func (p *Pool) Start(n int) error {
-	hands := make([]*hand, 0, n)
+	var hands []*hand
 	for range n {
-		h := &hand{woken: make(chan struct{}, 1), done: make(chan struct{})}
+		h := &hand{pool: p, crew: p.enlist(), woken: make(chan struct{}, 1), done: make(chan struct{})}
 		h.local = New(Config{Host: h, Clock: p.clock, Arena: p.arena})
-		if err := p.Join(h.local); err != nil {
-			for _, h := range hands {
-				h.local.worker.leave()
-			}
+		if err := p.join(h.local, h.crew); err != nil {
+			p.discharge(h.crew)
+			dismiss(hands)
 			return err
 		}
 		hands = append(hands, h)
-	}
-	for _, h := range hands {
 		go h.work()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.crew = append(p.crew, hands...)
+	p.hands = append(p.hands, hands...)
 	return nil
 }
 
 // Stop ends the goroutines of [Pool.Start] and waits for them. Tasks that haven't
-// finished are left to other workers. A task must not call it.
+// finished are left to other workers, except for those that are inside a coroutine:
+// with the last goroutine they are cancelled. A task must not call Stop.
 func (p *Pool) Stop() {
 	p.mu.Lock()
-	crew := p.crew
-	p.crew = nil
+	hands := p.hands
+	p.hands = nil
 	p.mu.Unlock()
-	for _, h := range crew {
+	dismiss(hands)
+}
+
+func dismiss(hands []*hand) {
+	for _, h := range hands {
 		h.stop.Store(true)
 		_ = h.Wake()
 	}
-	for _, h := range crew {
+	for _, h := range hands {
 		<-h.done
 	}
 }
@@ -75,6 +79,7 @@ func (p *Pool) Stop() {
 func (h *hand) work() {
 	defer close(h.done)
 	defer h.local.Free()
+	defer h.pool.discharge(h.crew)
 	for !h.stop.Load() {
 		progress, err := h.local.Poll(Budget{})
 		if err != nil {

@@ -46,7 +46,7 @@ func (p *Pool) start(t *task, w *worker) error {
 	if w != nil {
 		w.ring.push(slot)
 	} else {
-		p.push(slot)
+		p.push(lookup(slot), slot)
 	}
 	if CloseMode(p.closing.Load()) == Cancel {
 		post(uint64(makeHandle(slot, gen)), pendCancel) // Close may have overlooked it
@@ -102,6 +102,10 @@ func (t *task) asked(pend uint64) (due bool) {
 // step does what a slot is due for.
 func (w *worker) step(slot uint32) {
 	c := lookup(slot)
+	if h := c.elsewhere(slot, w.home); h != nil {
+		h.push(w.pool, slot) // it was stolen
+		return
+	}
 	t := c.own(slot)
 	if t == nil {
 		return
@@ -125,7 +129,7 @@ func (w *worker) step(slot uint32) {
 	case done:
 		w.pool.finish(t, outcome, w)
 	case t.flags&flagReady != 0 || !c.cells[slot&chunkMask].pend.CompareAndSwap(t.owned(), 0):
-		w.ring.push(slot)
+		w.push(c, slot)
 	}
 	if polled {
 		l.count()
@@ -206,7 +210,7 @@ func (w *worker) wakeHere(waker Waker) WakeResult {
 	if r == Woken {
 		slot := uint32(waker>>32) & slotMask
 		if c := lookup(slot); c.pool.Load() == w.pool {
-			w.ring.push(slot)
+			w.push(c, slot)
 		} else {
 			c.push(slot)
 		}

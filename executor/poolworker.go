@@ -10,12 +10,15 @@ const batchSize = 8
 // owner.
 type worker struct {
 	ring  stealRing
+	bound slotQueue // that can't be stolen, as this is their home
 	pool  *Pool
 	local *Local
+	home  *home
 	index int // in pool.members
 
 	batch      [batchSize]uint32 // taken from the ring
 	at, end    int               // what is left of the batch
+	boundFirst bool              // in the next batch
 	registered bool              // in the idle set since the last turn
 	poolFirst  bool              // in the next turn
 	free       []uint32          // slots for new tasks
@@ -26,12 +29,14 @@ type worker struct {
 // begin takes in what is there for the turn that starts.
 func (w *worker) begin() {
 	w.deregister()
-	p := w.pool
-	if p.inbox.Load() != 0 {
-		p.takeInbox(w.ring.push)
+	if !w.home.inbox.empty() {
+		w.home.inbox.take(w.push)
+	}
+	if !w.pool.inbox.empty() {
+		w.pool.inbox.take(w.push)
 	}
 	w.fire()
-	if w.ring.len() == 0 {
+	if w.waiting() == 0 {
 		w.steal()
 	}
 }
@@ -66,7 +71,7 @@ func (w *worker) steal() {
 func (w *worker) turns() {
 	l := w.local
 	defer w.share()
-	own, pooled := l.turn.left, w.ring.len()
+	own, pooled := l.turn.left, w.waiting()
 	if !w.poolFirst {
 		l.bursts()
 	}
@@ -107,9 +112,17 @@ func (w *worker) burst() {
 // budget is looked at.
 func (w *worker) refill() bool {
 	t := &w.local.turn
-	w.at, w.end = 0, w.ring.pop(w.batch[:min(batchSize, t.left, t.check-t.used)])
+	into := w.batch[:min(batchSize, t.left, t.check-t.used)]
+	n := 0
+	if w.boundFirst {
+		n = w.bound.pop(into)
+	}
+	n += w.ring.pop(into[n:])
+	n += w.bound.pop(into[n:])
+	w.boundFirst = !w.boundFirst
+	w.at, w.end = 0, n
 	w.share()
-	return w.end > 0
+	return n > 0
 }
 
 // share shows the others what is in the ring. An idle one may take some of it, also
@@ -117,9 +130,24 @@ func (w *worker) refill() bool {
 func (w *worker) share() {
 	w.ring.publish()
 	if w.ring.len() > 0 {
-		w.pool.poke()
+		w.pool.poke(nil)
 	}
 }
+
+// push puts a slot that became due at the back.
+func (w *worker) push(c *chunk, slot uint32) {
+	switch h := c.elsewhere(slot, nil); {
+	case h == nil || h.crew != nil && h == w.home:
+		w.ring.push(slot)
+	case h == w.home:
+		w.bound.push(slot)
+	default:
+		h.push(w.pool, slot)
+	}
+}
+
+// waiting is how many slots are due.
+func (w *worker) waiting() int { return w.ring.len() + w.bound.len() }
 
 // endTurn puts the rest of the batch back, which is there if the turn was broken off
 // by Goexit or a panic in OnDone.
@@ -128,7 +156,8 @@ func (w *worker) endTurn() {
 		return
 	}
 	for ; w.at < w.end; w.at++ {
-		w.ring.push(w.batch[w.at])
+		slot := w.batch[w.at]
+		w.push(lookup(slot), slot)
 	}
 	w.share()
 }
@@ -138,7 +167,7 @@ func (w *worker) register() bool {
 	p := w.pool
 	w.registered = true
 	p.idle.add(w.index)
-	if p.inbox.Load() != 0 {
+	if !p.inbox.empty() || !w.home.inbox.empty() {
 		return false
 	}
 	for i := range p.span.Load() {

@@ -36,6 +36,7 @@ type extra struct {
 	joiners []Waker // all but the first; a pool's task has them elsewhere
 	onDone  any     // an OnDone of the task's type
 	carried carried
+	home    *home // of a pool's task, see poolhome.go
 }
 
 // more makes the extra of a task that has none yet.

@@ -56,8 +56,8 @@ func (l *Local) Poll(b Budget) (Progress, error) {
 	if mode := l.closing.Load(); mode != l.closed {
 		l.carryOut(mode)
 	}
-	if l.inbox.Load() != 0 {
-		l.drain()
+	if !l.inbox.empty() {
+		l.inbox.take(l.take)
 	}
 	if l.worker != nil {
 		l.worker.begin()
@@ -166,25 +166,6 @@ func (l *Local) contain() {
 	}
 }
 
-// drain takes the whole inbox and turns it round, as pushes come out last first.
-func (l *Local) drain() {
-	var first uint32
-	for slot := l.inbox.Swap(0); slot != 0; {
-		cell := &lookup(slot - 1).cells[(slot-1)&chunkMask]
-		next := cell.next.Load()
-		cell.next.Store(first)
-		first, slot = slot, next
-	}
-	for slot := first; slot != 0; {
-		c := lookup(slot - 1)
-		// Read before the cell is handed back: after that the link is the next
-		// waker's.
-		next := c.cells[(slot-1)&chunkMask].next.Load()
-		l.take(c, slot-1)
-		slot = next
-	}
-}
-
 // Deliver hands over a cell that was popped from an inbox in C and is still
 // queued. It is for carriers, on the owner, and followed by a Poll. A cell whose
 // chunk has changed hands meanwhile goes on to its new owner.
@@ -224,7 +205,7 @@ func (l *Local) take(c *chunk, slot uint32) {
 
 // park goes idle, if nothing came meanwhile.
 func (l *Local) park() bool {
-	if l.ready.len() > 0 || l.inbox.Load() != 0 || l.worker != nil && l.worker.ring.len() > 0 {
+	if l.ready.len() > 0 || !l.inbox.empty() || l.worker != nil && l.worker.waiting() > 0 {
 		return false
 	}
 	switch l.state.Load() {
@@ -235,7 +216,7 @@ func (l *Local) park() bool {
 	}
 	l.state.Store(stateIdle)
 	// Whoever pushed before that store saw no need to poke.
-	if l.inbox.Load() == 0 && l.closing.Load() == l.closed &&
+	if l.inbox.empty() && l.closing.Load() == l.closed &&
 		(l.worker == nil || l.worker.register()) {
 		return true
 	}

@@ -164,23 +164,16 @@ func mark(id uint64, bits uint64) (r WakeResult, pending uint64) {
 
 // push puts a cell that has pendQueued into the inbox of whoever owns it.
 func (c *chunk) push(slot uint32) {
-	cell := &c.cells[slot&chunkMask]
 	l := c.local.Load()
 	if l == nil {
 		if p := c.pool.Load(); p != nil {
-			p.push(slot)
+			p.push(c, slot)
 			return
 		}
-		cell.pend.Swap(0)
+		c.cells[slot&chunkMask].pend.Swap(0)
 		return
 	}
-	for {
-		head := l.inbox.Load()
-		cell.next.Store(head)
-		if l.inbox.CompareAndSwap(head, slot+1) {
-			break
-		}
-	}
+	l.inbox.push(slot)
 	switch l.state.Load() {
 	case stateIdle:
 		l.poke()
@@ -192,17 +185,13 @@ func (c *chunk) push(slot uint32) {
 // forward empties the inbox of a freed executor on the waker's side. Without it a
 // cell that was pushed too late would stay queued, and its slot unusable for good.
 func (l *Local) forward() {
-	for head := l.inbox.Swap(0); head != 0; {
-		slot := head - 1
-		c := lookup(slot)
-		cell := &c.cells[slot&chunkMask]
-		head = cell.next.Load()
-		if owner := c.local.Load(); owner == nil || owner == l {
-			cell.pend.Swap(0)
+	l.inbox.take(func(c *chunk, slot uint32) {
+		if c.local.Load() == l {
+			c.cells[slot&chunkMask].pend.Swap(0)
 		} else {
 			c.push(slot)
 		}
-	}
+	})
 }
 
 // poke tells the host, and says that it did: not if somebody else just does or the

@@ -175,7 +175,7 @@ func TestPushAfterFree(t *testing.T) {
 	c.push(slot)
 	c.local.Store(nil)
 	equal(t, "pend", cell.pend.Load(), 0)
-	equal(t, "inbox", r.inbox.Load(), 0)
+	equal(t, "inbox", r.inbox.head.Load(), 0)
 }
 
 func TestSlotIsRetiredWithItsLastGeneration(t *testing.T) {

@@ -17,6 +17,10 @@
 // therefore not call runtime.LockOSThread before an [Await], nor await from
 // another goroutine or inside a call from C.
 //
+// On an [executor.Pool] a coroutine stays with the worker that it was begun on, which
+// can't leave the pool while it is suspended there; but one that was begun on a
+// goroutine of [executor.Pool.Start] moves among those goroutines.
+//
 // A cancelled body finds [executor.ErrCancelled] in the Await that it is suspended
 // in, and in every later one, so that it unwinds and its deferred calls run.
 package coro
@@ -135,7 +139,7 @@ func New[T any](body func(co *Co) (T, error)) executor.Future[T] {
 type future[T any] struct {
 	co    Co
 	body  func(co *Co) (T, error) // nil once begun
-	task  executor.Handle
+	task  executor.Waker
 	value T
 	err   error
 }
@@ -150,8 +154,8 @@ func (f *future[T]) Poll(cx *executor.Context) (value T, ready bool, err error) 
 			w.pool.ended(w)
 		}
 	case f.body != nil:
-		f.task = cx.Waker().Handle()
-		poolOf(cx.Local()).start(f)
+		f.task = cx.Waker()
+		poolOf(cx.Bind()).start(f)
 	}
 	if f.co.worker != nil {
 		return value, false, nil
@@ -203,10 +207,13 @@ func (f *future[T]) run() {
 }
 
 // retire ends the body now, and the task with it. A future that was handed from
-// one task to another has to be ended by itself.
+// one task to another has to be ended by itself. A task of a pool isn't ours to end
+// here: it learns that it was cancelled and, if it is shielded, that its body is over.
 func (f *future[T]) retire() {
-	_ = f.co.Local().Evict(f.task)
+	_ = f.co.Local().Evict(f.task.Handle())
 	if f.co.worker != nil {
+		f.task.Handle().Cancel()
 		f.end()
+		f.task.Wake()
 	}
 }

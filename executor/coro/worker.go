@@ -4,6 +4,7 @@ package coro
 
 import (
 	"iter"
+	"sync"
 
 	"github.com/pillion-dev/pillion/executor"
 )
@@ -87,8 +88,10 @@ func (w *worker) resume() {
 	}
 }
 
-// pool is the coroutines of one executor. It belongs to the owner.
+// pool is the coroutines of one executor. It belongs to the owner, or to all
+// goroutines that an executor.Pool has started.
 type pool struct {
+	mu   *sync.Mutex // nil if it belongs to one
 	live []*worker
 	idle []*worker
 	lost int
@@ -96,17 +99,47 @@ type pool struct {
 
 type poolKey struct{}
 
-func poolOf(l *executor.Local) *pool {
-	if p, ok := l.Extension(poolKey{}).(*pool); ok {
+// sharing is for the making of pools that have a mutex.
+var sharing sync.Mutex
+
+func poolOf(e executor.Extensible) *pool {
+	if p, ok := e.Extension(poolKey{}).(*pool); ok {
 		return p
 	}
 	p := new(pool)
-	l.Extend(poolKey{}, p)
+	if _, alone := e.(*executor.Local); !alone {
+		sharing.Lock()
+		defer sharing.Unlock()
+		if p, ok := e.Extension(poolKey{}).(*pool); ok {
+			return p
+		}
+		p.mu = new(sync.Mutex)
+	}
+	e.Extend(poolKey{}, p)
 	return p
 }
 
+func (p *pool) lock() {
+	if p.mu != nil {
+		p.mu.Lock()
+	}
+}
+
+func (p *pool) unlock() {
+	if p.mu != nil {
+		p.mu.Unlock()
+	}
+}
+
 func (p *pool) start(j job) {
-	var w *worker
+	w := p.take(j)
+	j.bind(w)
+	w.resume()
+}
+
+func (p *pool) take(j job) (w *worker) {
+	p.lock()
+	defer p.unlock()
 	if n := len(p.idle); n > 0 {
 		w = p.idle[n-1]
 		p.idle = p.idle[:n-1]
@@ -115,11 +148,19 @@ func (p *pool) start(j job) {
 	}
 	w.job, w.index = j, len(p.live)
 	p.live = append(p.live, w)
-	j.bind(w)
-	w.resume()
+	return w
 }
 
 func (p *pool) ended(w *worker) {
+	if !p.keep(w) {
+		w.stop()
+	}
+}
+
+// keep says whether a worker whose body has ended may be used again, or is lost.
+func (p *pool) keep(w *worker) bool {
+	p.lock()
+	defer p.unlock()
 	last := len(p.live) - 1
 	p.live[last].index = w.index
 	p.live[w.index] = p.live[last]
@@ -131,9 +172,13 @@ func (p *pool) ended(w *worker) {
 	case len(p.idle) < maxIdle:
 		p.idle = append(p.idle, w)
 	default:
-		w.stop()
+		return false
 	}
+	return true
 }
+
+// Suspended implements [executor.Extension].
+func (p *pool) Suspended() int { return len(p.live) }
 
 // Retire implements [executor.Extension].
 func (p *pool) Retire() {
@@ -148,7 +193,7 @@ func (p *pool) Retire() {
 
 // Suspended says how many bodies have begun on l and not ended. While there are
 // any, l can't change its thread. For the owner.
-func Suspended(l *executor.Local) int { return len(poolOf(l).live) }
+func Suspended(l *executor.Local) int { return poolOf(l).Suspended() }
 
 // Idle says how many finished coroutines l keeps for reuse. They are bound to the
 // thread as well, until [executor.Local.Retire]. For the owner.
