@@ -13,6 +13,7 @@
 #include "core/guard.c"
 #include "core/guest.c"
 #include "core/handle.c"
+#include "core/host.c"
 #include "core/join.c"
 #include "core/log.c"
 #include "core/memory.c"
@@ -25,4 +26,5 @@
 #include "core/timer.c"
 #include "core/turn.c"
 #include "core/wait.c"
+#include "core/watch.c"
 #include "core/wheel.c"

@@ -7,8 +7,8 @@
  *
  * This header is the manual. Read it in this order: Start, Executors,
  * Functions and calls, Tasks, Wakers. pillion/future.h has futures, values
- * and the waker contract; pillion/uv.h and pillion/poll.h put an executor on
- * a loop.
+ * and the waker contract, pillion/watch.h descriptors; pillion/uv.h and
+ * pillion/poll.h put an executor on a loop.
  *
  * THE SHORTEST PROGRAM. No loop at all:
  *
@@ -76,6 +76,7 @@ extern "C" {
 #define PILLION_EINTR (-17)       /* a signal handler ran */
 #define PILLION_ESYSTEM (-18)     /* the system refused; see errbuf */
 #define PILLION_EGOEXIT (-19)     /* the Go function called runtime.Goexit */
+#define PILLION_ENOTSUP (-20)     /* the host cannot do it */
 
 /*
  * pillion_strerror says in English what a code means.
@@ -196,10 +197,11 @@ typedef struct pillion_library_counts {
   uint64_t payloads; /* requests and results in memory of their own */
   uint64_t workers;  /* goroutines that wait for work or do it */
   uint64_t parked;   /* goroutines lost to runtime.Goexit */
+  uint64_t watches;  /* descriptors that are watched */
 } pillion_library_counts;
 
 #define PILLION_LIBRARY_COUNTS_INIT \
-  { sizeof(pillion_library_counts), 0, 0, 0, 0, 0, 0 }
+  { sizeof(pillion_library_counts), 0, 0, 0, 0, 0, 0, 0 }
 
 /*
  * pillion_library_count fills *out, as far as out->size goes.
@@ -236,16 +238,16 @@ typedef uint64_t pillion_executor;
  */
 typedef struct pillion_executor_options {
   size_t size;
-  int version;         /* PILLION_VERSION_NUMBER of the program's header */
-  uint32_t flags;      /* PILLION_NO_FD, or 0 */
-  uint32_t max_tasks;  /* tasks alive at once; 0: as many as there are slots */
-  uint32_t max_calls;  /* calls in flight at once; 0: as the process's */
-  uint32_t max_timers; /* timers armed at once; 0: no limit */
-  uint32_t ready;      /* tasks, up to 1 << 24; 0: 64 */
-  uint32_t max_polls;  /* 0: 256 */
-  uint32_t reserved;   /* zero */
-  int64_t max_ns;      /* 0: no limit */
-  uint64_t seed;       /* 0: first in, first out */
+  int version;          /* PILLION_VERSION_NUMBER of the program's header */
+  uint32_t flags;       /* PILLION_NO_FD, or 0 */
+  uint32_t max_tasks;   /* tasks alive at once; 0: as many as there are slots */
+  uint32_t max_calls;   /* calls in flight at once; 0: as the process's */
+  uint32_t max_timers;  /* timers armed at once; 0: no limit */
+  uint32_t max_watches; /* descriptors watched at once; 0: no limit */
+  uint32_t ready;       /* tasks, up to 1 << 24; 0: 64 */
+  uint32_t max_polls;   /* 0: 256 */
+  int64_t max_ns;       /* 0: no limit */
+  uint64_t seed;        /* 0: first in, first out */
   int64_t (*clock)(void *data);
   void *clock_data;
 } pillion_executor_options;
@@ -390,6 +392,14 @@ int pillion_executor_turn(pillion_event *events, size_t cap,
  * live: called on the owner's thread when the first task or call begins to
  *   live (1) and when the last was taken (0).
  * drop: called once, after the last call of any other.
+ * watch: called on the owner's thread to say which `events` of `fd` (see
+ *   pillion/watch.h) to report to pillion_executor_ready, together with
+ *   `key`. The first call for a key registers the descriptor, later ones
+ *   change what is asked for; 0 is to keep it, and report nothing, not even
+ *   hang-ups. It answers 0, PILLION_ENOTSUP (not such a descriptor) or
+ *   another error, and is not told then. It may be called in a turn.
+ * unwatch: called on the owner's thread, before the descriptor is closed, to
+ *   let go of it. It comes with watch, or not at all.
  */
 typedef struct pillion_host {
   size_t size;
@@ -398,14 +408,17 @@ typedef struct pillion_host {
   void (*timer)(int64_t deadline, void *data);
   void (*live)(int live, void *data);
   void (*drop)(void *data);
+  int (*watch)(int fd, uint32_t events, uint64_t key, void *data);
+  void (*unwatch)(int fd, uint64_t key, void *data);
 } pillion_host;
 
 #define PILLION_HOST_INIT \
-  { sizeof(pillion_host), NULL, NULL, NULL, NULL, NULL }
+  { sizeof(pillion_host), NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
 /*
  * pillion_executor_host sets the hooks, in place of earlier ones, whose drop
- * is called; NULL removes them.
+ * is called; NULL removes them. Descriptors that are watched move to the new
+ * host; without one their tasks wait for the next.
  *
  * Threads: the owner's.
  * Reentrancy: not inside a turn.
@@ -415,6 +428,18 @@ typedef struct pillion_host {
  * Since: 0.1
  */
 int pillion_executor_host(pillion_executor executor, const pillion_host *host);
+
+/*
+ * pillion_executor_hooks tells the hooks in force; all are NULL if none were
+ * set. An adapter learns from it whether the executor is still its own.
+ *
+ * Threads: the owner's.
+ * Reentrancy: anywhere.
+ * Ownership: out->data stays the library's.
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EINVAL or PILLION_EWRONGTHREAD.
+ * Since: 0.1
+ */
+int pillion_executor_hooks(pillion_host *out, pillion_executor executor);
 
 /*
  * pillion_executor_bind makes the calling thread the owner of an executor
@@ -459,10 +484,11 @@ int pillion_executor_close(pillion_executor executor, int mode);
 /*
  * pillion_executor_free reclaims an executor at any time: C tasks are
  * dropped, calls in flight are cancelled and their results thrown away,
- * payloads are released. Unwatch the descriptor before. The loop may be gone.
+ * payloads are released, watches are closed. Unwatch the descriptor before.
+ * The loop may be gone.
  *
- * Threads: the owner's; any other while no task lives on it, or once the
- *   owner's thread has ended.
+ * Threads: the owner's; any other while no task lives on it and no watch is
+ *   open, or once the owner's thread has ended.
  * Reentrancy: not inside a turn.
  * Ownership: the handle is stale afterwards.
  * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD or
@@ -784,4 +810,7 @@ int pillion_wake_local(pillion_waker waker);
 #ifdef __cplusplus
 }
 #endif
+
+#include "pillion/watch.h"
+
 #endif

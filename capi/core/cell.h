@@ -25,6 +25,7 @@ enum pillion__kind {
   PILLION__TASK = 2,
   PILLION__WAKER = 3,
   PILLION__FUNCTION = 4,
+  PILLION__WATCH = 5,
 };
 
 static inline uint64_t pillion__handle(unsigned kind, uint32_t slot,
@@ -52,6 +53,8 @@ static inline uint32_t pillion__gen_of(uint64_t h) { return (uint32_t)h; }
 #define PILLION__CANCEL 4u
 #define PILLION__START 8u
 #define PILLION__DONE 16u
+#define PILLION__CLOSE 32u      /* of a watch */
+#define PILLION__EVENTS_SHIFT 8 /* what came, for a watch of Go's */
 
 /* The owner's flags of a task. */
 #define PILLION__READY_BIT 1u  /* in the ready ring */
@@ -62,6 +65,8 @@ static inline uint32_t pillion__gen_of(uint64_t h) { return (uint32_t)h; }
 #define PILLION__LIVE 32u      /* spawned, and its result not yet consumed */
 #define PILLION__LISTED 64u    /* a call in the executor's list for Go */
 #define PILLION__ARRIVED 128u  /* a call that ended while LISTED */
+#define PILLION__WATCHES (1u << 30) /* no task: a watch, see watch.c */
+#define PILLION__OWNS (1u << 31)    /* a watch, and its descriptor */
 #define PILLION__MODE_SHIFT 8  /* two bits: PILLION_EVENT, JOIN, DETACH */
 #define PILLION__OUTCOME_SHIFT 10
 #define PILLION__FOR_GO_SHIFT 12 /* posts a LISTED call carries */

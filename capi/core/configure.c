@@ -24,6 +24,7 @@ int pillion__configure(struct pillion__executor *ex,
                          "no memory for %u ready tasks", o->ready);
   ex->max_tasks = or_else(o->max_tasks, UINT32_MAX);
   ex->max_calls = or_else(o->max_calls, UINT32_MAX);
+  ex->max_watches = or_else(o->max_watches, UINT32_MAX);
   ex->max_polls = or_else(o->max_polls, 256);
   ex->max_ns = o->max_ns;
   ex->seed = o->seed;

@@ -10,6 +10,7 @@
  *   task.c   C futures;  join.c  who awaits them;
  *            handle.c  what is done to them by handle
  *   timer.c  when they are woken;  wheel.c  in which order
+ *   watch.c  descriptors that are awaited;  host.c  who watches them
  *   call.c   calls of Go functions;  node.c  their memory;  ring.c  their way
  *            to Go;  sweep.c  all of them at once
  *   turn.c   one round of work
@@ -51,6 +52,7 @@ struct pillion__executor {
   _Atomic uint64_t calls_live; /* submitted, and not consumed */
   _Atomic uint64_t calls, pokes, poke_errors;
   _Atomic uint64_t tasks_live;      /* written by the owner only */
+  _Atomic uint64_t watches_live;    /* written by the owner only */
   _Atomic uint32_t in_turn;         /* written by the owner only */
   _Atomic uint32_t guest_wake;      /* Go's own inbox has something */
   _Atomic uint32_t coroutines;      /* of Go's; bound to the owner's thread */
@@ -78,6 +80,9 @@ struct pillion__executor {
   struct pillion__list done; /* ended, waiting to be taken */
   struct pillion__list taken; /* those whose payloads the host still reads */
   struct pillion__list guest; /* posts for Go */
+  struct pillion__list unwatched; /* watches that others have closed */
+  uint32_t *watched; /* by descriptor: the slot + 1 of its watch */
+  uint32_t watched_cap, max_watches;
   int64_t guest_deadline, told_deadline;
   pillion_context context;
   uint64_t turns, polls, wakes, spawned, dropped, events, go_entries;
@@ -154,6 +159,11 @@ PILLION__HIDDEN void pillion__task_free(struct pillion__executor *ex,
                                         struct pillion__cell *cell,
                                         uint32_t slot);
 PILLION__HIDDEN void pillion__context_init(struct pillion__executor *ex);
+PILLION__HIDDEN int pillion__slot_take(struct pillion__executor *ex,
+                                       uint32_t *out);
+PILLION__HIDDEN void pillion__slot_give(struct pillion__executor *ex,
+                                        struct pillion__cell *cell,
+                                        uint32_t slot);
 
 /* timer.c */
 PILLION__HIDDEN int pillion__timer_set(pillion_timer *timer,
@@ -171,6 +181,31 @@ static inline int64_t pillion__clock(const struct pillion__executor *ex) {
   return PILLION__LIKELY(ex->clock == NULL) ? pillion__now()
                                             : ex->clock(ex->clock_data);
 }
+
+/* host.c */
+PILLION__HIDDEN void pillion__host_drop(struct pillion__executor *ex);
+PILLION__HIDDEN int pillion__host_watch(struct pillion__executor *ex, int fd,
+                                        uint32_t events, uint64_t key);
+PILLION__HIDDEN void pillion__host_unwatch(struct pillion__executor *ex,
+                                           int fd, uint64_t key);
+PILLION__HIDDEN int pillion__fd_claim(struct pillion__executor *ex, int fd,
+                                      uint32_t slot);
+PILLION__HIDDEN void pillion__fd_let_go(struct pillion__executor *ex, int fd);
+
+/* watch.c */
+PILLION__HIDDEN int pillion__watch_ready(uint32_t *events, pillion_context *cx,
+                                         pillion_watch handle,
+                                         uint32_t interest);
+PILLION__HIDDEN void pillion__watch_clear(pillion_context *cx,
+                                          pillion_watch handle,
+                                          uint32_t interest);
+PILLION__HIDDEN void pillion__watch_posted(struct pillion__executor *ex,
+                                           struct pillion__head *head,
+                                           uint32_t slot, uint32_t bits);
+PILLION__HIDDEN void pillion__watches_close_asked(struct pillion__executor *ex);
+PILLION__HIDDEN void pillion__watches_close(struct pillion__executor *ex);
+PILLION__HIDDEN void pillion__watches_leave(struct pillion__executor *ex);
+PILLION__HIDDEN void pillion__watches_tell(struct pillion__executor *ex);
 
 /* join.c */
 PILLION__HIDDEN int pillion__join(pillion_value *out, pillion_context *cx,
@@ -243,6 +278,9 @@ static inline uint64_t pillion__me(void) {
 extern PILLION__HIDDEN _Atomic(struct pillion__executor *)
     pillion__executors[PILLION__EXECUTORS];
 PILLION__HIDDEN int pillion__executor_claim(struct pillion__executor *ex);
+PILLION__HIDDEN int
+pillion__executor_own_outside(struct pillion__executor **ex,
+                              pillion_executor executor);
 
 static inline int pillion__executor_get(struct pillion__executor **out,
                                         pillion_executor handle) {

@@ -25,6 +25,7 @@ const char *pillion_strerror(int code) {
     case PILLION_EINTR: return "interrupted by a signal";
     case PILLION_ESYSTEM: return "the operating system refused";
     case PILLION_EGOEXIT: return "the Go function called runtime.Goexit";
+    case PILLION_ENOTSUP: return "not supported by the host";
     default: return "unknown error";
   }
 }

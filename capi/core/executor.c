@@ -193,8 +193,8 @@ int pillion_executor_bind(pillion_executor executor) {
 }
 
 /* For what must not happen inside a turn. */
-static int own_outside(struct pillion__executor **ex,
-                       pillion_executor executor) {
+int pillion__executor_own_outside(struct pillion__executor **ex,
+                                  pillion_executor executor) {
   int rc = pillion__executor_get(ex, executor);
   if (rc == 0) rc = pillion__executor_own(*ex);
   if (rc == 0 && pillion__turning) rc = PILLION_EREENTRANT;
@@ -203,7 +203,7 @@ static int own_outside(struct pillion__executor **ex,
 
 int pillion_executor_release(pillion_executor executor) {
   struct pillion__executor *ex;
-  int rc = own_outside(&ex, executor);
+  int rc = pillion__executor_own_outside(&ex, executor);
   if (rc < 0) return rc;
   if (atomic_load(&ex->coroutines) > 0) {
     uint32_t suspended = pillion__guest.settle(ex->index);
@@ -211,42 +211,6 @@ int pillion_executor_release(pillion_executor executor) {
     if (suspended > 0) return PILLION_EBUSY;
   }
   atomic_store(&ex->owner, 0);
-  return 0;
-}
-
-/* Nobody is inside the old hooks any more when this returns them. */
-static pillion_host *host_swap(struct pillion__executor *ex,
-                               pillion_host *host) {
-  pillion__park_stop(ex);
-  ex->live_told = 0;
-  ex->told_deadline = PILLION_TIME_NEVER;
-  ex->signaled = 0; /* what is known of a hook is nothing of a descriptor */
-  return atomic_exchange(&ex->host, host);
-}
-
-static void host_forget(pillion_host *old) {
-  if (old == NULL) return;
-  if (old->drop != NULL) old->drop(old->data);
-  pillion__free(old);
-}
-
-int pillion_executor_host(pillion_executor executor,
-                          const pillion_host *host) {
-  struct pillion__executor *ex;
-  int rc = own_outside(&ex, executor);
-  if (rc < 0) return rc;
-  pillion_host *copy = NULL;
-  if (host != NULL) {
-    if (host->size < sizeof *host) return PILLION_EINVAL;
-    copy = pillion__alloc(sizeof *copy);
-    if (copy == NULL) return PILLION_ENOMEM;
-    *copy = *host;
-  }
-  pillion_host *old = host_swap(ex, copy);
-  /* The new host has heard nothing yet: let it come by once. */
-  pillion__park_leave(ex, true);
-  pillion__tell_live(ex);
-  host_forget(old);
   return 0;
 }
 
@@ -326,17 +290,20 @@ static void reclaim(struct pillion__executor *ex) {
   drop_events(ex);
   drop_unjoined(ex);
   drop_calls(ex);
+  pillion__watches_close(ex);
   pillion__timers_forget(ex);
   pillion__drain(ex);
   drop_guest_posts(ex);
-  host_forget(host_swap(ex, NULL));
+  pillion__host_drop(ex);
   int fd = atomic_exchange(&ex->fd, -1);
   if (fd >= 0) close(fd);
   for (uint32_t i = 0; i < ex->chunk_count; i++)
     pillion__chunk_return(ex->chunks[i]);
   pillion__free(ex->chunks);
   pillion__free(ex->ready);
-  ex->chunks = ex->ready = NULL;
+  pillion__free(ex->watched);
+  ex->chunks = ex->ready = ex->watched = NULL;
+  ex->watched_cap = 0;
   ex->chunk_count = ex->chunk_cap = ex->fresh = ex->fresh_end = 0;
   ex->free_first = ex->ready_head = ex->ready_tail = ex->ready_mask = 0;
   ex->ready_stale = 0;
@@ -353,6 +320,7 @@ int pillion_executor_free(pillion_executor executor) {
   uint64_t owner = atomic_load(&ex->owner);
   if (owner != 0 && owner != pillion__me() &&
       (atomic_load(&ex->tasks_live) > 0 ||
+       atomic_load(&ex->watches_live) > 0 ||
        atomic_load(&ex->coroutines) > 0))
     return PILLION_EWRONGTHREAD;
   uint64_t gen = pillion__gen_of(executor);

@@ -71,6 +71,7 @@ static void abandon(struct pillion__executor *ex, void *serial) {
     atomic_store(&ex->closing, gen << 2 | (1 + PILLION_CANCEL));
     pillion__tasks_drop(ex);
     if (ex->guest_known) pillion__guest.free(ex->index);
+    pillion__watches_close(ex);
     ex->guest_known = ex->guest_more = 0;
     atomic_store(&ex->coroutines, 0);
     pillion__poke(ex); /* who takes it over finds events */

@@ -33,6 +33,7 @@ struct pillion__guest {
   uint32_t (*settle)(uint32_t index); /* end idle coroutines; how many stay? */
   void (*free)(uint32_t index); /* drop all Go tasks, on their thread */
   void (*count)(uint64_t *workers, uint64_t *parked);
+  void (*rewatch)(uint32_t index); /* a new host knows of no descriptor */
 };
 extern PILLION__HIDDEN struct pillion__guest pillion__guest;
 
@@ -61,6 +62,9 @@ void pillion__guest_wake(uint32_t index);
 int pillion__guest_lease(uint32_t *base, void **cells, uint32_t index);
 void pillion__guest_return(uint32_t base);
 int64_t pillion__guest_now(uint32_t index);
+int pillion__guest_watch(uint32_t index, int fd, uint32_t events,
+                         uint64_t key);
+void pillion__guest_unwatch(uint32_t index, int fd, uint64_t key);
 int pillion__function_add(const char *name, const char *module,
                           const char *descriptor, uint32_t kind);
 

@@ -158,6 +158,7 @@ static void count_tasks(struct pillion__executor *ex, void *data) {
   pillion_library_counts *out = data;
   out->executors++;
   out->tasks += atomic_load(&ex->tasks_live);
+  out->watches += atomic_load(&ex->watches_live);
 }
 
 int pillion_library_count(pillion_library_counts *out) {

@@ -64,7 +64,7 @@ static bool cell_queued(struct pillion__cell *cell) {
 }
 
 /* A queued cell isn't used again before it is popped. */
-static int slot_take(struct pillion__executor *ex, uint32_t *out) {
+int pillion__slot_take(struct pillion__executor *ex, uint32_t *out) {
   for (uint32_t *at = &ex->free_first; *at != 0;) {
     uint32_t slot = *at - 1;
     struct pillion__cell *cell = pillion__cell_at(slot);
@@ -106,7 +106,7 @@ int pillion__spawn(pillion_task *out, struct pillion__executor *ex,
     if (rc < 0) return rc;
   }
   uint32_t slot;
-  int rc = slot_take(ex, &slot);
+  int rc = pillion__slot_take(ex, &slot);
   if (rc < 0) return rc;
   struct pillion__cell *cell = pillion__cell_at(slot);
   cell->head.flags = PILLION__LIVE | flags << PILLION__MODE_SHIFT;
@@ -138,8 +138,8 @@ int pillion_task_spawn(pillion_task *out, pillion_executor executor,
   return rc;
 }
 
-static void slot_give(struct pillion__executor *ex, struct pillion__cell *cell,
-                      uint32_t slot) {
+void pillion__slot_give(struct pillion__executor *ex,
+                        struct pillion__cell *cell, uint32_t slot) {
   if (atomic_load_explicit(&cell->head.gen, memory_order_relaxed) ==
       UINT32_MAX)
     return; /* used up: retired */
@@ -153,7 +153,7 @@ static void cell_free(struct pillion__executor *ex, struct pillion__cell *cell,
   uint32_t gen = atomic_load_explicit(&cell->head.gen, memory_order_relaxed);
   cell->head.flags &= PILLION__READY_BIT;
   atomic_store_explicit(&cell->head.gen, gen + 1, memory_order_release);
-  if (cell->head.flags == 0) slot_give(ex, cell, slot);
+  if (cell->head.flags == 0) pillion__slot_give(ex, cell, slot);
 }
 
 /* Its result was taken; the payload may still be lent. */
@@ -247,7 +247,7 @@ __attribute__((noinline)) static void run_special(struct pillion__executor *ex,
   uint32_t flags = cell->head.flags &= ~PILLION__READY_BIT;
   if (!(flags & PILLION__LIVE)) {
     ex->ready_stale--;
-    slot_give(ex, cell, slot);
+    pillion__slot_give(ex, cell, slot);
   } else if (!(flags & PILLION__ENDED)) {
     if (flags & PILLION__ASKED && !(flags & PILLION__SHIELDED))
       pillion__task_cancelled(ex, cell, slot);
@@ -401,6 +401,8 @@ static const pillion_ops operations = {
     .cancel = pillion_task_cancel,
     .detach = pillion_task_detach,
     .evict = pillion_task_evict,
+    .ready = pillion__watch_ready,
+    .ready_clear = pillion__watch_clear,
 };
 
 void pillion__context_init(struct pillion__executor *ex) {

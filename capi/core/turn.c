@@ -63,6 +63,8 @@ static void deliver(struct pillion__executor *ex, struct pillion__head *head,
   if (type == PILLION__CHUNK_CALLS)
     pillion__call_posted(ex, (struct pillion__call *)head, slot,
                          (uint32_t)pend);
+  else if (PILLION__UNLIKELY(head->flags & PILLION__WATCHES))
+    pillion__watch_posted(ex, head, slot, (uint32_t)pend);
   else
     pillion__task_posted(ex, (struct pillion__cell *)head, slot,
                          (uint32_t)pend);
@@ -234,7 +236,7 @@ static int64_t next_deadline(const struct pillion__executor *ex) {
 /* Nothing to do. Without branches: this is all of an empty turn's work. */
 static bool quiet(struct pillion__executor *ex) {
   uint32_t own = (ex->ready_tail ^ ex->ready_head) | ex->done.first | ex->taken.first |
-                 ex->guest.first | ex->guest_more;
+                 ex->guest.first | ex->guest_more | ex->unwatched.first;
   uint32_t shared =
       atomic_load_explicit(&ex->inbox, memory_order_relaxed) |
       atomic_load_explicit(&ex->guest_wake, memory_order_relaxed) |
@@ -245,7 +247,8 @@ static bool quiet(struct pillion__executor *ex) {
 
 static bool finish_turn(struct pillion__executor *ex) {
   bool more = ex->ready_tail != ex->ready_head || ex->done.first != 0 ||
-              ex->guest.first != 0 || ex->guest_more;
+              ex->guest.first != 0 || ex->guest_more ||
+              ex->unwatched.first != 0;
   more = pillion__park_leave(ex, more);
   /* The hooks are inside the turn, but what they spawn needs a poke. */
   atomic_store_explicit(&ex->in_turn, 0, memory_order_relaxed);
@@ -286,6 +289,8 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
   if (closing != ex->closed_with) close_now(ex, closing);
   pillion__park_enter(ex);
   pillion__drain(ex);
+  if (PILLION__UNLIKELY(ex->unwatched.first != 0))
+    pillion__watches_close_asked(ex);
   bool guest = ex->guest.first != 0 || ex->guest_more || ex->guest_known ||
                atomic_load_explicit(&ex->guest_wake, memory_order_relaxed);
   int64_t now = ex->context.now = pillion__clock(ex);

@@ -46,6 +46,7 @@ extern "C" {
 
 typedef uint64_t pillion_waker;
 typedef uint64_t pillion_task;
+typedef uint64_t pillion_watch; /* see watch.h */
 
 /* A time is nanoseconds of the monotonic clock, absolute. */
 #define PILLION_TIME_NEVER INT64_MAX
@@ -143,6 +144,10 @@ struct pillion_ops {
   int (*detach)(pillion_task task);
   int (*evict)(pillion_task task); /* NULL where tasks move between threads */
   uint64_t flags;                  /* PILLION_OPS_SHARED, or 0 */
+  int (*ready)(uint32_t *events, pillion_context *cx, pillion_watch watch,
+               uint32_t interest);
+  void (*ready_clear)(pillion_context *cx, pillion_watch watch,
+                      uint32_t interest);
 };
 
 #define PILLION_OPS_SHARED 1u /* tasks that know each other may run at once */

@@ -17,7 +17,7 @@ LIBRARIES = {"libpillion.so": "libpillion.so.0", "libpillion-test.so": "libpilli
 
 
 def declared() -> set[str]:
-    text = (ROOT / "include/pillion.h").read_text()
+    text = "".join(h.read_text() for h in (ROOT / "include").rglob("*.h"))
     return set(re.findall(r"^(?:const char \*|int )(pillion_\w+)\(", text, re.M))
 
 

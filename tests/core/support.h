@@ -178,11 +178,12 @@ static UNUSED int nothing_lives(void **state) {
   pillion_library_counts counts = library_counts();
   traced[0] = 0;
   if (counts.executors == 0 && counts.tasks == 0 && counts.calls == 0 &&
-      counts.payloads == 0)
+      counts.payloads == 0 && counts.watches == 0)
     return 0;
-  print_error("alive: %d executors, %d tasks, %d calls, %d payloads\n",
+  print_error("alive: %d executors, %d tasks, %d calls, %d payloads, "
+              "%d watches\n",
               (int)counts.executors, (int)counts.tasks, (int)counts.calls,
-              (int)counts.payloads);
+              (int)counts.payloads, (int)counts.watches);
   return 1;
 }
 
@@ -201,7 +202,7 @@ static inline void on_thread(void *(*body)(void *data), void *data) {
 /* ---- The guest: instead of Go -------------------------------------------- */
 
 static struct {
-  int turns, settles, frees, stops;
+  int turns, settles, frees, stops, rewatches;
   uint32_t polled, more, coroutines, suspended; /* what its turns answer */
   int64_t deadline;
   struct pillion__post posts[512];
@@ -259,6 +260,11 @@ static void guest_free(uint32_t index) {
                            NULL, 0);
 }
 
+static void guest_rewatch(uint32_t index) {
+  (void)index;
+  guest.rewatches++;
+}
+
 static inline void guest_reset(void) {
   bool dispatching = guest.dispatching;
   pthread_t dispatcher = guest.dispatcher;
@@ -276,6 +282,7 @@ static inline void guest_install(void) {
       .turn = guest_turn,
       .settle = guest_settle,
       .free = guest_free,
+      .rewatch = guest_rewatch,
   };
 }
 

@@ -25,6 +25,7 @@ from ._errors import (
     InvalidArgument,
     LibraryNotFound,
     NotFound,
+    NotSupported,
     OutOfMemory,
     Reentrant,
     SystemFailure,
@@ -41,6 +42,6 @@ __version__ = "0.1.0"
 __all__ = [
     "Again", "BadHandle", "Busy", "Cancelled", "Closed", "Error", "Forked", "GoError", "GoExit",
     "GoPanic", "Interrupted", "InvalidArgument", "Library", "LibraryNotFound", "NotFound",
-    "OutOfMemory", "Payload", "Reentrant", "SystemFailure", "Timeout", "TooLarge",
+    "NotSupported", "OutOfMemory", "Payload", "Reentrant", "SystemFailure", "Timeout", "TooLarge",
     "VersionMismatch", "WrongThread", "load",
 ]  # fmt: skip

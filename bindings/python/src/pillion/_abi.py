@@ -48,8 +48,8 @@ class ExecutorOptions(ctypes.Structure):
     _fields_ = [
         ("size", c_size_t), ("version", c_int), ("flags", c_uint32),
         ("max_tasks", c_uint32), ("max_calls", c_uint32),
-        ("max_timers", c_uint32), ("ready", c_uint32), ("max_polls", c_uint32),
-        ("reserved", c_uint32), ("max_ns", c_int64), ("seed", c_uint64),
+        ("max_timers", c_uint32), ("max_watches", c_uint32), ("ready", c_uint32),
+        ("max_polls", c_uint32), ("max_ns", c_int64), ("seed", c_uint64),
         ("clock", c_void_p), ("clock_data", c_void_p),
     ]  # fmt: skip
 
@@ -62,7 +62,7 @@ class FunctionInfo(ctypes.Structure):
 
 
 class LibraryCounts(ctypes.Structure):
-    names = ("executors", "tasks", "calls", "payloads", "workers", "parked")
+    names = ("executors", "tasks", "calls", "payloads", "workers", "parked", "watches")
     _fields_ = [("size", c_size_t)] + [(name, c_uint64) for name in names]
 
 

@@ -166,12 +166,19 @@ class GoExit(Error):
     status = -19
 
 
+class NotSupported(Error):
+    """The loop cannot do it."""
+
+    status = -20
+
+
 BY_STATUS: Dict[int, Type[Error]] = {
     kind.status: kind
     for kind in (
         InvalidArgument, OutOfMemory, BadHandle, WrongThread, Reentrant,
         Forked, Again, TooLarge, Busy, Closed, Cancelled, NotFound,
         VersionMismatch, Timeout, Interrupted, SystemFailure, GoExit,
+        NotSupported,
     )
 }  # fmt: skip
 

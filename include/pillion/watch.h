@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PILLION_WATCH_H
+#define PILLION_WATCH_H
+
+/*
+ * Descriptors. Pillion has no reactor: the host's loop watches them, through
+ * the hooks `watch` and `unwatch` of pillion_host, which pillion/poll.h and
+ * pillion/uv.h bring along. A future then awaits what it needs:
+ *
+ *     static int echo_poll(pillion_value *out, pillion_context *cx,
+ *                          void *self) {
+ *       struct echo *e = self;
+ *       for (;;) {
+ *         ssize_t n = read(e->fd, e->buffer, sizeof e->buffer);
+ *         if (n < 0 && errno == EAGAIN) {
+ *           int rc = pillion_ready(NULL, cx, e->watch, PILLION_READABLE);
+ *           if (rc != PILLION_READY) return rc;
+ *           continue;
+ *         }
+ *         ...
+ *
+ * Readiness is level-triggered: it says how things stood when the host
+ * looked, so descriptors should be non-blocking. A task that reads and awaits
+ * again costs the host nothing: interest stays with it until it reports
+ * something that nobody awaits.
+ */
+
+#include "../pillion.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PILLION_READABLE 1u
+#define PILLION_WRITABLE 2u
+#define PILLION_HANGUP 4u   /* the other side is gone, or will send no more */
+#define PILLION_PRIORITY 8u /* urgent data, or a change of a file in /proc */
+#define PILLION_FAULT 16u   /* an error: the next read or write tells which */
+
+/* For pillion_executor_ready: the host makes a turn right afterwards, so it
+ * need not be woken for one. */
+#define PILLION_TURN_FOLLOWS 0x80000000u
+
+#define PILLION_WATCH_OWN 1u /* close(2) the descriptor with the watch */
+
+/*
+ * pillion_watch_open makes a watch of `fd`, for tasks of this executor. The
+ * host hears of it when something is awaited for the first time. An executor
+ * watches a descriptor once; who needs two watches has dup(2).
+ *
+ * Threads: the owner's; the first call binds the executor to its thread.
+ * Reentrancy: anywhere.
+ * Ownership: *out is the caller's, to be closed; what is open when the
+ *   executor is freed is closed then. The descriptor must stay open until
+ *   then; with PILLION_WATCH_OWN it is the library's from now on.
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD, PILLION_EINVAL (no
+ *   open descriptor, unknown flags), PILLION_EBUSY (it is watched already),
+ *   PILLION_EAGAIN (over max_watches), PILLION_ENOMEM or PILLION_ECLOSED.
+ * Since: 0.1
+ */
+int pillion_watch_open(pillion_watch *out, pillion_executor executor, int fd,
+                       uint32_t flags);
+
+/*
+ * pillion_watch_close ends a watch: tasks that await it are woken and get
+ * PILLION_ECLOSED, the host lets go of the descriptor, and only then it is
+ * closed, if the watch owns it. On the owner's thread all that has happened
+ * when the call returns; from other threads it is done by the next turn.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere; not from signal handlers.
+ * Ownership: the handle is stale afterwards.
+ * Returns: 0, or PILLION_EBADHANDLE (also if it was closed before).
+ * Since: 0.1
+ */
+int pillion_watch_close(pillion_watch watch);
+
+/*
+ * pillion_executor_ready is how a host reports that a watched descriptor is
+ * ready: `key` is what its hook was given, `events` what it saw. Report what
+ * still stands again and again, as poll(2) does. A late report does no harm.
+ * With PILLION_FAULT the host stops to watch the descriptor by itself, and
+ * begins again when its hook is called. With PILLION_TURN_FOLLOWS nobody is
+ * poked, and the host owes the executor a turn.
+ *
+ * Threads: the owner's.
+ * Reentrancy: anywhere.
+ * Ownership: none.
+ * Returns: 0, PILLION_EBADHANDLE (also for the key of a watch that is closed),
+ *   PILLION_EWRONGTHREAD or PILLION_EINVAL (unknown events).
+ * Since: 0.1
+ */
+int pillion_executor_ready(pillion_executor executor, uint64_t key,
+                           uint32_t events);
+
+/*
+ * pillion_ready awaits a descriptor: one of PILLION_READABLE,
+ * PILLION_WRITABLE, PILLION_HANGUP and PILLION_PRIORITY, or several. What
+ * came goes to *events (which may be NULL): of what was asked for, and
+ * PILLION_HANGUP and PILLION_FAULT always. One task may await each of them,
+ * so that one reads while another writes. If a task ends meanwhile, its
+ * interest goes with it; if it only turns to something else, it should call
+ * pillion_ready_clear.
+ *
+ * Threads: the owner's.
+ * Reentrancy: inside a poll only.
+ * Ownership: none.
+ * Returns: PILLION_READY with *events, PILLION_PENDING, PILLION_ECLOSED (the
+ *   watch was closed), PILLION_EBUSY (another task awaits the same),
+ *   PILLION_ENOTSUP (the host cannot watch it, or nothing at all), another
+ *   error of the host's, PILLION_EINVAL (no or unknown events),
+ *   PILLION_EBADHANDLE or PILLION_EWRONGTHREAD (it is another executor's).
+ * Since: 0.1
+ */
+static inline int pillion_ready(uint32_t *events, pillion_context *cx,
+                                pillion_watch watch, uint32_t interest) {
+  if (cx->ops->ready == NULL) return PILLION_ENOTSUP;
+  return cx->ops->ready(events, cx, watch, interest);
+}
+
+/*
+ * pillion_ready_clear takes back what the task awaits of `interest`, for
+ * another task to await it.
+ *
+ * Threads: the owner's.
+ * Reentrancy: inside a poll only.
+ * Ownership: none.
+ * Returns: nothing; a watch that is closed stays as it is.
+ * Since: 0.1
+ */
+static inline void pillion_ready_clear(pillion_context *cx,
+                                       pillion_watch watch,
+                                       uint32_t interest) {
+  if (cx->ops->ready_clear != NULL) cx->ops->ready_clear(cx, watch, interest);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
