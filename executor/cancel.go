@@ -136,6 +136,7 @@ func (l *Local) finish(t *task, o Outcome) {
 	if t.flags&flagReady != 0 {
 		l.ready.remove(t)
 	}
+	t.clearDeadline()
 	l.giveSlot(t)
 	l.live--
 	l.drop(t)

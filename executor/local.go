@@ -2,7 +2,10 @@
 
 package executor
 
-import "sync/atomic"
+import (
+	"math/rand/v2"
+	"sync/atomic"
+)
 
 // Config is what a [Local] is made of. It isn't changed afterwards. The zero
 // Config is a good one for a loop that polls without being told.
@@ -13,7 +16,14 @@ type Config struct {
 	Arena    Arena        // where its cells come from; nil is the process's, see SetArena
 	Context  ContextHooks // what every task carries from its spawn to its polls; nil is nothing
 
-	MaxTimers int // armed timers over which one more answers ErrAgain; 0 is no limit
+	MaxTimers int    // armed timers over which a Timer answers ErrAgain; 0 is no limit
+	Budget    Budget // what a zero Budget stands for in Poll
+	Ready     int    // how many ready tasks there is place for from the start
+
+	// Seed, if it isn't 0, has each turn poll its tasks in an order that looks random
+	// and is the same in every run with this seed. It is for tests of what must not
+	// depend on the order, which is first in, first out otherwise.
+	Seed uint64
 }
 
 // Local is an executor for one thread. See the package for who may call what.
@@ -40,6 +50,8 @@ type Local struct {
 
 	timers    wheel
 	maxTimers int
+	budget    Budget
+	shuffle   *rand.PCG // nil: first in, first out
 
 	chunks          []*chunk
 	free            []uint32 // slots that were used before
@@ -53,7 +65,7 @@ type Local struct {
 func New(c Config) *Local {
 	l := &Local{
 		host: c.Host, clock: c.Clock, arena: c.Arena, hooks: c.Context,
-		max: c.MaxTasks, maxTimers: c.MaxTimers,
+		max: c.MaxTasks, maxTimers: c.MaxTimers, budget: c.Budget,
 	}
 	if l.arena == nil {
 		l.arena = useArena()
@@ -63,6 +75,12 @@ func New(c Config) *Local {
 	}
 	if l.clock == nil {
 		l.clock = monotonic
+	}
+	if c.Seed != 0 {
+		l.shuffle = rand.NewPCG(c.Seed, c.Seed)
+	}
+	if c.Ready > 0 {
+		l.ready.grow(c.Ready)
 	}
 	l.cx.local = l
 	return l
@@ -93,7 +111,7 @@ func (l *Local) wake(w Waker) WakeResult {
 	}
 	if c.local.Load() != l {
 		if l.worker != nil && l.polling {
-			return l.worker.wakeHere(w)
+			return l.worker.postHere(uint64(w), pendWake)
 		}
 		return w.Wake()
 	}
@@ -143,5 +161,8 @@ func (l *Local) spawn(t *task) error {
 	l.live++
 	l.makeReady(t)
 	l.wakeHost()
+	if t.extra != nil {
+		l.armDeadline(t)
+	}
 	return nil
 }

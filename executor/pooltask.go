@@ -43,6 +43,7 @@ func (p *Pool) start(t *task, w *worker) error {
 		t.hook(p.hooks)
 	}
 	lookup(slot).tasks[slot&chunkMask] = t
+	p.armDeadline(t)
 	if w != nil {
 		w.ring.push(slot)
 	} else {
@@ -90,6 +91,10 @@ func (t *task) asked(pend uint64) (due bool) {
 		return false // it was for a task that had the slot before
 	}
 	if pend&pendCancel != 0 && t.flags&flagCancel == 0 {
+		if pend&pendExpired != 0 {
+			t.run.fail(ErrTimedOut)
+			t.flags |= flagCaused
+		}
 		t.flags |= flagCancel
 		if t.shields == 0 {
 			due = true
@@ -153,6 +158,7 @@ var joining struct {
 // finish ends a task, by w inside its turn or by nobody.
 // As soon as the joiner is taken, its owner may use the storage again.
 func (p *Pool) finish(t *task, o Outcome, w *worker) {
+	t.clearDeadline()
 	slot, gen := t.slot, t.gen
 	chunk := lookup(slot)
 	cell := &chunk.cells[slot&chunkMask]
@@ -204,11 +210,11 @@ func (w *worker) wake(waker Waker) {
 	w.local.wake(waker)
 }
 
-// wakeHere wakes a task that isn't the Local's, inside a turn.
-func (w *worker) wakeHere(waker Waker) WakeResult {
-	r, _ := mark(uint64(waker), pendWake)
+// postHere is post inside a turn, for a task that isn't the Local's.
+func (w *worker) postHere(id, bits uint64) WakeResult {
+	r, _ := mark(id, bits)
 	if r == Woken {
-		slot := uint32(waker>>32) & slotMask
+		slot := uint32(id>>32) & slotMask
 		if c := lookup(slot); c.pool.Load() == w.pool {
 			w.push(c, slot)
 		} else {

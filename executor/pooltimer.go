@@ -31,13 +31,17 @@ func (p *poolTimers) poll(t *Timer, now int64, w Waker) (none struct{}, ready bo
 		if p.max > 0 && p.wheel.count >= p.max {
 			return none, true, ErrAgain
 		}
-		t.local = inPool
-		p.wheel.arm(t, now)
-		if t.at < p.next.Load() {
-			p.next.Store(t.at)
-		}
+		p.arm(t, now)
 	}
 	return none, false, nil
+}
+
+func (p *poolTimers) arm(t *Timer, now int64) {
+	t.local = inPool
+	p.wheel.arm(t, now)
+	if t.at < p.next.Load() {
+		p.next.Store(t.at)
+	}
 }
 
 func (p *poolTimers) drop(t *Timer) {
@@ -78,6 +82,8 @@ func (w *worker) fire() {
 	}
 	w.due = w.pool.timers.due(l.now, w.due[:0])
 	for _, waker := range w.due {
-		l.wake(waker)
+		if l.wake(waker) == BadHandle {
+			w.expire(Handle(waker))
+		}
 	}
 }

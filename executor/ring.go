@@ -2,6 +2,11 @@
 
 package executor
 
+import (
+	"math/bits"
+	"math/rand/v2"
+)
+
 // ring is the ready queue. A task that finishes while it is in here is taken out
 // by its place, since its storage may be in use elsewhere by the time it would
 // come out.
@@ -14,7 +19,7 @@ func (r *ring) len() int { return int(r.tail - r.head) }
 
 func (r *ring) push(t *task) {
 	if r.tail-r.head == uint32(len(r.buf)) {
-		r.grow()
+		r.grow(2 * len(r.buf))
 	}
 	r.buf[r.tail&uint32(len(r.buf)-1)] = t
 	t.place = r.tail
@@ -31,10 +36,29 @@ func (r *ring) pop() *task {
 	return t
 }
 
+// shuffle brings the tasks into another order.
+func (r *ring) shuffle(rnd *rand.PCG) {
+	if r.len() < 2 {
+		return
+	}
+	mask := uint32(len(r.buf) - 1)
+	for n := r.tail - r.head; n > 1; n-- {
+		p, q := &r.buf[(r.head+n-1)&mask], &r.buf[(r.head+uint32(rnd.Uint64()%uint64(n)))&mask]
+		*p, *q = *q, *p
+		if *p != nil {
+			(*p).place = r.head + n - 1
+		}
+	}
+	if first := r.buf[r.head&mask]; first != nil {
+		first.place = r.head
+	}
+}
+
 func (r *ring) remove(t *task) { r.buf[t.place&uint32(len(r.buf)-1)] = nil }
 
-func (r *ring) grow() {
-	buf := make([]*task, max(64, 2*len(r.buf)))
+// grow makes place for n tasks, and for 64 at least.
+func (r *ring) grow(n int) {
+	buf := make([]*task, 1<<max(6, bits.Len(uint(max(n, 1)-1))))
 	for i := r.head; i != r.tail; i++ {
 		buf[i&uint32(len(buf)-1)] = r.buf[i&uint32(len(r.buf)-1)]
 	}

@@ -12,6 +12,9 @@ const (
 	pendWake = 2
 	// pendCancel asks for the end.
 	pendCancel = 4
+	// pendExpired, with pendCancel, says that this is a deadline's doing. Only Go's
+	// pools set it, and only on cells of theirs.
+	pendExpired = 8
 )
 
 // Flags of a task, for the owner only.

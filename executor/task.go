@@ -33,10 +33,11 @@ type task struct {
 // extra is what only few tasks have. It stays with the storage, so that the next
 // task there finds it made.
 type extra struct {
-	joiners []Waker // all but the first; a pool's task has them elsewhere
-	onDone  any     // an OnDone of the task's type
-	carried carried
-	home    *home // of a pool's task, see poolhome.go
+	joiners  []Waker // all but the first; a pool's task has them elsewhere
+	onDone   any     // an OnDone of the task's type
+	deadline *Timer
+	carried  carried
+	home     *home // of a pool's task, see poolhome.go
 }
 
 // more makes the extra of a task that has none yet.
@@ -47,7 +48,12 @@ func (t *task) more() *extra {
 	return t.extra
 }
 
-func (x *extra) reset() { *x = extra{joiners: x.joiners[:0]} }
+func (x *extra) reset() {
+	*x = extra{joiners: x.joiners[:0], deadline: x.deadline}
+	if x.deadline != nil {
+		x.deadline.at = Never
+	}
+}
 
 // runner is the part that does. It is the Task itself.
 type runner interface {

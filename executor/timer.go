@@ -17,7 +17,8 @@ const Never = math.MaxInt64
 //
 // # Errors
 //
-// [ErrAgain] over [Config.MaxTimers].
+// [ErrAgain] over [Config.MaxTimers]. The deadlines of tasks count, but aren't
+// refused.
 type Timer struct {
 	at    int64
 	after time.Duration
@@ -52,10 +53,7 @@ func (t *Timer) Reset(d time.Duration) {
 func (t *Timer) Poll(cx *Context) (struct{}, bool, error) {
 	l := cx.local
 	if t.at < 0 {
-		t.at = Never
-		if d := int64(t.after); d < Never-l.now {
-			t.at = l.now + d
-		}
+		t.at = after(l.now, int64(t.after))
 	}
 	if cx.pooled() {
 		t.pool = l.worker.pool
@@ -97,7 +95,9 @@ func (l *Local) fire() {
 			return
 		}
 		t.Drop()
-		l.wake(t.waker)
+		if l.wake(t.waker) == BadHandle {
+			l.expire(Handle(t.waker))
+		}
 	}
 }
 

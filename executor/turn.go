@@ -15,9 +15,10 @@ type turn struct {
 	spent bool // the budget is used up
 }
 
-// Budget bounds a turn; a zero in it is no bound. The drop of a cancelled task is
-// charged like a poll. The clock is read every 64 polls, so that MaxTime is a matter
-// of many tasks, not of a single slow one.
+// Budget bounds a turn; a zero in it is no bound, and a zero Budget is
+// [Config.Budget]. The drop of a cancelled task is charged like a poll. The clock is
+// read every 64 polls, so that MaxTime is a matter of many tasks, not of a single
+// slow one.
 type Budget struct {
 	MaxPolls int
 	MaxTime  time.Duration
@@ -63,6 +64,12 @@ func (l *Local) Poll(b Budget) (Progress, error) {
 		l.worker.begin()
 	}
 	l.fire()
+	if l.shuffle != nil {
+		l.ready.shuffle(l.shuffle)
+	}
+	if b == (Budget{}) {
+		b = l.budget
+	}
 	l.turn = turn{left: l.ready.len(), max: b.MaxPolls, check: 64, until: Never}
 	if b.MaxPolls > 0 {
 		l.turn.check = min(64, b.MaxPolls)

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import "time"
+
+// Timeout gives what f gives, or [ErrTimedOut] if f isn't ready within d of the
+// first poll. f is dropped at once then, and otherwise when it is ready; what is
+// ready in the turn in which the time is up still counts.
+//
+//	page, err := coro.Await(co, executor.Timeout(time.Second, fetch(url)))
+//
+// # Notes
+//
+// It ends a part of what a task does. [WithDeadline] ends the task.
+func Timeout[T any](d time.Duration, f Future[T]) Future[T] {
+	t := &timeout[T]{future: f}
+	t.timer.Reset(d)
+	return t
+}
+
+// Deadline is [Timeout] at a point in time of the executor's clock.
+func Deadline[T any](at int64, f Future[T]) Future[T] {
+	return &timeout[T]{timer: Timer{at: at}, future: f}
+}
+
+type timeout[T any] struct {
+	timer  Timer
+	future Future[T]
+}
+
+func (t *timeout[T]) Poll(cx *Context) (value T, ready bool, err error) {
+	value, ready, err = t.future.Poll(cx)
+	if !ready {
+		var due, zero = false, *new(T)
+		if _, due, err = t.timer.Poll(cx); !due {
+			return zero, false, nil
+		}
+		value = zero
+		if err == nil {
+			err = ErrTimedOut
+		}
+	}
+	t.Drop()
+	return value, true, err
+}
+
+func (t *timeout[T]) Unwind(cx *Context) (done bool, err error) {
+	if u, ok := t.future.(Unwinder); ok {
+		return u.Unwind(cx)
+	}
+	return true, nil
+}
+
+func (t *timeout[T]) Drop() {
+	f := t.future
+	t.future = nil
+	t.timer.Drop()
+	Drop(f)
+}
+
+// WithDeadline is an [Option]: [Task.SetDeadline] from the start.
+func WithDeadline[T any](at int64) Option[T] { return deadlineOption[T](at) }
+
+type deadlineOption[T any] int64
+
+func (at deadlineOption[T]) apply(t *Task[T]) { t.more().setDeadline(int64(at)) }
+
+// SetDeadline cancels the task once its executor's clock shows at, with
+// [ErrTimedOut] as its error. It replaces an earlier deadline; [Never] is none.
+// A deadline is a cancel in everything else: a task that is shielded then ends with
+// its shield, and one that hasn't begun isn't polled. For the owner; in a pool, for
+// the task itself.
+//
+// # Errors
+//
+// [ErrClosed] if the task has finished.
+func (t *Task[T]) SetDeadline(at int64) error {
+	if !t.inUse() {
+		return ErrClosed
+	}
+	t.more().setDeadline(at)
+	if t.pooled() {
+		lookup(t.slot).pool.Load().armDeadline(&t.task)
+	} else {
+		t.local.armDeadline(&t.task)
+	}
+	return nil
+}
+
+func (x *extra) setDeadline(at int64) {
+	if x.deadline == nil {
+		x.deadline = new(Timer)
+	}
+	x.deadline.Drop()
+	x.deadline.at, x.carried.deadline = at, at
+	if at == Never {
+		x.carried.deadline = 0
+	}
+}
+
+// clearDeadline takes the clock back from a task that ends.
+func (t *task) clearDeadline() {
+	if x := t.extra; x != nil && x.deadline != nil {
+		x.deadline.Drop()
+	}
+}
+
+// armDeadline starts the clock of a task's deadline, if it has one. Its timer has
+// the task's handle where others have a waker.
+func (l *Local) armDeadline(t *task) {
+	if t.extra == nil || t.extra.deadline == nil {
+		return
+	}
+	d := t.extra.deadline
+	switch {
+	case d.at == Never:
+	case d.at <= l.now:
+		l.cancelWith(t, ErrTimedOut)
+	default:
+		d.waker, d.local = Waker(makeHandle(t.slot, t.gen)), l
+		l.timers.arm(d, l.now)
+		if l.timers.first() == d {
+			l.wakeHost() // which knows of a later one only
+		}
+	}
+}
+
+// expire cancels the task whose deadline has come.
+func (l *Local) expire(h Handle) {
+	if slot := uint32(h>>32) & slotMask; h>>56 == kindTask {
+		l.cancelWith(lookup(slot).tasks[slot&chunkMask], ErrTimedOut)
+	}
+}
+
+// armDeadline is the same for a pool, which may have to do it without knowing the
+// time. A task that is late then ends in the turn of the worker that fires.
+func (p *Pool) armDeadline(t *task) {
+	if t.extra == nil || t.extra.deadline == nil || t.extra.deadline.at == Never {
+		return
+	}
+	d := t.extra.deadline
+	d.at = max(d.at, 1)
+	d.waker, d.pool = Waker(makeHandle(t.slot, t.gen)), p
+	p.timers.mu.Lock()
+	defer p.timers.mu.Unlock()
+	p.timers.arm(d, d.at-1)
+}
+
+// expire cancels a pool's task, whoever has it, inside a turn.
+func (w *worker) expire(h Handle) {
+	if h>>56 == kindTask {
+		w.postHere(uint64(h), pendCancel|pendExpired)
+	}
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"context"
+	"errors"
+	"testing"
+)
+
+func TestTimeoutPassesOnWhatIsReady(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	task := mustSpawn(t, r.Local, Timeout[int](100, p))
+	equal(t, "deadline", r.turn(1).Deadline, 101)
+	p.ready = true
+	r.now = 101 // both at once: what is ready counts
+	equal(t, "deadline", r.turn(1).Deadline, Never)
+	p.want(t, 2, 1)
+	value, err := task.Result()
+	equal(t, "value", value, 2)
+	equal(t, "error", err, nil)
+}
+
+func TestTimeoutDropsWhatIsLate(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	var err error
+	limited := Deadline[int](50, p)
+	mustSpawn(t, r.Local, FutureFunc[int](func(cx *Context) (int, bool, error) {
+		if limited != nil {
+			var ready bool
+			if _, ready, err = limited.Poll(cx); ready {
+				p.want(t, 2, 1) // at once, while the task goes on
+				limited = nil
+			}
+		}
+		return 0, false, nil
+	}))
+	r.turn(1)
+	r.now = 50
+	r.turn(1)
+	equal(t, "error", err, ErrTimedOut)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Error("not as a context has it")
+	}
+	equal(t, "deadline", r.turn(0).Deadline, Never)
+}
+
+func TestTimeoutOfACancelledTask(t *testing.T) {
+	r := newRig(t)
+	p, s := new(probe), &slow{turns: 2}
+	task, slowly := mustSpawn(t, r.Local, Timeout[int](100, p)), mustSpawn(t, r.Local, Timeout[int](100, s))
+	r.turn(2)
+	task.Cancel()
+	slowly.Cancel()
+	r.turn(0)
+	for range 2 {
+		equal(t, "done", slowly.Done(), false)
+		s.waker.Wake()
+		r.turn(1)
+	}
+	equal(t, "done", slowly.Done(), true)
+	p.want(t, 1, 1)
+	equal(t, "unwinds", s.unwinds, 1)
+	equal(t, "drops", s.drops, 1)
+	equal(t, "deadline", r.turn(0).Deadline, Never)
+}
+
+func TestTimeoutOverTheQuota(t *testing.T) {
+	l := New(Config{MaxTimers: 1, Clock: func() int64 { return 1 }})
+	defer l.Free()
+	mustSpawn(t, l, Sleep(5))
+	p := new(probe)
+	task := mustSpawn(t, l, Timeout[int](5, p))
+	l.Poll(Budget{})
+	_, err := task.Result()
+	equal(t, "error", err, ErrAgain)
+	p.want(t, 1, 1)
+}
+
+func TestDeadlineCancels(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	var ended Outcome
+	task := mustSpawn[int](t, r.Local, p, WithDeadline[int](100), OnDone[int](func(_ int, err error, o Outcome) {
+		ended = o
+		equal(t, "error", err, ErrTimedOut)
+	}))
+	joiner := mustSpawn(t, r.Local, task.Join())
+	equal(t, "deadline", r.turn(2).Deadline, 100)
+	r.now = 99
+	r.turn(0)
+	r.now = 100
+	equal(t, "deadline", r.turn(0).Deadline, Never)
+	p.want(t, 1, 1)
+	equal(t, "outcome", ended, CancelledRunning)
+	r.turn(1)
+	_, err := joiner.Result()
+	equal(t, "error of the joiner", err, ErrTimedOut)
+}
+
+func TestDeadlineBeforeTheFirstPoll(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	soon := mustSpawn[int](t, r.Local, p, WithDeadline[int](100))
+	r.now = 100
+	r.turn(0)
+	equal(t, "outcome", soon.Outcome(), CancelledBeforeStart)
+	past := mustSpawn[int](t, r.Local, p, WithDeadline[int](50))
+	r.turn(0)
+	equal(t, "outcome", past.Outcome(), CancelledBeforeStart)
+	p.want(t, 0, 2)
+}
+
+func TestDeadlineGoesWithTheTask(t *testing.T) {
+	r := newRig(t)
+	task := mustSpawn[int](t, r.Local, &probe{ready: true}, WithDeadline[int](100))
+	equal(t, "deadline", r.turn(1).Deadline, Never)
+	equal(t, "too late", task.SetDeadline(200), ErrClosed)
+
+	p := new(probe) // the storage is used again, and has no deadline
+	if err := task.Spawn(r.Local, p); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "deadline", r.turn(1).Deadline, Never)
+	r.now = 1000
+	r.turn(0)
+	p.want(t, 1, 0)
+}
+
+func TestDeadlineMoves(t *testing.T) {
+	r := newRig(t)
+	task := mustSpawn[int](t, r.Local, new(probe), WithDeadline[int](100))
+	equal(t, "deadline", r.turn(1).Deadline, 100)
+	pokes := r.pokes
+	equal(t, "later", task.SetDeadline(200), nil)
+	equal(t, "sooner", task.SetDeadline(50), nil)
+	if r.pokes == pokes {
+		t.Error("the host was not told of an earlier deadline")
+	}
+	equal(t, "deadline", r.turn(0).Deadline, 50)
+	equal(t, "none", task.SetDeadline(Never), nil)
+	equal(t, "deadline", r.turn(0).Deadline, Never)
+	equal(t, "now", task.SetDeadline(0), nil)
+	equal(t, "live", r.turn(0).Live, 0)
+}
+
+func TestShieldHoldsADeadlineOff(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	shielded := true
+	p.onPoll = func(cx *Context) { cx.Shield(shielded) }
+	task := mustSpawn[int](t, r.Local, p, WithDeadline[int](100))
+	r.turn(1)
+	r.now = 100
+	r.turn(0)
+	shielded = false
+	p.waker.Wake()
+	r.turn(1)
+	r.turn(0)
+	p.want(t, 2, 1)
+	_, err := task.Result()
+	equal(t, "error", err, ErrTimedOut)
+}
+
+func TestCancelBeforeTheDeadlineCounts(t *testing.T) {
+	r := newRig(t)
+	task := mustSpawn[int](t, r.Local, new(probe), WithDeadline[int](100))
+	r.turn(1)
+	task.Cancel()
+	r.now = 100
+	equal(t, "deadline", r.turn(0).Deadline, Never)
+	_, err := task.Result()
+	equal(t, "error", err, ErrCancelled)
+}
+
+func TestDeadlineIsNotRefused(t *testing.T) {
+	l := New(Config{MaxTimers: 1, Clock: func() int64 { return 1 }})
+	defer l.Free()
+	mustSpawn[int](t, l, new(probe), WithDeadline[int](100))
+	second := mustSpawn[int](t, l, new(probe))
+	equal(t, "set", second.SetDeadline(50), nil)
+	sleep := mustSpawn(t, l, Sleep(5))
+	p, _ := l.Poll(Budget{})
+	equal(t, "deadline", p.Deadline, 50)
+	_, err := sleep.Result()
+	equal(t, "error of a sleep", err, ErrAgain)
+}
+
+func TestDeadlineInAPool(t *testing.T) {
+	c := newCrewRig(t, 2)
+	p := new(probe)
+	task := mustSpawn[int](t, c.Pool, p, WithDeadline[int](10))
+	equal(t, "deadline", c.turn(0, 1).Deadline, 10)
+	var other *Task[int]
+	q := &probe{onPoll: func(*Context) { other.SetDeadline(20) }}
+	other = mustSpawn[int](t, c.Pool, q, WithDeadline[int](5))
+	done := mustSpawn[int](t, c.Pool, &probe{ready: true}, WithDeadline[int](7))
+	equal(t, "deadline", c.turn(1, 2).Deadline, 10)
+	equal(t, "done", done.Done(), true)
+
+	c.workers[1].now = 10
+	equal(t, "deadline", c.turn(1, 0).Deadline, 20)
+	p.want(t, 1, 1)
+	_, err := task.Result()
+	equal(t, "error", err, ErrTimedOut)
+	equal(t, "outcome", task.Outcome(), CancelledRunning)
+	equal(t, "too late", task.SetDeadline(30), ErrClosed)
+	other.Cancel()
+	equal(t, "deadline", c.turn(0, 0).Deadline, Never)
+	late := mustSpawn[int](t, c.Pool, new(probe), WithDeadline[int](-1))
+	for !late.Done() {
+		c.workers[0].Poll(Budget{})
+	}
+	equal(t, "outcome", late.Outcome(), CancelledBeforeStart)
+}
