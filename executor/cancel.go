@@ -18,7 +18,7 @@ func (l *Local) cancelWith(t *task, cause error) {
 
 // noteCancel makes the next turn of a live task its last.
 func (l *Local) noteCancel(t *task) {
-	if t.flags&flagCancel != 0 {
+	if t.flags&(flagCancel|flagEnding) != 0 {
 		return
 	}
 	t.flags |= flagCancel
@@ -45,10 +45,6 @@ func (l *Local) Evict(h Handle) error {
 	if t == nil || t.gen != uint32(h) {
 		return ErrClosed
 	}
-	if !l.polling {
-		l.polling = true // its OnDone must not poll
-		defer l.endTurn()
-	}
 	if !l.evict(t) {
 		return ErrReentrant
 	}
@@ -59,6 +55,10 @@ func (l *Local) Evict(h Handle) error {
 func (l *Local) evict(t *task) bool {
 	if t == l.current || t.flags&(flagHeld|flagEnding) != 0 {
 		return false
+	}
+	if !l.polling {
+		l.polling = true // its OnDone must not poll
+		defer l.endTurn()
 	}
 	l.cancel(t)
 	return true
@@ -142,6 +142,9 @@ func (l *Local) finish(t *task, o Outcome) {
 	l.drop(t)
 	hooked := t.flags & flagHooked
 	t.flags = flagDone | uint16(o)<<outcomeShift
+	if x := t.extra; x != nil && x.member.scope != nil {
+		x.member.scope.ended(t)
+	}
 	if t.joiner != 0 {
 		l.wake(t.joiner)
 	}
@@ -151,7 +154,7 @@ func (l *Local) finish(t *task, o Outcome) {
 		}
 		c := x.carried
 		x.carried = carried{}
-		c.end(t.run.failure())
+		c.end(t.run.Err())
 		if hooked != 0 {
 			c.leaveForGood(t.run.notification())
 		} else if x.onDone != nil {
@@ -200,7 +203,7 @@ func (cx *Context) Err() error {
 	case !cx.Cancelled():
 		return nil
 	case cx.local.current.flags&flagCaused != 0:
-		return cx.local.current.run.failure()
+		return cx.local.current.run.Err()
 	}
 	return ErrCancelled
 }

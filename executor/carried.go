@@ -156,7 +156,7 @@ func (t *task) tell() {
 	switch {
 	case t.extra == nil:
 	case t.flags&flagCaused != 0:
-		t.extra.carried.end(t.run.failure())
+		t.extra.carried.end(t.run.Err())
 	default:
 		t.extra.carried.end(ErrCancelled)
 	}

@@ -38,8 +38,8 @@ func (l *Local) carryOut(mode uint32) {
 		return
 	}
 	for _, c := range l.chunks {
-		for _, t := range c.tasks {
-			if t != nil {
+		for i := range c.tasks { // not over a copy: one that ends may end others
+			if t := c.tasks[i]; t != nil {
 				l.noteCancel(t)
 			}
 		}
@@ -65,8 +65,8 @@ func (l *Local) Free() error {
 	l.polling = true
 	defer l.endTurn()
 	for _, c := range l.chunks {
-		for _, t := range c.tasks {
-			if t != nil {
+		for i := range c.tasks { // not over a copy: one that ends may end others
+			if t := c.tasks[i]; t != nil {
 				l.cancel(t)
 			}
 		}

@@ -177,7 +177,7 @@ func (p *Pool) finish(t *task, o Outcome, w *worker) {
 	var notify func()
 	if x := t.extra; x != nil {
 		c, x.carried = x.carried, carried{}
-		c.end(t.run.failure())
+		c.end(t.run.Err())
 		notify = t.run.notification()
 	}
 	j := atomic.SwapUint64((*uint64)(&t.joiner), ended)

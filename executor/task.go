@@ -38,6 +38,7 @@ type extra struct {
 	deadline *Timer
 	carried  carried
 	home     *home // of a pool's task, see poolhome.go
+	member   member
 }
 
 // more makes the extra of a task that has none yet.
@@ -59,7 +60,7 @@ func (x *extra) reset() {
 type runner interface {
 	poll(cx *Context) (done bool)
 	fail(err error)
-	failure() error
+	Err() error
 	unwind(cx *Context) (done bool)
 	drop()
 	notify()
@@ -160,6 +161,9 @@ func (t *Task[T]) Done() bool {
 // [ErrTimedOut] if it was cancelled, a [PanicError] if it panicked. For the owner.
 func (t *Task[T]) Result() (T, error) { return t.value, t.err }
 
+// Err gives the error of Result.
+func (t *Task[T]) Err() error { return t.err }
+
 // Outcome says how the task ended, once it is done. For the owner.
 func (t *Task[T]) Outcome() Outcome { return t.task.outcome() }
 
@@ -223,8 +227,6 @@ func (t *Task[T]) fail(err error) {
 	var zero T
 	t.value, t.err = zero, err
 }
-
-func (t *Task[T]) failure() error { return t.err }
 
 func (t *Task[T]) unwind(cx *Context) bool {
 	u, ok := t.future.(Unwinder)

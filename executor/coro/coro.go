@@ -39,6 +39,7 @@ type Co struct {
 	asked  bool // the task is being cancelled
 	evict  bool // and no shield counts
 	shield int  // sections of Shield that the body is in
+	scope  *frame
 }
 
 // Context gives the context of the present poll. It is valid until the next Await.
@@ -50,11 +51,11 @@ func (co *Co) Local() *executor.Local { return co.cx.Local() }
 // Yield lets every other ready task go first. It fails with
 // [executor.ErrCancelled] if the coroutine was cancelled.
 func (co *Co) Yield() error {
-	if !co.stop {
+	if !co.stopped() {
 		co.cx.WakeSelf()
 		co.worker.suspend()
 	}
-	if co.stop {
+	if co.stopped() {
 		return co.reason()
 	}
 	return nil
@@ -88,6 +89,10 @@ func Shield(co *Co, f func() error) error {
 
 func (co *Co) update() { co.stop = co.evict || co.asked && co.shield == 0 }
 
+// stopped says whether what is awaited fails: the coroutine is to end, or the scope
+// that the body is in has come to its end by an error.
+func (co *Co) stopped() bool { return co.stop || co.scope != nil && co.scope.ends(co.shield) }
+
 // reason is the error of what is awaited once it fails.
 func (co *Co) reason() error {
 	if err := co.cx.Err(); err != nil {
@@ -103,7 +108,7 @@ func (co *Co) reason() error {
 func Await[T any](co *Co, f executor.Future[T]) (value T, err error) {
 	defer executor.Drop(f) // also when f panics
 	polled := false
-	for !co.stop {
+	for !co.stopped() {
 		value, ready, err := f.Poll(co.cx)
 		if ready {
 			return value, err

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import "errors"
+
+// Both is what [Join2] gives.
+type Both[A, B any] struct {
+	First  A
+	Second B
+}
+
+// Join2 awaits two futures at once. The first error ends the other future and is the
+// result.
+//
+//	both, err := coro.Await(co, executor.Join2(name, size))
+//
+// # Notes
+//
+// Here and in [All], [Race] and [First] the futures are polled by one task, each of
+// them whenever that is woken: for many that take many polls each, a [Scope] is
+// cheaper. What is to end before it is ready is dropped, or unwound if it is an
+// [Unwinder], and the result waits for that.
+func Join2[A, B any](a Future[A], b Future[B]) Future[Both[A, B]] {
+	j := &join2[A, B]{a: part[A]{future: a}, b: part[B]{future: b}}
+	j.pieces = [2]piece{&j.a, &j.b}
+	return j
+}
+
+type join2[A, B any] struct {
+	group
+	a      part[A]
+	b      part[B]
+	pieces [2]piece
+}
+
+func (j *join2[A, B]) Poll(cx *Context) (both Both[A, B], ready bool, err error) {
+	if !j.step(cx, j.pieces[:]) {
+		return both, false, nil
+	}
+	if err := j.failure(j.pieces[:]); err != nil {
+		return both, true, err
+	}
+	return Both[A, B]{j.a.value, j.b.value}, true, nil
+}
+
+func (j *join2[A, B]) Unwind(cx *Context) (bool, error) { return j.end(cx, j.pieces[:]) }
+func (j *join2[A, B]) Drop()                            { j.drop(j.pieces[:]) }
+
+// All awaits futures at once and gives their values in the same order. The first
+// error ends the other futures and is the result.
+func All[T any](futures ...Future[T]) Future[[]T] {
+	return &all[T]{newMany(anError, futures)}
+}
+
+type all[T any] struct{ many[T] }
+
+func (a *all[T]) Poll(cx *Context) (values []T, ready bool, err error) {
+	if !a.step(cx, a.pieces) {
+		return nil, false, nil
+	}
+	if err := a.failure(a.pieces); err != nil {
+		return nil, true, err
+	}
+	values = make([]T, len(a.parts))
+	for i := range a.parts {
+		values[i] = a.parts[i].value
+	}
+	return values, true, nil
+}
+
+// Race gives the value or the error of the future that is ready first, and ends the
+// others. Of those that are ready at once it is the first argument.
+func Race[T any](first Future[T], others ...Future[T]) Future[T] {
+	return &race[T]{newMany(anything, append([]Future[T]{first}, others...))}
+}
+
+// First is [Race] among those that succeed: an error only counts if all have one,
+// and is then all of them together.
+func First[T any](first Future[T], others ...Future[T]) Future[T] {
+	return &race[T]{newMany(aValue, append([]Future[T]{first}, others...))}
+}
+
+type race[T any] struct{ many[T] }
+
+func (r *race[T]) Poll(cx *Context) (value T, ready bool, err error) {
+	if !r.step(cx, r.pieces) {
+		return value, false, nil
+	}
+	if r.winner != nil {
+		p := r.winner.(*part[T])
+		return p.value, true, p.err
+	}
+	if r.enough == aValue && !r.ending {
+		for i := range r.parts {
+			err = errors.Join(err, r.parts[i].err)
+		}
+		return value, true, err
+	}
+	return value, true, r.failure(r.pieces)
+}
+
+// many is a group of futures of one type.
+type many[T any] struct {
+	group
+	parts  []part[T]
+	pieces []piece
+}
+
+func newMany[T any](e enough, futures []Future[T]) many[T] {
+	m := many[T]{group{enough: e}, make([]part[T], len(futures)), make([]piece, len(futures))}
+	for i, f := range futures {
+		m.parts[i].future = f
+		m.pieces[i] = &m.parts[i]
+	}
+	return m
+}
+
+func (m *many[T]) Unwind(cx *Context) (bool, error) { return m.end(cx, m.pieces) }
+func (m *many[T]) Drop()                            { m.drop(m.pieces) }
+
+// enough is what one piece of a group must come to for the others to end.
+type enough int
+
+const (
+	anError enough = iota
+	aValue
+	anything
+)
+
+// group polls pieces that belong together.
+type group struct {
+	enough enough
+	ending bool
+	winner piece // the one that was enough
+}
+
+// step polls the pieces until one was enough and the others have ended too. It says
+// whether nothing is left to poll.
+func (g *group) step(cx *Context, pieces []piece) (over bool) {
+	for i := 0; i < len(pieces) && !g.ending; i++ {
+		p := pieces[i]
+		if !p.over() && p.poll(cx) && (g.enough == anything || (g.enough == anError) == (p.failure() != nil)) {
+			g.ending, g.winner = true, p
+		}
+	}
+	over = true
+	for _, p := range pieces {
+		if g.ending && !p.over() {
+			p.end(cx)
+		}
+		over = over && p.over()
+	}
+	return over
+}
+
+// end ends all pieces because the group's task is to end.
+func (g *group) end(cx *Context, pieces []piece) (over bool, err error) {
+	g.ending = true
+	over = g.step(cx, pieces)
+	return over, g.failure(pieces)
+}
+
+// failure gives the error that was enough, or else one that says more than that its
+// future was cancelled.
+func (g *group) failure(pieces []piece) error {
+	if g.winner != nil {
+		return g.winner.failure()
+	}
+	for _, p := range pieces {
+		if err := p.failure(); err != nil && !errors.Is(err, ErrCancelled) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *group) drop(pieces []piece) {
+	for _, p := range pieces {
+		p.drop()
+	}
+}
+
+// piece is a [part] of whatever type.
+type piece interface {
+	poll(cx *Context) (ended bool)
+	end(cx *Context)
+	drop()
+	over() bool
+	failure() error
+}
+
+// part is a future inside of another future.
+type part[T any] struct {
+	future    Future[T] // nil once it is over
+	polled    bool
+	unwinding bool
+	value     T
+	err       error
+}
+
+func (p *part[T]) over() bool     { return p.future == nil }
+func (p *part[T]) failure() error { return p.err }
+
+func (p *part[T]) poll(cx *Context) (ended bool) {
+	p.polled = true
+	value, ready, err := p.future.Poll(cx)
+	if ready {
+		p.value, p.err = value, err
+		p.drop()
+	}
+	return ready
+}
+
+// end begins the end of the future, or goes on with it.
+func (p *part[T]) end(cx *Context) {
+	if p.unwinding {
+		p.poll(cx)
+		return
+	}
+	p.unwinding = true
+	if u, ok := p.future.(Unwinder); ok && p.polled {
+		done, err := u.Unwind(cx)
+		if !done {
+			return
+		}
+		p.err = err
+	}
+	p.drop()
+}
+
+func (p *part[T]) drop() {
+	if f := p.future; f != nil {
+		p.future = nil
+		Drop(f)
+	}
+}

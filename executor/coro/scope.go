@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package coro
+
+import (
+	"errors"
+
+	"github.com/pillion-dev/pillion/executor"
+)
+
+// frame is a call of WithScope that the body is in.
+type frame struct {
+	scope  *executor.Scope
+	shield int // sections that are around it
+	outer  *frame
+}
+
+// ends says whether a scope is ending that isn't shielded from inside.
+func (f *frame) ends(shield int) bool {
+	for ; f != nil; f = f.outer {
+		if f.scope.Ending() && shield == f.shield {
+			return true
+		}
+	}
+	return false
+}
+
+// WithScope runs body, and comes back when all tasks that were spawned in its scope
+// have ended. If the body fails, panics or is cancelled, they are cancelled; if one
+// of them fails, the others are, and the body finds [executor.ErrCancelled] in what
+// it awaits.
+//
+//	var a, b *executor.Task[int]
+//	err := coro.WithScope(co, executor.ScopeConfig{}, func(s *executor.Scope) error {
+//		a, _ = coro.Spawn(s, countA)
+//		b, _ = coro.Spawn(s, countB)
+//		return nil
+//	})
+//	if err != nil {
+//		return 0, err
+//	}
+//	return sum(a.Result())
+//
+// # Errors
+//
+// An [executor.ScopeError] if the body or a child has failed. [executor.ErrCancelled]
+// or [executor.ErrTimedOut] if only the coroutine was cancelled, or if the body ended
+// with [executor.Scope.Cancel]. [executor.ErrWrongLocal] on a pool.
+func WithScope(co *Co, c executor.ScopeConfig, body func(s *executor.Scope) error) (err error) {
+	s := executor.NewScope(co.Local(), c)
+	if err := s.Watch(co.cx); err != nil {
+		return err
+	}
+	f := &frame{s, co.shield, co.scope}
+	co.scope = f
+	returned := false
+	defer func() { // also when the body panics
+		co.scope = f.outer
+		if !returned {
+			s.Cancel()
+		}
+		if ended := co.drain(s); ended != nil {
+			err = ended
+		}
+	}()
+	err = body(s)
+	returned = true
+	switch {
+	case err == nil:
+	case co.stopped() && errors.Is(err, co.reason()):
+		s.Cancel()
+	default:
+		s.Fail(err)
+	}
+	return err
+}
+
+// Spawn makes a coroutine a child of s.
+func Spawn[T any](s *executor.Scope, body func(co *Co) (T, error), options ...executor.Option[T]) (*executor.Task[T], error) {
+	return executor.SpawnIn(s, New(body), options...)
+}
+
+// drain waits until the scope has ended, and cancels it with the coroutine.
+func (co *Co) drain(s *executor.Scope) error {
+	for {
+		if co.evict {
+			s.Drop()
+		} else if co.stopped() {
+			s.Cancel()
+		}
+		_, ready, err := s.Poll(co.cx)
+		switch {
+		case !ready:
+			co.worker.suspend()
+		case err == nil && co.stopped():
+			return co.reason()
+		default:
+			return err
+		}
+	}
+}
