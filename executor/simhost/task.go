@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package simhost
+
+import (
+	"errors"
+
+	"github.com/pillion-dev/pillion/executor"
+)
+
+// named is a task whose life is in the trace.
+type named struct {
+	sim     *Sim
+	name    string
+	waker   executor.Waker
+	dropped bool
+	result  func() (executor.Outcome, error)
+}
+
+// Spawn is [executor.Spawn] on an executor of this world, for a task with a name: its
+// polls and its end are in the trace, a deadlock names it, and its panic is a failure
+// of the run.
+func Spawn[T any](s *Sim, e executor.Executor, name string, f executor.Future[T], options ...executor.Option[T]) (*executor.Task[T], error) {
+	n := &named{sim: s, name: name}
+	t, err := executor.Spawn(e, executor.Future[T](&future[T]{named: n, inner: f}), options...)
+	if err != nil {
+		return nil, err
+	}
+	n.result = func() (executor.Outcome, error) {
+		_, err := t.Result()
+		return t.Outcome(), err
+	}
+	s.tasks = append(s.tasks, n)
+	s.record(Spawned, name, 0)
+	return t, nil
+}
+
+// look finds the named tasks that have ended in the last turn.
+func (s *Sim) look() {
+	live := s.tasks[:0]
+	for _, n := range s.tasks {
+		if !n.dropped {
+			live = append(live, n)
+			continue
+		}
+		outcome, err := n.result()
+		s.record(Ended, n.name, int64(outcome))
+		if p := (*executor.PanicError)(nil); errors.As(err, &p) {
+			s.fail("task %s: %w\n%s", n.name, err, p.Stack)
+		}
+	}
+	clear(s.tasks[len(live):])
+	s.tasks = live
+}
+
+// future shows to the world what happens to another one.
+type future[T any] struct {
+	*named
+	inner executor.Future[T]
+}
+
+func (f *future[T]) Poll(cx *executor.Context) (T, bool, error) {
+	f.waker = cx.Waker()
+	f.sim.record(Began, f.name, 0)
+	defer f.sim.meanwhile()
+	return f.inner.Poll(cx)
+}
+
+func (f *future[T]) Unwind(cx *executor.Context) (done bool, err error) {
+	if u, ok := f.inner.(executor.Unwinder); ok {
+		f.sim.record(Unwound, f.name, 0)
+		return u.Unwind(cx)
+	}
+	return true, nil
+}
+
+func (f *future[T]) Drop() {
+	f.dropped = true
+	f.sim.record(Dropped, f.name, 0)
+	executor.Drop(f.inner)
+}
