@@ -20,16 +20,21 @@ import (
 	"unsafe"
 )
 
-// pillion__go_start runs at the library's start, and again after a shutdown. The
-// C entry waits for Go's own start, package initialisation included, so all
-// functions have been registered by then.
+// pillion__go_functions runs at the library's start, and again after a shutdown.
+// The C entry waits for Go's own start, package initialisation included, so all
+// functions have been exported by then.
+//
+//export pillion__go_functions
+func pillion__go_functions() (rc C.int) {
+	defer contain(&rc)
+	return register()
+}
+
+// pillion__go_start runs after it, if there are functions.
 //
 //export pillion__go_start
 func pillion__go_start() (rc C.int) {
 	defer contain(&rc)
-	if rc := register(); rc < 0 {
-		return rc
-	}
 	startDispatcher()
 	return 0
 }

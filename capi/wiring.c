@@ -8,11 +8,13 @@ void pillion__warn(const char *text) {
   pillion__log(PILLION_LOG_WARNING, "%s", text);
 }
 
+static int go_functions(void) { return pillion__go_functions(); }
 static int go_start(void) { return pillion__go_start(); }
 static int go_stop(void) { return pillion__go_stop(); }
 
 __attribute__((constructor(102))) static void wire(void) {
   pillion__guest = (struct pillion__guest){
+      .functions = go_functions,
       .start = go_start,
       .stop = go_stop,
       .turn = pillion__go_turn,

@@ -222,9 +222,10 @@ typedef uint64_t pillion_executor;
  * pillion_executor_options are what an executor is made of; zero, or NULL, is
  * always a good value. They do not change afterwards.
  *
- * ready: so many tasks find room in the ready ring from the start; with more
- *   of them alive it grows, which is the one allocation that a spawn or a wake
- *   may need besides cells. It is rounded up to a power of two.
+ * ready: so many tasks find their cells and a place in the ready ring from
+ *   the start, so that to spawn them allocates nothing. With more of them
+ *   alive, a spawn makes room for 1,024 more cells or for twice as many places
+ *   once in a while.
  * max_polls, max_ns: the budget of turns whose own does not say.
  * seed: if it is not 0, a turn polls its tasks in a pseudo-random order that
  *   follows from it, in place of first in, first out. The same seed and the
@@ -244,7 +245,7 @@ typedef struct pillion_executor_options {
   uint32_t max_calls;   /* calls in flight at once; 0: as the process's */
   uint32_t max_timers;  /* timers armed at once; 0: no limit */
   uint32_t max_watches; /* descriptors watched at once; 0: no limit */
-  uint32_t ready;       /* tasks, up to 1 << 24; 0: 64 */
+  uint32_t ready;       /* tasks, up to 1 << 24; 0: no room before they come */
   uint32_t max_polls;   /* 0: 256 */
   int64_t max_ns;       /* 0: no limit */
   uint64_t seed;        /* 0: first in, first out */

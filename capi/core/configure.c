@@ -19,9 +19,12 @@ int pillion__configure(struct pillion__executor *ex,
   if (o->max_ns < 0)
     return pillion__fail(PILLION_EINVAL, errbuf, errcap,
                          "options.max_ns is negative");
-  if (o->ready > 0 && pillion__ready_reserve(ex, o->ready) < 0)
-    return pillion__fail(PILLION_ENOMEM, errbuf, errcap,
-                         "no memory for %u ready tasks", o->ready);
+  if (o->ready > 0) {
+    int rc = pillion__tasks_reserve(ex, o->ready);
+    if (rc < 0)
+      return pillion__fail(rc, errbuf, errcap, "no room for %u tasks",
+                           o->ready);
+  }
   ex->max_tasks = or_else(o->max_tasks, UINT32_MAX);
   ex->max_calls = or_else(o->max_calls, UINT32_MAX);
   ex->max_watches = or_else(o->max_watches, UINT32_MAX);

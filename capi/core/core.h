@@ -68,7 +68,7 @@ struct pillion__executor {
   uint32_t signaled; /* the descriptor is known to be readable */
   uint32_t free_first; /* recycled cells: slot + 1 */
   uint32_t fresh, fresh_end;
-  uint32_t chunk_count, chunk_cap;
+  uint32_t chunk_count, chunks_begun, chunk_cap;
   uint32_t *chunks; /* bases of the leased ones */
   uint32_t max_tasks;
   uint32_t max_polls; /* of a turn whose budget does not say */
@@ -125,7 +125,7 @@ static inline uint64_t pillion__live(const struct pillion__executor *ex) {
 }
 
 /* task.c */
-PILLION__HIDDEN int pillion__ready_reserve(struct pillion__executor *ex,
+PILLION__HIDDEN int pillion__tasks_reserve(struct pillion__executor *ex,
                                            uint32_t tasks);
 PILLION__HIDDEN void pillion__ready(struct pillion__executor *ex,
                                     struct pillion__head *head, uint32_t slot);
@@ -324,6 +324,7 @@ PILLION__HIDDEN extern uint64_t pillion__max_request;
 PILLION__HIDDEN extern uint32_t pillion__max_calls;
 
 /* function.c */
+PILLION__HIDDEN bool pillion__function_any(void);
 PILLION__HIDDEN int pillion__function_kind(uint32_t *index, uint32_t *kind,
                                            pillion_function function);
 

@@ -304,7 +304,8 @@ static void reclaim(struct pillion__executor *ex) {
   pillion__free(ex->watched);
   ex->chunks = ex->ready = ex->watched = NULL;
   ex->watched_cap = 0;
-  ex->chunk_count = ex->chunk_cap = ex->fresh = ex->fresh_end = 0;
+  ex->chunk_count = ex->chunks_begun = ex->chunk_cap = 0;
+  ex->fresh = ex->fresh_end = 0;
   ex->free_first = ex->ready_head = ex->ready_tail = ex->ready_mask = 0;
   ex->ready_stale = 0;
   ex->signaled = ex->closed_with = ex->guest_more = ex->guest_known = 0;

@@ -37,6 +37,8 @@ int pillion__function_add(const char *name, const char *module,
   return 0;
 }
 
+bool pillion__function_any(void) { return atomic_load(&function_count) > 0; }
+
 int pillion__function_kind(uint32_t *index, uint32_t *kind,
                            pillion_function function) {
   *index = pillion__slot_of(function);

@@ -55,7 +55,13 @@ static int start(const pillion_start_options *o, char *errbuf,
                  size_t errcap) {
   int rc = configured ? 0 : configure(o, errbuf, errcap);
   if (rc < 0) return rc;
-  rc = pillion__ring_open(o->ring == 0 ? 16384 : o->ring, errbuf, errcap);
+  if (pillion__guest.functions != NULL) rc = pillion__guest.functions();
+  if (rc < 0)
+    return pillion__fail(rc, errbuf, errcap, "Go's functions are not known");
+  /* Without any there is nothing to call: no ring, descriptor or goroutine. */
+  bool any = pillion__function_any();
+  if (any)
+    rc = pillion__ring_open(o->ring == 0 ? 16384 : o->ring, errbuf, errcap);
   if (rc < 0) {
     if (!configured) pillion__allocator_set(NULL);
     return rc;
@@ -65,7 +71,7 @@ static int start(const pillion_start_options *o, char *errbuf,
     pillion__log(PILLION_LOG_WARNING,
                  "another handler for SIGURG was there first: if it is a "
                  "second Go runtime, its goroutines are no longer preempted");
-  if (pillion__guest.start != NULL) rc = pillion__guest.start();
+  if (any && pillion__guest.start != NULL) rc = pillion__guest.start();
   if (rc < 0) return pillion__fail(rc, errbuf, errcap, "Go did not start");
   atomic_store(&pillion__stopping, false);
   atomic_store(&started, true);

@@ -25,7 +25,7 @@ static uint64_t tasks_live(struct pillion__executor *ex) {
  * The ring has room for every cell that lives or was freed while it was in it.
  * Each is in it once at most.
  */
-int pillion__ready_reserve(struct pillion__executor *ex, uint32_t tasks) {
+static int ready_reserve(struct pillion__executor *ex, uint32_t tasks) {
   uint32_t size = 64;
   while (size < tasks) size *= 2;
   uint32_t *ring = pillion__alloc(size * sizeof *ring);
@@ -53,9 +53,25 @@ static int chunk_add(struct pillion__executor *ex) {
   int rc = pillion__chunk_lease(&base, PILLION__CHUNK_TASKS, ex);
   if (rc < 0) return rc;
   ex->chunks[ex->chunk_count++] = base;
-  ex->fresh = base;
-  ex->fresh_end = base + PILLION__CHUNK;
   return 0;
+}
+
+static int chunk_begin(struct pillion__executor *ex) {
+  if (ex->chunks_begun == ex->chunk_count) {
+    int rc = chunk_add(ex);
+    if (rc < 0) return rc;
+  }
+  ex->fresh = ex->chunks[ex->chunks_begun++];
+  ex->fresh_end = ex->fresh + PILLION__CHUNK;
+  return 0;
+}
+
+/* Cells and places for so many tasks, before the first is there. */
+int pillion__tasks_reserve(struct pillion__executor *ex, uint32_t tasks) {
+  int rc = ready_reserve(ex, tasks);
+  while (rc == 0 && ex->chunk_count * PILLION__CHUNK < tasks)
+    rc = chunk_add(ex);
+  return rc;
 }
 
 static bool cell_queued(struct pillion__cell *cell) {
@@ -78,7 +94,7 @@ int pillion__slot_take(struct pillion__executor *ex, uint32_t *out) {
   }
   for (;;) {
     if (ex->fresh == ex->fresh_end) {
-      int rc = chunk_add(ex);
+      int rc = chunk_begin(ex);
       if (rc < 0) return rc;
     }
     uint32_t slot = ex->fresh++;
@@ -102,7 +118,7 @@ int pillion__spawn(pillion_task *out, struct pillion__executor *ex,
   uint64_t live = tasks_live(ex);
   if (live >= ex->max_tasks) return PILLION_EAGAIN;
   if (ex->ready == NULL || live + ex->ready_stale > ex->ready_mask) {
-    int rc = pillion__ready_reserve(ex, 2 * (ex->ready_mask + 1));
+    int rc = ready_reserve(ex, 2 * (ex->ready_mask + 1));
     if (rc < 0) return rc;
   }
   uint32_t slot;

@@ -57,7 +57,7 @@ Context = fields("Context", ("size", c_size_t), ("waker", c_uint64), ("now", c_i
                  ("ops", POINTER(Ops)))
 Options = fields("Options", ("size", c_size_t), ("version", c_int), ("flags", c_uint32),
                  ("max_tasks", c_uint32), ("max_calls", c_uint32), ("max_timers", c_uint32),
-                 ("ready", c_uint32), ("max_polls", c_uint32), ("reserved", c_uint32),
+                 ("max_watches", c_uint32), ("ready", c_uint32), ("max_polls", c_uint32),
                  ("max_ns", c_int64), ("seed", c_uint64), ("clock", CLOCK),
                  ("clock_data", c_void_p))
 

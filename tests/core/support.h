@@ -213,7 +213,7 @@ static struct {
   pthread_t dispatcher;
 } guest;
 
-static int guest_start(void) {
+static int guest_functions(void) {
   static bool registered;
   if (registered) return 0;
   registered = true;
@@ -277,7 +277,7 @@ static inline void guest_reset(void) {
 static inline void guest_install(void) {
   guest_reset();
   pillion__guest = (struct pillion__guest){
-      .start = guest_start,
+      .functions = guest_functions,
       .stop = guest_stop,
       .turn = guest_turn,
       .settle = guest_settle,
