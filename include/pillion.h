@@ -7,8 +7,8 @@
  *
  * This header is the manual. Read it in this order: Start, Executors,
  * Functions and calls, Tasks, Wakers. pillion/future.h has futures, values
- * and the waker contract, pillion/watch.h descriptors; pillion/uv.h and
- * pillion/poll.h put an executor on a loop.
+ * and the waker contract, pillion/time.h what waits for times, pillion/watch.h
+ * descriptors; pillion/uv.h and pillion/poll.h put an executor on a loop.
  *
  * THE SHORTEST PROGRAM. No loop at all:
  *
@@ -812,6 +812,7 @@ int pillion_wake_local(pillion_waker waker);
 }
 #endif
 
+#include "pillion/time.h"
 #include "pillion/watch.h"
 
 #endif

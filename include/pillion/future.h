@@ -183,7 +183,9 @@ static inline int pillion_timer_set(pillion_timer *timer, pillion_context *cx,
  * Since: 0.1
  */
 static inline void pillion_timer_clear(pillion_timer *timer) {
-  if (timer->ops != NULL) timer->ops->timer_clear(timer);
+  if (timer->ops == NULL) return;
+  timer->ops->timer_clear(timer);
+  timer->deadline = 0;
 }
 
 /*
@@ -208,7 +210,6 @@ static inline int pillion_sleep(pillion_timer *timer, pillion_context *cx,
   }
   if (cx->now < timer->deadline) return PILLION_PENDING;
   pillion_timer_clear(timer);
-  timer->deadline = 0;
   return PILLION_READY;
 }
 

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PILLION_TIME_H
+#define PILLION_TIME_H
+
+/*
+ * Waiting for times: until one, with a limit, and again and again. Like
+ * future.h, which is all that it needs, it is freestanding. Each function is
+ * polled until it isn't PILLION_PENDING, best by PILLION_AWAIT:
+ *
+ *     struct beat { pillion_interval every; uint64_t missed; int state; };
+ *
+ *     static int beat_poll(pillion_value *out, pillion_context *cx,
+ *                          void *self) {
+ *       struct beat *beat = self;
+ *       PILLION_ASYNC(beat->state);
+ *       pillion_interval_init(&beat->every, 1000000000, PILLION_MISSED_SKIP);
+ *       for (;;) {
+ *         PILLION_AWAIT(beat->state, pillion_interval_tick(
+ *                                        &beat->missed, &beat->every, cx));
+ *         send_heartbeat();
+ *       }
+ *       PILLION_ASYNC_END;
+ *     }
+ *
+ *     static void beat_drop(void *self) {
+ *       pillion_interval_clear(&((struct beat *)self)->every);
+ *     }
+ *
+ * Storage is zeroed before its first use, as for pillion_timer.
+ */
+
+#include "pillion/future.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PILLION_ETIMEDOUT (-16)   /* the time is up */
+
+/*
+ * pillion_sleep_until waits until `at`, a time of the executor's clock. If that
+ * has passed it is ready at once.
+ *
+ * Threads: the owner's.
+ * Reentrancy: inside a poll only.
+ * Ownership: the timer's storage stays the caller's, as for pillion_timer_set.
+ * Returns: PILLION_PENDING, PILLION_READY, or what pillion_timer_set answers.
+ * Since: 0.1
+ */
+static inline int pillion_sleep_until(pillion_timer *timer,
+                                      pillion_context *cx, int64_t at) {
+  if (cx->now >= at) {
+    pillion_timer_clear(timer);
+    return PILLION_READY;
+  }
+  if (timer->deadline == at && timer->waker == cx->waker)
+    return PILLION_PENDING;
+  int rc = pillion_timer_set(timer, cx, at);
+  return rc < 0 ? rc : PILLION_PENDING;
+}
+
+/*
+ * pillion_timeout limits how long something may take: `rc` is what its poll has
+ * just answered, and `ns` the time that it has from the first such answer on.
+ *
+ *     PILLION_AWAIT(state, pillion_timeout(&timer, cx, 5000000000,
+ *                                          pillion_join(&value, cx, task)));
+ *
+ * What is ready in the turn in which the time is up still counts. What isn't
+ * goes on, for its caller to end.
+ *
+ * Threads: the owner's.
+ * Reentrancy: inside a poll only.
+ * Ownership: the timer's storage stays the caller's. It is cleared whenever the
+ *   answer isn't PILLION_PENDING.
+ * Returns: `rc` if that isn't PILLION_PENDING, else PILLION_PENDING,
+ *   PILLION_ETIMEDOUT, or what pillion_timer_set answers.
+ * Since: 0.1
+ */
+static inline int pillion_timeout(pillion_timer *timer, pillion_context *cx,
+                                  int64_t ns, int rc) {
+  if (rc != PILLION_PENDING) {
+    pillion_timer_clear(timer);
+    return rc;
+  }
+  rc = pillion_sleep(timer, cx, ns);
+  return rc == PILLION_READY ? PILLION_ETIMEDOUT : rc;
+}
+
+/* What an interval does when further ticks are due at a late one. */
+#define PILLION_MISSED_BURST 0 /* they come at once, one after the other */
+#define PILLION_MISSED_DELAY 1 /* they are lost, and the period begins anew */
+#define PILLION_MISSED_SKIP 2  /* they are lost, and the next keeps its time */
+
+/*
+ * pillion_interval ticks once a period, from one period after its first poll
+ * on. Every field is private.
+ */
+typedef struct pillion_interval {
+  pillion_timer timer;
+  int64_t period;
+  int64_t next;  /* 0 before the first poll */
+  int32_t missed; /* PILLION_MISSED_… */
+  uint32_t reserved;
+} pillion_interval;
+
+/*
+ * pillion_interval_init makes an interval of `period` ns.
+ *
+ * Threads: the owner's.
+ * Reentrancy: anywhere.
+ * Ownership: the storage stays the caller's. An interval that has ticked is
+ *   cleared before it is made anew.
+ * Returns: 0, or -1 if the period isn't positive or the policy unknown.
+ * Since: 0.1
+ */
+static inline int pillion_interval_init(pillion_interval *interval,
+                                        int64_t period, int missed) {
+  static const pillion_interval none = {
+      {0, 0, NULL, NULL, NULL, NULL, NULL, 0}, 0, 0, 0, 0};
+  *interval = none;
+  interval->period = period;
+  interval->missed = missed;
+  return period > 0 && missed >= PILLION_MISSED_BURST &&
+                 missed <= PILLION_MISSED_SKIP
+             ? 0
+             : -1;
+}
+
+/*
+ * pillion_interval_tick waits for the next tick. Then *missed, if `missed`
+ * isn't NULL, is how many further ticks were due by now: with
+ * PILLION_MISSED_BURST these are yet to come, else they are lost.
+ *
+ * Threads: the owner's.
+ * Reentrancy: inside a poll only.
+ * Ownership: the storage stays the caller's and must outlive the interval's
+ *   last tick or clear.
+ * Returns: PILLION_PENDING, PILLION_READY, or what pillion_timer_set answers.
+ * Since: 0.1
+ */
+static inline int pillion_interval_tick(uint64_t *missed,
+                                        pillion_interval *interval,
+                                        pillion_context *cx) {
+  int64_t now = cx->now, from, late;
+  if (interval->next == 0)
+    interval->next = interval->period < PILLION_TIME_NEVER - now
+                         ? now + interval->period
+                         : PILLION_TIME_NEVER;
+  if (now < interval->next)
+    return pillion_sleep_until(&interval->timer, cx, interval->next);
+  pillion_timer_clear(&interval->timer);
+  late = (now - interval->next) / interval->period;
+  if (missed != NULL) *missed = (uint64_t)late;
+  from = interval->missed == PILLION_MISSED_DELAY  ? now
+         : interval->missed == PILLION_MISSED_SKIP
+             ? interval->next + late * interval->period
+             : interval->next;
+  interval->next = interval->period < PILLION_TIME_NEVER - from
+                       ? from + interval->period
+                       : PILLION_TIME_NEVER;
+  return PILLION_READY;
+}
+
+/*
+ * pillion_interval_clear takes back the timer of an interval. Its time goes on:
+ * a later pillion_interval_tick tells what was missed meanwhile.
+ *
+ * Threads: the owner's.
+ * Reentrancy: in polls and drops, and outside.
+ * Ownership: the storage may go afterwards.
+ * Returns: nothing.
+ * Since: 0.1
+ */
+static inline void pillion_interval_clear(pillion_interval *interval) {
+  pillion_timer_clear(&interval->timer);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
