@@ -7,6 +7,7 @@
 #include "core/call.c"
 #include "core/cell.c"
 #include "core/configure.c"
+#include "core/deadline.c"
 #include "core/error.c"
 #include "core/executor.c"
 #include "core/function.c"

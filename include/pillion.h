@@ -624,6 +624,43 @@ int pillion_call_submit(pillion_task *out, pillion_executor executor,
                         size_t length, uint64_t token, uint32_t flags);
 
 /*
+ * pillion_call_options are what a call is made of.
+ *
+ * deadline: when the function's context shall end, absolute, whether or not
+ *   the loop turns; Go sees it as the context's Deadline. The call then ends
+ *   with PILLION_ETIMEDOUT, unless it returns something else than the context's
+ *   error. If it is over before a goroutine is there to run it, it never
+ *   starts. It is a time of the executor's clock for loop functions, and always
+ *   of CLOCK_MONOTONIC for others.
+ */
+typedef struct pillion_call_options {
+  size_t size;
+  pillion_function function;
+  const void *request;
+  size_t length;
+  uint64_t token;
+  uint32_t flags;    /* PILLION_EVENT, PILLION_JOIN or PILLION_DETACH */
+  uint32_t reserved; /* zero */
+  int64_t deadline;  /* PILLION_TIME_NEVER: none */
+} pillion_call_options;
+
+#define PILLION_CALL_OPTIONS_INIT \
+  { sizeof(pillion_call_options), 0, NULL, 0, 0, 0, 0, PILLION_TIME_NEVER }
+
+/*
+ * pillion_call_start is pillion_call_submit with all that there is to say about
+ * a call.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere; not from signal handlers.
+ * Ownership: *options and the request are copied before the call returns.
+ * Returns: as pillion_call_submit.
+ * Since: 0.1
+ */
+int pillion_call_start(pillion_task *out, pillion_executor executor,
+                       const pillion_call_options *options);
+
+/*
  * pillion_call is one call of a batch: 32 bytes, frozen. `request` is an
  * address, or an offset if the batch has a base.
  */
@@ -734,6 +771,26 @@ int pillion_task_spawn(pillion_task *out, pillion_executor executor,
  * Since: 0.1
  */
 int pillion_task_cancel(pillion_task task);
+
+/*
+ * pillion_task_deadline cancels a task or call when the executor's clock shows
+ * `at`, unless it has ended by then. It ends as if pillion_task_cancel had
+ * asked, but with the status PILLION_ETIMEDOUT; a Go function's context is
+ * cancelled with context.DeadlineExceeded. If several ask, the first counts.
+ * `storage` is a timer like any other: zeroed at first, it has one deadline at
+ * a time, another call moves it, and PILLION_TIME_NEVER or pillion_timer_clear
+ * takes it back. It may lie in the task's own future, whose drop clears it.
+ *
+ * Threads: the owner's.
+ * Reentrancy: anywhere.
+ * Ownership: the storage stays the caller's and must outlive its arming.
+ * Returns: 0, 2 (it has ended), PILLION_EBADHANDLE, PILLION_EWRONGTHREAD,
+ *   PILLION_EAGAIN (over max_timers) or PILLION_EINVAL (the storage is armed on
+ *   another executor, or it is a call without an executor).
+ * Since: 0.1
+ */
+int pillion_task_deadline(pillion_timer *storage, pillion_task task,
+                          int64_t at);
 
 /*
  * pillion_task_detach gives a result up: of a task or call started with

@@ -14,36 +14,12 @@
 #include "core.h"
 
 _Atomic uint64_t pillion__calls_running;
-_Atomic uint64_t pillion__payloads_alive;
 
 static uint32_t gen_of(const struct pillion__call *call) {
   return atomic_load_explicit(&call->head.gen, memory_order_relaxed);
 }
 
-/* ---- Payloads ------------------------------------------------------------ */
-
-static bool payload_set(struct pillion__call *call, const void *bytes,
-                        uint64_t length) {
-  void *to = call->payload.bytes;
-  if (length > PILLION_INLINE) {
-    to = pillion__alloc(length);
-    if (to == NULL) return false;
-    call->payload.memory = to;
-    atomic_fetch_add_explicit(&pillion__payloads_alive, 1,
-                              memory_order_relaxed);
-  }
-  if (length > 0) memcpy(to, bytes, length);
-  return true;
-}
-
-static void payload_free(void *memory) {
-  pillion__free(memory);
-  atomic_fetch_sub_explicit(&pillion__payloads_alive, 1, memory_order_relaxed);
-}
-
-static void payload_clear(struct pillion__call *call, uint64_t length) {
-  if (length > PILLION_INLINE) payload_free(call->payload.memory);
-}
+/* ---- Results ------------------------------------------------------------- */
 
 /* Moves the result out. */
 void pillion__call_value(struct pillion__call *call, pillion_value *out) {
@@ -52,7 +28,7 @@ void pillion__call_value(struct pillion__call *call, pillion_value *out) {
   out->length = call->length;
   if (call->length > PILLION_INLINE) {
     out->payload.ref.data = call->payload.memory;
-    out->payload.ref.release = payload_free;
+    out->payload.ref.release = pillion__payload_free;
     out->payload.ref.owner = call->payload.memory;
   } else {
     memcpy(out->payload.bytes, call->payload.bytes, PILLION_INLINE);
@@ -61,7 +37,7 @@ void pillion__call_value(struct pillion__call *call, pillion_value *out) {
 }
 
 void pillion__call_free(struct pillion__call *call) {
-  payload_clear(call, call->length);
+  pillion__payload_clear(call, call->length);
   pillion__node_put(call);
 }
 
@@ -112,16 +88,14 @@ static void withdraw(struct pillion__executor *ex) {
 }
 
 static int submit(pillion_task *out, struct pillion__executor *ex,
-                  pillion_executor executor, pillion_function function,
-                  const void *request, uint64_t length, uint64_t token,
-                  uint32_t flags) {
+                  pillion_executor executor, const pillion_call_options *o) {
   uint32_t index, kind;
-  int rc = pillion__function_kind(&index, &kind, function);
+  int rc = pillion__function_kind(&index, &kind, o->function);
   if (rc < 0) return rc;
-  if ((request == NULL && length > 0) ||
+  if ((o->request == NULL && o->length > 0) ||
       (kind == PILLION_KIND_LOOP && ex == NULL))
     return PILLION_EINVAL;
-  if (length > pillion__max_request) return PILLION_EMSGSIZE;
+  if (o->length > pillion__max_request) return PILLION_EMSGSIZE;
   rc = admit(ex, executor);
   if (rc < 0) return rc;
   struct pillion__call *call = pillion__node_get(ex);
@@ -129,29 +103,29 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
     withdraw(ex);
     return PILLION_ENOMEM;
   }
-  if (!payload_set(call, request, length)) {
+  if (!pillion__payload_set(call, o->request, o->length)) {
     pillion__node_put(call);
     withdraw(ex);
     return PILLION_ENOMEM;
   }
   uint32_t gen = gen_of(call);
-  call->head.flags = flags << PILLION__MODE_SHIFT;
-  call->token = token;
+  call->head.flags = o->flags << PILLION__MODE_SHIFT;
+  call->token = o->token;
   call->function = index;
-  call->request_length = length;
+  call->request_length = o->length;
   call->joiner = 0;
-  call->length = 0;
+  call->deadline = o->deadline;
   atomic_store_explicit(&call->wakeup, 0, memory_order_relaxed);
   uint64_t state = (uint64_t)gen << 32 | PILLION__CALL_NEW;
   if (kind == PILLION_KIND_LOOP) state |= PILLION__CALL_LOOP;
-  if (ex == NULL && flags == PILLION_DETACH) state |= PILLION__CALL_ORPHAN;
+  if (ex == NULL && o->flags == PILLION_DETACH) state |= PILLION__CALL_ORPHAN;
   atomic_store(&call->state, state);
   pillion_task task = pillion__handle(PILLION__TASK, call->slot, gen);
   if (kind == PILLION_KIND_LOOP) {
     pillion__post(&call->head, call->slot, gen, PILLION__START);
   } else if (!pillion__ring_push(call->slot, gen)) {
     if (atomic_compare_exchange_strong(&call->state, &state, 0)) {
-      payload_clear(call, length);
+      pillion__payload_clear(call, o->length);
       pillion__node_put(call);
       withdraw(ex);
       return PILLION_EAGAIN;
@@ -161,6 +135,13 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
     atomic_fetch_add_explicit(&ex->calls, 1, memory_order_relaxed);
   if (out != NULL) *out = task;
   return 0;
+}
+
+/* For all that were submitted at once. */
+static void submitted(struct pillion__executor *ex) {
+  pillion__ring_publish();
+  if (ex != NULL && atomic_load(&ex->owner) == pillion__me())
+    pillion__tell_live(ex);
 }
 
 int pillion_call_batch(pillion_task *out, pillion_executor executor,
@@ -179,24 +160,46 @@ int pillion_call_batch(pillion_task *out, pillion_executor executor,
     const char *request =
         base == NULL ? (const char *)(uintptr_t)c->request
                      : (const char *)base + c->request;
-    rc = submit(out == NULL ? NULL : &out[i], ex, executor, c->function,
-                request, c->length, c->token, flags);
+    const pillion_call_options o = {
+        .size = sizeof o,
+        .function = c->function,
+        .request = request,
+        .length = c->length,
+        .token = c->token,
+        .flags = flags,
+        .deadline = PILLION_TIME_NEVER,
+    };
+    rc = submit(out == NULL ? NULL : &out[i], ex, executor, &o);
     if (rc < 0) break;
   }
-  if (i > 0) {
-    pillion__ring_publish();
-    if (ex != NULL && atomic_load(&ex->owner) == pillion__me())
-      pillion__tell_live(ex);
-  }
+  if (i > 0) submitted(ex);
   return i > 0 || count == 0 ? (int)i : rc;
+}
+
+int pillion_call_start(pillion_task *out, pillion_executor executor,
+                       const pillion_call_options *options) {
+  struct pillion__executor *ex = NULL;
+  int rc = pillion__started();
+  if (rc == 0 && executor != 0) rc = pillion__executor_get(&ex, executor);
+  if (rc < 0) return rc;
+  if (options == NULL || options->size < sizeof *options ||
+      options->flags > PILLION_DETACH)
+    return PILLION_EINVAL;
+  rc = submit(out, ex, executor, options);
+  if (rc == 0) submitted(ex);
+  return rc;
 }
 
 int pillion_call_submit(pillion_task *out, pillion_executor executor,
                         pillion_function function, const void *request,
                         size_t length, uint64_t token, uint32_t flags) {
-  pillion_call call = {function, token, (uintptr_t)request, length};
-  int n = pillion_call_batch(out, executor, &call, 1, NULL, flags);
-  return n < 0 ? n : 0;
+  pillion_call_options o = PILLION_CALL_OPTIONS_INIT;
+  o.function = function;
+  o.request = request;
+  o.length = length;
+  o.token = token;
+  o.flags = flags;
+  return pillion_call_start(out, executor, &o);
 }
 
 /* ---- The end ------------------------------------------------------------- */
@@ -223,12 +226,12 @@ static void publish(struct pillion__call *call, uint64_t old) {
 void pillion__call_complete(struct pillion__call *call, int32_t status,
                             uint32_t outcome, const void *result,
                             uint64_t length) {
-  payload_clear(call, call->request_length);
+  pillion__payload_clear(call, call->request_length);
   call->request_length = 0;
   if (length > UINT32_MAX) {
     status = PILLION_EMSGSIZE;
     length = 0;
-  } else if (!payload_set(call, result, length)) {
+  } else if (!pillion__payload_set(call, result, length)) {
     status = PILLION_ENOMEM;
     length = 0;
   }
@@ -252,7 +255,8 @@ bool pillion__call_start(struct pillion__call *call) {
 
 /*
  * Asks a call to stop. `bits` may add ORPHAN, for a result that nobody wants;
- * then a call that has ended already is left to whoever takes its end up.
+ * then a call that has ended already is left to whoever takes its end up. Or
+ * EXPIRED, which counts if it is the first that asks.
  */
 int pillion__call_cancel(struct pillion__call *call, uint32_t gen,
                          uint32_t bits) {
@@ -262,14 +266,17 @@ int pillion__call_cancel(struct pillion__call *call, uint32_t gen,
     if ((uint32_t)(old >> 32) != gen || phase == 0) return PILLION_EBADHANDLE;
     if (phase == PILLION__CALL_DONE) return 2;
     new = old | PILLION__CALL_CANCEL | bits;
+    if (old & PILLION__CALL_CANCEL && !(old & PILLION__CALL_EXPIRED))
+      new &= ~(uint64_t)PILLION__CALL_EXPIRED;
     if (phase == PILLION__CALL_NEW) new |= PILLION__CALL_DONE;
   } while (!atomic_compare_exchange_weak(&call->state, &old, new));
 
   if ((old & PILLION__CALL_PHASE) == PILLION__CALL_NEW) {
-    payload_clear(call, call->request_length);
+    pillion__payload_clear(call, call->request_length);
     call->request_length = 0;
     call->length = 0;
-    call->status = PILLION_ECANCELLED;
+    call->status = new & PILLION__CALL_EXPIRED ? PILLION_ETIMEDOUT
+                                               : PILLION_ECANCELLED;
     call->outcome = PILLION_OUTCOME_CANCELLED_UNSTARTED;
     publish(call, new);
   } else if (old & PILLION__CALL_CANCEL) {

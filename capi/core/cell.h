@@ -71,6 +71,7 @@ static inline uint32_t pillion__gen_of(uint64_t h) { return (uint32_t)h; }
 #define PILLION__OUTCOME_SHIFT 10
 #define PILLION__FOR_GO_SHIFT 12 /* posts a LISTED call carries */
 #define PILLION__SHIELDED (1u << 20) /* a cancel waits until it isn't */
+#define PILLION__EXPIRED (1u << 21)  /* it was its deadline that asked */
 #define PILLION__MODE(flags) ((flags) >> PILLION__MODE_SHIFT & 3u)
 #define PILLION__OUTCOME(flags) ((flags) >> PILLION__OUTCOME_SHIFT & 3u)
 
@@ -129,7 +130,8 @@ struct pillion__executor;
  * NEW until Go takes it up, RUNNING until it has a result, DONE afterwards;
  * a cancel makes a NEW one DONE. 0 is a free node.
  * ORPHAN: nobody wants the result. WAITED: a thread sleeps on it. LOOP: it is
- * of a loop function. All three may stand beside any phase.
+ * of a loop function. EXPIRED: beside CANCEL, it was its deadline that asked.
+ * All of them may stand beside any phase.
  */
 #define PILLION__CALL_NEW 1u
 #define PILLION__CALL_RUNNING 2u
@@ -139,6 +141,7 @@ struct pillion__executor;
 #define PILLION__CALL_ORPHAN 8u
 #define PILLION__CALL_WAITED 16u
 #define PILLION__CALL_LOOP 32u
+#define PILLION__CALL_EXPIRED 64u
 
 /* A call of a Go function: 128 bytes. */
 struct pillion__call {
@@ -152,7 +155,10 @@ struct pillion__call {
   pillion_waker joiner;
   int32_t status;
   uint32_t outcome;
-  uint64_t length;
+  union {
+    uint64_t length;  /* of the result, once it is DONE */
+    int64_t deadline; /* until then */
+  };
   union { /* the request until Go has copied it, then the result */
     uint8_t bytes[PILLION_INLINE];
     void *memory;

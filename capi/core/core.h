@@ -9,7 +9,8 @@
  *   park.c   when and how the host is told
  *   task.c   C futures;  join.c  who awaits them;
  *            handle.c  what is done to them by handle
- *   timer.c  when they are woken;  wheel.c  in which order
+ *   timer.c  when they are woken;  wheel.c  in which order;
+ *            deadline.c  when they are cancelled
  *   watch.c  descriptors that are awaited;  host.c  who watches them
  *   call.c   calls of Go functions;  node.c  their memory;  ring.c  their way
  *            to Go;  sweep.c  all of them at once
@@ -182,6 +183,10 @@ static inline int64_t pillion__clock(const struct pillion__executor *ex) {
                                             : ex->clock(ex->clock_data);
 }
 
+/* deadline.c */
+PILLION__HIDDEN void pillion__expire(struct pillion__executor *ex,
+                                     pillion_task task);
+
 /* host.c */
 PILLION__HIDDEN void pillion__host_drop(struct pillion__executor *ex);
 PILLION__HIDDEN int pillion__host_watch(struct pillion__executor *ex, int fd,
@@ -241,6 +246,11 @@ PILLION__HIDDEN void pillion__node_put(struct pillion__call *call);
 PILLION__HIDDEN void pillion__nodes_each(void (*fn)(struct pillion__call *call,
                                                     void *data),
                                          void *data);
+PILLION__HIDDEN bool pillion__payload_set(struct pillion__call *call,
+                                          const void *bytes, uint64_t length);
+PILLION__HIDDEN void pillion__payload_clear(struct pillion__call *call,
+                                            uint64_t length);
+PILLION__HIDDEN void pillion__payload_free(void *memory);
 extern PILLION__HIDDEN _Atomic uint64_t pillion__calls_running;
 extern PILLION__HIDDEN _Atomic uint64_t pillion__payloads_alive;
 

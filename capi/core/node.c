@@ -6,6 +6,7 @@
  * tag against ABA (Treiber 1986; IBM's tag).
  */
 #include <pthread.h>
+#include <string.h>
 
 #include "core.h"
 
@@ -97,4 +98,31 @@ void pillion__nodes_each(void (*fn)(struct pillion__call *call, void *data),
   for (uint32_t i = 0; i < count; i++)
     for (uint32_t j = 0; j < PILLION__CHUNK; j++)
       fn(pillion__call_at(node_bases[i] + j), data);
+}
+
+/* ---- Payloads: 24 bytes in the node, or memory of their own -------------- */
+
+_Atomic uint64_t pillion__payloads_alive;
+
+bool pillion__payload_set(struct pillion__call *call, const void *bytes,
+                          uint64_t length) {
+  void *to = call->payload.bytes;
+  if (length > PILLION_INLINE) {
+    to = pillion__alloc(length);
+    if (to == NULL) return false;
+    call->payload.memory = to;
+    atomic_fetch_add_explicit(&pillion__payloads_alive, 1,
+                              memory_order_relaxed);
+  }
+  if (length > 0) memcpy(to, bytes, length);
+  return true;
+}
+
+void pillion__payload_free(void *memory) {
+  pillion__free(memory);
+  atomic_fetch_sub_explicit(&pillion__payloads_alive, 1, memory_order_relaxed);
+}
+
+void pillion__payload_clear(struct pillion__call *call, uint64_t length) {
+  if (length > PILLION_INLINE) pillion__payload_free(call->payload.memory);
 }

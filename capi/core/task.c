@@ -220,7 +220,10 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
 
 void pillion__task_cancelled(struct pillion__executor *ex,
                              struct pillion__cell *cell, uint32_t slot) {
-  pillion_value value = {PILLION_ECANCELLED, 0, 0, {{0}}};
+  pillion_value value = {cell->head.flags & PILLION__EXPIRED
+                             ? PILLION_ETIMEDOUT
+                             : PILLION_ECANCELLED,
+                         0, 0, {{0}}};
   finish(ex, cell, slot, &value,
          cell->head.flags & PILLION__POLLED
              ? PILLION_OUTCOME_CANCELLED_RUNNING

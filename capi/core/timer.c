@@ -143,7 +143,10 @@ int pillion__timer_set(pillion_timer *timer, pillion_context *cx,
 static void expire(struct pillion__executor *ex, pillion_timer *timer) {
   timer->prev = NULL;
   ex->timers.armed--;
-  pillion__wake_local_in(ex, timer->waker);
+  if (PILLION__UNLIKELY(pillion__kind_of(timer->waker) == PILLION__TASK))
+    pillion__expire(ex, timer->waker);
+  else
+    pillion__wake_local_in(ex, timer->waker);
 }
 
 void pillion__timers_fire(struct pillion__executor *ex, int64_t now) {
