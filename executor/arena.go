@@ -113,6 +113,22 @@ func (l *Local) lease() error {
 	return nil
 }
 
+// primed is how many cells get their first generation at once: a page of them.
+const primed = 64
+
+// prime gives fresh cells their first generation, so that a spawn needs no atomic
+// store: that is an exchange on amd64.
+//
+//go:noinline
+func (l *Local) prime() {
+	cells := lookup(l.fresh).cells[l.fresh&chunkMask:][:primed]
+	for i := range cells {
+		if cells[i].gen.Load() == 0 {
+			cells[i].gen.Store(1)
+		}
+	}
+}
+
 // takeSlot finds a slot for t. A free slot that a late waker has queued is put
 // aside until it is popped: its link is still in use.
 func (l *Local) takeSlot(t *task) error {
@@ -122,6 +138,9 @@ func (l *Local) takeSlot(t *task) error {
 			slot = l.free[n-1]
 			l.free = l.free[:n-1]
 		} else if l.fresh < l.freshEnd {
+			if l.fresh%primed == 0 {
+				l.prime()
+			}
 			slot = l.fresh
 			l.fresh++
 		} else if err := l.lease(); err != nil {
@@ -138,10 +157,6 @@ func (l *Local) takeSlot(t *task) error {
 		if cell.pend.Load()&pendQueued != 0 {
 			c.held[slot&chunkMask] = true
 			continue
-		}
-		if gen == 0 {
-			gen = 1
-			cell.gen.Store(gen)
 		}
 		c.tasks[slot&chunkMask] = t
 		t.slot, t.gen = slot, gen

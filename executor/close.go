@@ -128,6 +128,51 @@ func (l *Local) Extend(key any, e Extension) {
 	l.extensions = append(l.extensions, extension{key, e})
 }
 
+// Release gives the executor up for another goroutine or thread to own: the one that
+// polls it next. Its tasks, timers and wakers stay as they are; coroutines that wait
+// for a body end, and new ones are made where they are needed. The owners must not
+// overlap, so that the next one has to be told after Release, over a channel for
+// instance.
+//
+//	if err := l.Release(); err == nil {
+//		moved <- l
+//	}
+//
+// # Notes
+//
+// An executor doesn't know its goroutine, as Go has no name for one. A second owner
+// that polls while the first is in a turn gets [ErrReentrant] as a rule, since that
+// costs nothing; it is the race detector that finds all of them.
+//
+// # Errors
+//
+// [ErrSuspended] while coroutines are suspended in their bodies, which can only go on
+// where they began: nothing was changed then. [ErrReentrant] from inside a turn,
+// [ErrClosed] after Free.
+func (l *Local) Release() error {
+	switch {
+	case l.polling:
+		return ErrReentrant
+	case l.state.Load() == stateFreed:
+		return ErrClosed
+	case l.suspended():
+		return ErrSuspended
+	}
+	l.Retire()
+	return nil
+}
+
+// suspended says whether anything is bound to this thread that can't be given up
+// without an end to it.
+func (l *Local) suspended() bool {
+	for _, e := range l.extensions {
+		if e.value.Suspended() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Retire makes every extension give up what is bound to this thread: coroutines
 // end here, and their tasks with them. It is for a thread that exits and for an
 // executor that is to move to another thread, on the owner, outside of a poll.

@@ -138,10 +138,8 @@ func (p *Pool) Leave(l *Local) error {
 	if l.worker == nil || l.worker.pool != p {
 		return ErrNotJoined
 	}
-	for _, e := range l.extensions {
-		if e.value.Suspended() > 0 {
-			return ErrSuspended
-		}
+	if l.suspended() {
+		return ErrSuspended
 	}
 	l.worker.leave()
 	return nil
