@@ -111,7 +111,7 @@ func (l *Local) wake(w Waker) WakeResult {
 	}
 	if c.local.Load() != l {
 		if l.worker != nil && l.polling {
-			return l.worker.postHere(uint64(w), pendWake)
+			return l.worker.wakeHere(w, c)
 		}
 		return w.Wake()
 	}

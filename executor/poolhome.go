@@ -36,13 +36,12 @@ func (h *home) moveOut(p *Pool) {
 	p.poke(nil)
 }
 
-// elsewhere gives the home of a queued slot's task, if it has one that isn't here.
-func (c *chunk) elsewhere(slot uint32, here *home) *home {
-	t := c.tasks[slot&chunkMask]
+// home gives where a task has to go on, or nil. It is for who holds the task's cell.
+func (t *task) home() *home {
 	if t == nil || t.extra == nil {
 		return nil
 	}
-	if h := t.extra.home; h != nil && h != here && !h.gone.Load() {
+	if h := t.extra.home; h != nil && !h.gone.Load() {
 		return h
 	}
 	return nil

@@ -59,7 +59,7 @@ func (p *Pool) poke(among *idleSet) {
 // push gives a cell that has pendQueued to its task's home, or to whichever worker
 // comes first.
 func (p *Pool) push(c *chunk, slot uint32) {
-	if h := c.elsewhere(slot, nil); h != nil {
+	if h := c.tasks[slot&chunkMask].home(); h != nil {
 		h.push(p, slot)
 		return
 	}

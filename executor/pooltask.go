@@ -107,7 +107,7 @@ func (t *task) asked(pend uint64) (due bool) {
 // step does what a slot is due for.
 func (w *worker) step(slot uint32) {
 	c := lookup(slot)
-	if h := c.elsewhere(slot, w.home); h != nil {
+	if h := c.tasks[slot&chunkMask].home(); h != nil && h != w.home {
 		h.push(w.pool, slot) // it was stolen
 		return
 	}
@@ -222,6 +222,23 @@ func (w *worker) postHere(id, bits uint64) WakeResult {
 		}
 	}
 	return r
+}
+
+// wakeHere is postHere of a wake.
+func (w *worker) wakeHere(waker Waker, c *chunk) WakeResult {
+	slot, gen := uint32(waker>>32)&slotMask, uint32(waker)
+	cell := &c.cells[slot&chunkMask]
+	if c.pool.Load() != w.pool || cell.gen.Load() != gen ||
+		!cell.pend.CompareAndSwap(0, uint64(gen)<<32|pendQueued) {
+		return w.postHere(uint64(waker), pendWake)
+	}
+	// The cell is ours by that, so that the task needn't be told by a bit of pend,
+	// which costs an exchange to clear. It may have ended before, though.
+	if t := c.tasks[slot&chunkMask]; t != nil && t.gen == gen {
+		t.flags |= flagReady
+	}
+	w.push(c, slot)
+	return Woken
 }
 
 func (p *Pool) spawner() *task { return nil }

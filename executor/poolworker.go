@@ -6,6 +6,11 @@ package executor
 // taken can't be stolen while it polls the others, so the number is small.
 const batchSize = 8
 
+// handTurn is how many polls a goroutine of Start does in a turn although they
+// weren't due at its start: nothing else waits for it, and each turn costs a look at
+// the clock and all queues.
+const handTurn = 256
+
 // worker is a Local's part in a pool. Everything but ring belongs to the Local's
 // owner.
 type worker struct {
@@ -72,6 +77,9 @@ func (w *worker) turns() {
 	l := w.local
 	defer w.share()
 	own, pooled := l.turn.left, w.waiting()
+	if w.home.crew != nil {
+		pooled = max(pooled, handTurn)
+	}
 	if !w.poolFirst {
 		l.bursts()
 	}
@@ -98,7 +106,7 @@ func (w *worker) burst() {
 	defer l.contain()
 	for l.turn.left > 0 {
 		if w.at == w.end && !w.refill() {
-			l.turn.left = 0 // stolen meanwhile
+			l.turn.left = 0 // all done, or stolen meanwhile
 			break
 		}
 		l.turn.left--
@@ -114,29 +122,37 @@ func (w *worker) refill() bool {
 	t := &w.local.turn
 	into := w.batch[:min(batchSize, t.left, t.check-t.used)]
 	n := 0
-	if w.boundFirst {
-		n = w.bound.pop(into)
+	if w.bound.len() == 0 {
+		n = w.ring.pop(into)
+	} else {
+		if w.boundFirst {
+			n = w.bound.pop(into)
+		}
+		n += w.ring.pop(into[n:])
+		n += w.bound.pop(into[n:])
+		w.boundFirst = !w.boundFirst
 	}
-	n += w.ring.pop(into[n:])
-	n += w.bound.pop(into[n:])
-	w.boundFirst = !w.boundFirst
 	w.at, w.end = 0, n
 	w.share()
 	return n > 0
 }
 
 // share shows the others what is in the ring. An idle one may take some of it, also
-// at the end of a turn: this worker's loop can have other things to do.
+// at the end of a turn: this worker's loop can have other things to do. A goroutine of
+// Start has not, and keeps the last one for itself.
 func (w *worker) share() {
-	w.ring.publish()
-	if w.ring.len() > 0 {
+	n := w.ring.len()
+	if n > 0 {
+		w.ring.publish()
+	}
+	if n > 1 || n == 1 && w.home.crew == nil {
 		w.pool.poke(nil)
 	}
 }
 
 // push puts a slot that became due at the back.
 func (w *worker) push(c *chunk, slot uint32) {
-	switch h := c.elsewhere(slot, nil); {
+	switch h := c.tasks[slot&chunkMask].home(); {
 	case h == nil || h.crew != nil && h == w.home:
 		w.ring.push(slot)
 	case h == w.home:
