@@ -127,13 +127,23 @@ func (t *Task[T]) Spawn(e Executor, f Future[T], options ...Option[T]) error {
 	if t.extra != nil {
 		t.extra.reset()
 	}
-	if p := e.spawner(); p != nil && p.extra != nil && p.extra.carried.locals != nil {
+	l, direct := e.(*Local) // the usual case needn't go through the interface
+	var p *task
+	if direct {
+		p = l.current
+	} else {
+		p = e.spawner()
+	}
+	if p != nil && p.extra != nil && p.extra.carried.locals != nil {
 		t.more().carried.locals = p.extra.carried.locals
 	}
 	for _, o := range options {
 		o.apply(t)
 	}
 	t.run = t
+	if direct {
+		return l.spawn(&t.task)
+	}
 	return e.spawn(&t.task)
 }
 
