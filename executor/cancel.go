@@ -139,7 +139,20 @@ func (l *Local) finish(t *task, o Outcome) {
 	t.clearDeadline()
 	l.giveSlot(t)
 	l.live--
-	l.drop(t)
+	t.flags |= flagEnding
+	t.enter()
+	if outer := l.current; outer != nil {
+		held := outer.flags & flagHeld
+		outer.flags |= flagHeld
+		l.current = t
+		t.run.drop()
+		l.current = outer
+		outer.flags = outer.flags&^flagHeld | held
+	} else {
+		l.current = t
+		t.run.drop()
+		l.current = nil
+	}
 	hooked := t.flags & flagHooked
 	t.flags = flagDone | uint16(o)<<outcomeShift
 	if x := t.extra; x != nil && x.member.scope != nil {
@@ -160,24 +173,6 @@ func (l *Local) finish(t *task, o Outcome) {
 		} else if x.onDone != nil {
 			t.run.notify()
 		}
-	}
-}
-
-// drop drops the future of a task that ends.
-func (l *Local) drop(t *task) {
-	t.flags |= flagEnding
-	t.enter()
-	if outer := l.current; outer != nil {
-		held := outer.flags & flagHeld
-		outer.flags |= flagHeld
-		l.current = t
-		t.run.drop()
-		l.current = outer
-		outer.flags = outer.flags&^flagHeld | held
-	} else {
-		l.current = t
-		t.run.drop()
-		l.current = nil
 	}
 }
 
@@ -229,7 +224,7 @@ func (cx *Context) Shield(on bool) (was bool) {
 	case was:
 		t.shields--
 		if t.shields == 0 && t.flags&(flagCancel|flagUnwinding|flagEnding) == flagCancel {
-			cx.again(t)
+			cx.WakeSelf()
 			t.tell()
 		}
 	}

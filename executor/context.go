@@ -20,17 +20,11 @@ func (cx *Context) Waker() Waker {
 
 // WakeSelf makes the task that is being polled ready again, behind all others.
 func (cx *Context) WakeSelf() {
-	if t := cx.local.current; t != nil && t.flags&flagEnding == 0 {
-		cx.again(t)
-	}
-}
-
-// again makes the task that is being polled ready.
-func (cx *Context) again(t *task) {
-	if t.pooled() {
-		t.flags |= flagReady // the worker sees to it after the poll
-	} else {
-		cx.local.makeReady(t)
+	if t := cx.local.current; t != nil && t.flags&(flagEnding|flagReady) == 0 {
+		t.flags |= flagReady
+		if t.flags&flagPooled == 0 { // else the worker sees to it after the poll
+			cx.local.ready.push(t)
+		}
 	}
 }
 

@@ -38,7 +38,7 @@ func (p *Pool) start(t *task, w *worker) error {
 	}
 	t.local = inPool
 	t.slot, t.gen = slot, gen
-	t.flags, t.shields, t.joiner = flagLive|flagReady, 0, 0
+	t.flags, t.shields, t.joiner = flagLive|flagReady|flagPooled, 0, 0
 	if p.hooks != nil || t.extra != nil {
 		t.hook(p.hooks)
 	}
@@ -164,11 +164,13 @@ func (p *Pool) finish(t *task, o Outcome, w *worker) {
 	cell := &chunk.cells[slot&chunkMask]
 	cell.gen.Store(gen + 1)
 	chunk.tasks[slot&chunkMask] = nil
+	t.flags |= flagEnding
+	t.enter()
 	if w != nil {
-		w.local.drop(t)
+		w.local.current = t
+		t.run.drop()
+		w.local.current = nil
 	} else {
-		t.flags |= flagEnding
-		t.enter()
 		t.run.drop()
 	}
 	hooked := t.flags & flagHooked

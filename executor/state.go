@@ -46,6 +46,9 @@ const (
 	flagLive
 	// flagDone says that the result is there. It can't be set beside flagLive.
 	flagDone
+	// flagPooled says that the task is a pool's, in which flagReady means that a poll
+	// is due, wherever the task is queued.
+	flagPooled
 
 	// outcomeShift is where the outcome of a finished task lies, above all flags.
 	outcomeShift = 14
