@@ -19,6 +19,7 @@ import (
 // Everything but its host belongs to the owner's thread.
 type loop struct {
 	local *executor.Local
+	hooks executor.ContextHooks
 	tasks map[uint32]executor.Handle // by the slot of their call
 }
 
@@ -36,12 +37,15 @@ func (h host) Wake() error {
 func loopAt(index C.uint32_t) *loop {
 	l := loops[index].Load()
 	if l == nil {
+		hooks := hooksOf(index)
 		l = &loop{
 			local: executor.New(executor.Config{
-				Host:  host(index),
-				Clock: func() int64 { return int64(C.pillion__guest_now(index)) },
-				Arena: arena(index),
+				Host:    host(index),
+				Clock:   func() int64 { return int64(C.pillion__guest_now(index)) },
+				Arena:   arena(index),
+				Context: hooks,
 			}),
+			hooks: hooks,
 			tasks: make(map[uint32]executor.Handle),
 		}
 		loops[index].Store(l)
@@ -78,7 +82,7 @@ func (l *loop) deliver(p *C.struct_pillion__post) {
 		return
 	}
 	if p.bits&C.PILLION__START != 0 {
-		l.start(p.call)
+		l.start(p.call, p.context)
 	}
 	if p.bits&C.PILLION__CANCEL != 0 {
 		if task, ok := l.tasks[uint32(p.slot)]; ok {
@@ -87,7 +91,7 @@ func (l *loop) deliver(p *C.struct_pillion__post) {
 	}
 }
 
-func (l *loop) start(call *C.struct_pillion__call) {
+func (l *loop) start(call *C.struct_pillion__call, token C.uintptr_t) {
 	slot := uint32(call.slot)
 	future := functions[call.function].Start(request(call))
 	done := executor.OnDone[[]byte](func(response []byte, err error, outcome executor.Outcome) {
@@ -98,8 +102,11 @@ func (l *loop) start(call *C.struct_pillion__call) {
 		}
 		complete(call, response, err)
 	})
-	task, err := executor.Spawn(l.local, future, done)
+	task, err := executor.Spawn(l.local, future, l.carry(token, done)...)
 	if err != nil {
+		if token != 0 {
+			l.hooks.Release(token)
+		}
 		complete(call, nil, err)
 		return
 	}

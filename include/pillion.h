@@ -219,6 +219,34 @@ int pillion_library_count(pillion_library_counts *out);
 typedef uint64_t pillion_executor;
 
 /*
+ * pillion_context_hooks carry something of the embedder's with each task: a
+ * trace id, a Python or JavaScript context, a GMainContext.
+ *
+ * capture: called when a task is spawned or a loop function called, on the
+ *   thread that does it. What it answers is the new task's token; NULL is
+ *   none, and then nothing else is called for it.
+ * enter, leave: called in pairs around each poll and drop of a task with a
+ *   token, C's or Go's. What a task spawns is captured between them, so that
+ *   it can inherit.
+ * release: called once for each token, when its task was dropped. May be NULL.
+ *
+ * All but capture run on the owner's thread (release of a call that was
+ * cancelled before it began: on the one that cancelled), and none may turn
+ * an executor.
+ */
+typedef struct pillion_context_hooks {
+  size_t size;
+  void *data; /* must outlive the executor */
+  void *(*capture)(void *data);
+  void (*enter)(void *token, void *data);
+  void (*leave)(void *token, void *data);
+  void (*release)(void *token, void *data);
+} pillion_context_hooks;
+
+#define PILLION_CONTEXT_HOOKS_INIT \
+  { sizeof(pillion_context_hooks), NULL, NULL, NULL, NULL, NULL }
+
+/*
  * pillion_executor_options are what an executor is made of; zero, or NULL, is
  * always a good value. They do not change afterwards.
  *
@@ -236,6 +264,10 @@ typedef uint64_t pillion_executor;
  *   thread, in turns, and must neither block nor call the library. A host that
  *   sleeps until the deadline must know that clock. pillion_call_wait and
  *   pillion_task_wait do not use it.
+ * context_hooks: what every task carries; see above.
+ * posts: so many posted events may wait to be taken, a power of two up to
+ *   1 << 24. The memory for them is taken at once, or, for 1024 if it is 0, by
+ *   the first post.
  */
 typedef struct pillion_executor_options {
   size_t size;
@@ -251,6 +283,9 @@ typedef struct pillion_executor_options {
   uint64_t seed;        /* 0: first in, first out */
   int64_t (*clock)(void *data);
   void *clock_data;
+  const pillion_context_hooks *context_hooks; /* copied; NULL: none */
+  uint32_t posts;                             /* 0: 1024 */
+  uint32_t reserved;                          /* zero */
 } pillion_executor_options;
 
 #define PILLION_NO_FD 1u /* make no descriptor: a wake hook will be set */
@@ -258,7 +293,7 @@ typedef struct pillion_executor_options {
 #define PILLION_EXECUTOR_OPTIONS_INIT                                      \
   {                                                                        \
     sizeof(pillion_executor_options), PILLION_VERSION_NUMBER, 0, 0, 0, 0, 0, \
-        0, 0, 0, 0, NULL, NULL                                             \
+        0, 0, 0, 0, NULL, NULL, NULL, 0, 0                                 \
   }
 
 /*
@@ -306,10 +341,12 @@ int pillion_executor_deadline(int64_t *out, pillion_executor executor);
 #define PILLION_OUTCOME_CANCELLED_UNSTARTED 1 /* before its first step */
 #define PILLION_OUTCOME_CANCELLED_RUNNING 2
 
+#define PILLION_EVENT_POSTED 1u /* in event.flags; task and status are zero */
+
 /*
- * pillion_event tells that a task or call has ended: 64 bytes, frozen. A
- * length of up to PILLION_INLINE bytes is in payload.bytes, a longer one
- * where payload.data points. If status is PILLION_EFAILED, PILLION_EPANIC or
+ * pillion_event tells that a task or call has ended, or brings what was posted
+ * (pillion_executor_post): 64 bytes, frozen. A length of up to PILLION_INLINE
+ * bytes is in payload.bytes, a longer one where payload.data points. If status is PILLION_EFAILED, PILLION_EPANIC or
  * PILLION_EGOEXIT, the payload is a failure: see pillion_failure.
  */
 typedef struct pillion_event {
@@ -317,7 +354,7 @@ typedef struct pillion_event {
   pillion_task task; /* stale by now, for comparison */
   int32_t status;    /* 0 or a negative PILLION_E… */
   uint16_t outcome;  /* PILLION_OUTCOME_… */
-  uint16_t flags;    /* zero */
+  uint16_t flags;    /* PILLION_EVENT_POSTED, or 0 */
   uint64_t length;
   union {
     uint8_t bytes[PILLION_INLINE];
@@ -381,6 +418,25 @@ int pillion_executor_turn(pillion_event *events, size_t cap,
                           pillion_progress *progress,
                           pillion_executor executor,
                           const pillion_budget *budget);
+
+/*
+ * pillion_executor_post sends an event to whoever takes the executor's: with
+ * `token` and a payload, of PILLION_INLINE bytes or in memory of its own. The
+ * events of one thread come in their order. The host is told once a burst.
+ * A post makes no executor live: a loop that has nothing else to do ends
+ * without it.
+ *
+ * Threads: any; in signal handlers if the payload is of PILLION_INLINE bytes
+ *   at most and the executor was made with `posts`.
+ * Reentrancy: anywhere.
+ * Ownership: the payload is copied before the call returns.
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EAGAIN (`posts` wait already),
+ *   PILLION_EMSGSIZE (more than max_request), PILLION_ECLOSED, PILLION_ENOMEM
+ *   or PILLION_EINVAL.
+ * Since: 0.1
+ */
+int pillion_executor_post(pillion_executor executor, uint64_t token,
+                          const void *payload, size_t length);
 
 /*
  * pillion_host are a host's hooks, each of which may be NULL.

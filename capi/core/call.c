@@ -115,6 +115,7 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   call->request_length = o->length;
   call->joiner = 0;
   call->deadline = o->deadline;
+  if (kind == PILLION_KIND_LOOP) call->context = pillion__context_capture(ex);
   atomic_store_explicit(&call->wakeup, 0, memory_order_relaxed);
   uint64_t state = (uint64_t)gen << 32 | PILLION__CALL_NEW;
   if (kind == PILLION_KIND_LOOP) state |= PILLION__CALL_LOOP;
@@ -274,6 +275,8 @@ int pillion__call_cancel(struct pillion__call *call, uint32_t gen,
   if ((old & PILLION__CALL_PHASE) == PILLION__CALL_NEW) {
     pillion__payload_clear(call, call->request_length);
     call->request_length = 0;
+    if (old & PILLION__CALL_LOOP)
+      pillion__context_release(atomic_load(&call->executor), call->context);
     call->length = 0;
     call->status = new & PILLION__CALL_EXPIRED ? PILLION_ETIMEDOUT
                                                : PILLION_ECANCELLED;

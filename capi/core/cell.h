@@ -72,6 +72,7 @@ static inline uint32_t pillion__gen_of(uint64_t h) { return (uint32_t)h; }
 #define PILLION__FOR_GO_SHIFT 12 /* posts a LISTED call carries */
 #define PILLION__SHIELDED (1u << 20) /* a cancel waits until it isn't */
 #define PILLION__EXPIRED (1u << 21)  /* it was its deadline that asked */
+#define PILLION__CONTEXT (1u << 22)  /* `u.live.context` is its token */
 #define PILLION__MODE(flags) ((flags) >> PILLION__MODE_SHIFT & 3u)
 #define PILLION__OUTCOME(flags) ((flags) >> PILLION__OUTCOME_SHIFT & 3u)
 
@@ -102,12 +103,18 @@ struct pillion__cell {
     struct {
       void *self;
       pillion_waker joiner;
+      void *context;
     } live;
     uint8_t payload[PILLION_INLINE];
   } u;
 };
 _Static_assert(sizeof(struct pillion__cell) == 64, "a cell is 64 bytes");
 
+/* Neither ended nor freed. For the owner. */
+static inline bool pillion__running(const struct pillion__cell *cell) {
+  return (cell->head.flags & (PILLION__LIVE | PILLION__ENDED)) ==
+         PILLION__LIVE;
+}
 static inline const pillion_future *
 pillion__future_of(const struct pillion__cell *cell) {
   return (const pillion_future *)(uintptr_t)atomic_load_explicit(
@@ -153,8 +160,13 @@ struct pillion__call {
   uint32_t function;
   uint64_t request_length;
   pillion_waker joiner;
-  int32_t status;
-  uint32_t outcome;
+  union {
+    struct { /* of the result */
+      int32_t status;
+      uint32_t outcome;
+    };
+    void *context; /* the token of a loop call, while it is NEW */
+  };
   union {
     uint64_t length;  /* of the result, once it is DONE */
     int64_t deadline; /* until then */

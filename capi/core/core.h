@@ -8,12 +8,14 @@
  *   cell.c   slots, handles, and the one way anything crosses threads: post
  *   park.c   when and how the host is told
  *   task.c   C futures;  join.c  who awaits them;
- *            handle.c  what is done to them by handle
+ *            handle.c  what is done to them by handle;  context.c  what they
+ *            see, and carry
  *   timer.c  when they are woken;  wheel.c  in which order;
  *            deadline.c  when they are cancelled
  *   watch.c  descriptors that are awaited;  host.c  who watches them
  *   call.c   calls of Go functions;  node.c  their memory;  ring.c  their way
  *            to Go;  sweep.c  all of them at once
+ *   post.c   events that any thread posts
  *   turn.c   one round of work
  *   executor.c, configure.c, guard.c, start.c, wait.c, memory.c, log.c,
  *   error.c, function.c
@@ -89,6 +91,15 @@ struct pillion__executor {
   uint64_t turns, polls, wakes, spawned, dropped, events, go_entries;
   uint32_t index;
   struct pillion__timers timers;
+  pillion_context_hooks hooks; /* set before the handle is out */
+  struct pillion__block *posts_lent; /* payloads that the host still reads */
+  uint32_t posts_lending;            /* there are some */
+
+  /* Posted events; see post.c. The posters' line, and then the owner's. */
+  _Alignas(64) _Atomic uint64_t posts_tail; /* gen << 32 | position */
+  _Atomic(struct pillion__posted *) posts;  /* the ring, or NULL */
+  _Atomic uint32_t posts_mask, posts_making;
+  _Alignas(64) _Atomic uint32_t posts_head;
 };
 
 PILLION__HIDDEN struct pillion__executor *pillion__executor_at(uint32_t index);
@@ -159,12 +170,45 @@ PILLION__HIDDEN int pillion__spawn(pillion_task *out,
 PILLION__HIDDEN void pillion__task_free(struct pillion__executor *ex,
                                         struct pillion__cell *cell,
                                         uint32_t slot);
-PILLION__HIDDEN void pillion__context_init(struct pillion__executor *ex);
 PILLION__HIDDEN int pillion__slot_take(struct pillion__executor *ex,
                                        uint32_t *out);
 PILLION__HIDDEN void pillion__slot_give(struct pillion__executor *ex,
                                         struct pillion__cell *cell,
                                         uint32_t slot);
+
+/* context.c */
+PILLION__HIDDEN int pillion__context_init(struct pillion__executor *ex,
+                                          const pillion_context_hooks *hooks,
+                                          char *errbuf, size_t errcap);
+
+static inline void *pillion__context_capture(struct pillion__executor *ex) {
+  return PILLION__LIKELY(ex->hooks.capture == NULL)
+             ? NULL
+             : ex->hooks.capture(ex->hooks.data);
+}
+static inline void pillion__context_enter(struct pillion__executor *ex,
+                                          void *context) {
+  ex->hooks.enter(context, ex->hooks.data);
+}
+static inline void pillion__context_leave(struct pillion__executor *ex,
+                                          void *context) {
+  ex->hooks.leave(context, ex->hooks.data);
+}
+static inline void pillion__context_release(struct pillion__executor *ex,
+                                            void *context) {
+  if (context != NULL && ex->hooks.release != NULL)
+    ex->hooks.release(context, ex->hooks.data);
+}
+
+/* post.c */
+PILLION__HIDDEN int pillion__posts_init(struct pillion__executor *ex,
+                                        uint32_t posts, char *errbuf,
+                                        size_t errcap);
+PILLION__HIDDEN void pillion__posts_free(struct pillion__executor *ex);
+PILLION__HIDDEN bool pillion__posts_ready(struct pillion__executor *ex);
+PILLION__HIDDEN size_t pillion__posts_take(struct pillion__executor *ex,
+                                           pillion_event *events, size_t cap);
+PILLION__HIDDEN void pillion__posts_release(struct pillion__executor *ex);
 
 /* timer.c */
 PILLION__HIDDEN int pillion__timer_set(pillion_timer *timer,

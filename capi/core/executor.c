@@ -136,7 +136,9 @@ int pillion_executor_new(pillion_executor *out,
                          rc == PILLION_ENOMEM ? "no memory for an executor"
                                               : "too many executors");
   }
-  rc = pillion__configure(ex, &o, errbuf, errcap);
+  rc = pillion__context_init(ex, o.context_hooks, errbuf, errcap);
+  if (rc == 0) rc = pillion__configure(ex, &o, errbuf, errcap);
+  if (rc == 0) rc = pillion__posts_init(ex, o.posts, errbuf, errcap);
   if (rc < 0) {
     executor_put_idle(ex);
     if (fd >= 0) close(fd);
@@ -151,7 +153,6 @@ int pillion_executor_new(pillion_executor *out,
   atomic_store(&ex->owner, 0);
   atomic_store(&ex->closing, (atomic_load(&ex->gen) + 1) << 2);
   atomic_store(&ex->fd, fd);
-  pillion__context_init(ex);
   pillion__drain(ex); /* what came late for an earlier executor here */
   drop_guest_posts(ex);
   atomic_fetch_add(&ex->gen, 1);
@@ -290,6 +291,7 @@ static void reclaim(struct pillion__executor *ex) {
   drop_events(ex);
   drop_unjoined(ex);
   drop_calls(ex);
+  pillion__posts_free(ex);
   pillion__watches_close(ex);
   pillion__timers_forget(ex);
   pillion__drain(ex);

@@ -26,3 +26,27 @@ void pillion__guest_return(uint32_t base) { pillion__chunk_return(base); }
 int64_t pillion__guest_now(uint32_t index) {
   return pillion__clock(pillion__executor_at(index));
 }
+
+/*
+ * What is done around the polls of Go tasks that carry a token. In Go that is a
+ * number: an address of nobody knows what must not stand in a pointer there.
+ */
+int pillion__guest_hooked(uint32_t index) {
+  return pillion__executor_at(index)->hooks.capture != NULL;
+}
+
+uintptr_t pillion__guest_capture(uint32_t index) {
+  return (uintptr_t)pillion__context_capture(pillion__executor_at(index));
+}
+
+void pillion__guest_enter(uint32_t index, uintptr_t context) {
+  pillion__context_enter(pillion__executor_at(index), (void *)context);
+}
+
+void pillion__guest_leave(uint32_t index, uintptr_t context) {
+  pillion__context_leave(pillion__executor_at(index), (void *)context);
+}
+
+void pillion__guest_release(uint32_t index, uintptr_t context) {
+  pillion__context_release(pillion__executor_at(index), (void *)context);
+}

@@ -10,6 +10,7 @@ struct pillion__post {
   struct pillion__call *call; /* NULL: a wake of Go's cell `slot` */
   uint32_t slot;
   uint32_t bits;
+  uintptr_t context; /* with START: the task's token, or 0; Go's to release */
 };
 
 #define PILLION__POSTS 128
@@ -59,6 +60,11 @@ void pillion__call_complete(struct pillion__call *call, int32_t status,
                             uint32_t outcome, const void *result,
                             uint64_t length);
 void pillion__guest_wake(uint32_t index);
+int pillion__guest_hooked(uint32_t index);
+uintptr_t pillion__guest_capture(uint32_t index);
+void pillion__guest_enter(uint32_t index, uintptr_t context);
+void pillion__guest_leave(uint32_t index, uintptr_t context);
+void pillion__guest_release(uint32_t index, uintptr_t context);
 #define PILLION__NOBODY UINT32_MAX
 int pillion__guest_lease(uint32_t *base, void **cells, uint32_t index);
 void pillion__guest_return(uint32_t base);

@@ -117,7 +117,8 @@ bool pillion__park_leave(struct pillion__executor *ex, bool more) {
   ex->signaled = 0;
   atomic_store(&ex->park, PILLION__IDLE);
   if (atomic_load(&ex->inbox) == 0 && atomic_load(&ex->guest_wake) == 0 &&
-      (atomic_load(&ex->closing) & 3u) == ex->closed_with)
+      (atomic_load(&ex->closing) & 3u) == ex->closed_with &&
+      !pillion__posts_ready(ex))
     return false;
   pillion__poke(ex);
   return true;

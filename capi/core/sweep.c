@@ -1,7 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* All calls at once: for a close, a free, a shutdown, and to count them. */
+/*
+ * All tasks or all calls at once: for a close, a free, a shutdown, and to
+ * count them.
+ */
 #include "core.h"
+
+/* ---- Tasks --------------------------------------------------------------- */
+
+static void each_running(struct pillion__executor *ex,
+                         void (*fn)(struct pillion__executor *ex,
+                                    struct pillion__cell *cell,
+                                    uint32_t slot)) {
+  for (uint32_t i = 0; i < ex->chunk_count; i++)
+    for (uint32_t j = 0; j < PILLION__CHUNK; j++) {
+      uint32_t slot = ex->chunks[i] + j;
+      struct pillion__cell *cell = pillion__cell_at(slot);
+      if (pillion__running(cell)) fn(ex, cell, slot);
+    }
+}
+
+static void ask(struct pillion__executor *ex, struct pillion__cell *cell,
+                uint32_t slot) {
+  pillion__mark_cancel(
+      &cell->head,
+      atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
+  pillion__task_posted(ex, cell, slot, PILLION__CANCEL);
+}
+
+void pillion__tasks_cancel(struct pillion__executor *ex) {
+  each_running(ex, ask);
+}
+
+void pillion__tasks_drop(struct pillion__executor *ex) {
+  each_running(ex, pillion__task_cancelled);
+}
+
+/* ---- Calls --------------------------------------------------------------- */
 
 struct sweep {
   struct pillion__executor *ex; /* NULL: everybody's */

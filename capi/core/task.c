@@ -9,8 +9,6 @@
 
 #include "core.h"
 
-static const pillion_ops operations;
-
 void pillion__ready(struct pillion__executor *ex, struct pillion__head *head,
                     uint32_t slot) {
   head->flags |= PILLION__READY_BIT;
@@ -108,9 +106,10 @@ int pillion__slot_take(struct pillion__executor *ex, uint32_t *out) {
   }
 }
 
-int pillion__spawn(pillion_task *out, struct pillion__executor *ex,
-                   const pillion_future *future, void *self, uint64_t token,
-                   uint32_t flags) {
+__attribute__((always_inline)) static inline int
+spawn_bare(pillion_task *out, struct pillion__executor *ex,
+           const pillion_future *future, void *self, uint64_t token,
+           uint32_t flags) {
   if (future == NULL || future->size < sizeof *future ||
       future->poll == NULL || flags > PILLION_DETACH)
     return PILLION_EINVAL;
@@ -138,6 +137,35 @@ int pillion__spawn(pillion_task *out, struct pillion__executor *ex,
         PILLION__TASK, slot,
         atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
   return 0;
+}
+
+/* The capture may do anything, also spawn, so it comes before everything. */
+__attribute__((noinline)) static int
+spawn_captured(pillion_task *out, struct pillion__executor *ex,
+               const pillion_future *future, void *self, uint64_t token,
+               uint32_t flags) {
+  void *context = pillion__context_capture(ex);
+  pillion_task task;
+  int rc = spawn_bare(&task, ex, future, self, token, flags);
+  if (rc < 0) {
+    pillion__context_release(ex, context);
+    return rc;
+  }
+  if (context != NULL) {
+    struct pillion__cell *cell = pillion__cell_at(pillion__slot_of(task));
+    cell->u.live.context = context;
+    cell->head.flags |= PILLION__CONTEXT;
+  }
+  if (out != NULL) *out = task;
+  return 0;
+}
+
+int pillion__spawn(pillion_task *out, struct pillion__executor *ex,
+                   const pillion_future *future, void *self, uint64_t token,
+                   uint32_t flags) {
+  return PILLION__LIKELY(ex->hooks.capture == NULL)
+             ? spawn_bare(out, ex, future, self, token, flags)
+             : spawn_captured(out, ex, future, self, token, flags);
 }
 
 int pillion_task_spawn(pillion_task *out, pillion_executor executor,
@@ -186,6 +214,19 @@ void pillion__task_free(struct pillion__executor *ex,
   cell_free(ex, cell, slot);
 }
 
+/* Drops the future inside its token, and lets go of that. */
+__attribute__((noinline)) static void
+drop_captured(struct pillion__executor *ex, struct pillion__cell *cell,
+              const pillion_future *future) {
+  void *context = cell->u.live.context;
+  if (future->drop != NULL) {
+    pillion__context_enter(ex, context);
+    future->drop(cell->u.live.self);
+    pillion__context_leave(ex, context);
+  }
+  pillion__context_release(ex, context);
+}
+
 __attribute__((noinline)) static void finish(struct pillion__executor *ex,
                                              struct pillion__cell *cell,
                                              uint32_t slot,
@@ -194,7 +235,10 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
   const pillion_future *future = pillion__future_of(cell);
   pillion_waker joiner = cell->u.live.joiner;
   cell->head.flags |= PILLION__POLLING;
-  if (future->drop != NULL) future->drop(cell->u.live.self);
+  if (PILLION__UNLIKELY(cell->head.flags & PILLION__CONTEXT))
+    drop_captured(ex, cell, future);
+  else if (future->drop != NULL)
+    future->drop(cell->u.live.self);
   ex->dropped++;
   if (value->length > UINT32_MAX) {
     pillion_value_drop(value);
@@ -204,8 +248,9 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
                         value->length << 32 | (uint32_t)value->status << 1 | 1,
                         memory_order_release);
   memcpy(cell->u.payload, value->payload.bytes, PILLION_INLINE);
-  cell->head.flags = (cell->head.flags & ~PILLION__POLLING) | PILLION__ENDED |
-                     outcome << PILLION__OUTCOME_SHIFT;
+  cell->head.flags =
+      (cell->head.flags & ~(PILLION__POLLING | PILLION__CONTEXT)) |
+      PILLION__ENDED | outcome << PILLION__OUTCOME_SHIFT;
   switch (PILLION__MODE(cell->head.flags)) {
     case PILLION_EVENT:
       pillion__list_push(&ex->done, slot);
@@ -230,33 +275,33 @@ void pillion__task_cancelled(struct pillion__executor *ex,
              : PILLION_OUTCOME_CANCELLED_UNSTARTED);
 }
 
-static bool running(const struct pillion__cell *cell) {
-  return (cell->head.flags & (PILLION__LIVE | PILLION__ENDED)) ==
-         PILLION__LIVE;
-}
-
-__attribute__((always_inline)) static inline void
-step(struct pillion__executor *ex, struct pillion__cell *cell, uint32_t slot,
-     uint32_t flags) {
+__attribute__((always_inline)) static inline int
+poll_cell(pillion_value *value, struct pillion__executor *ex,
+          struct pillion__cell *cell, uint32_t slot, uint32_t flags) {
   cell->head.flags = (flags & ~PILLION__READY_BIT) | PILLION__POLLED;
   ex->polled = cell;
-  pillion_value value;
-  value.status = 0;
-  value.reserved = 0;
-  value.length = 0;
+  value->status = 0;
+  value->reserved = 0;
+  value->length = 0;
   ex->context.waker = pillion__handle(
       PILLION__WAKER, slot,
       atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
   ex->polls++;
   int rc =
-      pillion__future_of(cell)->poll(&value, &ex->context, cell->u.live.self);
+      pillion__future_of(cell)->poll(value, &ex->context, cell->u.live.self);
   ex->polled = NULL;
+  return rc;
+}
+
+__attribute__((always_inline)) static inline void
+was_polled(struct pillion__executor *ex, struct pillion__cell *cell,
+           uint32_t slot, int rc, pillion_value *value) {
   if (PILLION__LIKELY(rc == PILLION_PENDING)) return;
   if (rc < 0) {
-    value.status = rc;
-    value.length = 0;
+    value->status = rc;
+    value->length = 0;
   }
-  finish(ex, cell, slot, &value, PILLION_OUTCOME_RETURNED);
+  finish(ex, cell, slot, value, PILLION_OUTCOME_RETURNED);
 }
 
 /* What is popped from the ready ring, but isn't just a task to be polled. */
@@ -268,10 +313,16 @@ __attribute__((noinline)) static void run_special(struct pillion__executor *ex,
     ex->ready_stale--;
     pillion__slot_give(ex, cell, slot);
   } else if (!(flags & PILLION__ENDED)) {
-    if (flags & PILLION__ASKED && !(flags & PILLION__SHIELDED))
+    if (flags & PILLION__ASKED && !(flags & PILLION__SHIELDED)) {
       pillion__task_cancelled(ex, cell, slot);
-    else
-      step(ex, cell, slot, flags);
+      return;
+    }
+    pillion_value value;
+    void *context = cell->u.live.context;
+    if (flags & PILLION__CONTEXT) pillion__context_enter(ex, context);
+    int rc = poll_cell(&value, ex, cell, slot, flags);
+    if (flags & PILLION__CONTEXT) pillion__context_leave(ex, context);
+    was_polled(ex, cell, slot, rc, &value);
   }
 }
 
@@ -281,18 +332,21 @@ __attribute__((always_inline)) inline void pillion__task_run(
   struct pillion__cell *cell = pillion__cell_at(slot);
   uint32_t flags = cell->head.flags;
   if (PILLION__UNLIKELY(
-          (flags & (PILLION__LIVE | PILLION__ENDED | PILLION__ASKED)) !=
-          PILLION__LIVE))
+          (flags & (PILLION__LIVE | PILLION__ENDED | PILLION__ASKED |
+                    PILLION__CONTEXT)) != PILLION__LIVE)) {
     run_special(ex, cell, slot);
-  else
-    step(ex, cell, slot, flags);
+    return;
+  }
+  pillion_value value;
+  int rc = poll_cell(&value, ex, cell, slot, flags);
+  was_polled(ex, cell, slot, rc, &value);
 }
 
 /* What the inbox brought for a task. */
 void pillion__task_posted(struct pillion__executor *ex,
                           struct pillion__cell *cell, uint32_t slot,
                           uint32_t bits) {
-  if (!running(cell)) return;
+  if (!pillion__running(cell)) return;
   if (bits & PILLION__CANCEL) cell->head.flags |= PILLION__ASKED;
   if (!(cell->head.flags & PILLION__READY_BIT))
     pillion__ready(ex, &cell->head, slot);
@@ -347,86 +401,4 @@ void pillion__task_event(struct pillion__executor *ex,
     pillion__list_push(&ex->taken, slot);
   else
     cell_free(ex, cell, slot);
-}
-
-/* ---- All of an executor's tasks ------------------------------------------ */
-
-static void each_running(struct pillion__executor *ex,
-                         void (*fn)(struct pillion__executor *ex,
-                                    struct pillion__cell *cell,
-                                    uint32_t slot)) {
-  for (uint32_t i = 0; i < ex->chunk_count; i++)
-    for (uint32_t j = 0; j < PILLION__CHUNK; j++) {
-      uint32_t slot = ex->chunks[i] + j;
-      struct pillion__cell *cell = pillion__cell_at(slot);
-      if (running(cell)) fn(ex, cell, slot);
-    }
-}
-
-static void ask(struct pillion__executor *ex, struct pillion__cell *cell,
-                uint32_t slot) {
-  pillion__mark_cancel(
-      &cell->head,
-      atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
-  pillion__task_posted(ex, cell, slot, PILLION__CANCEL);
-}
-
-void pillion__tasks_cancel(struct pillion__executor *ex) {
-  each_running(ex, ask);
-}
-
-void pillion__tasks_drop(struct pillion__executor *ex) {
-  each_running(ex, pillion__task_cancelled);
-}
-
-/* ---- What futures see ---------------------------------------------------- */
-
-static int op_spawn(pillion_task *out, pillion_context *cx,
-                    const pillion_future *future, void *self, uint64_t token,
-                    uint32_t flags) {
-  return pillion__spawn(out, cx->runtime, future, self, token, flags);
-}
-
-/*
- * The flag alone, if a cancel waits: the task goes on until its next turn, and
- * that turn is due then.
- */
-static int op_shield(pillion_context *cx, int on) {
-  struct pillion__executor *ex = cx->runtime;
-  struct pillion__cell *cell = ex->polled;
-  if (cell == NULL) return PILLION_EINVAL;
-  uint32_t flags = cell->head.flags;
-  cell->head.flags =
-      on ? flags | PILLION__SHIELDED : flags & ~PILLION__SHIELDED;
-  if (!on && (flags & (PILLION__ASKED | PILLION__READY_BIT)) == PILLION__ASKED)
-    pillion__ready(ex, &cell->head, pillion__slot_of(cx->waker));
-  return (flags & PILLION__SHIELDED) != 0;
-}
-
-static int op_cancelled(pillion_context *cx) {
-  struct pillion__executor *ex = cx->runtime;
-  return ex->polled != NULL && ex->polled->head.flags & PILLION__ASKED ? 1 : 0;
-}
-
-static const pillion_ops operations = {
-    .size = sizeof operations,
-    .timer_set = pillion__timer_set,
-    .timer_clear = pillion__timer_clear,
-    .join = pillion__join,
-    .spawn = op_spawn,
-    .wake = pillion_wake_local,
-    .shield = op_shield,
-    .cancelled = op_cancelled,
-    .cancel = pillion_task_cancel,
-    .detach = pillion_task_detach,
-    .evict = pillion_task_evict,
-    .ready = pillion__watch_ready,
-    .ready_clear = pillion__watch_clear,
-};
-
-void pillion__context_init(struct pillion__executor *ex) {
-  ex->context.size = sizeof ex->context;
-  ex->context.now = 0;
-  ex->context.ops = &operations;
-  ex->context.runtime = ex;
 }

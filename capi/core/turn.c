@@ -136,7 +136,7 @@ static void gather(struct pillion__executor *ex,
   uint32_t found;
   while (turn->count < PILLION__POSTS &&
          (found = pillion__list_pop(&ex->guest)) != 0) {
-    struct pillion__post post = {NULL, found - 1, 0};
+    struct pillion__post post = {NULL, found - 1, 0, 0};
     uint32_t type;
     struct pillion__head *head = head_at(post.slot, &type);
     if (type == PILLION__CHUNK_CALLS) {
@@ -149,8 +149,11 @@ static void gather(struct pillion__executor *ex,
         pillion__call_posted(ex, post.call, post.slot, PILLION__DONE);
         continue;
       }
-      if (post.bits & PILLION__START && !pillion__call_start(post.call))
-        continue; /* cancelled before its start; its end is on its way */
+      if (post.bits & PILLION__START) {
+        if (!pillion__call_start(post.call))
+          continue; /* cancelled before its start; its end is on its way */
+        post.context = (uintptr_t)post.call->context;
+      }
     }
     turn->posts[turn->count++] = post;
   }
@@ -197,7 +200,7 @@ void pillion__release_taken(struct pillion__executor *ex) {
   }
 }
 
-static size_t take(struct pillion__executor *ex, pillion_event *events,
+static size_t take_ended(struct pillion__executor *ex, pillion_event *events,
                    size_t cap) {
   size_t n = 0, calls = 0;
   uint32_t found, type;
@@ -214,6 +217,16 @@ static size_t take(struct pillion__executor *ex, pillion_event *events,
     }
   }
   if (calls > 0) atomic_fetch_sub(&ex->calls_live, calls);
+  return n;
+}
+
+/* In turn: neither kind keeps the other from being taken, be it a flood. */
+static size_t take(struct pillion__executor *ex, pillion_event *events,
+                   size_t cap) {
+  size_t n = 0;
+  if (ex->turns % 2 == 0) n = pillion__posts_take(ex, events, cap);
+  n += take_ended(ex, events + n, cap - n);
+  if (n < cap) n += pillion__posts_take(ex, events + n, cap - n);
   ex->events += n;
   return n;
 }
@@ -233,10 +246,14 @@ static int64_t next_deadline(const struct pillion__executor *ex) {
   return ex->guest_deadline < deadline ? ex->guest_deadline : deadline;
 }
 
-/* Nothing to do. Without branches: this is all of an empty turn's work. */
+/*
+ * Nothing to do. Without branches: this is all of an empty turn's work. (Posted
+ * events don't stand here: while there are any, the state is not IDLE.)
+ */
 static bool quiet(struct pillion__executor *ex) {
   uint32_t own = (ex->ready_tail ^ ex->ready_head) | ex->done.first | ex->taken.first |
-                 ex->guest.first | ex->guest_more | ex->unwatched.first;
+                 ex->guest.first | ex->guest_more | ex->unwatched.first |
+                 ex->posts_lending;
   uint32_t shared =
       atomic_load_explicit(&ex->inbox, memory_order_relaxed) |
       atomic_load_explicit(&ex->guest_wake, memory_order_relaxed) |
@@ -248,7 +265,7 @@ static bool quiet(struct pillion__executor *ex) {
 static bool finish_turn(struct pillion__executor *ex) {
   bool more = ex->ready_tail != ex->ready_head || ex->done.first != 0 ||
               ex->guest.first != 0 || ex->guest_more ||
-              ex->unwatched.first != 0;
+              ex->unwatched.first != 0 || pillion__posts_ready(ex);
   more = pillion__park_leave(ex, more);
   /* The hooks are inside the turn, but what they spawn needs a poke. */
   atomic_store_explicit(&ex->in_turn, 0, memory_order_relaxed);
@@ -285,6 +302,7 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
   pillion__here = ex;
   ex->turns++;
   pillion__release_taken(ex);
+  pillion__posts_release(ex);
   uint32_t closing = pillion__closing(ex);
   if (closing != ex->closed_with) close_now(ex, closing);
   pillion__park_enter(ex);

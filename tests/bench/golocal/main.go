@@ -179,6 +179,7 @@ func main() {
 	value := map[string]func() float64{
 		"step": step, "spawn": spawn, "idle": idle, "suspend": suspend, "gosched": gosched,
 		"pool-yield": poolYield, "pool-ring": poolRing, "go-yield": goYield, "go-ring": goRing,
+		"burst": func() float64 { return sends(false) }, "stream": func() float64 { return sends(true) },
 	}[mode]()
 	check(json.NewEncoder(os.Stdout).Encode(map[string]float64{mode: value}))
 }

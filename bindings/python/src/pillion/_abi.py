@@ -51,6 +51,7 @@ class ExecutorOptions(ctypes.Structure):
         ("max_timers", c_uint32), ("max_watches", c_uint32), ("ready", c_uint32),
         ("max_polls", c_uint32), ("max_ns", c_int64), ("seed", c_uint64),
         ("clock", c_void_p), ("clock_data", c_void_p),
+        ("context_hooks", c_void_p), ("posts", c_uint32), ("reserved", c_uint32),
     ]  # fmt: skip
 
 

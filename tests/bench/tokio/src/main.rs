@@ -128,6 +128,47 @@ fn notifies() -> f64 {
     other.join().unwrap()
 }
 
+/// Sends of a token and 24 bytes by another thread, and that thread's time alone, as
+/// in post.c. A channel without a bound is the faster of the two.
+fn posts(streaming: bool) -> f64 {
+    const BURSTS: u64 = 1000;
+    static POSTED: AtomicU64 = AtomicU64::new(0);
+    static TAKEN: AtomicU64 = AtomicU64::new(0);
+    let (send, mut receive) = tokio::sync::mpsc::unbounded_channel::<(u64, [u8; 24])>();
+    let other = std::thread::spawn(move || {
+        let (mut token, mut spent) = (0, Duration::ZERO);
+        for i in 0..=BURSTS {
+            let start = Instant::now();
+            for _ in 0..BATCH {
+                send.send((token, *b"posted by another thread")).unwrap();
+                token += 1;
+            }
+            if i > 0 {
+                spent += start.elapsed();
+            }
+            POSTED.store(token, Relaxed);
+            while !streaming && TAKEN.load(Relaxed) < token {
+                std::thread::yield_now();
+            }
+        }
+        spent.as_nanos() as f64 / (BATCH * BURSTS) as f64
+    });
+    runtime().block_on(async {
+        loop {
+            let taken = TAKEN.load(Relaxed);
+            while !streaming && POSTED.load(Relaxed) == taken && !other.is_finished() {
+                std::thread::yield_now();
+            }
+            match receive.recv().await {
+                Some((i, _)) => assert_eq!(i, taken),
+                None => break,
+            }
+            TAKEN.store(taken + 1, Relaxed);
+        }
+    });
+    other.join().unwrap()
+}
+
 fn resident() -> f64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<f64>().unwrap() * 4096.0
@@ -162,6 +203,8 @@ fn main() {
         "spawn-join" => spawns(false, true),
         "coalesced" => wakes(),
         "notify" => notifies(),
+        "burst" => posts(false),
+        "stream" => posts(true),
         "idle" => idle(),
         _ => panic!("which?"),
     };

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capi
+
+// #include "wiring.h"
+import "C"
+
+import "github.com/pillion-dev/pillion/executor"
+
+// carrier is the embedder's context hooks around the Go tasks of one executor of
+// C's, by its index. A token is the bits of whatever the hooks call one, which
+// need not be an address.
+type carrier C.uint32_t
+
+// hooksOf gives no hooks for an executor that has none, which costs nothing.
+func hooksOf(index C.uint32_t) executor.ContextHooks {
+	if C.pillion__guest_hooked(index) == 0 {
+		return nil
+	}
+	return carrier(index)
+}
+
+// Capture is for what Go functions spawn. Their own tokens were captured where they
+// were called.
+func (c carrier) Capture() any {
+	if token := C.pillion__guest_capture(C.uint32_t(c)); token != 0 {
+		return token
+	}
+	return nil
+}
+
+func (c carrier) Enter(token any) {
+	C.pillion__guest_enter(C.uint32_t(c), token.(C.uintptr_t))
+}
+
+func (c carrier) Leave(token any) {
+	C.pillion__guest_leave(C.uint32_t(c), token.(C.uintptr_t))
+}
+
+func (c carrier) Release(token any) {
+	C.pillion__guest_release(C.uint32_t(c), token.(C.uintptr_t))
+}
+
+// carry gives the options of a call's task: its own token, or none.
+func (l *loop) carry(token C.uintptr_t, options ...executor.Option[[]byte]) []executor.Option[[]byte] {
+	switch {
+	case l.hooks == nil:
+		return options
+	case token == 0:
+		return append(options, executor.InContext[[]byte](nil, nil))
+	default:
+		return append(options, executor.InContext[[]byte](l.hooks, token))
+	}
+}
