@@ -58,10 +58,17 @@ func (l *Local) evict(t *task) bool {
 	}
 	if !l.polling {
 		l.polling = true // its OnDone must not poll
-		defer l.endTurn()
+		defer l.endEvict()
 	}
 	l.cancel(t)
 	return true
+}
+
+func (l *Local) endEvict() {
+	l.endTurn()
+	if l.ready.len() > 0 {
+		l.wakeHost() // there may have been joiners
+	}
 }
 
 // special is the turn of a task of which the end was asked for, or that carries

@@ -164,6 +164,18 @@ func TestFreeAndEvictIgnoreShields(t *testing.T) {
 	}
 }
 
+func TestEvictPokesForJoiners(t *testing.T) {
+	r := newRig(t)
+	task := mustSpawn[int](t, r.Local, new(probe))
+	joiner := mustSpawn(t, r.Local, task.Join())
+	r.turn(2)
+	pokes := r.pokes
+	equal(t, "evict", r.Evict(task.Handle()), nil)
+	equal(t, "pokes", r.pokes-pokes, 1)
+	r.turn(1)
+	equal(t, "joined", joiner.Done(), true)
+}
+
 func TestEvict(t *testing.T) {
 	r, other := newRig(t), newRig(t)
 	var inner, outer *Task[int]

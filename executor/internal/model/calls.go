@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+import "github.com/pillion-dev/pillion/executor"
+
+// Bug is a mistake that can be planted.
+type Bug int
+
+// The mistakes.
+const (
+	ShieldIgnored       Bug = iota + 1 // a cancel gets through a shield
+	SnapshotGrows                      // what becomes ready in a turn is polled in it
+	InboxReversed                      // the last wake from outside comes first
+	EqualTimersReversed                // and so does the timer that was armed last
+	TimerOutlives                      // the end of a task leaves its timer
+	WakeLost                           // one during the poll does nothing
+	WakesCount                         // each makes a poll of its own
+	DeadlineLate                       // it comes a nanosecond late
+	CancelTwice                        // the second request counts
+	JoinOnce                           // only the first joiner is woken
+	Bugs                               // how many there are, and one
+)
+
+func (m *Model) Spawn(script int, at int64) error {
+	switch {
+	case m.closing != 0:
+		return executor.ErrClosed
+	case m.program.MaxTasks > 0 && m.live >= m.program.MaxTasks:
+		return executor.ErrAgain
+	}
+	t := &task{Task: Task{Number: len(m.tasks), Script: m.program.Scripts[script%len(m.program.Scripts)]}}
+	m.tasks = append(m.tasks, t)
+	m.live++
+	m.makeReady(t)
+	m.poke()
+	m.setDeadline(t, at)
+	return nil
+}
+
+func (m *Model) WakeSelf() {
+	if m.Bug != WakeLost {
+		m.makeReady(m.current)
+	}
+}
+
+func (m *Model) Arm(d int64) {
+	t := m.current
+	m.disarm(t.sleep)
+	at := int64(never)
+	if d < never-m.now {
+		at = m.now + d
+	}
+	t.sleep = &timer{at: at, fire: func() { m.makeReady(t) }}
+}
+
+func (m *Model) Timer() (due bool, err error) {
+	t := m.current.sleep
+	switch {
+	case t.at <= m.now:
+		m.disarm(t)
+		return true, nil
+	case t.armed || t.at == never:
+	case m.program.MaxTimers > 0 && len(m.timers) >= m.program.MaxTimers:
+		return true, executor.ErrAgain
+	default:
+		m.arm(t)
+	}
+	return false, nil
+}
+
+func (m *Model) Join(task int) (value int64, ready bool, err error) {
+	t := m.tasks[task]
+	switch {
+	case t == m.current:
+		return 0, true, executor.ErrJoinItself
+	case t.done:
+		return t.value, true, t.err
+	}
+	for _, j := range t.joiners {
+		if j == m.current || m.Bug == JoinOnce {
+			return 0, false, nil
+		}
+	}
+	t.joiners = append(t.joiners, m.current)
+	return 0, false, nil
+}
+
+func (m *Model) Shield(on bool) {
+	t := m.current
+	switch {
+	case on:
+		t.shields++
+	case t.shields > 0:
+		t.shields--
+		if t.shields == 0 && t.cancelled {
+			m.makeReady(t)
+		}
+	}
+}
+
+func (m *Model) WakeLocal(task int) int64 {
+	t := m.tasks[task]
+	switch {
+	case t.done:
+		return int64(executor.Stale)
+	case m.Bug == WakesCount && t.ready:
+		m.ready = append(m.ready, t)
+		return int64(executor.Coalesced)
+	case !m.makeReady(t):
+		return int64(executor.Coalesced)
+	}
+	m.poke()
+	return int64(executor.Woken)
+}
+
+// post brings a task to the inbox, and says whether it was there already.
+func (m *Model) post(t *task) (queued bool) {
+	if queued = t.queued; !queued {
+		t.queued = true
+		m.inbox = append(m.inbox, t)
+		m.poke()
+	}
+	return queued
+}
+
+func (m *Model) Wake(task int) int64 {
+	t := m.tasks[task]
+	if t.done {
+		return int64(executor.Stale)
+	}
+	t.wake = true
+	if m.post(t) {
+		return int64(executor.Coalesced)
+	}
+	return int64(executor.Woken)
+}
+
+func (m *Model) Cancel(task int) int64 {
+	t := m.tasks[task]
+	if t.done {
+		return int64(executor.CancelFinished)
+	}
+	already := t.cancel
+	t.cancel = true
+	m.post(t)
+	if already {
+		return int64(executor.CancelAlready)
+	}
+	return int64(executor.CancelAsked)
+}
+
+func (m *Model) CancelLocal(task int) int64 {
+	switch t := m.tasks[task]; {
+	case t.done:
+		return int64(executor.CancelFinished)
+	case t.cancelled && m.Bug != CancelTwice:
+		return int64(executor.CancelAlready)
+	default:
+		m.noteCancel(t, executor.ErrCancelled)
+		m.poke()
+		return int64(executor.CancelAsked)
+	}
+}
+
+func (m *Model) Evict(task int) error {
+	t := m.tasks[task]
+	switch {
+	case t.done:
+		return executor.ErrClosed
+	case t == m.current:
+		return executor.ErrReentrant
+	}
+	if t.cause == nil {
+		t.cause = executor.ErrCancelled
+	}
+	m.end(t, 0, t.cause, ended(t))
+	if len(m.ready) > 0 {
+		m.poke() // for the joiners
+	}
+	return nil
+}
+
+func (m *Model) SetDeadline(task int, at int64) error {
+	t := m.tasks[task]
+	if t.done {
+		return executor.ErrClosed
+	}
+	m.setDeadline(t, at)
+	return nil
+}
+
+func (m *Model) setDeadline(t *task, at int64) {
+	m.disarm(t.deadline)
+	t.deadline = nil
+	switch {
+	case at == never:
+	case at <= m.now:
+		if !t.cancelled {
+			m.noteCancel(t, executor.ErrTimedOut)
+			m.poke()
+		}
+	default:
+		if m.Bug == DeadlineLate {
+			at++
+		}
+		sooner := at < m.deadline()
+		t.deadline = &timer{at: at, fire: func() { m.noteCancel(t, executor.ErrTimedOut) }}
+		m.arm(t.deadline)
+		if sooner {
+			m.poke() // the host knows of a later one only
+		}
+	}
+}
+
+// Close is for once and all.
+func (m *Model) Close(cancel bool) {
+	mode := 1
+	if cancel {
+		mode = 2
+	}
+	if m.closing < mode {
+		m.closing = mode
+		m.poke()
+	}
+}

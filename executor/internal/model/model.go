@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/pillion-dev/pillion/executor"
+)
+
+// Model is an executor for one thread.
+type Model struct {
+	// Bug plants a mistake, so that a test of the model's use can see that it is
+	// found. 0 is none.
+	Bug Bug
+
+	program  Program
+	slotOf   func(task int) uint32 // where the executor has a task
+	log      []Event
+	clock    int64
+	now      int64
+	reported int64
+	tasks    []*task
+	live     int
+	ready    []*task // a task that ended while it was in here has left a nil
+	inbox    []*task
+	timers   []*timer
+	seq      int
+	current  *task
+	turning  bool
+	awake    bool // the host was poked, or told that there is more
+	closing  int  // 1 drains, 2 cancels
+	closed   int
+}
+
+type task struct {
+	Task
+	done, started, ready bool
+	cancelled            bool
+	cause                error
+	shields              int
+	queued               bool // in the inbox, with what follows
+	wake, cancel         bool
+	sleep, deadline      *timer
+	joiners              []*task
+	value                int64
+	err                  error
+	outcome              executor.Outcome
+}
+
+type timer struct {
+	at    int64
+	seq   int
+	armed bool
+	fire  func()
+}
+
+// New makes a model of a Local. slotOf is the one thing that isn't modelled: at the
+// end, tasks are dropped in the order of their slots.
+func New(p Program, slotOf func(task int) uint32) *Model {
+	return &Model{program: p, slotOf: slotOf, clock: 1, reported: never}
+}
+
+func (m *Model) Events() []Event { return m.log }
+func (m *Model) Forget()         { m.log = m.log[:0] }
+func (m *Model) Log(e Event)     { m.log = append(m.log, e) }
+func (m *Model) Spawned() int    { return len(m.tasks) }
+func (m *Model) Now() int64      { return m.now }
+func (m *Model) Pass(d int64)    { m.clock = min(m.clock+d, 1<<60) }
+
+// Jump goes to the deadline.
+func (m *Model) Jump() {
+	if m.reported != never {
+		m.clock = max(m.clock, min(m.reported, 1<<60))
+	}
+}
+
+// poke is for work that came while the executor was idle.
+func (m *Model) poke() {
+	if !m.turning && !m.awake {
+		m.awake = true
+		m.Log(Event{What: "poke", Task: -1})
+	}
+}
+
+func (m *Model) makeReady(t *task) bool {
+	if t.done || t.ready {
+		return false
+	}
+	t.ready = true
+	m.ready = append(m.ready, t)
+	return true
+}
+
+// noteCancel asks a task to end.
+func (m *Model) noteCancel(t *task, cause error) {
+	if t.done || t.cancelled {
+		return
+	}
+	t.cancelled, t.cause = true, cause
+	if t.shields == 0 || m.Bug == ShieldIgnored {
+		m.makeReady(t)
+	}
+}
+
+// Turn takes in what came, fires the timers that are due, and polls what is ready.
+func (m *Model) Turn(polls int) {
+	m.turning, m.awake = true, true
+	m.now = m.clock
+	if m.closing != m.closed {
+		m.closed = m.closing
+		if m.closing == 2 {
+			for _, t := range m.bySlot() {
+				m.noteCancel(t, executor.ErrCancelled)
+			}
+		}
+	}
+	for inbox := m.takeInbox(); len(inbox) > 0; inbox = inbox[1:] {
+		t := inbox[0]
+		t.queued = false
+		if t.cancel {
+			m.noteCancel(t, executor.ErrCancelled)
+		}
+		if t.wake {
+			m.makeReady(t)
+		}
+		t.wake, t.cancel = false, false
+	}
+	m.fire()
+
+	polled, used := 0, 0
+	for left := len(m.ready); left > 0; left-- {
+		t := m.ready[0]
+		m.ready = m.ready[1:]
+		if t == nil {
+			continue
+		}
+		t.ready = false
+		if t.cancelled && (t.shields == 0 || m.Bug == ShieldIgnored) {
+			m.end(t, 0, t.cause, ended(t))
+		} else {
+			m.poll(t)
+			polled++
+		}
+		if used++; used == polls {
+			break
+		}
+		if m.Bug == SnapshotGrows {
+			left = len(m.ready) + 1
+			if used > 1000 {
+				break
+			}
+		}
+	}
+	m.turning = false
+	m.awake = len(m.ready) > 0 || len(m.inbox) > 0
+	m.reported = m.deadline()
+	more := int64(0)
+	if m.awake {
+		more = 1
+	}
+	m.Log(Event{What: "polled", Task: polled, N: more})
+	m.Log(Event{What: "deadline", Task: m.live, N: m.reported})
+}
+
+func ended(t *task) executor.Outcome {
+	if t.started {
+		return executor.CancelledRunning
+	}
+	return executor.CancelledBeforeStart
+}
+
+func (m *Model) takeInbox() []*task {
+	inbox := m.inbox
+	m.inbox = nil
+	if m.Bug == InboxReversed {
+		slices.Reverse(inbox)
+	}
+	return inbox
+}
+
+func (m *Model) fire() {
+	slices.SortFunc(m.timers, func(a, b *timer) int {
+		if m.Bug == EqualTimersReversed {
+			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(b.seq, a.seq))
+		}
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.seq, b.seq))
+	})
+	for len(m.timers) > 0 && m.timers[0].at <= m.now {
+		t := m.timers[0]
+		m.disarm(t)
+		t.fire()
+	}
+}
+
+func (m *Model) deadline() int64 {
+	first := int64(never)
+	for _, t := range m.timers {
+		first = min(first, t.at)
+	}
+	return first
+}
+
+func (m *Model) arm(t *timer) {
+	m.seq++
+	t.seq, t.armed = m.seq, true
+	m.timers = append(m.timers, t)
+}
+
+func (m *Model) disarm(t *timer) {
+	if t != nil && t.armed {
+		t.armed = false
+		m.timers = slices.DeleteFunc(m.timers, func(u *timer) bool { return u == t })
+	}
+}
+
+func (m *Model) poll(t *task) {
+	t.started = true
+	m.current = t
+	value, ready, err := m.script(t)
+	m.current = nil
+	if ready {
+		m.end(t, value, err, executor.Returned)
+	}
+}
+
+// script makes a panic an error.
+func (m *Model) script(t *task) (value int64, ready bool, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			value, ready, err = 0, true, ErrPanic
+		}
+	}()
+	return t.Poll(m)
+}
+
+// ErrPanic stands for the error of a task that panicked.
+var ErrPanic = fmt.Errorf("model: a panic")
+
+// end ends a task: it is dropped, then its joiners are woken, then it is reported.
+func (m *Model) end(t *task, value int64, err error, o executor.Outcome) {
+	if i := slices.Index(m.ready, t); i >= 0 {
+		m.ready[i] = nil
+	}
+	t.done, t.ready = true, false
+	t.value, t.err, t.outcome = value, err, o
+	m.live--
+	m.disarm(t.deadline)
+	if m.Bug != TimerOutlives {
+		m.disarm(t.sleep)
+	}
+	m.Log(Event{What: "drop", Task: t.Number})
+	for _, j := range t.joiners {
+		m.makeReady(j)
+	}
+	m.Log(Event{What: "end", Task: t.Number, N: int64(o)*1000 + value, Err: err})
+}
+
+// Free drops what is live.
+func (m *Model) Free() {
+	for _, t := range m.bySlot() {
+		m.end(t, 0, cmp.Or(t.cause, executor.ErrCancelled), ended(t))
+	}
+}
+
+// bySlot gives the live tasks in the order of their slots.
+func (m *Model) bySlot() []*task {
+	live := slices.DeleteFunc(slices.Clone(m.tasks), func(t *task) bool { return t.done })
+	slices.SortFunc(live, func(a, b *task) int { return cmp.Compare(m.slotOf(a.Number), m.slotOf(b.Number)) })
+	return live
+}

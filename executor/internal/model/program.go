@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package model is what an executor is to do, in the plainest words: a list that is
+// ready, a list of timers, a list of what came from outside. Its test does the same
+// random programs on the model and on executor.Local, and compares all that happens.
+package model
+
+import "errors"
+
+// Kind says what an Op does.
+type Kind uint8
+
+// What a task may do in its polls, and what may be done from outside.
+const (
+	Yield Kind = iota
+	Park       // wait until anybody wakes the task
+	Sleep
+	Join
+	ShieldOn
+	ShieldOff
+	Return
+	Fail
+	Panic
+
+	Spawn // from here on also from outside
+	WakeLocal
+	Wake
+	CancelLocal
+	Cancel
+	Evict
+	SetDeadline
+
+	Turn // from here on from outside only
+	Pass // let time pass
+	Jump // until the deadline that the last turn has reported
+	Close
+)
+
+// Op is one thing to do. What A and B mean depends on the kind; any numbers are good.
+type Op struct {
+	Kind Kind
+	A, B uint8
+}
+
+// Program is some scripts for tasks and what happens outside. The first script is
+// that of the first task.
+type Program struct {
+	MaxTasks, MaxTimers int
+	Scripts             [][]Op
+	Steps               []Op
+}
+
+// Event is something that happened, or an answer.
+type Event struct {
+	What string
+	Task int
+	N    int64
+	Err  error
+}
+
+// maxSpawned bounds how many tasks a program makes.
+const maxSpawned = 60
+
+// Machine runs tasks: the model, or the executor that is compared with it.
+type Machine interface {
+	Spawned() int // how many tasks there were; they are numbered from 0
+	Now() int64   // of the present or the last turn
+	Log(e Event)
+
+	// For the task that is polled.
+	WakeSelf()
+	Arm(d int64) // make a timer, and forget an earlier one
+	Timer() (due bool, err error)
+	Join(task int) (value int64, ready bool, err error)
+	Shield(on bool)
+
+	Spawn(script int, deadline int64) error
+	WakeLocal(task int) int64
+	Wake(task int) int64
+	CancelLocal(task int) int64
+	Cancel(task int) int64
+	Evict(task int) error
+	SetDeadline(task int, at int64) error
+
+	// For the outside.
+	Turn(polls int)
+	Pass(d int64)
+	Jump()
+	Close(cancel bool)
+	Free()
+}
+
+// ErrFailed is the error of a script that fails.
+var ErrFailed = errors.New("model: failed")
+
+// Task is a script that is being run.
+type Task struct {
+	Number int
+	Script []Op
+	at     int
+	begun  bool // the op that it waits in
+}
+
+// Poll does what is next in the script until that has to wait or ends the task. It
+// panics where the script does.
+func (t *Task) Poll(m Machine) (value int64, ready bool, err error) {
+	m.Log(Event{What: "poll", Task: t.Number, N: m.Now()})
+	for ; t.at < len(t.Script); t.at++ {
+		op := t.Script[t.at]
+		first := !t.begun
+		t.begun = true
+		switch op.Kind {
+		case Yield:
+			if first {
+				m.WakeSelf()
+				return 0, false, nil
+			}
+		case Park:
+			if first {
+				return 0, false, nil
+			}
+		case Sleep:
+			if first {
+				m.Arm(span(op))
+			}
+			due, err := m.Timer()
+			if !due {
+				return 0, false, nil
+			}
+			m.Log(Event{What: "slept", Task: t.Number, N: m.Now(), Err: err})
+		case Join:
+			value, ready, err := m.Join(other(m, op))
+			if !ready {
+				return 0, false, nil
+			}
+			m.Log(Event{What: "joined", Task: t.Number, N: value, Err: err})
+		case ShieldOn, ShieldOff:
+			m.Shield(op.Kind == ShieldOn)
+		case Return:
+			return int64(op.A), true, nil
+		case Fail:
+			return int64(op.A), true, ErrFailed
+		case Panic:
+			panic(ErrFailed)
+		default:
+			Do(m, op)
+		}
+		t.begun = false
+	}
+	return int64(t.Number), true, nil
+}
+
+// Do does what may be done inside and outside.
+func Do(m Machine, op Op) {
+	e := Event{What: "did", Task: -1}
+	switch op.Kind {
+	case Spawn:
+		if m.Spawned() >= maxSpawned {
+			return
+		}
+		e.Err = m.Spawn(int(op.A), deadline(m, op))
+	case WakeLocal:
+		e.N = m.WakeLocal(other(m, op))
+	case Wake:
+		e.N = m.Wake(other(m, op))
+	case CancelLocal:
+		e.N = m.CancelLocal(other(m, op))
+	case Cancel:
+		e.N = m.Cancel(other(m, op))
+	case Evict:
+		e.Err = m.Evict(other(m, op))
+	case SetDeadline:
+		e.Err = m.SetDeadline(other(m, op), deadline(m, op))
+	case Turn:
+		m.Turn(max(0, int(op.A%8)-3))
+	case Pass:
+		m.Pass(span(op))
+	case Jump:
+		m.Jump()
+	case Close:
+		m.Close(op.A%2 == 0)
+	}
+	m.Log(e)
+}
+
+// never is what an executor calls Never.
+const never = 1<<63 - 1
+
+// span is short, so that times are often equal, and sometimes very long.
+func span(op Op) int64 {
+	if op.B%8 == 0 {
+		return int64(op.A) << (op.B / 8)
+	}
+	return int64(op.A % 8)
+}
+
+func deadline(m Machine, op Op) int64 {
+	if op.B%4 != 0 {
+		return never
+	}
+	return m.Now() + int64(op.B/4%16) - 1
+}
+
+func other(m Machine, op Op) int { return int(op.A) % max(1, m.Spawned()) }
+
+// Run does a program and then frees the machine.
+func Run(m Machine, p Program, each func() error) error {
+	Do(m, Op{Kind: Spawn, B: 1})
+	for _, op := range p.Steps {
+		if m.Spawned() == 0 && op.Kind < Turn && op.Kind != Spawn {
+			continue
+		}
+		Do(m, op)
+		if err := each(); err != nil {
+			return err
+		}
+	}
+	m.Free()
+	return each()
+}
