@@ -10,8 +10,10 @@ import (
 	"errors"
 	"runtime"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
+	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/export"
 	"github.com/pillion-dev/pillion/executor/offload"
 )
@@ -40,27 +42,66 @@ func runningAt(slot uint32) *atomic.Pointer[job] {
 
 func cancelRunning(call *C.struct_pillion__call, gen uint32) {
 	if j := runningAt(uint32(call.slot)).Load(); j != nil && j.gen == gen {
-		j.ctx.Cancel()
+		j.stop()
 	}
+}
+
+// stop ends the job's context if somebody asked for that.
+func (j *job) stop() {
+	if why := asked(j.call); why != nil {
+		j.ctx.End(why)
+	}
+}
+
+// asked tells why a call shall end: nil if it may go on.
+func asked(call *C.struct_pillion__call) error {
+	switch st := state(call).Load(); {
+	case st&C.PILLION__CALL_EXPIRED != 0:
+		return context.DeadlineExceeded
+	case st&C.PILLION__CALL_CANCEL != 0:
+		return context.Canceled
+	}
+	return nil
 }
 
 // Run implements [offload.Job]. A call that it cannot take up was cancelled, and
 // its node may be another call's by now.
 func (j *job) Run() {
-	st := state(j.call)
-	if !takeUp(st, j.gen) {
+	if !takeUp(state(j.call), j.gen) {
+		return
+	}
+	if !j.startClock() {
+		publish(j.call, C.PILLION_ETIMEDOUT, C.PILLION_OUTCOME_CANCELLED_UNSTARTED, nil)
 		return
 	}
 	at := runningAt(uint32(j.call.slot))
 	at.Store(j)
-	// A cancel that came before the store found nobody to tell.
-	if st.Load()&C.PILLION__CALL_CANCEL != 0 {
-		j.ctx.Cancel()
-	}
+	j.stop() // a cancel that came before the store found nobody to tell
 	j.function.Run(&j.ctx, request(j.call), func(response []byte, err error) {
 		at.Store(nil)
-		complete(j.call, response, err)
+		j.ctx.Stop()
+		complete(j.call, response, err, j.ctx.Err())
 	})
+}
+
+// startClock gives the context the call's deadline. It tells whether that is still
+// to come.
+func (j *job) startClock() bool {
+	at := deadline(j.call)
+	if at == executor.Never {
+		return true
+	}
+	now := int64(C.pillion__now())
+	if at <= now {
+		return false
+	}
+	j.ctx.Until(time.Now().Add(time.Duration(at - now)))
+	return true
+}
+
+// deadline is the one that a running call began with. Its result will lie there.
+func deadline(call *C.struct_pillion__call) int64 {
+	return *(*int64)(unsafe.Add(unsafe.Pointer(call), C.PILLION__DEADLINE_AT))
 }
 
 // takeUp makes a new call a running one. A waiter may have left its mark already.
@@ -89,18 +130,25 @@ func request(call *C.struct_pillion__call) []byte {
 	return C.GoBytes(from, n)
 }
 
-// complete publishes the end of a call that runs.
-func complete(call *C.struct_pillion__call, response []byte, err error) {
-	if err == nil {
+// complete publishes the end of a call that runs. why is what its context ended
+// with, if it did: a function that returns that was cancelled.
+func complete(call *C.struct_pillion__call, response []byte, err, why error) {
+	switch {
+	case err == nil:
 		publish(call, C.PILLION_OK, C.PILLION_OUTCOME_RETURNED, response)
-		return
+	case why != nil && errors.Is(err, why):
+		publish(call, cancelStatus(err), C.PILLION_OUTCOME_CANCELLED_RUNNING, nil)
+	default:
+		publish(call, failureStatus(err), C.PILLION_OUTCOME_RETURNED, failure(err))
 	}
-	asked := state(call).Load()&C.PILLION__CALL_CANCEL != 0
-	if asked && errors.Is(err, context.Canceled) {
-		publish(call, C.PILLION_ECANCELLED, C.PILLION_OUTCOME_CANCELLED_RUNNING, nil)
-		return
+}
+
+// cancelStatus is the status of a call that was cancelled with this error.
+func cancelStatus(err error) C.int32_t {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return C.PILLION_ETIMEDOUT
 	}
-	publish(call, failureStatus(err), C.PILLION_OUTCOME_RETURNED, failure(err))
+	return C.PILLION_ECANCELLED
 }
 
 func publish(call *C.struct_pillion__call, status C.int32_t, outcome C.uint32_t, payload []byte) {

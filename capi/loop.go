@@ -6,6 +6,7 @@ package capi
 import "C"
 
 import (
+	"context"
 	"math"
 	"sync/atomic"
 	"time"
@@ -20,7 +21,7 @@ import (
 type loop struct {
 	local *executor.Local
 	hooks executor.ContextHooks
-	tasks map[uint32]executor.Handle // by the slot of their call
+	tasks map[uint32]*executor.Task[[]byte] // by the slot of their call
 }
 
 // loops are by the index of C's executor, and made at its first Go task.
@@ -46,7 +47,7 @@ func loopAt(index C.uint32_t) *loop {
 				Context: hooks,
 			}),
 			hooks: hooks,
-			tasks: make(map[uint32]executor.Handle),
+			tasks: make(map[uint32]*executor.Task[[]byte]),
 		}
 		loops[index].Store(l)
 	}
@@ -86,8 +87,17 @@ func (l *loop) deliver(p *C.struct_pillion__post) {
 	}
 	if p.bits&C.PILLION__CANCEL != 0 {
 		if task, ok := l.tasks[uint32(p.slot)]; ok {
-			task.Cancel()
+			l.cancel(task, asked(p.call))
 		}
+	}
+}
+
+// cancel ends a task, as its deadline does if why says so.
+func (l *loop) cancel(task *executor.Task[[]byte], why error) {
+	if why != context.DeadlineExceeded {
+		task.Cancel()
+	} else if err := task.SetDeadline(0); err != nil && err != executor.ErrClosed {
+		warn("a deadline was not carried out: " + err.Error())
 	}
 }
 
@@ -97,20 +107,24 @@ func (l *loop) start(call *C.struct_pillion__call, token C.uintptr_t) {
 	done := executor.OnDone[[]byte](func(response []byte, err error, outcome executor.Outcome) {
 		delete(l.tasks, slot)
 		if outcome != executor.Returned {
-			publish(call, C.PILLION_ECANCELLED, C.uint32_t(outcome), nil)
+			publish(call, cancelStatus(err), C.uint32_t(outcome), nil)
 			return
 		}
-		complete(call, response, err)
+		complete(call, response, err, asked(call))
 	})
-	task, err := executor.Spawn(l.local, future, l.carry(token, done)...)
+	options := l.carry(token, done)
+	if at := deadline(call); at != executor.Never {
+		options = append(options, executor.WithDeadline[[]byte](at))
+	}
+	task, err := executor.Spawn(l.local, future, options...)
 	if err != nil {
 		if token != 0 {
 			l.hooks.Release(token)
 		}
-		complete(call, nil, err)
+		complete(call, nil, err, nil)
 		return
 	}
-	l.tasks[slot] = task.Handle()
+	l.tasks[slot] = task
 }
 
 // pillion__go_settle ends the coroutines that wait for their next body, unless

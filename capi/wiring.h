@@ -6,6 +6,9 @@
 
 void pillion__warn(const char *text);
 
+/* cgo has no name for a member of an unnamed union. */
+enum { PILLION__DEADLINE_AT = offsetof(struct pillion__call, deadline) };
+
 /*
  * pillion__call_complete, without the look that cgo takes at every pointer it
  * passes, which costs as much as the call. The call is C's memory; the result

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pillion-dev/pillion/executor"
 	"go.uber.org/goleak"
@@ -302,6 +303,29 @@ func TestContext(t *testing.T) {
 	context.AfterFunc(c, func() { close(late) })
 	<-late
 	equal(t, "value", c.Value(1), nil)
+}
+
+func TestContextWithADeadline(t *testing.T) {
+	far := NewContext()
+	at := time.Now().Add(time.Hour)
+	before := runtime.NumGoroutine()
+	far.Until(at)
+	child, cancel := context.WithCancel(far)
+	defer cancel()
+	equal(t, "goroutines that wait for it", runtime.NumGoroutine(), before)
+	seen, ok := child.Deadline()
+	equal(t, "deadline", seen == at && ok, true)
+	far.Stop()
+	far.Cancel()
+	equal(t, "error", far.Err(), context.Canceled)
+
+	near := NewContext()
+	near.Until(time.Now().Add(time.Millisecond))
+	<-near.Done()
+	equal(t, "error", near.Err(), context.DeadlineExceeded)
+	near.Cancel()
+	equal(t, "error", near.Err(), context.DeadlineExceeded)
+	near.Stop()
 }
 
 type countJob struct {

@@ -58,6 +58,17 @@ func init() {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}, export.Doc("Returns when it is cancelled."))
+	export.Func("test.deadline", func(ctx context.Context, _ []byte) (string, error) {
+		at, ok := ctx.Deadline()
+		if !ok {
+			return "none", nil
+		}
+		return strconv.FormatInt(int64(time.Until(at)), 10), nil
+	}, export.Doc("Tells how many nanoseconds its context has left."))
+	export.Func("test.overtime", func(ctx context.Context, _ []byte) (string, error) {
+		<-ctx.Done()
+		return "anyway", nil
+	}, export.Doc("Waits for its cancel and returns all the same."))
 	export.Func("test.stubborn", func(context.Context, []byte) ([]byte, error) {
 		stubborn.Lock()
 		gate := stubborn.gate

@@ -19,6 +19,8 @@ type Context struct {
 	// whose deadline the context has. Its end isn't the context's.
 	Base context.Context
 
+	clock *clock // if it has a deadline of its own
+
 	mu    sync.Mutex
 	err   error
 	done  chan struct{}
@@ -68,8 +70,30 @@ func (c *Context) Err() error {
 	return c.err
 }
 
+type clock struct {
+	at    time.Time
+	timer *time.Timer
+}
+
+// Until gives the context a deadline, before it is shown to anybody: then it ends
+// with context.DeadlineExceeded. No goroutine waits for that. Whoever is done with
+// the context calls Stop.
+func (c *Context) Until(at time.Time) {
+	c.clock = &clock{at, time.AfterFunc(time.Until(at), func() { c.End(context.DeadlineExceeded) })}
+}
+
+// Stop gives the timer of a deadline back, if there is one.
+func (c *Context) Stop() {
+	if c.clock != nil {
+		c.clock.timer.Stop()
+	}
+}
+
 // Deadline implements [context.Context].
 func (c *Context) Deadline() (at time.Time, ok bool) {
+	if c.clock != nil {
+		return c.clock.at, true
+	}
 	if c.Base == nil {
 		return at, false
 	}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Deadlines of Go functions, and waiting for times, through the library. */
+#include <stdatomic.h>
+
+#include "support.h"
+
+static _Atomic int allocations;
+
+static void *counting_alloc(size_t bytes, void *data) {
+  (void)data;
+  allocations++;
+  return malloc(bytes);
+}
+
+static void counting_free(void *memory, void *data) {
+  (void)data;
+  free(memory);
+}
+
+static int64_t monotonic(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * SECOND + t.tv_nsec;
+}
+
+static void start(pillion_executor ex, const char *name, int64_t deadline) {
+  pillion_call_options options = PILLION_CALL_OPTIONS_INIT;
+  options.function = function(name);
+  options.deadline = deadline;
+  assert_ok(pillion_call_start(NULL, ex, &options));
+}
+
+/* The only event, however long it takes. */
+static pillion_event await_event(pillion_executor ex) {
+  pillion_event event;
+  int n;
+  while ((n = pillion_executor_turn(&event, 1, NULL, ex, NULL)) == 0)
+    assert_true(readable(ex, 20000) > 0);
+  assert_int_equal(n, 1);
+  return event;
+}
+
+static void assert_timed_out(pillion_executor ex, int outcome) {
+  pillion_event event = await_event(ex);
+  assert_int_equal(event.status, PILLION_ETIMEDOUT);
+  assert_int_equal(event.outcome, outcome);
+  assert_int_equal(event.length, 0);
+}
+
+/* ---- Deadlines that Go keeps --------------------------------------------- */
+
+static void go_sees_the_deadline(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  char text[32] = "";
+  start(ex, "test.deadline", monotonic() + 3600 * SECOND);
+  pillion_event event = await_event(ex);
+  assert_int_equal(event.status, 0);
+  memcpy(text, pillion_event_data(&event), event.length);
+  assert_in_range(strtoll(text, NULL, 10), 1, 3600 * SECOND);
+  start(ex, "test.deadline", PILLION_TIME_NEVER);
+  event = await_event(ex);
+  assert_memory_equal(pillion_event_data(&event), "none", 4);
+  assert_ok(pillion_executor_free(ex));
+}
+
+static void context_ends_though_the_loop_stands_still(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  start(ex, "test.block", monotonic() + MS);
+  assert_true(readable(ex, 20000) > 0); /* without one turn */
+  assert_timed_out(ex, PILLION_OUTCOME_CANCELLED_RUNNING);
+  assert_ok(pillion_executor_free(ex));
+}
+
+static void function_may_return_all_the_same(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  start(ex, "test.overtime", monotonic() + MS);
+  pillion_event event = await_event(ex);
+  assert_int_equal(event.status, 0);
+  assert_int_equal(event.outcome, PILLION_OUTCOME_RETURNED);
+  assert_memory_equal(pillion_event_data(&event), "anyway", 6);
+  assert_ok(pillion_executor_free(ex));
+}
+
+static void call_that_is_late_from_the_start_never_starts(void **state) {
+  (void)state;
+  static const char *const names[] = {"test.echo", "test.loop_echo"};
+  static const int64_t past[] = {0, -1, INT64_MIN, 1};
+  for (size_t i = 0; i < COUNT(names); i++)
+    for (size_t j = 0; j < COUNT(past); j++) {
+      pillion_executor ex = new_executor();
+      start(ex, names[i], past[j]);
+      assert_timed_out(ex, PILLION_OUTCOME_CANCELLED_UNSTARTED);
+      assert_ok(pillion_executor_free(ex));
+    }
+}
+
+static void thread_without_a_loop_learns_it_too(void **state) {
+  (void)state;
+  pillion_call_options options = PILLION_CALL_OPTIONS_INIT;
+  pillion_task task;
+  pillion_value value;
+  options.function = function("test.block");
+  options.flags = PILLION_JOIN;
+  options.deadline = monotonic() + MS;
+  assert_ok(pillion_call_start(&task, 0, &options));
+  assert_ok(pillion_task_wait(&value, task, LONG_ENOUGH));
+  assert_int_equal(value.status, PILLION_ETIMEDOUT);
+  pillion_value_drop(&value);
+}
+
+/* ---- Deadlines that the loop keeps, on a clock of our own ---------------- */
+
+static int64_t now;
+
+static int64_t our_clock(void *data) {
+  (void)data;
+  return now;
+}
+
+static pillion_executor executor_with_clock(void) {
+  pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
+  pillion_executor ex;
+  now = SECOND;
+  options.clock = our_clock;
+  assert_ok(pillion_executor_new(&ex, &options, NULL, 0));
+  return ex;
+}
+
+static void running_function_is_cancelled_by_its_deadline(void **state) {
+  (void)state;
+  pillion_executor ex = executor_with_clock();
+  pillion_timer timer = {0};
+  pillion_task task = submit(ex, "test.block", "", 0, PILLION_EVENT);
+  await_waiting(1);
+  assert_ok(pillion_task_deadline(&timer, task, now + 500));
+  assert_int_equal(pillion_executor_turn(NULL, 0, NULL, ex, NULL), 0);
+  now += 500;
+  assert_timed_out(ex, PILLION_OUTCOME_CANCELLED_RUNNING);
+  assert_ok(pillion_executor_free(ex));
+}
+
+static void coroutine_is_cancelled_by_its_deadline(void **state) {
+  (void)state;
+  pillion_executor ex = executor_with_clock();
+  pillion_timer timer = {0};
+  pillion_task task = submit(ex, "test.loop_block", "", 0, PILLION_EVENT);
+  assert_ok(pillion_task_deadline(&timer, task, now + 500));
+  while (ask_number("test.waiting", "") != 1)
+    assert_int_equal(pillion_executor_turn(NULL, 0, NULL, ex, NULL), 0);
+  now += 500;
+  assert_timed_out(ex, PILLION_OUTCOME_CANCELLED_RUNNING);
+  assert_ok(pillion_executor_free(ex));
+}
+
+static void coroutine_has_its_deadline_from_the_start(void **state) {
+  (void)state;
+  pillion_executor ex = executor_with_clock();
+  pillion_progress progress = PILLION_PROGRESS_INIT;
+  start(ex, "test.loop_block", now + 500);
+  while (ask_number("test.waiting", "") != 1)
+    assert_int_equal(pillion_executor_turn(NULL, 0, &progress, ex, NULL), 0);
+  pillion_executor_turn(NULL, 0, &progress, ex, NULL);
+  assert_int_equal(progress.deadline, now + 500);
+  now += 500;
+  assert_timed_out(ex, PILLION_OUTCOME_CANCELLED_RUNNING);
+  assert_ok(pillion_executor_free(ex));
+}
+
+/* ---- Waiting ------------------------------------------------------------- */
+
+struct beat {
+  pillion_interval every;
+  pillion_timer timer;
+  uint64_t missed;
+  int state, ticks;
+};
+
+/* Half of the waits are in vain. */
+static int beat_poll(pillion_value *out, pillion_context *cx, void *self) {
+  struct beat *beat = self;
+  (void)out;
+  PILLION_ASYNC(beat->state);
+  for (;;) {
+    PILLION_AWAIT(beat->state,
+                  pillion_timeout(&beat->timer, cx, SECOND,
+                                  pillion_interval_tick(&beat->missed,
+                                                        &beat->every, cx)));
+    beat->ticks++;
+  }
+  PILLION_ASYNC_END;
+}
+
+static void beat_drop(void *self) {
+  struct beat *beat = self;
+  pillion_interval_clear(&beat->every);
+  pillion_timer_clear(&beat->timer);
+}
+
+static const pillion_future beating = {sizeof beating, beat_poll, beat_drop};
+
+static void intervals_and_timeouts_allocate_nothing(void **state) {
+  (void)state;
+  pillion_executor ex = executor_with_clock();
+  pillion_progress progress = PILLION_PROGRESS_INIT;
+  struct beat beat;
+  memset(&beat, 0, sizeof beat);
+  assert_ok(pillion_interval_init(&beat.every, MS, PILLION_MISSED_SKIP));
+  assert_ok(
+      pillion_task_spawn(NULL, ex, &beating, &beat, 0, PILLION_DETACH));
+  assert_ok(pillion_executor_turn(NULL, 0, &progress, ex, NULL));
+  int before = allocations;
+  for (int i = 0; i < 1000; i++) {
+    assert_int_equal(progress.deadline, now + MS);
+    now = progress.deadline;
+    assert_ok(pillion_executor_turn(NULL, 0, &progress, ex, NULL));
+  }
+  assert_int_equal(allocations, before);
+  assert_int_equal(beat.ticks, 1000);
+  now += 10 * MS + 1;
+  assert_ok(pillion_executor_turn(NULL, 0, &progress, ex, NULL));
+  assert_int_equal(beat.missed, 9);
+  assert_int_equal(progress.deadline, SECOND + 1011 * MS);
+  assert_ok(pillion_executor_free(ex));
+}
+
+int main(void) {
+  static const pillion_allocator counting = {counting_alloc, counting_free,
+                                             NULL};
+  pillion_start_options options = PILLION_START_OPTIONS_INIT;
+  options.allocator = &counting;
+  if (pillion_start(&options, NULL, 0) < 0) return 1;
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(go_sees_the_deadline),
+      cmocka_unit_test(context_ends_though_the_loop_stands_still),
+      cmocka_unit_test(function_may_return_all_the_same),
+      cmocka_unit_test(call_that_is_late_from_the_start_never_starts),
+      cmocka_unit_test(thread_without_a_loop_learns_it_too),
+      cmocka_unit_test(running_function_is_cancelled_by_its_deadline),
+      cmocka_unit_test(coroutine_is_cancelled_by_its_deadline),
+      cmocka_unit_test(coroutine_has_its_deadline_from_the_start),
+      cmocka_unit_test(intervals_and_timeouts_allocate_nothing),
+  };
+  return run_group(tests);
+}
