@@ -19,10 +19,9 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <time.h>
 
-#include "../pillion.h"
+#include "pollset.h"
 
 #ifndef CLOCK_MONOTONIC /* -std=c11 hides it; this is Linux's own. */
 #define CLOCK_MONOTONIC 1
@@ -49,12 +48,14 @@ typedef struct pillion_poll {
   void *data;
   uint64_t live;    /* what lived at the end of the latest turn */
   int64_t deadline; /* when the next turn is due */
+  struct pillion__pollset *set; /* the executor's */
   int stop;
 } pillion_poll;
 
 /*
  * pillion_poll_init makes a loop for `executor`. `on_event` may be NULL if
- * nothing is started with PILLION_EVENT.
+ * nothing is started with PILLION_EVENT. With its first turn the loop takes
+ * the place of other hooks of the executor, and watches descriptors for it.
  *
  * Threads: any.
  * Reentrancy: anywhere.
@@ -71,19 +72,22 @@ static inline void pillion_poll_init(pillion_poll *out,
   out->data = data;
   out->live = 0;
   out->deadline = INT64_MIN; /* The first turn finds out. */
+  out->set = NULL;
   out->stop = 0;
 }
 
-/* Waits for the descriptor, for the deadline and for `timeout` ns at most. */
+/* Waits for the descriptors, the deadline and for `timeout` ns at most. */
 static inline int pillion__poll_wait(pillion_poll *loop, int64_t timeout) {
-  struct pollfd pfd;
+  struct pollfd own = {-1, POLLIN, 0}, *fds = &own;
+  struct pillion__pollset *set = NULL;
   struct timespec ts;
   int64_t now, until, ms;
-  int rc = pillion_executor_fd(&pfd.fd, loop->executor);
+  int n, rc = pillion_executor_fd(&own.fd, loop->executor);
 
+  if (rc == 0) rc = pillion__pollset_of(&set, &loop->set, loop->executor);
   if (rc < 0) return rc;
-  pfd.events = POLLIN;
-  pfd.revents = 0;
+  if (set != NULL) fds = set->fds;
+  *fds = own;
   clock_gettime(CLOCK_MONOTONIC, &ts);
   now = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
   until = timeout > PILLION_TIME_NEVER - now ? PILLION_TIME_NEVER
@@ -93,7 +97,9 @@ static inline int pillion__poll_wait(pillion_poll *loop, int64_t timeout) {
     ms = until <= now ? 0 : (until - now - 1) / 1000000 + 1;
     if (ms > INT_MAX) ms = INT_MAX; /* An early turn does no harm. */
     if (until == PILLION_TIME_NEVER) ms = -1;
-    if (poll(&pfd, 1, (int)ms) >= 0) return 0;
+    n = poll(fds, set != NULL ? set->count : 1, (int)ms);
+    if (n > (fds->revents != 0)) pillion__pollset_report(set, loop->executor);
+    if (n >= 0) return 0;
     if (errno != EINTR) return PILLION_ESYSTEM;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     now = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;

@@ -15,9 +15,7 @@
  * closing the loop may come in any order.
  */
 
-#include <uv.h>
-
-#include "../pillion.h"
+#include "uv_handles.h"
 
 #define PILLION_UV_BATCH 64 /* events that one turn takes at most */
 
@@ -41,13 +39,11 @@ struct pillion_uv {
   uv_timer_t timer;
   pillion_executor executor; /* 0: it was freed or let go */
   int64_t armed;             /* the deadline that the timer stands for */
+  struct pillion__uv_set watched; /* the data of the hooks */
   pillion_uv_event_fn on_event;
   pillion_uv_close_fn on_close;
   int busy, detached, closing;
 };
-
-/* False if the program has closed the handle itself, or its loop. */
-#define PILLION__UV_OPEN(handle) (!uv_is_closing((uv_handle_t *)(handle)))
 
 static inline void pillion__uv_stop(pillion_uv *uv, int status) {
   uv->status = status;
@@ -55,14 +51,11 @@ static inline void pillion__uv_stop(pillion_uv *uv, int status) {
   if (PILLION__UV_OPEN(&uv->timer)) uv_timer_stop(&uv->timer);
 }
 
-static inline void pillion__uv_live(int live, void *data) {
-  uv_handle_t *poll = (uv_handle_t *)&((pillion_uv *)data)->poll;
-  if (PILLION__UV_OPEN(poll)) (live ? uv_ref : uv_unref)(poll);
-}
-
 static inline void pillion__uv_drop(void *data) {
-  ((pillion_uv *)data)->executor = 0;
-  pillion__uv_stop((pillion_uv *)data, PILLION_ECLOSED);
+  pillion_uv *uv = (pillion_uv *)((struct pillion__uv_set *)data)->data;
+  uv->executor = 0;
+  free(uv->watched.at);
+  pillion__uv_stop(uv, PILLION_ECLOSED);
 }
 
 static inline void pillion__uv_closed(uv_handle_t *handle) {
@@ -85,18 +78,6 @@ static inline int pillion__uv_detach(pillion_uv *uv) {
 
 static inline void pillion__uv_on_timer(uv_timer_t *timer);
 
-/* uv_now is CLOCK_MONOTONIC in ms, rounded down. A timer of 0 ms that starts
- * in a timer's callback would run before the loop goes on: at least 1. */
-static inline void pillion__uv_arm(pillion_uv *uv, int64_t deadline) {
-  uint64_t now = uv_now(uv->timer.loop);
-  uint64_t due = deadline <= 0 ? 0 : ((uint64_t)deadline - 1) / 1000000 + 1;
-  if (deadline == uv->armed || !PILLION__UV_OPEN(&uv->timer)) return;
-  due = due > now ? due - now : 1;
-  uv->armed = deadline;
-  if (deadline == PILLION_TIME_NEVER) uv_timer_stop(&uv->timer);
-  else uv_timer_start(&uv->timer, pillion__uv_on_timer, due, 0);
-}
-
 /* A turn that left something to do leaves the descriptor readable. */
 static inline void pillion__uv_turn(pillion_uv *uv) {
   pillion_event events[PILLION_UV_BATCH];
@@ -108,12 +89,23 @@ static inline void pillion__uv_turn(pillion_uv *uv) {
                             NULL);
   if (n < 0 && n != PILLION_EREENTRANT)
     pillion__uv_stop(uv, n); /* A readable descriptor would spin. */
-  if (n >= 0) pillion__uv_live(progress.live > 0, uv);
-  if (n >= 0) pillion__uv_arm(uv, progress.deadline);
+  if (n >= 0) pillion__uv_live(progress.live > 0, &uv->watched);
+  if (n >= 0 && uv->armed != progress.deadline && PILLION__UV_OPEN(&uv->timer))
+    pillion__uv_arm(&uv->timer, pillion__uv_on_timer,
+                    uv->armed = progress.deadline);
   for (int i = 0; i < n && uv->executor != 0; i++)
     if (uv->on_event != NULL) uv->on_event(&events[i], uv->data);
   uv->busy = 0;
   if (uv->detached == 1) pillion__uv_detach(uv);
+}
+
+/* A turn right now saves the poke, and the loop's round for it. */
+static inline int pillion__uv_ready(uint64_t key, uint32_t events, void *data) {
+  pillion_uv *uv = (pillion_uv *)data;
+  int rc = pillion_executor_ready(
+      uv->executor, key, events | (uv->busy ? 0 : PILLION_TURN_FOLLOWS));
+  if (rc == 0) pillion__uv_turn(uv);
+  return rc;
 }
 
 static inline void pillion__uv_on_poll(uv_poll_t *poll, int status, int mask) {
@@ -163,9 +155,15 @@ static inline int pillion_uv_attach(pillion_uv *out, uv_loop_t *loop,
   out->armed = INT64_MIN;
   out->on_event = on_event;
   out->on_close = NULL;
+  memset(&out->watched, 0, sizeof out->watched);
+  out->watched.own = (uv_handle_t *)&out->poll;
+  out->watched.report = pillion__uv_ready;
+  out->watched.data = out;
   out->status = out->busy = out->detached = out->closing = 0;
-  host.data = out;
+  host.data = &out->watched;
   host.live = pillion__uv_live;
+  host.watch = pillion__uv_set_watch;
+  host.unwatch = pillion__uv_set_unwatch;
   host.drop = pillion__uv_drop;
   rc = pillion_executor_host(executor, &host);
   if (rc < 0) return pillion__uv_detach(out), rc;

@@ -7,17 +7,17 @@
  * the hooks `watch` and `unwatch` of pillion_host, which pillion/poll.h and
  * pillion/uv.h bring along. A future then awaits what it needs:
  *
- *     static int echo_poll(pillion_value *out, pillion_context *cx,
- *                          void *self) {
- *       struct echo *e = self;
- *       for (;;) {
- *         ssize_t n = read(e->fd, e->buffer, sizeof e->buffer);
- *         if (n < 0 && errno == EAGAIN) {
- *           int rc = pillion_ready(NULL, cx, e->watch, PILLION_READABLE);
- *           if (rc != PILLION_READY) return rc;
- *           continue;
- *         }
- *         ...
+ *     PILLION_ASYNC(e->state);
+ *     while ((n = read(e->fd, e->bytes, sizeof e->bytes)) != 0) {
+ *       if (n > 0) {
+ *         use(e, n);
+ *       } else if (errno == EAGAIN) {
+ *         PILLION_AWAIT(e->state,
+ *                       pillion_ready(NULL, cx, e->watch, PILLION_READABLE));
+ *       } else {
+ *         return PILLION_ESYSTEM;
+ *       }
+ *     }
  *
  * Readiness is level-triggered: it says how things stood when the host
  * looked, so descriptors should be non-blocking. A task that reads and awaits

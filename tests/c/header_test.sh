@@ -30,7 +30,7 @@ for header in include/pillion.h include/pillion/*.h; do
     "$name" "$name" >"$dir/alone.c"
   cp "$dir/alone.c" "$dir/alone.cpp"
   more=
-  if [ "$name" = pillion/uv.h ]; then
+  if [ "${name#pillion/uv}" != "$name" ]; then
     more="-D_POSIX_C_SOURCE=200809L $(cat "$dir/uv")"
   fi
   for cc in gcc clang; do

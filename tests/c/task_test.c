@@ -665,7 +665,7 @@ static void hooks_hear_of_wakes_timers_and_life(void **state) {
   pillion_timer timer = {0};
   struct hooks hooks, others;
   pillion_host host = {sizeof host, &hooks,     hook_wake,
-                       hook_timer,  hook_live,  hook_drop};
+                       hook_timer,  hook_live,  hook_drop, NULL, NULL};
   struct probe probe = {.ready_at = 2, .then = arm, .data = &timer};
   struct seen seen = {0};
   int fd;

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Descriptors on pillion/poll.h. */
+#include "watch_suite.h"
+
+static pillion_executor executor;
+static pillion_poll loop;
+
+static void loop_begin(pillion_executor ex) {
+  executor = ex;
+  pillion_poll_init(&loop, ex, NULL, NULL);
+}
+
+static void loop_run(void) { assert_ok(pillion_poll_loop(&loop)); }
+
+static void loop_end(void) { assert_ok(pillion_executor_free(executor)); }
+
+/* poll(2) says that they are always ready. */
+static void a_regular_file_is_always_ready(void **state) {
+  (void)state;
+  struct stream in;
+  loop_begin(new_executor());
+  open_watch(executor, &in, open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  in.length = R | W;
+  start(executor, &in, &waiting);
+  loop_run();
+  assert_int_equal(in.events, R | W);
+  loop_end();
+}
+
+static void a_descriptor_closed_behind_our_back_is_a_fault(void **state) {
+  (void)state;
+  struct stream in;
+  int ends[2];
+  pair_new(ends);
+  loop_begin(new_executor());
+  memset(&in, 0, sizeof in);
+  assert_ok(pillion_watch_open(&in.watch, executor, ends[0], 0));
+  close(ends[0]);
+  close(ends[1]);
+  in.length = R;
+  start(executor, &in, &waiting);
+  loop_run();
+  assert_int_equal(in.events, PILLION_FAULT);
+  loop_end();
+}
+
+static void two_loops_in_turn_share_what_is_watched(void **state) {
+  (void)state;
+  struct stream in;
+  int ends[2];
+  pillion_poll other;
+  pair_new(ends);
+  loop_begin(new_executor());
+  pillion_poll_init(&other, executor, NULL, NULL);
+  open_watch(executor, &in, ends[0]);
+  in.length = 2;
+  start(executor, &in, &reading);
+  assert_int_equal(pillion_poll_once(&loop, 0), 0);
+  assert_int_equal(write(ends[1], "x", 1), 1);
+  assert_int_equal(pillion_poll_once(&other, 0), 0);
+  assert_int_equal(in.bytes, 1);
+  assert_int_equal(write(ends[1], "y", 1), 1);
+  loop_run();
+  assert_int_equal(in.bytes, 2);
+  assert_ok(pillion_poll_run(executor, NULL, NULL));
+  loop_end();
+  close(ends[1]);
+}
+
+static int dropped;
+static void on_drop(void *data) {
+  (void)data;
+  dropped++;
+}
+
+static void hooks_that_come_later_are_left_alone(void **state) {
+  (void)state;
+  pillion_host host = PILLION_HOST_INIT;
+  struct stream in;
+  host.drop = on_drop;
+  dropped = 0;
+  loop_begin(new_executor());
+  assert_ok(pillion_executor_host(executor, &host));
+  assert_int_equal(pillion_poll_once(&loop, 0), 0); /* takes their place */
+  assert_int_equal(dropped, 1);
+  assert_ok(pillion_executor_host(executor, &host));
+  open_watch(executor, &in, eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC));
+  in.length = R;
+  start(executor, &in, &waiting);
+  loop_run();
+  assert_int_equal(in.rc, PILLION_ENOTSUP);
+  assert_int_equal(dropped, 1);
+  loop_end();
+  assert_int_equal(dropped, 2);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      WATCH_SUITE,
+      cmocka_unit_test(a_regular_file_is_always_ready),
+      cmocka_unit_test(a_descriptor_closed_behind_our_back_is_a_fault),
+      cmocka_unit_test(two_loops_in_turn_share_what_is_watched),
+      cmocka_unit_test(hooks_that_come_later_are_left_alone),
+  };
+  return run_group(tests);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Descriptors on pillion/uv.h: libuv's own reactor. */
+#include "watch_suite.h"
+
+#include "pillion/uv.h"
+
+static pillion_executor executor;
+static uv_loop_t loop;
+static pillion_uv uv;
+
+static void loop_begin(pillion_executor ex) {
+  executor = ex;
+  assert_ok(uv_loop_init(&loop));
+  assert_ok(pillion_uv_attach(&uv, &loop, ex, NULL, NULL));
+}
+
+static void loop_run(void) {
+  assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+}
+
+static void loop_end(void) {
+  assert_ok(pillion_executor_free(executor));
+  assert_ok(pillion_uv_detach(&uv, NULL));
+  loop_run();
+  assert_ok(uv_loop_close(&loop));
+}
+
+/* epoll(7) knows no regular files. */
+static void a_regular_file_is_refused(void **state) {
+  (void)state;
+  struct stream in;
+  loop_begin(new_executor());
+  open_watch(executor, &in, open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  in.length = R;
+  start(executor, &in, &waiting);
+  loop_run();
+  assert_int_equal(in.rc, PILLION_ENOTSUP);
+  loop_end();
+}
+
+static void a_descriptor_of_the_programs_is_refused(void **state) {
+  (void)state;
+  struct stream in;
+  uv_poll_t its_own;
+  int ends[2];
+  pair_new(ends);
+  loop_begin(new_executor());
+  open_watch(executor, &in, ends[0]);
+  assert_ok(uv_poll_init(&loop, &its_own, ends[0]));
+  assert_ok(uv_poll_start(&its_own, UV_READABLE, NULL));
+  in.length = R;
+  start(executor, &in, &waiting);
+  assert_int_equal(uv_run(&loop, UV_RUN_NOWAIT), 1);
+  assert_int_equal(in.rc, PILLION_EBUSY);
+  uv_close((uv_handle_t *)&its_own, NULL);
+  loop_end();
+  close(ends[1]);
+}
+
+static void an_open_watch_does_not_keep_the_loop_alive(void **state) {
+  (void)state;
+  struct stream in;
+  int ends[2];
+  pair_new(ends);
+  loop_begin(new_executor());
+  open_watch(executor, &in, ends[0]);
+  in.length = 1;
+  start(executor, &in, &reading);
+  assert_int_equal(write(ends[1], "x", 1), 1);
+  loop_run();
+  assert_int_equal(in.bytes, 1);
+  loop_run(); /* returns, although libuv watches it still */
+  loop_end();
+  close(ends[1]);
+}
+
+/* The task waits while the executor goes from one loop to another. */
+static void a_detached_executor_watches_on_another_loop(void **state) {
+  (void)state;
+  struct stream in;
+  uv_loop_t second;
+  pillion_uv uv2;
+  int ends[2];
+  pair_new(ends);
+  loop_begin(new_executor());
+  open_watch(executor, &in, ends[0]);
+  in.length = 1;
+  start(executor, &in, &reading);
+  uv_run(&loop, UV_RUN_NOWAIT);
+  assert_int_equal(in.polls, 1);
+  assert_ok(pillion_uv_detach(&uv, NULL));
+  loop_run();
+  assert_ok(uv_loop_close(&loop));
+  assert_ok(uv_loop_init(&second));
+  assert_ok(pillion_uv_attach(&uv2, &second, executor, NULL, NULL));
+  assert_int_equal(write(ends[1], "x", 1), 1);
+  assert_int_equal(uv_run(&second, UV_RUN_DEFAULT), 0);
+  assert_int_equal(in.bytes, 1);
+  /* And to a loop of poll.h, which takes it over. */
+  in.length = 2;
+  start(executor, &in, &reading);
+  assert_int_equal(write(ends[1], "y", 1), 1);
+  assert_ok(pillion_poll_run(executor, NULL, NULL));
+  assert_int_equal(in.bytes, 2);
+  assert_int_equal(uv2.status, PILLION_ECLOSED);
+  assert_ok(pillion_uv_detach(&uv2, NULL));
+  assert_int_equal(uv_run(&second, UV_RUN_DEFAULT), 0);
+  assert_ok(uv_loop_close(&second));
+  assert_ok(pillion_executor_free(executor));
+  close(ends[1]);
+}
+
+static void close_handle(uv_handle_t *handle, void *arg) {
+  (void)arg;
+  if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+/* What watching took is lost then, as uv_handles.h says; nothing else is. */
+static void the_program_may_close_all_handles_itself(void **state) {
+  (void)state;
+  struct stream in, late;
+  int ends[2];
+  pair_new(ends);
+  loop_begin(new_executor());
+  open_watch(executor, &in, ends[0]);
+  open_watch(executor, &late, ends[1]);
+  in.length = late.length = R;
+  start(executor, &in, &waiting);
+  uv_run(&loop, UV_RUN_NOWAIT);
+  uv_walk(&loop, close_handle, NULL);
+  loop_run();
+  assert_ok(uv_loop_close(&loop));
+  memset(&loop, 0xff, sizeof loop);
+  start(executor, &late, &waiting);
+  pillion_executor_turn(NULL, 0, NULL, executor, NULL);
+  assert_int_equal(late.rc, PILLION_ECLOSED);
+  assert_ok(pillion_watch_close(in.watch));
+  assert_ok(pillion_executor_free(executor));
+  assert_ok(pillion_uv_detach(&uv, NULL));
+  assert_int_equal(in.drops, 1);
+}
+
+static int runs_the_loop(pillion_value *out, pillion_context *cx, void *self) {
+  (void)out, (void)cx, (void)self;
+  uv_run(&loop, UV_RUN_NOWAIT);
+  return PILLION_READY;
+}
+
+/* What is reported while no turn can be made is not forgotten. */
+static void a_poll_runs_the_loop_once_more(void **state) {
+  (void)state;
+  static const pillion_future nesting = {sizeof nesting, runs_the_loop, NULL};
+  struct stream in;
+  int ends[2];
+  pair_new(ends);
+  loop_begin(new_executor());
+  open_watch(executor, &in, ends[0]);
+  in.length = 1;
+  start(executor, &in, &reading);
+  uv_run(&loop, UV_RUN_NOWAIT);
+  assert_int_equal(write(ends[1], "x", 1), 1);
+  assert_ok(pillion_task_spawn(NULL, executor, &nesting, &in, 0,
+                               PILLION_DETACH));
+  pillion_executor_turn(NULL, 0, NULL, executor, NULL);
+  loop_run();
+  assert_int_equal(in.bytes, 1);
+  loop_end();
+  close(ends[1]);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      WATCH_SUITE,
+      cmocka_unit_test(a_regular_file_is_refused),
+      cmocka_unit_test(a_descriptor_of_the_programs_is_refused),
+      cmocka_unit_test(an_open_watch_does_not_keep_the_loop_alive),
+      cmocka_unit_test(a_detached_executor_watches_on_another_loop),
+      cmocka_unit_test(the_program_may_close_all_handles_itself),
+      cmocka_unit_test(a_poll_runs_the_loop_once_more),
+  };
+  return run_group(tests);
+}

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PILLION_TESTS_WATCH_SUITE_H
+#define PILLION_TESTS_WATCH_SUITE_H
+
+/*
+ * What every loop that watches descriptors must do, on real pipes, sockets and
+ * eventfds. Who includes it defines a loop:
+ *
+ *   loop_begin(ex)   puts an executor on it
+ *   loop_run()       until no task lives
+ *   loop_end()       takes it off and frees it
+ *
+ * That nothing spins shows in the number of turns.
+ */
+#include "support.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+static void loop_begin(pillion_executor ex);
+static void loop_run(void);
+static void loop_end(void);
+
+#define R PILLION_READABLE
+#define W PILLION_WRITABLE
+#define H PILLION_HANGUP
+
+/* ---- A stream that is read to its end, or written to a length ------------ */
+
+struct stream {
+  int state, fd, events, polls, waits, rc;
+  pillion_watch watch;
+  size_t bytes, length; /* 0: read to the end */
+  pillion_task task;
+  int drops;
+};
+
+static int stream_ready(struct stream *s, pillion_context *cx,
+                        uint32_t interest) {
+  uint32_t events = 0;
+  s->rc = pillion_ready(&events, cx, s->watch, interest);
+  s->events |= (int)events;
+  s->waits += s->rc == PILLION_READY;
+  return s->rc;
+}
+
+static int stream_read(pillion_value *out, pillion_context *cx, void *self) {
+  struct stream *s = self;
+  char buffer[4096];
+  (void)out;
+  s->polls++;
+  PILLION_ASYNC(s->state);
+  for (;;) {
+    ssize_t n = read(s->fd, buffer, sizeof buffer);
+    if (n == 0) break;
+    if (n > 0) {
+      s->bytes += (size_t)n;
+      if (s->length != 0 && s->bytes >= s->length) break;
+      continue;
+    }
+    if (errno != EAGAIN) return PILLION_ESYSTEM;
+    PILLION_AWAIT(s->state, stream_ready(s, cx, R));
+  }
+  PILLION_RETURN(s->state);
+  PILLION_ASYNC_END;
+}
+
+static int stream_write(pillion_value *out, pillion_context *cx, void *self) {
+  static const char buffer[4096];
+  struct stream *s = self;
+  (void)out;
+  s->polls++;
+  PILLION_ASYNC(s->state);
+  while (s->bytes < s->length) {
+    size_t left = s->length - s->bytes;
+    ssize_t n = write(s->fd, buffer, left < sizeof buffer ? left : 4096);
+    if (n > 0) {
+      s->bytes += (size_t)n;
+      continue;
+    }
+    if (errno != EAGAIN) return PILLION_ESYSTEM;
+    PILLION_AWAIT(s->state, stream_ready(s, cx, W));
+  }
+  PILLION_RETURN(s->state);
+  PILLION_ASYNC_END;
+}
+
+/* Awaits `length` as events, once. */
+static int stream_wait(pillion_value *out, pillion_context *cx, void *self) {
+  struct stream *s = self;
+  (void)out;
+  s->polls++;
+  return stream_ready(s, cx, (uint32_t)s->length);
+}
+
+static void stream_drop(void *self) { ((struct stream *)self)->drops++; }
+
+static const pillion_future reading = {sizeof reading, stream_read,
+                                       stream_drop},
+                            writing = {sizeof writing, stream_write,
+                                       stream_drop},
+                            waiting = {sizeof waiting, stream_wait,
+                                       stream_drop};
+
+static void start(pillion_executor ex, struct stream *s,
+                  const pillion_future *future) {
+  s->state = 0;
+  assert_ok(pillion_task_spawn(&s->task, ex, future, s, 0, PILLION_DETACH));
+}
+
+static void open_watch(pillion_executor ex, struct stream *s, int fd) {
+  memset(s, 0, sizeof *s);
+  s->fd = fd;
+  assert_ok(pillion_watch_open(&s->watch, ex, fd, PILLION_WATCH_OWN));
+}
+
+static void pair_new(int ends[2]) {
+  assert_ok(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                       ends));
+}
+
+static uint64_t turns_of(pillion_executor ex) {
+  pillion_executor_stats stats = PILLION_EXECUTOR_STATS_INIT;
+  assert_ok(pillion_executor_stat(&stats, ex));
+  return stats.turns;
+}
+
+/* ---- The tests ----------------------------------------------------------- */
+
+static void a_pipe_carries_what_it_cannot_hold(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  struct stream in, out;
+  int ends[2];
+  assert_ok(pipe2(ends, O_NONBLOCK | O_CLOEXEC));
+  assert_true(fcntl(ends[0], F_SETPIPE_SZ, 4096) >= 4096);
+  loop_begin(ex);
+  open_watch(ex, &in, ends[0]);
+  open_watch(ex, &out, ends[1]);
+  in.length = out.length = 1 << 20;
+  start(ex, &in, &reading);
+  start(ex, &out, &writing);
+  loop_run();
+  assert_int_equal(in.bytes, 1 << 20);
+  assert_int_equal(out.bytes, 1 << 20);
+  assert_true(in.waits > 1 && in.polls == in.waits + 1);
+  assert_int_equal(in.events, R);
+  assert_int_equal(out.events, W);
+  assert_true(turns_of(ex) < 4 * (uint64_t)(in.waits + out.waits) + 20);
+  loop_end();
+  assert_int_equal(fcntl(ends[0], F_GETFD), -1); /* with the executor */
+}
+
+static void one_socket_reads_and_writes_at_once(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  struct stream s[4];
+  int ends[2];
+  pair_new(ends);
+  loop_begin(ex);
+  open_watch(ex, &s[0], ends[0]);
+  open_watch(ex, &s[1], ends[1]);
+  s[2] = s[0];
+  s[3] = s[1];
+  for (int i = 0; i < 4; i++) {
+    s[i].length = 3 << 20;
+    start(ex, &s[i], i < 2 ? &reading : &writing);
+  }
+  loop_run();
+  for (int i = 0; i < 4; i++) {
+    assert_int_equal(s[i].bytes, 3 << 20);
+    assert_true(s[i].waits > 1);
+    assert_int_equal(s[i].drops, 1);
+  }
+  loop_end();
+}
+
+static void an_eventfd_is_a_semaphore(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  struct stream s;
+  uint64_t one = 1;
+  loop_begin(ex);
+  open_watch(ex, &s, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  s.length = 8;
+  start(ex, &s, &reading);
+  assert_int_equal(write(s.fd, &one, 8), 8);
+  loop_run();
+  assert_int_equal(s.bytes, 8);
+  s.bytes = 0;
+  start(ex, &s, &reading);
+  assert_int_equal(write(s.fd, &one, 8), 8);
+  loop_run();
+  assert_int_equal(s.bytes, 8);
+  loop_end();
+}
+
+static void hang_up_comes_to_whoever_waits(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  struct stream in, gone;
+  int ends[2];
+  pair_new(ends);
+  loop_begin(ex);
+  open_watch(ex, &in, ends[0]);
+  gone = in;
+  gone.length = H;
+  start(ex, &in, &reading);
+  start(ex, &gone, &waiting);
+  assert_int_equal(write(ends[1], "last", 4), 4);
+  close(ends[1]);
+  loop_run();
+  assert_int_equal(in.bytes, 4);
+  assert_true(gone.events & H);
+  assert_true(turns_of(ex) < 20);
+  loop_end();
+}
+
+/* The other end of a pipe is closed: poll(2) says POLLERR. */
+static void a_fault_ends_the_wait_of_a_writer(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  struct stream out;
+  int ends[2];
+  signal(SIGPIPE, SIG_IGN);
+  assert_ok(pipe2(ends, O_NONBLOCK | O_CLOEXEC));
+  loop_begin(ex);
+  open_watch(ex, &out, ends[1]);
+  out.length = 1 << 20;
+  start(ex, &out, &writing);
+  close(ends[0]);
+  /* Fill it first: else the first write would tell already. */
+  loop_run();
+  assert_true(out.bytes < out.length);
+  assert_int_equal(out.drops, 1);
+  assert_true(turns_of(ex) < 20);
+  out.length = R | W;
+  out.events = 0;
+  start(ex, &out, &waiting);
+  loop_run();
+  assert_true(out.events & PILLION_FAULT);
+  out.events = 0; /* and once more, although the host had stopped */
+  start(ex, &out, &waiting);
+  loop_run();
+  assert_true(out.events & PILLION_FAULT);
+  loop_end();
+}
+
+static void urgent_data_has_priority(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  struct sockaddr_in at = {.sin_family = AF_INET};
+  socklen_t length = sizeof at;
+  struct stream in;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int to = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_ok(bind(listening, (struct sockaddr *)&at, length));
+  assert_ok(listen(listening, 1));
+  assert_ok(getsockname(listening, (struct sockaddr *)&at, &length));
+  assert_ok(connect(to, (struct sockaddr *)&at, length));
+  int from = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  loop_begin(ex);
+  open_watch(ex, &in, from);
+  in.length = PILLION_PRIORITY;
+  start(ex, &in, &waiting);
+  assert_int_equal(send(to, "!", 1, MSG_OOB), 1);
+  loop_run();
+  assert_int_equal(in.events, PILLION_PRIORITY);
+  loop_end();
+  close(listening);
+  close(to);
+}
+
+static void a_number_that_is_used_again_is_another(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  int before = -1;
+  loop_begin(ex);
+  for (int i = 0; i < 20; i++) {
+    struct stream in;
+    int ends[2];
+    pair_new(ends);
+    if (before != -1) assert_int_equal(ends[0], before);
+    before = ends[0];
+    open_watch(ex, &in, ends[0]);
+    start(ex, &in, &reading);
+    in.length = 1;
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    loop_run();
+    assert_int_equal(in.bytes, 1);
+    assert_ok(pillion_watch_close(in.watch));
+    close(ends[1]);
+  }
+  loop_end();
+}
+
+struct nap {
+  pillion_timer timer;
+  pillion_task other;
+  int left;
+};
+
+/* Cancels a task at first, and lives on for some timers. */
+static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
+  struct nap *nap = self;
+  (void)out;
+  if (nap->other != 0) pillion_task_cancel(nap->other);
+  nap->other = 0;
+  while (nap->left > 0) {
+    int rc = pillion_sleep(&nap->timer, cx, 2 * MS);
+    if (rc != PILLION_READY) return rc;
+    nap->left--;
+  }
+  return PILLION_READY;
+}
+
+static const pillion_future napping = {sizeof napping, nap_poll, NULL};
+
+static void what_a_cancelled_task_awaited_does_not_spin(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  struct stream in, hung;
+  struct nap nap = {.left = 3};
+  int ends[2];
+  pair_new(ends);
+  loop_begin(ex);
+  open_watch(ex, &in, ends[0]);
+  hung = in;
+  hung.length = R | H;
+  start(ex, &hung, &waiting);
+  nap.other = hung.task;
+  assert_ok(pillion_task_spawn(NULL, ex, &napping, &nap, 0, PILLION_DETACH));
+  loop_run();
+  assert_int_equal(hung.drops, 1);
+  assert_int_equal(write(ends[1], "x", 1), 1); /* readable from now on */
+  close(ends[1]);
+  nap.left = 3;
+  assert_ok(pillion_task_spawn(NULL, ex, &napping, &nap, 0, PILLION_DETACH));
+  loop_run();
+  assert_int_equal(hung.polls, 1);
+  assert_true(turns_of(ex) < 40);
+  start(ex, &in, &reading);
+  loop_run();
+  assert_int_equal(in.bytes, 1);
+  loop_end();
+}
+
+static int close_watch(void *arg) {
+  return pillion_watch_close(((struct stream *)arg)->watch);
+}
+
+static void *close_watch_main(void *arg) {
+  return close_watch(arg) == 0 ? NULL : arg;
+}
+
+static void another_thread_closes_what_is_awaited(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  int ends[2];
+  struct stream in;
+  pthread_t thread;
+  void *failed;
+  loop_begin(ex);
+  for (int i = 0; i < 50; i++) {
+    pair_new(ends);
+    open_watch(ex, &in, ends[0]);
+    in.length = R;
+    start(ex, &in, &waiting);
+    assert_ok(pthread_create(&thread, NULL, close_watch_main, &in));
+    loop_run();
+    pthread_join(thread, &failed);
+    assert_null(failed);
+    assert_int_equal(in.rc, PILLION_ECLOSED);
+    assert_int_equal(fcntl(ends[0], F_GETFD), -1);
+    close(ends[1]);
+  }
+  loop_end();
+}
+
+static void thousands_are_watched(void **state) {
+  (void)state;
+  enum { MOST = 2000 };
+  struct rlimit limit;
+  pillion_executor ex = new_executor();
+  static struct stream in[MOST], out[MOST];
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  size_t n = limit.rlim_cur / 2 - 50 < MOST ? limit.rlim_cur / 2 - 50 : MOST;
+  loop_begin(ex);
+  for (size_t i = 0; i < n; i++) {
+    int ends[2];
+    pair_new(ends);
+    open_watch(ex, &in[i], ends[0]);
+    open_watch(ex, &out[i], ends[1]);
+    in[i].length = out[i].length = 10;
+    start(ex, &in[i], &reading);
+  }
+  for (size_t i = n; i-- > 0;) start(ex, &out[i], &writing);
+  loop_run();
+  for (size_t i = 0; i < n; i++) {
+    assert_int_equal(in[i].bytes, 10);
+    assert_ok(pillion_watch_close(in[i].watch));
+  }
+  loop_end(); /* with half of them open */
+}
+
+static void an_executor_is_freed_while_tasks_wait(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  struct stream in, held;
+  int ends[2];
+  pair_new(ends);
+  loop_begin(ex);
+  open_watch(ex, &in, ends[0]);
+  open_watch(ex, &held, ends[1]);
+  held.length = R;
+  start(ex, &held, &waiting);
+  start(ex, &in, &reading);
+  in.length = 1;
+  assert_int_equal(write(ends[1], "x", 1), 1);
+  while (in.drops == 0) {
+    pillion_event event;
+    assert_int_equal(pillion_executor_turn(&event, 1, NULL, ex, NULL), 0);
+  }
+  loop_end();
+  assert_int_equal(held.drops, 1);
+}
+
+#define WATCH_SUITE                                                       \
+  cmocka_unit_test(a_pipe_carries_what_it_cannot_hold),                   \
+      cmocka_unit_test(one_socket_reads_and_writes_at_once),              \
+      cmocka_unit_test(an_eventfd_is_a_semaphore),                        \
+      cmocka_unit_test(hang_up_comes_to_whoever_waits),                   \
+      cmocka_unit_test(a_fault_ends_the_wait_of_a_writer),                \
+      cmocka_unit_test(urgent_data_has_priority),                         \
+      cmocka_unit_test(a_number_that_is_used_again_is_another),           \
+      cmocka_unit_test(what_a_cancelled_task_awaited_does_not_spin),      \
+      cmocka_unit_test(another_thread_closes_what_is_awaited),            \
+      cmocka_unit_test(thousands_are_watched),                            \
+      cmocka_unit_test(an_executor_is_freed_while_tasks_wait)
+
+#endif
