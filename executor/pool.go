@@ -96,6 +96,16 @@ func (p *Pool) join(l *Local, c *crew) error {
 	}
 	w := &worker{pool: p, local: l}
 	w.home = &home{worker: w}
+	if err := p.admit(w, c); err != nil {
+		return err
+	}
+	l.worker = w
+	l.wakeHost() // it hasn't looked at the pool yet
+	return nil
+}
+
+// admit gives a worker its place.
+func (p *Pool) admit(w *worker, c *crew) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.freed {
@@ -117,9 +127,6 @@ func (p *Pool) join(l *Local, c *crew) error {
 	p.members[i].Store(w)
 	p.span.Store(max(p.span.Load(), int32(i+1)))
 	p.workers++
-	l.worker = w
-	// It hasn't looked at the pool yet.
-	l.wakeHost()
 	return nil
 }
 

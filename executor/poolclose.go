@@ -82,12 +82,15 @@ func (p *Pool) Free() error {
 	return nil
 }
 
-// reap ends the task of a popped slot.
+// reap ends the task of a popped slot, shielded or not.
 func (p *Pool) reap(c *chunk, slot uint32) {
-	t := c.own(slot)
+	cell := &c.cells[slot&chunkMask]
+	t := c.tasks[slot&chunkMask]
 	if t == nil {
+		cell.pend.Store(0)
 		return
 	}
+	t.asked(cell.pend.Swap(t.owned()))
 	t.settle()
 	if t.flags&flagStarted != 0 {
 		p.finish(t, CancelledRunning, nil)

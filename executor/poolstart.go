@@ -54,6 +54,29 @@ func (p *Pool) Start(n int) error {
 	return nil
 }
 
+// Run spawns f on a pool and waits for its result, in a goroutine that has nothing else
+// to do: not in a task. An [OnDone] among the options isn't called.
+//
+//	pool := executor.NewPool(executor.PoolConfig{})
+//	err := pool.Start(runtime.GOMAXPROCS(0))
+//	n, err := executor.Run(pool, count)
+//
+// # Errors
+//
+// The task's, and those of [Spawn].
+func Run[T any](p *Pool, f Future[T], options ...Option[T]) (value T, err error) {
+	done := make(chan struct{})
+	var ended OnDone[T] = func(v T, e error, _ Outcome) {
+		value, err = v, e
+		close(done)
+	}
+	if _, err := Spawn(p, f, append(options, ended)...); err != nil {
+		return value, err
+	}
+	<-done
+	return value, err
+}
+
 // Stop ends the goroutines of [Pool.Start] and waits for them. Tasks that haven't
 // finished are left to other workers, except for those that are inside a coroutine:
 // with the last goroutine they are cancelled. A task must not call Stop.

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+func TestPoolDrains(t *testing.T) {
+	c := newCrewRig(t, 2)
+	p := new(probe)
+	mustSpawn[int](t, c.Pool, p)
+	c.Close(Drain)
+	_, err := Spawn[int](c.Pool, new(probe))
+	equal(t, "spawn", err, ErrClosed)
+	c.turn(0, 1)
+	p.ready = true
+	p.waker.Wake()
+	c.turn(1, 1)
+	p.want(t, 2, 1)
+	equal(t, "live", c.Live(), 0)
+}
+
+func TestPoolCancelsAll(t *testing.T) {
+	c := newCrewRig(t, 2)
+	probes := make([]probe, 100)
+	for i := range probes {
+		mustSpawn[int](t, c.Pool, &probes[i])
+	}
+	c.turn(0, 100)
+	c.Close(Cancel)
+	c.turn(0, 0)
+	c.turn(1, 0)
+	for i := range probes {
+		probes[i].want(t, 1, 1)
+	}
+	equal(t, "live", c.Live(), 0)
+}
+
+func TestPoolFreeEndsShieldedTasks(t *testing.T) {
+	c := newCrewRig(t, 1)
+	p := &probe{onPoll: func(cx *Context) { cx.Shield(true) }}
+	task := mustSpawn[int](t, c.Pool, p)
+	c.turn(0, 1)
+	equal(t, "leave", c.Leave(c.workers[0].Local), nil)
+	equal(t, "free", c.Free(), nil)
+	p.want(t, 1, 1)
+	equal(t, "outcome", task.Outcome(), CancelledRunning)
+	equal(t, "the late wake", p.waker.Wake(), Stale)
+}
+
+func TestFreedPoolForwardsItsInbox(t *testing.T) {
+	c := newCrewRig(t, 1)
+	p := new(probe)
+	mustSpawn[int](t, c.Pool, p)
+	c.turn(0, 1)
+	slot := uint32(p.waker>>32) & slotMask
+	chunk := lookup(slot)
+	cell := &chunk.cells[slot&chunkMask]
+	equal(t, "leave", c.Leave(c.workers[0].Local), nil)
+	equal(t, "free", c.Free(), nil)
+	cell.pend.Store(uint64(uint32(p.waker))<<32 | pendQueued | pendWake)
+	chunk.pool.Store(c.Pool) // the waker has read it before Free cleared it
+	chunk.push(slot)
+	chunk.pool.Store(nil)
+	equal(t, "pend", cell.pend.Load(), 0)
+	equal(t, "inbox", c.inbox.empty(), true)
+}
+
+func TestPoolIsFreedWhileItIsWokenAndSpawnedOn(t *testing.T) {
+	for range 50 {
+		p := NewPool(PoolConfig{})
+		if err := p.Start(2); err != nil {
+			t.Fatal(err)
+		}
+		var started, dropped atomic.Int32
+		var others sync.WaitGroup
+		for range 2 {
+			others.Go(func() {
+				var wakers []Waker
+				for {
+					k := &tokens{t: t, want: 1 << 30}
+					task, err := Spawn(p, Future[int](k), OnDone[int](func(int, error, Outcome) { dropped.Add(1) }))
+					if err != nil {
+						equal(t, "the error", err, ErrClosed)
+						break
+					}
+					started.Add(1)
+					wakers = append(wakers, makeWaker(task.slot, task.gen))
+				}
+				for _, w := range wakers {
+					w.Wake()
+				}
+			})
+		}
+		eventually(func() bool { return started.Load() > 100 })
+		p.Stop()
+		equal(t, "free", p.Free(), nil)
+		others.Wait()
+		equal(t, "dropped", dropped.Load(), started.Load())
+	}
+}
+
+func TestPoolIsClosedWhileItRuns(t *testing.T) {
+	p := NewPool(PoolConfig{})
+	if err := p.Start(2); err != nil {
+		t.Fatal(err)
+	}
+	var ended atomic.Int32
+	for range 500 {
+		mustSpawn[int](t, p, &probe{onPoll: (*Context).WakeSelf}, OnDone[int](func(_ int, err error, o Outcome) {
+			if o == Returned || err != ErrCancelled {
+				t.Error(o, err)
+			}
+			ended.Add(1)
+		}))
+	}
+	p.Close(Cancel)
+	eventually(func() bool { return ended.Load() == 500 })
+	p.Stop()
+	equal(t, "free", p.Free(), nil)
+}

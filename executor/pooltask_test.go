@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"context"
+	"errors"
+	"testing"
+)
+
+func TestPoolWakesCoalesce(t *testing.T) {
+	c := newCrewRig(t, 2)
+	p := c.named("a", new(probe))
+	mustSpawn[int](t, c.Pool, p)
+	c.turn(0, 1)
+	// During a poll: one more poll, whoever wakes and however often.
+	p.onPoll = both(p.onPoll, func(cx *Context) {
+		p.onPoll = nil
+		p.waker.Wake()
+		cx.WakeSelf()
+		cx.Local().WakeLocal(p.waker)
+	})
+	c.workers[1].WakeLocal(p.waker)
+	p.waker.Wake()
+	c.turn(1, 1)
+	c.turn(1, 1)
+	c.turn(1, 0)
+	c.turn(0, 0)
+	p.want(t, 3, 0)
+}
+
+func TestPoolWakeInATurnStaysWithTheWorker(t *testing.T) {
+	c := newCrewRig(t, 2)
+	a, b := c.named("a", new(probe)), c.named("b", new(probe))
+	mustSpawn[int](t, c.Pool, a)
+	mustSpawn[int](t, c.Pool, b)
+	c.turn(0, 2)
+	a.onPoll = both(a.onPoll, func(cx *Context) {
+		equal(t, "the wake", cx.Local().WakeLocal(b.waker), Woken)
+		equal(t, "again", cx.Local().WakeLocal(b.waker), Coalesced)
+	})
+	a.waker.Wake()
+	c.pokes()
+	c.turn(0, 1)
+	c.turn(0, 1)
+	c.wantTrace("a0 b0 a0 b0")
+}
+
+func TestPoolCancelBeforeFirstPollAndBetweenPolls(t *testing.T) {
+	c := newCrewRig(t, 2)
+	before, between := new(probe), new(probe)
+	first := mustSpawn[int](t, c.Pool, before)
+	equal(t, "cancel", first.Cancel(), CancelAsked)
+	equal(t, "again", first.Cancel(), CancelAlready)
+	c.turn(0, 0)
+	before.want(t, 0, 1)
+	equal(t, "outcome", first.Outcome(), CancelledBeforeStart)
+	equal(t, "too late", first.Cancel(), CancelFinished)
+
+	second := mustSpawn[int](t, c.Pool, between)
+	c.turn(0, 1)
+	second.Cancel()
+	c.turn(1, 0)
+	between.want(t, 1, 1)
+	equal(t, "outcome", second.Outcome(), CancelledRunning)
+	equal(t, "error", second.Err(), ErrCancelled)
+}
+
+func TestPoolShieldHoldsBackACancel(t *testing.T) {
+	c := newCrewRig(t, 2)
+	p := new(probe)
+	p.onPoll = func(cx *Context) {
+		switch p.polls {
+		case 1:
+			cx.Shield(true)
+		case 2:
+			equal(t, "asked", cx.Cancelled(), true)
+			cx.Shield(false)
+		}
+	}
+	task := mustSpawn[int](t, c.Pool, p)
+	c.turn(0, 1)
+	task.Cancel()
+	c.turn(1, 0)
+	p.want(t, 1, 0)
+	p.waker.Wake()
+	c.turn(0, 1)
+	equal(t, "not yet", task.Done(), false)
+	c.turn(1, 0)
+	p.want(t, 2, 1)
+	equal(t, "outcome", task.Outcome(), CancelledRunning)
+}
+
+func TestPoolDeadlineIsACancel(t *testing.T) {
+	c := newCrewRig(t, 2)
+	p := new(probe)
+	task := mustSpawn[int](t, c.Pool, p, WithDeadline[int](10))
+	equal(t, "the deadline", c.turn(0, 1).Deadline, 10)
+	c.workers[1].now = 10
+	c.turn(1, 0)
+	p.want(t, 1, 1)
+	equal(t, "timed out", errors.Is(task.Err(), context.DeadlineExceeded), true)
+}
+
+func TestPoolTaskIsAwaitedFromEverywhere(t *testing.T) {
+	c := newCrewRig(t, 2)
+	p := c.named("p", new(probe))
+	task := mustSpawn[int](t, c.Pool, p)
+	outside := newRig(t)
+	var joins []*Task[int]
+	for _, e := range []Executor{outside.Local, c.workers[1].Local, c.Pool, c.Pool} {
+		joins = append(joins, mustSpawn(t, e, task.Join()))
+	}
+	outside.turn(1)
+	c.turn(1, 4)
+	outside.turn(0)
+	p.ready = true
+	p.waker.Wake()
+	c.turn(0, 1)
+	outside.turn(1)
+	c.turn(1, 2) // it steals one of two
+	c.turn(0, 1)
+	for _, j := range joins {
+		v, err := j.Result()
+		equal(t, "the value", v, 2)
+		equal(t, "the error", err, nil)
+	}
+	equal(t, "nothing is kept", len(joining.more), 0)
+	late := mustSpawn(t, outside, task.Join())
+	outside.turn(1)
+	equal(t, "a late one", late.Done(), true)
+}
+
+func TestPoolTaskCannotAwaitALocalsTask(t *testing.T) {
+	c := newCrewRig(t, 1)
+	local := mustSpawn[int](t, c.workers[0].Local, new(probe))
+	join := mustSpawn(t, c.Pool, local.Join())
+	c.turn(0, 2)
+	equal(t, "error", join.Err(), ErrWrongLocal)
+}
+
+func TestPoolStorageIsUsedAgain(t *testing.T) {
+	c := newCrewRig(t, 1)
+	var task Task[int]
+	var spawned int
+	var again OnDone[int]
+	again = func(int, error, Outcome) {
+		if spawned++; spawned < 3 {
+			if err := task.Spawn(c.Pool, &probe{ready: true}, again); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if err := task.Spawn(c.Pool, &probe{ready: true}, again); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		c.turn(0, 1)
+	}
+	c.turn(0, 0)
+	equal(t, "spawned", spawned, 3)
+}
+
+func TestPoolTaskInheritsThroughItsExecutor(t *testing.T) {
+	key := NewTaskLocal[string]()
+	c := newCrewRig(t, 1)
+	var got string
+	mustSpawn[int](t, c.Pool, &probe{ready: true, onPoll: func(cx *Context) {
+		key.Set(cx, "x")
+		mustSpawn[int](t, cx.Executor(), &probe{ready: true, onPoll: func(cx *Context) { got, _ = key.Get(cx) }})
+	}})
+	c.turn(0, 1)
+	c.turn(0, 1)
+	equal(t, "the value", got, "x")
+}
+
+func TestRunWaitsForTheResult(t *testing.T) {
+	p := NewPool(PoolConfig{})
+	if err := p.Start(2); err != nil {
+		t.Fatal(err)
+	}
+	v, err := Run[int](p, &probe{ready: true})
+	equal(t, "the value", v, 1)
+	equal(t, "the error", err, nil)
+	p.Stop()
+	equal(t, "workers", p.Workers(), 0)
+	equal(t, "free", p.Free(), nil)
+	_, err = Run[int](p, new(probe))
+	equal(t, "the error", err, ErrClosed)
+}
