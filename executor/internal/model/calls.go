@@ -19,6 +19,8 @@ const (
 	DeadlineLate                       // it comes a nanosecond late
 	CancelTwice                        // the second request counts
 	JoinOnce                           // only the first joiner is woken
+	SiblingsStay                       // a child's error doesn't end the others
+	LimitLoose                         // one child more than the limit runs
 	Bugs                               // how many there are, and one
 )
 
@@ -171,11 +173,10 @@ func (m *Model) Evict(task int) error {
 	case t == m.current:
 		return executor.ErrReentrant
 	}
-	if t.cause == nil {
-		t.cause = executor.ErrCancelled
-	}
-	m.end(t, 0, t.cause, ended(t))
-	if len(m.ready) > 0 {
+	turning := m.turning
+	m.turning = true
+	m.evict(t)
+	if m.turning = turning; len(m.ready) > 0 {
 		m.poke() // for the joiners
 	}
 	return nil

@@ -4,7 +4,7 @@ package model
 
 import (
 	"cmp"
-	"fmt"
+	"errors"
 	"slices"
 
 	"github.com/pillion-dev/pillion/executor"
@@ -48,6 +48,9 @@ type task struct {
 	value                int64
 	err                  error
 	outcome              executor.Outcome
+	scope                *scope // its own
+	parent               *scope // whose child it is
+	held, asked          bool   // back by the limit, to end by the scope
 }
 
 type timer struct {
@@ -138,9 +141,12 @@ func (m *Model) Turn(polls int) {
 			continue
 		}
 		t.ready = false
-		if t.cancelled && (t.shields == 0 || m.Bug == ShieldIgnored) {
-			m.end(t, 0, t.cause, ended(t))
-		} else {
+		switch ends := t.cancelled && !t.unwinding && (t.shields == 0 || m.Bug == ShieldIgnored); {
+		case ends && !t.started:
+			m.end(t, 0, t.cause, executor.CancelledBeforeStart)
+		case ends:
+			m.unwind(t)
+		default:
 			m.poll(t)
 			polled++
 		}
@@ -163,13 +169,6 @@ func (m *Model) Turn(polls int) {
 	}
 	m.Log(Event{What: "polled", Task: polled, N: more})
 	m.Log(Event{What: "deadline", Task: m.live, N: m.reported})
-}
-
-func ended(t *task) executor.Outcome {
-	if t.started {
-		return executor.CancelledRunning
-	}
-	return executor.CancelledBeforeStart
 }
 
 func (m *Model) takeInbox() []*task {
@@ -221,7 +220,10 @@ func (m *Model) poll(t *task) {
 	m.current = t
 	value, ready, err := m.script(t)
 	m.current = nil
-	if ready {
+	switch {
+	case ready && t.unwinding:
+		m.unwound(t, err)
+	case ready:
 		m.end(t, value, err, executor.Returned)
 	}
 }
@@ -236,10 +238,38 @@ func (m *Model) script(t *task) (value int64, ready bool, err error) {
 	return t.Poll(m)
 }
 
-// ErrPanic stands for the error of a task that panicked.
-var ErrPanic = fmt.Errorf("model: a panic")
+func (m *Model) unwind(t *task) {
+	m.current = t
+	done, err := t.Unwind(m)
+	m.current = nil
+	if done {
+		m.unwound(t, err)
+	}
+}
 
-// end ends a task: it is dropped, then its joiners are woken, then it is reported.
+// unwound ends a task with what went wrong while it unwound, or else with the cause
+// of its end.
+func (m *Model) unwound(t *task, err error) {
+	if err == nil || errors.Is(err, t.cause) || errors.Is(t.cause, err) {
+		err = t.cause
+	}
+	m.end(t, 0, err, executor.CancelledRunning)
+}
+
+// evict ends a task that may be in the middle of anything but a poll.
+func (m *Model) evict(t *task) {
+	if t.cause == nil {
+		t.cause = executor.ErrCancelled
+	}
+	outcome := executor.CancelledBeforeStart
+	if t.started {
+		outcome = executor.CancelledRunning
+	}
+	m.end(t, 0, t.cause, outcome)
+}
+
+// end ends a task: it is dropped, then its scope hears of it, then its joiners are
+// woken, then it is reported.
 func (m *Model) end(t *task, value int64, err error, o executor.Outcome) {
 	if i := slices.Index(m.ready, t); i >= 0 {
 		m.ready[i] = nil
@@ -248,20 +278,27 @@ func (m *Model) end(t *task, value int64, err error, o executor.Outcome) {
 	t.value, t.err, t.outcome = value, err, o
 	m.live--
 	m.disarm(t.deadline)
+	m.scopeDrop(t.scope)
 	if m.Bug != TimerOutlives {
 		m.disarm(t.sleep)
 	}
 	m.Log(Event{What: "drop", Task: t.Number})
+	if t.parent != nil {
+		m.childEnded(t)
+	}
 	for _, j := range t.joiners {
 		m.makeReady(j)
 	}
-	m.Log(Event{What: "end", Task: t.Number, N: int64(o)*1000 + value, Err: err})
+	m.Log(Event{What: "end", Task: t.Number, N: int64(o)*1000 + value, Err: Message(err)})
 }
 
 // Free drops what is live.
 func (m *Model) Free() {
+	m.turning = true
 	for _, t := range m.bySlot() {
-		m.end(t, 0, cmp.Or(t.cause, executor.ErrCancelled), ended(t))
+		if !t.done {
+			m.evict(t)
+		}
 	}
 }
 

@@ -35,6 +35,7 @@ var (
 		model.Yield: 4, model.Park: 5, model.Sleep: 6, model.Join: 4, model.ShieldOn: 2, model.ShieldOff: 2,
 		model.Return: 1, model.Fail: 1, model.Panic: 1, model.Spawn: 4, model.WakeLocal: 4, model.Wake: 3,
 		model.CancelLocal: 1, model.Cancel: 1, model.Evict: 1, model.SetDeadline: 2,
+		model.ScopeSpawn: 6, model.ScopeAwait: 3, model.ScopeCancel: 1,
 	})
 	outside = kinds(map[model.Kind]int{
 		model.Turn: 30, model.Pass: 6, model.Jump: 8, model.Spawn: 5, model.WakeLocal: 6, model.Wake: 8,

@@ -5,7 +5,12 @@
 // random programs on the model and on executor.Local, and compares all that happens.
 package model
 
-import "errors"
+import (
+	"errors"
+	"strings"
+
+	"github.com/pillion-dev/pillion/executor"
+)
 
 // Kind says what an Op does.
 type Kind uint8
@@ -21,6 +26,9 @@ const (
 	Return
 	Fail
 	Panic
+	ScopeSpawn // a child of the task's scope, which the first one makes
+	ScopeAwait
+	ScopeCancel
 
 	Spawn // from here on also from outside
 	WakeLocal
@@ -55,7 +63,25 @@ type Event struct {
 	What string
 	Task int
 	N    int64
-	Err  error
+	Err  string
+}
+
+// Message tells errors apart.
+func Message(err error) string {
+	var p *executor.PanicError
+	switch s, ok := err.(*executor.ScopeError); {
+	case ok:
+		all := []string{"scope: " + Message(s.First)}
+		for _, other := range s.Others {
+			all = append(all, Message(other))
+		}
+		return strings.Join(all, ", ")
+	case err == nil:
+		return ""
+	case errors.As(err, &p):
+		return ErrPanic.Error()
+	}
+	return err.Error()
 }
 
 // maxSpawned bounds how many tasks a program makes.
@@ -73,6 +99,9 @@ type Machine interface {
 	Timer() (due bool, err error)
 	Join(task int) (value int64, ready bool, err error)
 	Shield(on bool)
+	ScopeSpawn(script, limit int) error
+	Scope() (ready bool, err error) // await the scope, which is ready if there is none
+	ScopeCancel()
 
 	Spawn(script int, deadline int64) error
 	WakeLocal(task int) int64
@@ -90,21 +119,38 @@ type Machine interface {
 	Free()
 }
 
-// ErrFailed is the error of a script that fails.
-var ErrFailed = errors.New("model: failed")
+// ErrFailed is the error of a script that fails, and ErrPanic that of one that
+// panics.
+var (
+	ErrFailed = errors.New("model: failed")
+	ErrPanic  = errors.New("model: panicked")
+)
 
 // Task is a script that is being run.
 type Task struct {
-	Number int
-	Script []Op
-	at     int
-	begun  bool // the op that it waits in
+	Number    int
+	Script    []Op
+	at        int
+	begun     bool // the op that it waits in
+	unwinding bool
+}
+
+// Unwind ends the scope and waits for it, in as many polls as that takes.
+func (t *Task) Unwind(m Machine) (done bool, err error) {
+	m.Log(Event{What: "unwind", Task: t.Number})
+	t.unwinding = true
+	m.ScopeCancel()
+	return m.Scope()
 }
 
 // Poll does what is next in the script until that has to wait or ends the task. It
 // panics where the script does.
 func (t *Task) Poll(m Machine) (value int64, ready bool, err error) {
 	m.Log(Event{What: "poll", Task: t.Number, N: m.Now()})
+	if t.unwinding {
+		ready, err = m.Scope()
+		return 0, ready, err
+	}
 	for ; t.at < len(t.Script); t.at++ {
 		op := t.Script[t.at]
 		first := !t.begun
@@ -127,15 +173,28 @@ func (t *Task) Poll(m Machine) (value int64, ready bool, err error) {
 			if !due {
 				return 0, false, nil
 			}
-			m.Log(Event{What: "slept", Task: t.Number, N: m.Now(), Err: err})
+			m.Log(Event{What: "slept", Task: t.Number, N: m.Now(), Err: Message(err)})
 		case Join:
 			value, ready, err := m.Join(other(m, op))
 			if !ready {
 				return 0, false, nil
 			}
-			m.Log(Event{What: "joined", Task: t.Number, N: value, Err: err})
+			m.Log(Event{What: "joined", Task: t.Number, N: value, Err: Message(err)})
 		case ShieldOn, ShieldOff:
 			m.Shield(op.Kind == ShieldOn)
+		case ScopeSpawn:
+			if m.Spawned() < maxSpawned {
+				err := m.ScopeSpawn(int(op.A), int(op.B%4))
+				m.Log(Event{What: "child", Task: t.Number, Err: Message(err)})
+			}
+		case ScopeAwait:
+			ready, err := m.Scope()
+			if !ready {
+				return 0, false, nil
+			}
+			m.Log(Event{What: "scope", Task: t.Number, Err: Message(err)})
+		case ScopeCancel:
+			m.ScopeCancel()
 		case Return:
 			return int64(op.A), true, nil
 		case Fail:
@@ -158,7 +217,7 @@ func Do(m Machine, op Op) {
 		if m.Spawned() >= maxSpawned {
 			return
 		}
-		e.Err = m.Spawn(int(op.A), deadline(m, op))
+		e.Err = Message(m.Spawn(int(op.A), deadline(m, op)))
 	case WakeLocal:
 		e.N = m.WakeLocal(other(m, op))
 	case Wake:
@@ -168,9 +227,9 @@ func Do(m Machine, op Op) {
 	case Cancel:
 		e.N = m.Cancel(other(m, op))
 	case Evict:
-		e.Err = m.Evict(other(m, op))
+		e.Err = Message(m.Evict(other(m, op)))
 	case SetDeadline:
-		e.Err = m.SetDeadline(other(m, op), deadline(m, op))
+		e.Err = Message(m.SetDeadline(other(m, op), deadline(m, op)))
 	case Turn:
 		m.Turn(max(0, int(op.A%8)-3))
 	case Pass:

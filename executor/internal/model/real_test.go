@@ -3,7 +3,6 @@
 package model_test
 
 import (
-	"errors"
 	"time"
 
 	"github.com/pillion-dev/pillion/executor"
@@ -36,28 +35,27 @@ type future struct {
 	model.Task
 	real  *real
 	timer *executor.Timer
+	scope *executor.Scope
 }
 
 func (f *future) Poll(cx *executor.Context) (int64, bool, error) {
-	r := f.real
-	outer, outerCx := r.current, r.cx
-	r.current, r.cx, r.now = f, cx, cx.Now()
-	defer func() { r.current, r.cx = outer, outerCx }()
-	return f.Task.Poll(r)
+	f.real.current, f.real.cx, f.real.now = f, cx, cx.Now()
+	return f.Task.Poll(f.real)
+}
+
+func (f *future) Unwind(cx *executor.Context) (bool, error) {
+	f.real.current, f.real.cx, f.real.now = f, cx, cx.Now()
+	return f.Task.Unwind(f.real)
 }
 
 func (f *future) Drop() {
+	if f.scope != nil {
+		f.scope.Drop()
+	}
 	if f.timer != nil {
 		f.timer.Drop()
 	}
 	f.real.Log(model.Event{What: "drop", Task: f.Number})
-}
-
-func known(err error) error {
-	if p := (*executor.PanicError)(nil); errors.As(err, &p) {
-		return model.ErrPanic
-	}
-	return err
 }
 
 func (r *real) Spawned() int               { return len(r.tasks) }
@@ -82,24 +80,53 @@ func (r *real) Timer() (due bool, err error) {
 }
 
 func (r *real) Join(task int) (value int64, ready bool, err error) {
-	value, ready, err = r.tasks[task].Join().Poll(r.cx)
-	return value, ready, known(err)
+	return r.tasks[task].Join().Poll(r.cx)
 }
 
 func (r *real) Shield(on bool) { r.cx.Shield(on) }
 
+func (r *real) ScopeSpawn(script, limit int) error {
+	f := r.current
+	if f.scope == nil {
+		f.scope = executor.NewScope(r.local, executor.ScopeConfig{Limit: limit})
+	}
+	return r.spawn(script, executor.Never, func(child *future, options ...executor.Option[int64]) (*executor.Task[int64], error) {
+		return executor.SpawnIn[int64](f.scope, child, options...)
+	})
+}
+
+func (r *real) Scope() (ready bool, err error) {
+	if r.current.scope == nil {
+		return true, nil
+	}
+	_, ready, err = r.current.scope.Poll(r.cx)
+	return ready, err
+}
+
+func (r *real) ScopeCancel() {
+	if r.current.scope != nil {
+		r.current.scope.Cancel()
+	}
+}
+
 func (r *real) Spawn(script int, at int64) error {
+	return r.spawn(script, at, func(f *future, options ...executor.Option[int64]) (*executor.Task[int64], error) {
+		return executor.Spawn[int64](r.local, f, options...)
+	})
+}
+
+func (r *real) spawn(script int, at int64, spawn func(f *future, options ...executor.Option[int64]) (*executor.Task[int64], error)) error {
 	f := &future{real: r}
 	f.Number, f.Script = len(r.tasks), r.program.Scripts[script%len(r.program.Scripts)]
 	options := []executor.Option[int64]{
 		executor.OnDone[int64](func(value int64, err error, o executor.Outcome) {
-			r.Log(model.Event{What: "end", Task: f.Number, N: int64(o)*1000 + value, Err: known(err)})
+			r.Log(model.Event{What: "end", Task: f.Number, N: int64(o)*1000 + value, Err: model.Message(err)})
 		}),
 	}
 	if at != executor.Never {
 		options = append(options, executor.WithDeadline[int64](at))
 	}
-	t, err := executor.Spawn[int64](r.local, f, options...)
+	t, err := spawn(f, options...)
 	if err == nil {
 		r.tasks = append(r.tasks, t)
 	}
@@ -122,7 +149,7 @@ func (r *real) Turn(polls int) {
 		more = 1
 	}
 	r.reported = p.Deadline
-	r.Log(model.Event{What: "polled", Task: p.Polled, N: more, Err: err})
+	r.Log(model.Event{What: "polled", Task: p.Polled, N: more, Err: model.Message(err)})
 	r.Log(model.Event{What: "deadline", Task: p.Live, N: p.Deadline})
 }
 
