@@ -47,7 +47,14 @@ func (r *wheelRun) check() {
 
 func (r *wheelRun) arm(at int64) {
 	t := &Timer{at: at}
-	r.wheel.arm(t, r.now)
+	now := r.now
+	switch r.rnd.IntN(8) { // in a pool, not all have the same time
+	case 0:
+		now = at - 1
+	case 1:
+		now -= r.rnd.Int64N(min(now, 1000) + 1)
+	}
+	r.wheel.arm(t, now)
 	r.model.arm(t)
 }
 
