@@ -41,9 +41,72 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		l.Poll(Budget{})
 	})
 
+	q := new(probe)
+	var cancelled Task[int]
+	wantNoAllocs(t, "spawn, poll, cancel", func() {
+		cancelled.Spawn(l, q)
+		l.Poll(Budget{})
+		cancelled.Cancel()
+		l.Poll(Budget{})
+	})
+
+	promise := new(Promise[int])
+	var waits Task[int]
+	wantNoAllocs(t, "a promise", func() {
+		*promise = Promise[int]{}
+		waits.Spawn(l, promise)
+		l.Poll(Budget{})
+		promise.Resolve(1)
+		l.Poll(Budget{})
+	})
+
+	key := NewTaskLocal[int]()
+	hooks := new(silent)
+	options := []Option[int]{InContext[int](hooks, hooks)}
+	var carrying Task[int]
+	wantNoAllocs(t, "a context that is carried", func() {
+		carrying.Spawn(l, f, options...)
+		l.Poll(Budget{})
+	})
+	var children [2]Task[int]
+	scope := NewScope(l, ScopeConfig{Limit: 1})
+	wantNoAllocs(t, "children of a scope", func() {
+		children[0].SpawnIn(scope, f)
+		children[1].SpawnIn(scope, f)
+		l.Poll(Budget{})
+		l.Poll(Budget{})
+	})
+	var parent, heir Task[int]
+	inherits := Future[int](FutureFunc[int](func(cx *Context) (int, bool, error) {
+		heir.Spawn(l, f)
+		_, ok := key.Get(cx)
+		return 0, ok, nil
+	}))
+	with := []Option[int]{With[int](key, 7)}
+	if n := testing.AllocsPerRun(100, func() {
+		parent.Spawn(l, inherits, with...)
+		l.Poll(Budget{})
+		l.Poll(Budget{})
+	}); n != 1 {
+		t.Errorf("a task-local and its heir: %v allocations, not one for the value", n)
+	}
+
 	p := new(probe)
 	mustSpawn[int](t, l, p)
 	l.Poll(Budget{})
+	ask, woken := make(chan Waker), make(chan struct{})
+	go func() {
+		for w := range ask {
+			w.Wake()
+			woken <- struct{}{}
+		}
+	}()
+	wantNoAllocs(t, "wake from another goroutine", func() {
+		ask <- p.waker
+		<-woken
+		l.Poll(Budget{})
+	})
+	close(ask)
 	wantNoAllocs(t, "wake and poll", func() {
 		p.waker.Wake()
 		l.Poll(Budget{})
@@ -51,6 +114,14 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		l.Poll(Budget{})
 	})
 }
+
+// silent carries a token and does nothing with it.
+type silent struct{}
+
+func (*silent) Capture() any { return nil }
+func (*silent) Enter(any)    {}
+func (*silent) Leave(any)    {}
+func (*silent) Release(any)  {}
 
 // BenchmarkStep is one poll of one of 100 tasks that wake themselves.
 func BenchmarkStep(b *testing.B) {
@@ -75,6 +146,21 @@ func BenchmarkSpawnComplete(b *testing.B) {
 	for n := 0; n < b.N; n += len(tasks) {
 		for i := range tasks {
 			tasks[i].Spawn(l, f)
+		}
+		l.Poll(Budget{})
+	}
+}
+
+// BenchmarkSpawnHeap is the same with a task and a function of its own each time.
+func BenchmarkSpawnHeap(b *testing.B) {
+	l := New(Config{})
+	defer l.Free()
+	done := 0
+	var f Future[int] = FutureFunc[int](readyAtOnce)
+	b.ReportAllocs()
+	for n := 0; n < b.N; n += 100 {
+		for range 100 {
+			Spawn(l, f, OnDone[int](func(int, error, Outcome) { done++ }))
 		}
 		l.Poll(Budget{})
 	}

@@ -103,7 +103,11 @@ func (l *Local) pass(t *task) (done, polled bool) {
 		done = t.run.unwind(&l.cx)
 	} else {
 		t.flags |= flagStarted
+		cause := t.run.Err()
 		done = t.run.poll(&l.cx)
+		if done && t.flags&flagUnwinding != 0 {
+			t.run.unwound(cause)
+		}
 	}
 	t.leave()
 	l.current = nil

@@ -91,7 +91,7 @@ func NewScope(l *Local, c ScopeConfig) *Scope { return &Scope{local: l, config: 
 //
 // Those of [Spawn], and [ErrClosed] once the scope is ending or has ended.
 func SpawnIn[T any](s *Scope, f Future[T], options ...Option[T]) (*Task[T], error) {
-	t := new(Task[T])
+	t := newTask[T](true)
 	if err := t.SpawnIn(s, f, options...); err != nil {
 		return nil, err
 	}
