@@ -392,12 +392,13 @@ static inline void pillion_value_drop(pillion_value *value) {
     case 0:
 
 #define PILLION_AWAIT(state, expression)                      \
-  (state) = __LINE__;                                         \
-  PILLION__FALLTHROUGH;                                       \
-  case __LINE__:                                              \
   do {                                                        \
-    int pillion__rc = (expression);                           \
-    if (pillion__rc != PILLION_READY) return pillion__rc;     \
+    (state) = __LINE__;                                       \
+    PILLION__FALLTHROUGH;                                     \
+    case __LINE__: {                                          \
+      int pillion__rc = (expression);                         \
+      if (pillion__rc != PILLION_READY) return pillion__rc;   \
+    }                                                         \
   } while (0)
 
 #define PILLION_RETURN(state) \

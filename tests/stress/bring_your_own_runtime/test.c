@@ -25,7 +25,7 @@ static long entries(const char *path) {
   long n = 0;
   while (readdir(dir) != NULL) n++;
   closedir(dir);
-  return n;
+  return n - 2; /* "." and ".." */
 }
 
 static void check_goroutines(const char *way) {
@@ -77,10 +77,13 @@ static void check_start(void) {
   static const pillion_allocator allocator = {count_alloc, count_free,
                                               &allocated};
   pillion_start_options start = PILLION_START_OPTIONS_INIT;
-  long fds = entries("/proc/self/fd");
   start.allocator = &allocator;
   start.ring = 64;
   start.max_calls = 16;
+  expect("start", "result", pillion_start(&start, NULL, 0), 0);
+  /* Go itself is there now, with what it opens: so once more. */
+  pillion_shutdown(PILLION_CANCEL, PILLION_TIME_NEVER);
+  long fds = entries("/proc/self/fd");
   expect("start", "result", pillion_start(&start, NULL, 0), 0);
   expect("start", "descriptors", entries("/proc/self/fd") - fds, 0);
   check_goroutines("start");

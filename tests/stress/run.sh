@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# run.sh [NAME...]: builds and runs the stress tests' examples and tests, in C and
+# in Go. C's are linked to the library, and again compiled with the core alone,
+# without Go, under TSan where threads share something.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+out=build/stress
+mkdir -p $out
+lib=$PWD/build/lib
+here=tests/stress
+cc="${CC:-gcc} -std=gnu11 -g -Wall -Wextra -Werror -Iinclude"
+library="-O2 -L$lib -lpillion -Wl,-rpath,$lib -pthread"
+core="-Icapi -Icapi/core -DWITHOUT_GO capi/core.c -pthread"
+tsan="-O1 -fsanitize=thread -Wno-tsan -Wno-maybe-uninitialized $core"
+passed=0 failed=0
+
+verdict() { # RC WHAT
+  if [ "$1" = 0 ]; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "$2 failed"
+  fi
+}
+
+# example NAME HOW FLAGS: builds NAME/example.c and compares what it prints.
+example() {
+  local program=$out/$1-example-$2 rc=0
+  $cc "$here/$1/example.c" $3 -o "$program" || { verdict 1 "$1: $2"; return; }
+  timeout 120 "$program" 2>&1 | diff "$here/$1/expected.txt" - || rc=1
+  verdict $rc "$1: example, $2"
+}
+
+# counted NAME HOW FLAGS: builds NAME/test.c, which counts itself.
+counted() {
+  local program=$out/$1-test-$2 log=$out/$1-test-$2.log rc=0
+  $cc "$here/$1/test.c" $3 -o "$program" || { verdict 1 "$1: $2"; return; }
+  timeout 120 "$program" >"$log" 2>&1 || rc=1
+  [ $rc = 0 ] || cat "$log"
+  if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+  else
+    verdict 1 "$1: test, $2"
+  fi
+}
+
+in_go() { # NAME
+  local log=$out/$1-go.log rc=0
+  go test -race -v "./$here/$1/..." >"$log" 2>&1 || rc=1
+  [ $rc = 0 ] || tail -n 40 "$log"
+  passed=$((passed + $(grep -c '^--- PASS: ' "$log")))
+  [ $rc = 0 ] || verdict 1 "$1: in Go"
+}
+
+# What the example itself is compiled to has no locked instruction either. (The
+# executor's own paths are checked by tests/core/asm_test.sh.)
+no_locks() {
+  [ "$(uname -m)" = x86_64 ] || return 0
+  $cc -O2 -c $here/single_threaded/example.c -o $out/example.o &&
+    ! objdump -d --no-show-raw-insn $out/example.o |
+    grep -E '\block |\bxchg[a-z]* .*\(|\bmfence'
+}
+
+single_threaded() {
+  example single_threaded library "$library"
+  example single_threaded tsan "$tsan"
+  no_locks
+  verdict $? "single_threaded: no locked instruction"
+  in_go single_threaded
+}
+
+zero_allocation() {
+  example zero_allocation library "$library"
+  counted zero_allocation library "$library"
+  counted zero_allocation core "-O2 $core"
+  in_go zero_allocation
+}
+
+bring_your_own_runtime() {
+  example bring_your_own_runtime library "$library"
+  counted bring_your_own_runtime library "$library"
+  counted bring_your_own_runtime core "-O2 $core"
+}
+
+multi_threaded() {
+  in_go multi_threaded
+}
+
+[ $# -gt 0 ] || set -- single_threaded multi_threaded bring_your_own_runtime zero_allocation
+for name; do
+  before=$passed
+  "$name"
+  printf '%-24s %3d passed\n' "$name" $((passed - before))
+done
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
