@@ -45,6 +45,7 @@ func loopAt(index C.uint32_t) *loop {
 				Clock:   func() int64 { return int64(C.pillion__guest_now(index)) },
 				Arena:   arena(index),
 				Context: hooks,
+				Seed:    uint64(C.pillion__guest_seed(index)),
 			}),
 			hooks: hooks,
 			tasks: make(map[uint32]*executor.Task[[]byte]),

@@ -27,6 +27,11 @@ int64_t pillion__guest_now(uint32_t index) {
   return pillion__clock(pillion__executor_at(index));
 }
 
+/* What orders the polls of Go's tasks, too. */
+uint64_t pillion__guest_seed(uint32_t index) {
+  return pillion__executor_at(index)->seed;
+}
+
 /*
  * What is done around the polls of Go tasks that carry a token. In Go that is a
  * number: an address of nobody knows what must not stand in a pointer there.

@@ -69,6 +69,7 @@ void pillion__guest_release(uint32_t index, uintptr_t context);
 int pillion__guest_lease(uint32_t *base, void **cells, uint32_t index);
 void pillion__guest_return(uint32_t base);
 int64_t pillion__guest_now(uint32_t index);
+uint64_t pillion__guest_seed(uint32_t index);
 int pillion__guest_watch(uint32_t index, int fd, uint32_t events,
                          uint64_t key);
 void pillion__guest_unwatch(uint32_t index, int fd, uint64_t key);

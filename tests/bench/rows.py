@@ -54,6 +54,16 @@ def await_rows():
                   [Peer(f"peer uv_bridge {n}", by_hand, 0.5 if n > 1 else 1.0)], 1e-3)
 
 
+def timer_rows():
+    """Growth, from a hundred live timers to a million. A million don't fit into the
+    caches, and `touch` is what that costs: one look at each, in the same order."""
+    for what in ("set", "move", "fire", "clear"):
+        peers = [Peer(f"c timer 100 {what}", "one of a hundred", 2.0)]
+        if what != "set":
+            peers.append(Peer("c timer 1000000 touch", "a look at one of a million", None))
+        yield Row(f"C: {what} one of a million timers", "ns", f"c timer 1000000 {what}", peers)
+
+
 ROWS = [
     Row("C: wake and poll one step, 100 tasks", "ns", "c step",
         [Peer("tokio wake", TOKIO + ", wake_by_ref", 0.5),
@@ -87,6 +97,7 @@ ROWS = [
     Row("post 24 bytes from another thread, the owner takes them", "ns", "c post stream",
         [Peer("tokio stream", "tokio {tokio} mpsc, unbounded", None),
          Peer("go stream", "a Go channel of 1024", None)]),
+    *timer_rows(),
     Row("C: a million idle tasks, bytes each", "B", "c idle",
         [Peer("tokio idle", TOKIO, "128 B")]),
     Row("Go: a million idle tasks, bytes each", "B", "go idle",

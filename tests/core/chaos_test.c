@@ -15,6 +15,7 @@ struct actor {
   bool owed;      /* a poll, by a spawn or a wake */
   bool excused;   /* perhaps: it joins */
   bool timed;     /* it armed its timer */
+  pillion_timer due;
   uint32_t flags; /* how it was started */
   int releases;   /* still to come */
   int which;      /* executor */
@@ -75,7 +76,7 @@ static void act(void) {
   depth++;
   struct actor *a = someone();
   pillion_task task = a->probe.task;
-  switch (dice(8)) {
+  switch (dice(9)) {
     case 0:
     case 1:
       if (!a->alive && a->releases == 0) start_actor(a, NULL);
@@ -96,6 +97,13 @@ static void act(void) {
     case 6:
       if (pillion_task_detach(task) == 0) a->flags = PILLION_DETACH;
       break;
+    case 7: { /* its clock may outlive the task */
+      bool late = dice(2);
+      int64_t at = late ? 0 : pillion__now() + dice(2000);
+      if (pillion_task_deadline(&a->due, task, at) == 0 && late && a->alive)
+        a->owed = true;
+      break;
+    }
     default:
       if (pillion__turning &&
           pillion_executor_turn(NULL, 0, NULL, executors[0], NULL) >= 0)
