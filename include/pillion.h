@@ -8,7 +8,8 @@
  * This header is the manual. Read it in this order: Start, Executors,
  * Functions and calls, Tasks, Wakers. pillion/future.h has futures, values
  * and the waker contract, pillion/time.h what waits for times, pillion/watch.h
- * descriptors; pillion/uv.h and pillion/poll.h put an executor on a loop.
+ * descriptors, pillion/scope.h child tasks; pillion/uv.h and pillion/poll.h put
+ * an executor on a loop.
  *
  * THE SHORTEST PROGRAM. No loop at all:
  *
