@@ -34,6 +34,15 @@
 //	6  [Task.Cancel] -> post; Local.special at the task's next turn, unless it is
 //	   in a [Context.Shield]; an [Unwinder] may take turns of its own to end
 //
+// # Time
+//
+// [Sleep], [SleepUntil] and [Interval] wait, [Timeout] and [Deadline] limit what a
+// task awaits, and [WithDeadline] the task itself. All of it costs the host one
+// timer: the deadline that a turn reports is the next moment at which anything is
+// due. Timers are never early, and fire in the order of their deadlines, and of
+// arming where these are equal. The clock is [Config.Clock]; package simhost has one
+// for tests.
+//
 // # Threads
 //
 // Any goroutine may call [Waker.Wake], [Handle.Cancel], [Task.Cancel] and

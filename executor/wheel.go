@@ -46,14 +46,13 @@ type wheel struct {
 	used       uint32 // which levels have timers
 	levels     [wheelLevels]*wheelLevel
 
-	// Since base has run ahead: the timers that were armed before edge, and the
-	// steps that it took to get there.
-	early, ahead int
+	early int // timers that were armed before edge, since base was set back
 }
 
 // wheelLevel is allocated once the level is needed, and kept.
 type wheelLevel struct {
 	used  uint64 // which slots have timers
+	count int    // of the timers; on the lowest level, with those in run
 	slots [wheelSlots]timerList
 }
 
@@ -66,7 +65,7 @@ func (w *wheel) level(at uint64) (level, slot int) {
 // arm takes t, whose deadline is after now.
 func (w *wheel) arm(t *Timer, now int64) {
 	if w.count == 0 {
-		w.base, w.edge, w.early, w.ahead = uint64(now), uint64(now), 0, 0
+		w.base, w.edge, w.early = uint64(now), uint64(now), 0
 	}
 	w.count++
 	w.seq++
@@ -77,9 +76,22 @@ func (w *wheel) arm(t *Timer, now int64) {
 	}
 	w.push(t)
 	w.early++
-	if w.early >= w.ahead && len(w.front) > 4*wheelFew {
+	if len(w.front) > 4*wheelFew && w.early >= w.divided(uint64(now))+len(w.front)/2 {
 		w.rewind(uint64(now))
 	}
+}
+
+// top says on which level base differs from an earlier time.
+func (w *wheel) top(now uint64) int { return (bits.Len64(w.base^now) - 1) / wheelBits }
+
+// divided counts the timers that are below that level.
+func (w *wheel) divided(now uint64) (n int) {
+	for _, l := range w.levels[:w.top(now)] {
+		if l != nil {
+			n += l.count
+		}
+	}
+	return n
 }
 
 func (w *wheel) disarm(t *Timer) {
@@ -89,9 +101,11 @@ func (w *wheel) disarm(t *Timer) {
 		w.remove(t)
 	case uint64(t.at) < w.edge:
 		w.run.remove(t)
+		w.levels[0].count--
 	default:
 		k, i := w.level(uint64(t.at))
 		l := w.levels[k]
+		l.count--
 		l.slots[i].remove(t)
 		if l.slots[i].head == nil {
 			w.clear(l, k, i)
@@ -103,6 +117,7 @@ func (w *wheel) disarm(t *Timer) {
 func (w *wheel) put(t *Timer) {
 	k, i := w.level(uint64(t.at))
 	w.mark(k, i).push(t)
+	w.levels[k].count++
 	t.index = inList
 }
 
@@ -163,37 +178,43 @@ func (w *wheel) advance() {
 	case list.few():
 		w.base = start | (1<<shift - 1)
 		w.edge = w.base + 1
-		w.ahead += list.each(w.push)
+		l.count -= list.each(w.push)
 	case k == 0:
 		w.base, w.edge, w.run = start, start+1, list
 	default:
 		w.base, w.edge = start, start
-		w.ahead += list.each(w.put)
+		l.count -= list.each(w.put)
 	}
 }
 
 // rewind sets base back to the present time. What had been divided is put
-// together again, in as many steps as there are slots, and the heap is emptied.
-// It happens when as many timers were armed before edge as the way there had
-// steps, so that each arming pays for one of them. As one of these was after now
-// and before edge, base is after now.
+// together again, in as many steps as there are slots, and the heap is emptied. It
+// will be divided once more; so it happens only when as many timers were armed
+// before edge, and each of these pays for one. As one of them was after now and
+// before edge, base is after now.
 func (w *wheel) rewind(now uint64) {
-	top := (bits.Len64(w.base^now) - 1) / wheelBits
-	whole := w.mark(top, int(w.base>>(top*wheelBits))%wheelSlots)
+	top := w.top(now)
+	slot := int(w.base>>(top*wheelBits)) % wheelSlots
+	whole, count := w.mark(top, slot), w.divided(now)
 	whole.append(w.run)
 	w.run.head = nil
 	for k, l := range w.levels[:top] {
-		for ; l != nil && l.used != 0; l.used &= l.used - 1 {
+		if l == nil {
+			continue
+		}
+		for ; l.used != 0; l.used &= l.used - 1 {
 			s := &l.slots[bits.TrailingZeros64(l.used)]
 			whole.append(*s)
 			s.head = nil
 		}
+		l.count = 0
 		w.used &^= 1 << k
 	}
 	if whole.head == nil {
-		w.clear(w.levels[top], top, int(w.base>>(top*wheelBits))%wheelSlots)
+		w.clear(w.levels[top], top, slot)
 	}
-	w.base, w.edge, w.early, w.ahead = now, now, 0, 0
+	w.levels[top].count += count
+	w.base, w.edge, w.early = now, now, 0
 	slices.SortFunc(w.front, func(t, u *Timer) int {
 		if t.before(u) {
 			return -1

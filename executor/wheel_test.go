@@ -88,6 +88,7 @@ func (r *wheelRun) phase() {
 			r.pass(r.model[r.rnd.IntN(min(40, len(r.model)))].at + r.rnd.Int64N(3) - 1)
 		}
 	}
+	equal(r.t, "counted", r.wheel.counted(), len(r.model))
 }
 
 // pass lets the time go on and fires.
@@ -129,11 +130,64 @@ func TestWheelIsSetBack(t *testing.T) {
 		}
 		r.arm(max(r.now, second) + 1 + i%1500)
 	}
-	if n := len(r.wheel.front); n > 5*wheelFew+1000 {
+	if n := len(r.wheel.front); n > 5*wheelFew+1000 { // a thousand are due
 		t.Errorf("%d timers in the heap", n)
 	}
 	r.check()
+	equal(t, "counted", r.wheel.counted(), len(r.model))
 	r.pass(Never)
+}
+
+// So it is also after a long life, in which much was divided and nothing set back.
+func TestWheelIsSetBackAfterALongTime(t *testing.T) {
+	r := &wheelRun{t: t, rnd: rand.New(rand.NewPCG(1, 1))}
+	const second = 1_000_000_000
+	for range 500 {
+		for range 60 {
+			r.arm(r.now + 1 + r.rnd.Int64N(second))
+		}
+		r.check()
+		r.pass(r.model[len(r.model)-1].at)
+	}
+	for i := range int64(10) {
+		r.arm(r.now + 60*second + i)
+	}
+	r.check()
+	for i := range int64(10_000) {
+		r.arm(r.now + second + i*7919%10_000)
+		if n := len(r.wheel.front); n > 5*wheelFew {
+			t.Fatalf("%d timers in the heap", n)
+		}
+	}
+	r.check()
+	r.pass(Never)
+}
+
+// counted counts again what the wheel has counted.
+func (w *wheel) counted() (n int) {
+	n = len(w.front)
+	for k, l := range w.levels {
+		if l == nil {
+			continue
+		}
+		in := 0
+		for i := range l.slots {
+			if l.slots[i].head != nil {
+				in += l.slots[i].each(func(*Timer) {})
+			}
+			if (l.slots[i].head != nil) != (l.used>>i&1 != 0) {
+				panic("the bits are wrong")
+			}
+		}
+		if k == 0 && w.run.head != nil {
+			in += w.run.each(func(*Timer) {})
+		}
+		if in != l.count || (l.used != 0) != (w.used>>k&1 != 0) {
+			panic("the count or the bits of a level are wrong")
+		}
+		n += in
+	}
+	return n
 }
 
 // As many timers for the same moment as one likes are a list, not a heap.
@@ -144,6 +198,7 @@ func TestWheelOfEqualDeadlines(t *testing.T) {
 	}
 	r.check()
 	equal(t, "in the heap", len(r.wheel.front), 0)
+	equal(t, "counted", r.wheel.counted(), 3000)
 	r.arm(12345)
 	r.arm(12344)
 	r.pass(12344)
