@@ -139,9 +139,16 @@ func (t *Task[T]) Detach() {
 		s, held := t.extra.member.scope, t.extra.member.held
 		s.unlink(&t.task)
 		if held {
-			t.local.makeReady(&t.task)
-			t.local.wakeHost()
+			s.start(&t.task)
+			s.local.wakeHost()
 		}
+	}
+}
+
+// start lets a child go that was held back, unless it is being dropped just now.
+func (s *Scope) start(t *task) {
+	if t.flags&flagEnding == 0 {
+		s.local.makeReady(t)
 	}
 }
 
@@ -170,7 +177,7 @@ func (s *Scope) unlink(t *task) {
 		s.waiting = t.extra.member.next
 		t.extra.member.held = false
 		s.running++
-		s.local.makeReady(t)
+		s.start(t)
 	}
 	if s.head == nil {
 		s.local.wake(s.waiter)
