@@ -70,7 +70,7 @@ func TestFreedPoolForwardsItsInbox(t *testing.T) {
 }
 
 func TestPoolIsFreedWhileItIsWokenAndSpawnedOn(t *testing.T) {
-	for range 50 {
+	for range 20 {
 		p := NewPool(PoolConfig{})
 		if err := p.Start(2); err != nil {
 			t.Fatal(err)
@@ -80,7 +80,7 @@ func TestPoolIsFreedWhileItIsWokenAndSpawnedOn(t *testing.T) {
 		for range 2 {
 			others.Go(func() {
 				var wakers []Waker
-				for {
+				for range 1000 {
 					k := &tokens{t: t, want: 1 << 30}
 					task, err := Spawn(p, Future[int](k), OnDone[int](func(int, error, Outcome) { dropped.Add(1) }))
 					if err != nil {

@@ -57,11 +57,16 @@ func (r *stealRing) makeRoom() {
 	if r.own != nil {
 		r.limit = low + uint64(len(r.own))
 	}
-	if r.next != r.limit {
+	// Beyond it, if a thief has come so late that he will find the head moved on.
+	if r.next < r.limit {
 		return
 	}
 	// A thief goes on reading the old slots, which nobody writes any more.
-	own := make([]uint32, max(firstRing, 2*len(r.own)))
+	size := max(firstRing, len(r.own))
+	if r.next-head > uint64(size/2) {
+		size *= 2
+	}
+	own := make([]uint32, size)
 	for i := head; i != r.next; i++ {
 		own[i&uint64(len(own)-1)] = r.own[i&uint64(len(r.own)-1)]
 	}

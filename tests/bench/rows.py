@@ -33,6 +33,7 @@ class Tail(NamedTuple):
 
 
 TOKIO = "tokio {tokio} current-thread"
+TOKIO_MT = "tokio {tokio} multi-thread"
 
 
 def await_rows():
@@ -84,6 +85,12 @@ ROWS = [
     Row("Go: suspend and resume one of 100 coroutines", "ns", "go suspend",
         [Peer("go gosched", "goroutines, runtime.Gosched", "110 ns"),
          Peer("tokio yield", TOKIO + ", yield_now", None)]),
+    Row("Go: a step on a pool of 2 workers, 1000 tasks", "ns", "go pool-yield",
+        [Peer("tokio yield-mt", TOKIO_MT + ", yield_now", 1.0),
+         Peer("go go-yield", "goroutines, runtime.Gosched", 0.5)]),
+    Row("Go: a ring of 1000 tasks on a pool, a hop", "ns", "go pool-ring",
+        [Peer("tokio ring-mt", TOKIO_MT + ", wake_by_ref", None),
+         Peer("go go-ring", "goroutines and channels", 0.7)]),
     Row("an empty turn", "ns", "c empty",
         [Peer("peer go_call", "a call from C into Go that does nothing", "10 ns"),
          Peer("c empty epoll", "epoll_wait with timeout 0", "10 ns")]),
