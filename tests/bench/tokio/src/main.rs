@@ -3,6 +3,7 @@
 //! The same work as the C and Go programs beside it, on tokio. The runtime has no
 //! drivers, so that it needn't look for I/O: tokio at its best.
 
+mod pool;
 mod shapes;
 
 use shapes::{KeepWaker, SelfWake, Sleeper};
@@ -198,6 +199,8 @@ fn main() {
         "wake" => steps(SelfWake),
         "yield" => steps(yields),
         "await" => steps(awaits),
+        "yield-mt" => pool::all_yield(),
+        "ring-mt" => pool::ring(),
         "spawn" => spawns(false, false),
         "spawn-local" => spawns(true, false),
         "spawn-join" => spawns(false, true),
