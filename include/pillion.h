@@ -686,9 +686,10 @@ int pillion_call_submit(pillion_task *out, pillion_executor executor,
  * deadline: when the function's context shall end, absolute, whether or not
  *   the loop turns; Go sees it as the context's Deadline. The call then ends
  *   with PILLION_ETIMEDOUT, unless it returns something else than the context's
- *   error. If it is over before a goroutine is there to run it, it never
- *   starts. It is a time of the executor's clock for loop functions, and always
- *   of CLOCK_MONOTONIC for others.
+ *   error. If it is over before a goroutine is there to run it, it never starts
+ *   (pillion_task_deadline ends it without waiting for one). It is a time of the
+ *   executor's clock for loop functions, and always of CLOCK_MONOTONIC for
+ *   others.
  */
 typedef struct pillion_call_options {
   size_t size;

@@ -58,10 +58,12 @@ for features in '' -D_POSIX_C_SOURCE=200809L -D_GNU_SOURCE -D_XOPEN_SOURCE=700; 
   done
 done
 
-# future.h is freestanding: no libc at all.
-printf '#include "pillion/future.h"\nint pillion__here;\n' >"$dir/alone.c"
-compile "freestanding future.h" gcc -std=c11 -ffreestanding -nostdinc \
-  -isystem "$(gcc -print-file-name=include)" $strict "$dir/alone.c"
+# These are freestanding: no libc at all.
+for name in future time; do
+  printf '#include "pillion/%s.h"\nint pillion__here;\n' $name >"$dir/alone.c"
+  compile "freestanding $name.h" gcc -std=c11 -ffreestanding -nostdinc \
+    -isystem "$(gcc -print-file-name=include)" $strict "$dir/alone.c"
+done
 
 echo "$ok passed, $bad failed"
 test $bad -eq 0
