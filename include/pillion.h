@@ -8,8 +8,8 @@
  * This header is the manual. Read it in this order: Start, Executors,
  * Functions and calls, Tasks, Wakers. pillion/future.h has futures, values
  * and the waker contract, pillion/time.h what waits for times, pillion/watch.h
- * descriptors, pillion/scope.h child tasks; pillion/uv.h and pillion/poll.h put
- * an executor on a loop.
+ * descriptors, pillion/scope.h child tasks, pillion/pool.h tasks that move
+ * between threads; pillion/uv.h and pillion/poll.h put an executor on a loop.
  *
  * THE SHORTEST PROGRAM. No loop at all:
  *
@@ -199,10 +199,11 @@ typedef struct pillion_library_counts {
   uint64_t workers;  /* goroutines that wait for work or do it */
   uint64_t parked;   /* goroutines lost to runtime.Goexit */
   uint64_t watches;  /* descriptors that are watched */
+  uint64_t pools;    /* alive, or with events that wait to be taken */
 } pillion_library_counts;
 
 #define PILLION_LIBRARY_COUNTS_INIT \
-  { sizeof(pillion_library_counts), 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(pillion_library_counts), 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /*
  * pillion_library_count fills *out, as far as out->size goes.
@@ -927,6 +928,7 @@ int pillion_wake_local(pillion_waker waker);
 }
 #endif
 
+#include "pillion/pool.h"
 #include "pillion/time.h"
 #include "pillion/watch.h"
 

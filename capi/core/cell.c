@@ -19,31 +19,34 @@ struct pillion__chunk pillion__directory[PILLION__CHUNKS];
 
 static pthread_mutex_t cell_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t chunks_used;                    /* directory entries, under cell_lock */
-static uint32_t chunks_returned[5];             /* by type: index + 1, under cell_lock */
+static uint32_t chunks_returned[6];             /* by type: index + 1, under cell_lock */
 
 static size_t cell_stride(enum pillion__chunk_type type) {
   return type == PILLION__CHUNK_CALLS ? sizeof(struct pillion__call)
                                       : sizeof(struct pillion__cell);
 }
 
-static void chunk_install(uint32_t index, struct pillion__executor *executor) {
+static void chunk_install(uint32_t index, struct pillion__executor *executor,
+                          struct pillion__pool *pool) {
   /*
    * The fence pairs with the compare-and-swap in pillion__post: a late waker
    * that queues a cell of this chunk either reads the new executor here, or
    * has set QUEUED where the new executor will look before it uses the slot.
    */
+  atomic_store(&pillion__directory[index].pool, pool);
   atomic_store(&pillion__directory[index].executor, executor);
   atomic_thread_fence(memory_order_seq_cst);
 }
 
-int pillion__chunk_lease(uint32_t *base, enum pillion__chunk_type type,
-                         struct pillion__executor *executor) {
+static int chunk_lease(uint32_t *base, enum pillion__chunk_type type,
+                       struct pillion__executor *executor,
+                       struct pillion__pool *pool) {
   pthread_mutex_lock(&cell_lock);
   uint32_t free_one = chunks_returned[type];
   if (free_one != 0) {
     chunks_returned[type] = pillion__directory[free_one - 1].next_free;
     pthread_mutex_unlock(&cell_lock);
-    chunk_install(free_one - 1, executor);
+    chunk_install(free_one - 1, executor, pool);
     *base = (free_one - 1) * PILLION__CHUNK;
     return 0;
   }
@@ -70,10 +73,19 @@ int pillion__chunk_lease(uint32_t *base, enum pillion__chunk_type type,
   pthread_mutex_unlock(&cell_lock);
   struct pillion__chunk *chunk = &pillion__directory[index];
   chunk->type = type;
-  chunk_install(index, executor);
+  chunk_install(index, executor, pool);
   atomic_store_explicit(&chunk->cells, cells, memory_order_release);
   *base = index * PILLION__CHUNK;
   return 0;
+}
+
+int pillion__chunk_lease(uint32_t *base, enum pillion__chunk_type type,
+                         struct pillion__executor *executor) {
+  return chunk_lease(base, type, executor, NULL);
+}
+
+int pillion__chunk_lease_pool(uint32_t *base, struct pillion__pool *pool) {
+  return chunk_lease(base, PILLION__CHUNK_POOL, NULL, pool);
 }
 
 void pillion__chunk_return(uint32_t base) {
@@ -94,8 +106,8 @@ struct pillion__head *pillion__head_of(uint64_t handle, uint32_t *type) {
   return (void *)(cells + slot % PILLION__CHUNK * cell_stride(chunk->type));
 }
 
-static void inbox_push(struct pillion__executor *ex,
-                       struct pillion__head *head, uint32_t slot) {
+void pillion__inbox_push(struct pillion__executor *ex,
+                         struct pillion__head *head, uint32_t slot) {
   uint32_t first = atomic_load_explicit(&ex->inbox, memory_order_relaxed);
   do {
     atomic_store_explicit(&head->link, first, memory_order_relaxed);
@@ -138,7 +150,7 @@ static inline int post_bits(struct pillion__head *head, uint32_t slot,
     atomic_store(&head->pend, 0);
     return PILLION_STALE;
   }
-  inbox_push(ex, head, slot);
+  pillion__inbox_push(ex, head, slot);
   return PILLION_WOKEN;
 }
 
@@ -176,10 +188,14 @@ int pillion_wake(pillion_waker waker) {
   uint32_t slot = pillion__slot_of(waker), gen = pillion__gen_of(waker);
   struct pillion__chunk *chunk = &pillion__directory[slot / PILLION__CHUNK];
   char *cells = atomic_load_explicit(&chunk->cells, memory_order_acquire);
-  if (pillion__kind_of(waker) != PILLION__WAKER || gen == 0 || cells == NULL ||
-      chunk->type >= PILLION__CHUNK_CALLS)
+  if (pillion__kind_of(waker) != PILLION__WAKER || gen == 0 || cells == NULL)
     return PILLION_EBADHANDLE;
   struct pillion__cell *cell =
       (struct pillion__cell *)cells + slot % PILLION__CHUNK;
+  if (PILLION__UNLIKELY(chunk->type >= PILLION__CHUNK_CALLS))
+    return chunk->type == PILLION__CHUNK_POOL
+               ? pillion__ptask_wake((struct pillion__ptask *)cell, slot, gen,
+                                     NULL)
+               : PILLION_EBADHANDLE;
   return pillion__post(&cell->head, slot, gen, PILLION__WAKE);
 }

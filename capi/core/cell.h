@@ -26,6 +26,7 @@ enum pillion__kind {
   PILLION__WAKER = 3,
   PILLION__FUNCTION = 4,
   PILLION__WATCH = 5,
+  PILLION__POOL = 6,
 };
 
 static inline uint64_t pillion__handle(unsigned kind, uint32_t slot,
@@ -85,7 +86,10 @@ struct pillion__head {
   uint32_t next;         /* the owner's lists: slot + 1, 0 ends */
   _Atomic uint64_t pend; /* gen << 32 | bits */
   _Atomic uint32_t link; /* the inbox; belongs to who set QUEUED */
-  uint32_t flags;        /* the owner's */
+  union {
+    uint32_t flags;        /* the owner's */
+    _Atomic uint32_t mode; /* of a pool's task: for anybody to read */
+  };
 };
 
 /*
@@ -131,6 +135,7 @@ static inline uint32_t pillion__length_of(const struct pillion__cell *cell) {
 }
 
 struct pillion__executor;
+struct pillion__pool;
 
 /*
  * The life of a call, in the low half of `state`, under its generation:
@@ -192,11 +197,13 @@ enum pillion__chunk_type {
   PILLION__CHUNK_GUEST = 2, /* Go tasks; leased by an executor */
   PILLION__CHUNK_CALLS = 3, /* the process's */
   PILLION__CHUNK_ALIEN = 4, /* Go tasks of executors that C cannot wake */
+  PILLION__CHUNK_POOL = 5,  /* C tasks that move between workers */
 };
 
 struct pillion__chunk {
   _Alignas(32) _Atomic(char *) cells;
   _Atomic(struct pillion__executor *) executor;
+  _Atomic(struct pillion__pool *) pool;
   uint32_t type;
   uint32_t next_free; /* directory index + 1 */
 };
@@ -220,6 +227,8 @@ static inline struct pillion__call *pillion__call_at(uint32_t slot) {
 PILLION__HIDDEN int pillion__chunk_lease(uint32_t *base,
                                          enum pillion__chunk_type type,
                                          struct pillion__executor *executor);
+PILLION__HIDDEN int pillion__chunk_lease_pool(uint32_t *base,
+                                              struct pillion__pool *pool);
 PILLION__HIDDEN void pillion__chunk_return(uint32_t base);
 PILLION__HIDDEN struct pillion__head *pillion__head_of(uint64_t handle,
                                                        uint32_t *type);

@@ -17,6 +17,7 @@
  *            to Go;  sweep.c  all of them at once
  *   post.c   events that any thread posts
  *   turn.c   one round of work
+ *   pool.h   tasks that move between executors
  *   executor.c, configure.c, guard.c, start.c, wait.c, memory.c, log.c,
  *   error.c, function.c
  *
@@ -59,7 +60,8 @@ struct pillion__executor {
   _Atomic uint32_t in_turn;         /* written by the owner only */
   _Atomic uint32_t guest_wake;      /* Go's own inbox has something */
   _Atomic uint32_t coroutines;      /* of Go's; bound to the owner's thread */
-  _Atomic uint32_t leaving;         /* exit hooks that look at it */
+  _Atomic uint32_t visitors; /* exit hooks and pools that look at it */
+  _Atomic uint64_t pool_events; /* tasks of pools whose end is told here */
   _Atomic uint32_t max_calls;
   _Atomic(pillion_host *) host;
 
@@ -87,6 +89,8 @@ struct pillion__executor {
   uint32_t *watched; /* by descriptor: the slot + 1 of its watch */
   uint32_t watched_cap, max_watches;
   int64_t guest_deadline, told_deadline;
+  struct pillion__worker *worker; /* its place in a pool, or NULL */
+  uint32_t pooled; /* it works for that pool, and isn't known to be idle */
   pillion_context context;
   uint64_t turns, polls, wakes, spawned, dropped, events, go_entries;
   uint32_t index;
@@ -117,12 +121,18 @@ PILLION__HIDDEN void pillion__park_stop(struct pillion__executor *ex);
 PILLION__HIDDEN int pillion__configure(struct pillion__executor *ex,
                                        const pillion_executor_options *o,
                                        char *errbuf, size_t errcap);
+/* cell.c */
+PILLION__HIDDEN void pillion__inbox_push(struct pillion__executor *ex,
+                                         struct pillion__head *head,
+                                         uint32_t slot);
 
 /* turn.c */
 PILLION__HIDDEN void pillion__drain(struct pillion__executor *ex);
 PILLION__HIDDEN void pillion__list_push(struct pillion__list *list,
                                         uint32_t slot);
 PILLION__HIDDEN uint32_t pillion__list_pop(struct pillion__list *list);
+PILLION__HIDDEN int64_t
+pillion__next_deadline(const struct pillion__executor *ex);
 PILLION__HIDDEN void pillion__tell_live(struct pillion__executor *ex);
 PILLION__HIDDEN void pillion__release_taken(struct pillion__executor *ex);
 
@@ -131,9 +141,43 @@ static inline uint32_t pillion__closing(struct pillion__executor *ex) {
          3u;
 }
 
+/* pool.h: as far as executors know of it */
+struct pillion__worker;
+struct pillion__ptask;
+PILLION__HIDDEN int pillion__ptask_wake(struct pillion__ptask *task,
+                                        uint32_t slot, uint32_t gen,
+                                        struct pillion__worker *worker);
+PILLION__HIDDEN int pillion__ptask_cancel(struct pillion__ptask *task,
+                                          uint32_t slot, uint32_t gen);
+PILLION__HIDDEN int pillion__ptask_join(pillion_value *out,
+                                        pillion_context *cx,
+                                        pillion_task handle);
+PILLION__HIDDEN int pillion__ptask_detach(pillion_task handle);
+PILLION__HIDDEN void pillion__ptask_event(struct pillion__executor *ex,
+                                          struct pillion__ptask *task,
+                                          uint32_t slot,
+                                          pillion_event *event);
+PILLION__HIDDEN void pillion__ptask_release(struct pillion__ptask *task,
+                                            uint32_t slot);
+PILLION__HIDDEN int pillion__pool_wake(pillion_waker waker);
+PILLION__HIDDEN uint32_t pillion__pool_run(struct pillion__executor *ex,
+                                           uint32_t max_polls, int64_t now,
+                                           int64_t until);
+PILLION__HIDDEN bool pillion__pool_more(struct pillion__executor *ex);
+PILLION__HIDDEN bool pillion__pool_rest(struct pillion__executor *ex);
+PILLION__HIDDEN uint64_t pillion__pool_live(struct pillion__worker *worker);
+PILLION__HIDDEN int64_t pillion__pool_deadline(struct pillion__worker *worker);
+PILLION__HIDDEN void pillion__worker_leave(struct pillion__executor *ex);
+PILLION__HIDDEN void pillion__pool_count(pillion_library_counts *out);
+
 static inline uint64_t pillion__live(const struct pillion__executor *ex) {
-  return atomic_load_explicit(&ex->tasks_live, memory_order_relaxed) +
-         atomic_load_explicit(&ex->calls_live, memory_order_relaxed);
+  uint64_t live =
+      atomic_load_explicit(&ex->tasks_live, memory_order_relaxed) +
+      atomic_load_explicit(&ex->calls_live, memory_order_relaxed) +
+      atomic_load_explicit(&ex->pool_events, memory_order_relaxed);
+  return PILLION__LIKELY(ex->worker == NULL)
+             ? live
+             : live + pillion__pool_live(ex->worker);
 }
 
 /* task.c */
@@ -219,7 +263,16 @@ PILLION__HIDDEN int pillion__timer_arm(struct pillion__executor *ex,
                                        int64_t deadline);
 PILLION__HIDDEN void pillion__timers_fire(struct pillion__executor *ex,
                                           int64_t now);
-PILLION__HIDDEN void pillion__timers_forget(struct pillion__executor *ex);
+PILLION__HIDDEN int pillion__timers_arm(struct pillion__timers *timers,
+                                        pillion_timer *timer,
+                                        const pillion_context *cx,
+                                        uint64_t waker, int64_t deadline);
+PILLION__HIDDEN void pillion__timers_disarm(struct pillion__timers *timers,
+                                            pillion_timer *timer);
+PILLION__HIDDEN void
+pillion__timers_expire(struct pillion__timers *timers, int64_t now,
+                       void (*fn)(void *data, uint64_t waker), void *data);
+PILLION__HIDDEN void pillion__timers_forget(struct pillion__timers *timers);
 PILLION__HIDDEN int64_t pillion__now(void);
 
 static inline int64_t pillion__clock(const struct pillion__executor *ex) {

@@ -35,6 +35,9 @@ static int deadline_owner(struct pillion__executor **ex, pillion_task task) {
   uint32_t type;
   if (pillion__forked()) return PILLION_EFORKED;
   struct pillion__head *head = pillion__head_of(task, &type);
+  if (head != NULL && type == PILLION__CHUNK_POOL &&
+      atomic_load(&head->gen) == pillion__gen_of(task))
+    return PILLION_EINVAL; /* it has no executor whose clock this could be */
   if (head == NULL || pillion__kind_of(task) != PILLION__TASK ||
       (type != PILLION__CHUNK_TASKS && type != PILLION__CHUNK_CALLS) ||
       atomic_load_explicit(&head->gen, memory_order_acquire) !=

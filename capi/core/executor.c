@@ -177,8 +177,7 @@ int pillion_executor_deadline(int64_t *out, pillion_executor executor) {
   if (rc == 0) rc = pillion__executor_own(ex);
   if (rc < 0) return rc;
   if (out == NULL) return PILLION_EINVAL;
-  *out = ex->timers.deadline;
-  if (ex->guest_deadline < *out) *out = ex->guest_deadline;
+  *out = pillion__next_deadline(ex);
   return 0;
 }
 
@@ -241,6 +240,8 @@ static void drop_events(struct pillion__executor *ex) {
         pillion__head_of((uint64_t)(found - 1) << 32, &type);
     if (type == PILLION__CHUNK_CALLS)
       pillion__call_consumed(ex, (struct pillion__call *)head);
+    else if (type == PILLION__CHUNK_POOL)
+      pillion__ptask_release((struct pillion__ptask *)head, found - 1);
     else
       pillion__task_discard(ex, (struct pillion__cell *)head, found - 1);
   }
@@ -287,13 +288,15 @@ static void drop_calls(struct pillion__executor *ex) {
 }
 
 static void reclaim(struct pillion__executor *ex) {
+  if (ex->worker != NULL) pillion__worker_leave(ex);
+  pillion__drain(ex); /* the last that pools had to tell */
   pillion__tasks_drop(ex);
   drop_events(ex);
   drop_unjoined(ex);
   drop_calls(ex);
   pillion__posts_free(ex);
   pillion__watches_close(ex);
-  pillion__timers_forget(ex);
+  pillion__timers_forget(&ex->timers);
   pillion__drain(ex);
   drop_guest_posts(ex);
   pillion__host_drop(ex);
@@ -313,6 +316,7 @@ static void reclaim(struct pillion__executor *ex) {
   ex->signaled = ex->closed_with = ex->guest_more = ex->guest_known = 0;
   atomic_store(&ex->guest_wake, 0);
   atomic_store(&ex->coroutines, 0);
+  atomic_store(&ex->pool_events, 0);
 }
 
 int pillion_executor_free(pillion_executor executor) {
@@ -322,14 +326,14 @@ int pillion_executor_free(pillion_executor executor) {
   if (atomic_load(&ex->in_turn) || pillion__turning) return PILLION_EREENTRANT;
   uint64_t owner = atomic_load(&ex->owner);
   if (owner != 0 && owner != pillion__me() &&
-      (atomic_load(&ex->tasks_live) > 0 ||
+      (atomic_load(&ex->tasks_live) > 0 || ex->worker != NULL ||
        atomic_load(&ex->watches_live) > 0 ||
        atomic_load(&ex->coroutines) > 0))
     return PILLION_EWRONGTHREAD;
   uint64_t gen = pillion__gen_of(executor);
   if (!atomic_compare_exchange_strong(&ex->gen, &gen, gen + 1))
     return PILLION_EBADHANDLE; /* another thread was faster */
-  while (atomic_load(&ex->leaving) > 0) sched_yield();
+  while (atomic_load(&ex->visitors) > 0) sched_yield();
   atomic_store(&ex->closing, gen << 2 | (1 + PILLION_CANCEL));
   atomic_store(&ex->owner, pillion__me()); /* for wakes in drops */
   pillion__turning = 1;

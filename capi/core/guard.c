@@ -65,10 +65,11 @@ uint64_t pillion__serial_new(void) {
  */
 static void abandon(struct pillion__executor *ex, void *serial) {
   if (atomic_load(&ex->owner) != *(uint64_t *)serial) return;
-  atomic_fetch_add(&ex->leaving, 1);
+  atomic_fetch_add(&ex->visitors, 1);
   uint64_t gen = atomic_load(&ex->gen);
   if (gen % 2 == 1 && atomic_load(&ex->owner) == *(uint64_t *)serial) {
     atomic_store(&ex->closing, gen << 2 | (1 + PILLION_CANCEL));
+    if (ex->worker != NULL) pillion__worker_leave(ex);
     pillion__tasks_drop(ex);
     if (ex->guest_known) pillion__guest.free(ex->index);
     pillion__watches_close(ex);
@@ -77,7 +78,7 @@ static void abandon(struct pillion__executor *ex, void *serial) {
     pillion__poke(ex); /* who takes it over finds events */
     atomic_store(&ex->owner, 0);
   }
-  atomic_fetch_sub(&ex->leaving, 1);
+  atomic_fetch_sub(&ex->visitors, 1);
 }
 
 static void thread_ends(void *serial) {

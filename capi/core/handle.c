@@ -31,6 +31,8 @@ int pillion_task_cancel(pillion_task task) {
   struct pillion__head *head = pillion__head_of(task, &type);
   if (head != NULL && type == PILLION__CHUNK_CALLS)
     return pillion__call_cancel((struct pillion__call *)head, gen, 0);
+  if (head != NULL && type == PILLION__CHUNK_POOL)
+    return pillion__ptask_cancel((struct pillion__ptask *)head, slot, gen);
   if (head == NULL || type != PILLION__CHUNK_TASKS || gen == 0)
     return PILLION_EBADHANDLE;
   ex = atomic_load(&pillion__directory[slot / PILLION__CHUNK].executor);
@@ -54,6 +56,11 @@ int pillion_task_cancel(pillion_task task) {
 int pillion_task_evict(pillion_task task) {
   struct pillion__executor *ex;
   struct pillion__cell *cell;
+  uint32_t type;
+  struct pillion__head *head = pillion__head_of(task, &type);
+  if (head != NULL && type == PILLION__CHUNK_POOL && !pillion__forked() &&
+      atomic_load(&head->gen) == pillion__gen_of(task))
+    return PILLION_EINVAL; /* it may be polled elsewhere right now */
   int rc = task_find(&ex, &cell, task);
   if (rc < 0) return rc;
   if (cell->head.flags & PILLION__ENDED) return 2;
@@ -78,6 +85,8 @@ int pillion_task_detach(pillion_task task) {
   struct pillion__head *head = pillion__head_of(task, &type);
   if (head != NULL && type == PILLION__CHUNK_CALLS)
     return pillion__call_detach((struct pillion__call *)head, task);
+  if (head != NULL && type == PILLION__CHUNK_POOL)
+    return pillion__ptask_detach(task);
   int rc = task_find(&ex, &cell, task);
   if (rc < 0) return rc;
   if (PILLION__MODE(cell->head.flags) != PILLION_JOIN) return PILLION_EINVAL;

@@ -30,6 +30,8 @@ int pillion__wake_local_in(struct pillion__executor *ex,
 __attribute__((noinline)) static int wake_other(pillion_waker waker) {
   uint32_t type;
   struct pillion__head *head = pillion__head_of(waker, &type);
+  if (head != NULL && type == PILLION__CHUNK_POOL)
+    return pillion__pool_wake(waker);
   if (pillion__kind_of(waker) != PILLION__WAKER || head == NULL ||
       type >= PILLION__CHUNK_CALLS)
     return PILLION_EBADHANDLE;
@@ -79,6 +81,8 @@ int pillion__join(pillion_value *out, pillion_context *cx,
   struct pillion__executor *ex = cx->runtime;
   uint32_t type, slot = pillion__slot_of(task);
   struct pillion__head *head = pillion__head_of(task, &type);
+  if (head != NULL && type == PILLION__CHUNK_POOL)
+    return pillion__ptask_join(out, cx, task);
   if (head == NULL || pillion__kind_of(task) != PILLION__TASK ||
       type == PILLION__CHUNK_GUEST || type == PILLION__CHUNK_ALIEN ||
       atomic_load_explicit(&head->gen, memory_order_acquire) !=

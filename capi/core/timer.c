@@ -92,7 +92,8 @@ static int64_t earliest(const struct pillion__timers *timers) {
                               : pillion__wheel_least(&timers->wheel);
 }
 
-static void disarm(struct pillion__timers *timers, pillion_timer *timer) {
+void pillion__timers_disarm(struct pillion__timers *timers,
+                            pillion_timer *timer) {
   if (timer->deadline < timers->wheel.base)
     late_remove(timers, timer);
   else
@@ -105,28 +106,29 @@ static void disarm(struct pillion__timers *timers, pillion_timer *timer) {
 void pillion__timer_clear(pillion_timer *timer) {
   if (timer->prev == NULL) return;
   struct pillion__executor *ex = timer->runtime;
-  disarm(&ex->timers, timer);
+  pillion__timers_disarm(&ex->timers, timer);
 }
 
-/* `waker` may be a task's handle, for a deadline. */
-int pillion__timer_arm(struct pillion__executor *ex, pillion_timer *timer,
-                       uint64_t waker, int64_t deadline) {
-  struct pillion__timers *timers = &ex->timers;
+/* Arms it for who stands in `cx`; but its waker may be a task's handle. */
+__attribute__((always_inline)) inline int
+pillion__timers_arm(struct pillion__timers *timers, pillion_timer *timer,
+                    const pillion_context *cx, uint64_t waker,
+                    int64_t deadline) {
   if (timer->prev != NULL) {
-    if (timer->runtime != ex) return PILLION_EINVAL;
-    disarm(timers, timer);
+    if (timer->runtime != cx->runtime) return PILLION_EINVAL;
+    pillion__timers_disarm(timers, timer);
   } else if (timers->armed >= timers->max_armed &&
              deadline != PILLION_TIME_NEVER) {
     return PILLION_EAGAIN;
   }
   timer->deadline = deadline;
   timer->waker = waker;
-  timer->ops = ex->context.ops;
-  timer->runtime = ex;
+  timer->ops = cx->ops;
+  timer->runtime = cx->runtime;
   if (deadline == PILLION_TIME_NEVER) return 0;
   timers->armed++;
-  if (timers->wheel.levels == 0 && timers->wheel.base < ex->context.now)
-    timers->wheel.base = ex->context.now;
+  if (timers->wheel.levels == 0 && timers->wheel.base < cx->now)
+    timers->wheel.base = cx->now;
   if (deadline < timers->wheel.base)
     late_put(timers, timer);
   else
@@ -135,43 +137,59 @@ int pillion__timer_arm(struct pillion__executor *ex, pillion_timer *timer,
   return 0;
 }
 
+/* `waker` may be a task's handle, for a deadline. */
+int pillion__timer_arm(struct pillion__executor *ex, pillion_timer *timer,
+                       uint64_t waker, int64_t deadline) {
+  return pillion__timers_arm(&ex->timers, timer, &ex->context, waker, deadline);
+}
+
 int pillion__timer_set(pillion_timer *timer, pillion_context *cx,
                        int64_t deadline) {
   return pillion__timer_arm(cx->runtime, timer, cx->waker, deadline);
 }
 
-static void expire(struct pillion__executor *ex, pillion_timer *timer) {
+static inline void expire(struct pillion__timers *timers, pillion_timer *timer,
+                          void (*fn)(void *data, uint64_t waker), void *data) {
   timer->prev = NULL;
-  ex->timers.armed--;
-  if (PILLION__UNLIKELY(pillion__kind_of(timer->waker) == PILLION__TASK))
-    pillion__expire(ex, timer->waker);
-  else
-    pillion__wake_local_in(ex, timer->waker);
+  timers->armed--;
+  fn(data, timer->waker);
 }
 
-void pillion__timers_fire(struct pillion__executor *ex, int64_t now) {
-  struct pillion__timers *timers = &ex->timers;
+/* Calls `fn` with the wakers of all that are due. */
+__attribute__((always_inline)) inline void
+pillion__timers_expire(struct pillion__timers *timers, int64_t now,
+                       void (*fn)(void *data, uint64_t waker), void *data) {
   pillion_timer *timer, *next;
-  if (PILLION__LIKELY(timers->deadline > now)) return;
   while ((timer = timers->late) != NULL && timer->deadline <= now) {
     late_remove(timers, timer);
-    expire(ex, timer);
+    expire(timers, timer, fn, data);
   }
   if (timer == NULL)
     while ((timer = pillion__wheel_due(&timers->wheel, now)) != NULL)
       for (; timer != NULL; timer = next) {
         next = timer->next;
-        expire(ex, timer);
+        expire(timers, timer, fn, data);
       }
   timers->deadline = earliest(timers);
 }
 
+static void fire(void *ex, uint64_t waker) {
+  if (PILLION__UNLIKELY(pillion__kind_of(waker) == PILLION__TASK))
+    pillion__expire(ex, waker);
+  else
+    pillion__wake_local_in(ex, waker);
+}
+
+void pillion__timers_fire(struct pillion__executor *ex, int64_t now) {
+  if (PILLION__LIKELY(ex->timers.deadline > now)) return;
+  pillion__timers_expire(&ex->timers, now, fire, ex);
+}
+
 /* Disarms all, for an executor that is freed. */
-void pillion__timers_forget(struct pillion__executor *ex) {
-  struct pillion__timers *timers = &ex->timers;
+void pillion__timers_forget(struct pillion__timers *timers) {
   pillion_timer *timer;
   while ((timer = timers->late) != NULL ||
          (timer = pillion__wheel_any(&timers->wheel)) != NULL)
-    disarm(timers, timer);
+    pillion__timers_disarm(timers, timer);
   timers->wheel.base = 0;
 }

@@ -53,6 +53,10 @@ static void deliver(struct pillion__executor *ex, struct pillion__head *head,
     pillion__list_push(&ex->guest, slot);
     return;
   }
+  if (type == PILLION__CHUNK_POOL) { /* an end to be told; it stays QUEUED */
+    pillion__list_push(&ex->done, slot);
+    return;
+  }
   uint64_t pend = atomic_load(&head->pend), kept;
   do kept = pending_after(head, type, pend);
   while (!atomic_compare_exchange_weak(&head->pend, &pend, kept));
@@ -195,6 +199,8 @@ void pillion__release_taken(struct pillion__executor *ex) {
     struct pillion__head *head = head_at(found - 1, &type);
     if (type == PILLION__CHUNK_CALLS)
       pillion__call_free((struct pillion__call *)head);
+    else if (type == PILLION__CHUNK_POOL)
+      pillion__ptask_release((struct pillion__ptask *)head, found - 1);
     else
       pillion__task_release(ex, (struct pillion__cell *)head, found - 1);
   }
@@ -212,6 +218,9 @@ static size_t take_ended(struct pillion__executor *ex, pillion_event *events,
     if (type == PILLION__CHUNK_CALLS) {
       pillion__call_event(ex, (struct pillion__call *)head, event);
       calls++;
+    } else if (type == PILLION__CHUNK_POOL) {
+      pillion__ptask_event(ex, (struct pillion__ptask *)head, found - 1,
+                           event);
     } else {
       pillion__task_event(ex, (struct pillion__cell *)head, found - 1, event);
     }
@@ -241,9 +250,12 @@ void pillion__tell_live(struct pillion__executor *ex) {
   if (host != NULL && host->live != NULL) host->live((int)live, host->data);
 }
 
-static int64_t next_deadline(const struct pillion__executor *ex) {
+int64_t pillion__next_deadline(const struct pillion__executor *ex) {
   int64_t deadline = ex->timers.deadline;
-  return ex->guest_deadline < deadline ? ex->guest_deadline : deadline;
+  if (ex->guest_deadline < deadline) deadline = ex->guest_deadline;
+  if (PILLION__LIKELY(ex->worker == NULL)) return deadline;
+  int64_t pool = pillion__pool_deadline(ex->worker);
+  return pool < deadline ? pool : deadline;
 }
 
 /*
@@ -253,7 +265,7 @@ static int64_t next_deadline(const struct pillion__executor *ex) {
 static bool quiet(struct pillion__executor *ex) {
   uint32_t own = (ex->ready_tail ^ ex->ready_head) | ex->done.first | ex->taken.first |
                  ex->guest.first | ex->guest_more | ex->unwatched.first |
-                 ex->posts_lending;
+                 ex->posts_lending | ex->pooled;
   uint32_t shared =
       atomic_load_explicit(&ex->inbox, memory_order_relaxed) |
       atomic_load_explicit(&ex->guest_wake, memory_order_relaxed) |
@@ -266,11 +278,14 @@ static bool finish_turn(struct pillion__executor *ex) {
   bool more = ex->ready_tail != ex->ready_head || ex->done.first != 0 ||
               ex->guest.first != 0 || ex->guest_more ||
               ex->unwatched.first != 0 || pillion__posts_ready(ex);
+  bool pooled = ex->worker != NULL;
+  if (PILLION__UNLIKELY(pooled) && pillion__pool_more(ex)) more = true;
   more = pillion__park_leave(ex, more);
+  if (PILLION__UNLIKELY(pooled) && !more) more = pillion__pool_rest(ex);
   /* The hooks are inside the turn, but what they spawn needs a poke. */
   atomic_store_explicit(&ex->in_turn, 0, memory_order_relaxed);
   pillion__tell_live(ex);
-  int64_t deadline = next_deadline(ex);
+  int64_t deadline = pillion__next_deadline(ex);
   if (deadline != ex->told_deadline) {
     ex->told_deadline = deadline;
     pillion_host *host = atomic_load_explicit(&ex->host, memory_order_relaxed);
@@ -318,7 +333,16 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
   pillion__timers_fire(ex, now);
   if (PILLION__UNLIKELY(ex->seed != 0)) shuffle(ex);
   uint64_t polls = ex->polls;
-  uint32_t n = run_tasks(ex, guest ? (max_polls + 1) / 2 : max_polls, until);
+  bool pooled = ex->worker != NULL;
+  uint32_t n = run_tasks(
+      ex, guest || pooled ? (max_polls + 1) / 2 : max_polls, until);
+  if (PILLION__UNLIKELY(pooled)) {
+    uint32_t left = max_polls > n ? max_polls - n : 1;
+    uint32_t ran =
+        pillion__pool_run(ex, guest ? (left + 1) / 2 : left, now, until);
+    ex->polls += ran;
+    n += ran;
+  }
   *polled = (uint32_t)(ex->polls - polls);
   if (guest)
     *polled += run_guest(ex, max_polls > n ? max_polls - n : 1, now, until);
@@ -336,14 +360,14 @@ __attribute__((noinline)) static int busy(struct pillion__executor *ex,
   if (progress != NULL) {
     progress->polled = polled;
     progress->more = more;
-    progress->deadline = next_deadline(ex);
+    progress->deadline = pillion__next_deadline(ex);
     progress->live = pillion__live(ex);
   }
   return (int)n;
 }
 
 static bool due(const struct pillion__executor *ex) {
-  int64_t deadline = next_deadline(ex);
+  int64_t deadline = pillion__next_deadline(ex);
   return deadline != PILLION_TIME_NEVER && deadline <= pillion__clock(ex);
 }
 
@@ -365,7 +389,7 @@ int pillion_executor_turn(pillion_event *events, size_t cap,
   if (progress != NULL) {
     progress->polled = 0;
     progress->more = 0;
-    progress->deadline = next_deadline(ex);
+    progress->deadline = pillion__next_deadline(ex);
     progress->live = pillion__live(ex);
   }
   return 0;

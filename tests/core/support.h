@@ -178,12 +178,12 @@ static UNUSED int nothing_lives(void **state) {
   pillion_library_counts counts = library_counts();
   traced[0] = 0;
   if (counts.executors == 0 && counts.tasks == 0 && counts.calls == 0 &&
-      counts.payloads == 0 && counts.watches == 0)
+      counts.payloads == 0 && counts.watches == 0 && counts.pools == 0)
     return 0;
   print_error("alive: %d executors, %d tasks, %d calls, %d payloads, "
-              "%d watches\n",
+              "%d watches, %d pools\n",
               (int)counts.executors, (int)counts.tasks, (int)counts.calls,
-              (int)counts.payloads, (int)counts.watches);
+              (int)counts.payloads, (int)counts.watches, (int)counts.pools);
   return 1;
 }
 

@@ -46,6 +46,16 @@ export out
   for bug in 1 2 3 4 5 6 7 8; do echo steal wrong -DBUG=$bug; done
   echo post right
   for bug in 1 2 3 4 5 6; do echo post wrong -DBUG=$bug; done
+  echo pool_task right
+  for bug in 1 2 3 4 5 6 7 8; do echo pool_task wrong -DBUG=$bug; done
+  echo pool_task right -DCANCEL
+  for bug in 2 3 6; do echo pool_task wrong -DCANCEL -DBUG=$bug; done
+  echo pool_deque right
+  for bug in 1 2 3 4 5 6; do echo pool_deque wrong -DBUG=$bug; done
+  echo pool_idle right
+  for bug in 1 2 3 6 7 8; do echo pool_idle wrong -DBUG=$bug; done
+  echo pool_idle right -DLEAVE
+  for bug in 1 2 4 5 7; do echo pool_idle wrong -DLEAVE -DBUG=$bug; done
 } >$out/searches
 xargs -P 2 -I{} bash -c 'search {}' <$out/searches >$out/results
 

@@ -63,7 +63,7 @@ class FunctionInfo(ctypes.Structure):
 
 
 class LibraryCounts(ctypes.Structure):
-    names = ("executors", "tasks", "calls", "payloads", "workers", "parked", "watches")
+    names = ("executors", "tasks", "calls", "payloads", "workers", "parked", "watches", "pools")
     _fields_ = [("size", c_size_t)] + [(name, c_uint64) for name in names]
 
 

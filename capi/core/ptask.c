@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The life of a pool's task. QUEUED in head.pend is held from the push until a
+ * poll has ended and found nothing new, and its holder alone touches the task:
+ * so no task is polled twice at once, and polls see each other's work.
+ *
+ *             1 wake                 2 popped
+ *      idle ---------> QUEUED, in a deque or the inbox ------> polled
+ *        ^                ^                                      |
+ *        |                '------------ 4 or woken meanwhile ----|
+ *        '------------- 3 pending, and nothing came -------------|
+ *                                                                | 5 ready
+ *      free <--- 7 consumed --- QUEUED|DONE, waits to be taken <-'
+ *
+ *   1  who finds `pend` without QUEUED sets it and pushes; others add WAKE
+ *   2  by compare-and-swap on a deque's head, or with the inbox
+ *   3  by compare-and-swap from QUEUED alone, the way that 4 fails
+ *   4  to the back of the own deque; a task that woke itself does no
+ *      read-modify-write at all
+ *   5  the result is stored; wakers that come from now on are stale. A detached
+ *      task goes to `free` at once
+ *   7  the generation grows, then `pend` becomes 0; only from there a slot is
+ *      used again, by compare-and-swap of 0
+ *
+ * A CANCEL stays in `pend` once it was asked, for whoever asks next.
+ *
+ * A late waker may queue a free slot, or one that lives anew: who pops it finds
+ * an older generation, and gives QUEUED back. tests/model/pool_task.pml is this
+ * file as a model.
+ */
+#include "pool.h"
+
+#define PEND(gen, bits) ((uint64_t)(gen) << 32 | (bits))
+
+/* As pillion__post, but for the push: PILLION_WOKEN says that it is due. */
+static inline int ptask_mark(struct pillion__ptask *task, uint32_t gen,
+                             uint32_t bits, uint32_t *before) {
+  struct pillion__head *head = &task->head;
+  if (atomic_load_explicit(&head->gen, memory_order_acquire) != gen)
+    return PILLION_STALE;
+  uint64_t mine = PEND(gen, PILLION__QUEUED | bits), old = 0, new = mine;
+  /* Also where it changes nothing: the poll synchronises with it. */
+  while (!atomic_compare_exchange_weak(&head->pend, &old, new)) {
+    uint32_t old_gen = (uint32_t)(old >> 32);
+    new = mine;
+    if (old == 0) continue;
+    if ((int32_t)(old_gen - gen) > 0 ||
+        (old_gen == gen && old & PILLION__DONE))
+      return PILLION_STALE;
+    if (old & PILLION__QUEUED) new |= PILLION__WAKE;
+    if (old_gen == gen) new |= (uint32_t)old;
+  }
+  *before = old >> 32 == gen ? (uint32_t)old : 0;
+  return old & PILLION__QUEUED ? PILLION_COALESCED : PILLION_WOKEN;
+}
+
+static int ptask_post(struct pillion__ptask *task, uint32_t slot,
+                      uint32_t gen, uint32_t bits,
+                      struct pillion__worker *worker, uint32_t *before) {
+  int rc = ptask_mark(task, gen, bits, before);
+  if (rc == PILLION_WOKEN)
+    pillion__pool_push(pillion__pool_of(slot), worker, &task->head, slot);
+  return rc;
+}
+
+/* Into the inbox, and tells nobody. */
+void pillion__ptask_wake_quietly(struct pillion__ptask *task, uint32_t slot,
+                                 uint32_t gen) {
+  uint32_t before;
+  if (ptask_mark(task, gen, 0, &before) == PILLION_WOKEN)
+    pillion__pool_inbox_add(pillion__pool_of(slot), &task->head, slot);
+}
+
+/* `worker` is the caller's, inside its turn and not in a signal handler. */
+int pillion__ptask_wake(struct pillion__ptask *task, uint32_t slot,
+                        uint32_t gen, struct pillion__worker *worker) {
+  uint32_t before;
+  return ptask_post(task, slot, gen, 0, worker, &before);
+}
+
+/* A cancel that asks for no answer; the task needs not quite be there yet. */
+void pillion__ptask_ask(struct pillion__ptask *task, uint32_t slot,
+                        uint32_t gen) {
+  uint32_t before;
+  ptask_post(task, slot, gen, PILLION__CANCEL, NULL, &before);
+}
+
+/* As pillion_task_cancel. */
+int pillion__ptask_cancel(struct pillion__ptask *task, uint32_t slot,
+                          uint32_t gen) {
+  uint32_t before = 0;
+  uint64_t pend = atomic_load(&task->head.pend);
+  if (!(atomic_load_explicit(&task->head.mode, memory_order_relaxed) &
+        PILLION__LIVE) ||
+      atomic_load(&task->head.gen) != gen)
+    return PILLION_EBADHANDLE;
+  if (pend >> 32 == gen && pend & PILLION__DONE) return 2;
+  int rc = ptask_post(task, slot, gen, PILLION__CANCEL,
+                      pillion__worker_here(pillion__pool_of(slot)), &before);
+  if (rc == PILLION_STALE)
+    return atomic_load(&task->head.gen) == gen ? 2 : PILLION_EBADHANDLE;
+  return (before & PILLION__CANCEL) != 0;
+}
+
+/* The thread's worker of the task's pool, and every other waker. */
+int pillion__pool_wake(pillion_waker waker) {
+  uint32_t type, slot = pillion__slot_of(waker);
+  if (pillion__forked()) return PILLION_EFORKED;
+  struct pillion__head *head = pillion__head_of(waker, &type);
+  if (head == NULL || pillion__kind_of(waker) != PILLION__WAKER)
+    return PILLION_EBADHANDLE;
+  if (type != PILLION__CHUNK_POOL) {
+    int rc = pillion_wake_local(waker);
+    return rc == PILLION_EWRONGTHREAD ? pillion_wake(waker) : rc;
+  }
+  struct pillion__ptask *task = (struct pillion__ptask *)head;
+  struct pillion__worker *worker = pillion__worker_here(pillion__pool_of(slot));
+  if (worker != NULL && worker->polled == task &&
+      worker->context.waker == waker) {
+    if (worker->woke_itself) return PILLION_COALESCED;
+    worker->woke_itself = true;
+    return PILLION_WOKEN;
+  }
+  return pillion__ptask_wake(task, slot, pillion__gen_of(waker), worker);
+}
+
+/* ---- By the holder of QUEUED --------------------------------------------- */
+
+static bool ptask_live(const struct pillion__ptask *task) {
+  return atomic_load_explicit(&task->head.mode, memory_order_relaxed) &
+         PILLION__LIVE;
+}
+
+/*
+ * What stands in `pend` is more than QUEUED, or nothing of this task's. Tells
+ * whether the task is due; if not, QUEUED was given back.
+ */
+static bool ptask_due(struct pillion__ptask *task, uint32_t gen) {
+  uint64_t old = atomic_load(&task->head.pend), new;
+  if (!ptask_live(task)) { /* nor can it be, while QUEUED stands there */
+    atomic_store(&task->head.pend, 0);
+    return false;
+  }
+  do new = old >> 32 == gen ? PEND(gen, PILLION__QUEUED) |
+                                  (old & PILLION__CANCEL)
+                            : 0;
+  while (!atomic_compare_exchange_weak(&task->head.pend, &old, new));
+  if (new & PILLION__CANCEL) task->head.next |= PILLION__ASKED;
+  return new != 0;
+}
+
+static void ptask_cancelled(struct pillion__pool *pool,
+                            struct pillion__ptask *task, uint32_t slot) {
+  pillion_value value = {PILLION_ECANCELLED, 0, 0, {{0}}};
+  pillion__ptask_end(pool, task, slot, &value,
+                     task->head.next & PILLION__POLLED
+                         ? PILLION_OUTCOME_CANCELLED_RUNNING
+                         : PILLION_OUTCOME_CANCELLED_UNSTARTED);
+}
+
+/* Gives QUEUED back, unless something came. */
+static bool ptask_rests(struct pillion__ptask *task, uint32_t gen) {
+  uint64_t asked =
+      task->head.next & PILLION__ASKED ? PEND(gen, PILLION__CANCEL) : 0;
+  uint64_t held = PEND(gen, PILLION__QUEUED) | asked;
+  return atomic_compare_exchange_strong(&task->head.pend, &held, asked);
+}
+
+/* Polls a task that was popped. */
+void pillion__ptask_run(struct pillion__worker *worker, uint32_t slot) {
+  struct pillion__ptask *task = pillion__ptask_at(slot);
+  uint32_t gen = atomic_load_explicit(&task->head.gen, memory_order_relaxed);
+  if (PILLION__UNLIKELY(
+          atomic_load_explicit(&task->head.pend, memory_order_acquire) !=
+              PEND(gen, PILLION__QUEUED) ||
+          !ptask_live(task))) {
+    if (!ptask_due(task, gen)) return;
+    if ((task->head.next & (PILLION__ASKED | PILLION__SHIELDED)) ==
+        PILLION__ASKED) {
+      ptask_cancelled(worker->pool, task, slot);
+      return;
+    }
+  }
+  task->head.next |= PILLION__POLLED;
+  worker->polled = task;
+  worker->woke_itself = false;
+  worker->context.waker = pillion__handle(PILLION__WAKER, slot, gen);
+  pillion_value value;
+  value.status = 0;
+  value.reserved = 0;
+  value.length = 0;
+  int rc = task->u.live.future->poll(&value, &worker->context,
+                                     task->u.live.self);
+  worker->polled = NULL;
+  if (PILLION__LIKELY(rc == PILLION_PENDING)) {
+    if (worker->woke_itself || !ptask_rests(task, gen))
+      pillion__pool_requeue(worker, &task->head, slot);
+    return;
+  }
+  if (rc < 0) {
+    value.status = rc;
+    value.length = 0;
+  }
+  pillion__ptask_end(worker->pool, task, slot, &value,
+                     PILLION_OUTCOME_RETURNED);
+}
+
+/* As for a Local's task: a cancel that waits makes another turn due. */
+int pillion__pool_op_shield(pillion_context *cx, int on) {
+  struct pillion__worker *worker = cx->runtime;
+  if (worker->polled == NULL) return PILLION_EINVAL;
+  uint32_t *flags = &worker->polled->head.next, before = *flags;
+  *flags = on ? before | PILLION__SHIELDED : before & ~PILLION__SHIELDED;
+  if (!on && before & PILLION__ASKED) worker->woke_itself = true;
+  return (before & PILLION__SHIELDED) != 0;
+}
+
+int pillion__pool_op_cancelled(pillion_context *cx) {
+  struct pillion__worker *worker = cx->runtime;
+  return worker->polled != NULL && worker->polled->head.next & PILLION__ASKED
+             ? 1
+             : 0;
+}
+
+/* Ends a task that was popped, for a pool that is being freed. */
+void pillion__ptask_drop(struct pillion__pool *pool, uint32_t slot) {
+  struct pillion__ptask *task = pillion__ptask_at(slot);
+  if (ptask_due(task, atomic_load(&task->head.gen)))
+    ptask_cancelled(pool, task, slot);
+}

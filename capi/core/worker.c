@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Workers: executors that lend a pool a share of their turns.
+ *
+ * Who is idle. A worker that found nothing parks, enters the idle set, and then
+ * looks once more; a pusher pushes first and looks at the set then. So one of
+ * them sees the other. Who takes a worker off the set pokes its host. A push
+ * into the own deque needs no look while the deque was empty, since its owner is
+ * about to look there; and the look of those that follow comes for free after
+ * the next pop, whose compare-and-swap is the fence it needs. Nobody relies on
+ * a worker that was poked to come soon: its loop may be busy with other things.
+ * tests/model/pool_idle.pml is this as a model.
+ *
+ * Who awaits. A worker whose host was told that the pool lives has `awaits` set,
+ * and is poked when the pool's last task has gone.
+ */
+#include <string.h>
+
+#include "pool.h"
+
+#define INBOX_EVERY 64
+
+/* ---- The idle set -------------------------------------------------------- */
+
+static bool idle_remove(struct pillion__pool *pool, uint32_t index) {
+  uint64_t bit = UINT64_C(1) << index % 64;
+  if (!(atomic_fetch_and(&pool->idle[index / 64], ~bit) & bit)) return false;
+  atomic_fetch_sub(&pool->idle_count, 1);
+  return true;
+}
+
+static void idle_add(struct pillion__worker *worker) {
+  uint64_t bit = UINT64_C(1) << worker->index % 64;
+  atomic_fetch_or(&worker->pool->idle[worker->index / 64], bit);
+  atomic_fetch_add(&worker->pool->idle_count, 1);
+  worker->idle = true;
+}
+
+static void poke_worker(struct pillion__worker *worker) {
+  struct pillion__executor *ex = atomic_load(&worker->executor);
+  if (ex != NULL) pillion__poke(ex);
+}
+
+/* Takes one idle worker off the set, if there is any, and pokes it. */
+void pillion__pool_poke(struct pillion__pool *pool) {
+  if (atomic_load(&pool->idle_count) == 0) return;
+  for (uint32_t word = 0; word < PILLION__WORKERS / 64; word++) {
+    uint64_t bits;
+    while ((bits = atomic_load(&pool->idle[word])) != 0) {
+      uint32_t index = 64 * word + (uint32_t)__builtin_ctzll(bits);
+      if (!idle_remove(pool, index)) continue;
+      poke_worker(atomic_load(&pool->workers[index]));
+      return;
+    }
+  }
+}
+
+/* Pokes those whose hosts believe that the pool lives. */
+void pillion__pool_poke_all(struct pillion__pool *pool) {
+  uint32_t end = atomic_load(&pool->workers_end);
+  for (uint32_t i = 0; i < end; i++) {
+    struct pillion__worker *worker = atomic_load(&pool->workers[i]);
+    if (atomic_load(&worker->awaits) && atomic_exchange(&worker->awaits, 0))
+      poke_worker(worker);
+  }
+}
+
+/* ---- Pushing ------------------------------------------------------------- */
+
+void pillion__pool_inbox_add(struct pillion__pool *pool,
+                             struct pillion__head *head, uint32_t slot) {
+  uint32_t first = atomic_load_explicit(&pool->inbox, memory_order_relaxed);
+  do atomic_store_explicit(&head->link, first, memory_order_relaxed);
+  while (!atomic_compare_exchange_weak(&pool->inbox, &first, slot + 1));
+}
+
+/*
+ * By who set QUEUED. `worker` NULL: not inside a turn of the pool's; any thread
+ * and any signal handler.
+ */
+void pillion__pool_push(struct pillion__pool *pool,
+                        struct pillion__worker *worker,
+                        struct pillion__head *head, uint32_t slot) {
+  if (worker != NULL) {
+    struct pillion__deque *deque = &worker->deque;
+    bool more =
+        atomic_load_explicit(&deque->head, memory_order_relaxed) !=
+        atomic_load_explicit(&deque->tail, memory_order_relaxed);
+    if (PILLION__LIKELY(pillion__deque_push(deque, slot, more))) {
+      if (more) pillion__pool_poke(pool);
+      return;
+    }
+  }
+  pillion__pool_inbox_add(pool, head, slot);
+  pillion__pool_poke(pool);
+}
+
+/* After a poll. The next pop brings the look. */
+void pillion__pool_requeue(struct pillion__worker *worker,
+                           struct pillion__head *head, uint32_t slot) {
+  if (PILLION__UNLIKELY(!pillion__deque_push(&worker->deque, slot, false)))
+    pillion__pool_inbox_add(worker->pool, head, slot);
+}
+
+/* Takes the whole inbox: the slot + 1 that came first, or 0. */
+uint32_t pillion__pool_take(struct pillion__pool *pool) {
+  uint32_t to = 0;
+  if (atomic_load_explicit(&pool->inbox, memory_order_relaxed) == 0) return 0;
+  uint32_t from = atomic_exchange(&pool->inbox, 0);
+  while (from != 0) { /* the last came first */
+    struct pillion__head *head = &pillion__ptask_at(from - 1)->head;
+    uint32_t next = atomic_load_explicit(&head->link, memory_order_relaxed);
+    atomic_store_explicit(&head->link, to, memory_order_relaxed);
+    to = from;
+    from = next;
+  }
+  return to;
+}
+
+/* What has no room in the deque goes back: its first buffer always exists. */
+static bool take_inbox(struct pillion__worker *worker) {
+  uint32_t to = pillion__pool_take(worker->pool), taken = to;
+  while (to != 0) { /* the link first: then the task may be queued again */
+    uint32_t slot = to - 1;
+    struct pillion__head *head = &pillion__ptask_at(slot)->head;
+    to = atomic_load_explicit(&head->link, memory_order_relaxed);
+    pillion__pool_requeue(worker, head, slot);
+  }
+  return taken != 0;
+}
+
+/* ---- Finding work -------------------------------------------------------- */
+
+static uint32_t draw_victim(struct pillion__worker *worker, uint32_t n) {
+  worker->random = worker->random * UINT64_C(6364136223846793005) + 1;
+  return (uint32_t)((worker->random >> 32) * n >> 32);
+}
+
+static bool steal(struct pillion__worker *worker) {
+  struct pillion__pool *pool = worker->pool;
+  uint32_t end = atomic_load(&pool->workers_end);
+  uint32_t at = draw_victim(worker, end);
+  for (uint32_t i = 0; i < end; i++, at = at + 1 == end ? 0 : at + 1) {
+    struct pillion__worker *victim = atomic_load(&pool->workers[at]);
+    if (victim == worker) continue;
+    if (pillion__deque_steal(&worker->deque, &victim->deque) > 0) {
+      atomic_store_explicit(
+          &worker->steals,
+          atomic_load_explicit(&worker->steals, memory_order_relaxed) + 1,
+          memory_order_relaxed);
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool work_left(struct pillion__pool *pool) {
+  if (atomic_load(&pool->inbox) != 0) return true;
+  uint32_t end = atomic_load(&pool->workers_end);
+  for (uint32_t i = 0; i < end; i++)
+    if (!pillion__deque_empty(&atomic_load(&pool->workers[i])->deque))
+      return true;
+  return false;
+}
+
+/* ---- In a turn ----------------------------------------------------------- */
+
+/*
+ * The pool's share of a turn: up to `max_polls`, until nothing is to be had. No
+ * snapshot: a chain of tasks that wake each other would make one step a turn.
+ */
+uint32_t pillion__pool_run(struct pillion__executor *ex, uint32_t max_polls,
+                           int64_t now, int64_t until) {
+  struct pillion__worker *worker = ex->worker;
+  struct pillion__pool *pool = worker->pool;
+  struct pillion__deque *deque = &worker->deque;
+  uint32_t polled = 0, slot;
+  if (worker->idle) {
+    worker->idle = false;
+    ex->pooled = 1;
+    idle_remove(pool, worker->index);
+  }
+  worker->context.now = now;
+  if (atomic_load_explicit(&pool->deadline, memory_order_relaxed) <= now)
+    pillion__ptimers_fire(pool, now);
+  while (polled < max_polls) {
+    if (polled % INBOX_EVERY == 0) {
+      if (polled > 0 && until != PILLION_TIME_NEVER && pillion__clock(ex) >= until)
+        break;
+      take_inbox(worker);
+    }
+    if (!pillion__deque_pop(deque, &slot)) {
+      if (!take_inbox(worker) && !steal(worker)) break;
+      continue;
+    }
+    if (atomic_load_explicit(&pool->idle_count, memory_order_relaxed) != 0 &&
+        !pillion__deque_empty(deque))
+      pillion__pool_poke(pool);
+    polled++;
+    pillion__ptask_run(worker, slot);
+  }
+  atomic_store_explicit(
+      &worker->polls,
+      atomic_load_explicit(&worker->polls, memory_order_relaxed) + polled,
+      memory_order_relaxed);
+  return polled;
+}
+
+/* Work that this worker knows of, at the end of a turn. */
+bool pillion__pool_more(struct pillion__executor *ex) {
+  struct pillion__worker *worker = ex->worker;
+  if (pillion__deque_empty(&worker->deque)) /* a fence isn't needed for own ones */
+    return atomic_load(&worker->pool->inbox) != 0;
+  atomic_thread_fence(memory_order_seq_cst);
+  pillion__pool_poke(worker->pool);
+  return true;
+}
+
+/* After parking, with nothing left. Tells whether another turn is due. */
+bool pillion__pool_rest(struct pillion__executor *ex) {
+  struct pillion__worker *worker = ex->worker;
+  pillion__pool_unref(worker->pool, worker->credit);
+  worker->credit = 0;
+  idle_add(worker);
+  ex->pooled = 0;
+  if (!work_left(worker->pool)) return false;
+  pillion__poke(ex);
+  return true;
+}
+
+/*
+ * How many tasks a worker's host shall wait for. The mark first, then the look:
+ * who ends the last one looks the other way round.
+ */
+uint64_t pillion__pool_live(struct pillion__worker *worker) {
+  struct pillion__pool *pool = worker->pool;
+  for (;;) {
+    uint64_t live = atomic_load(&pool->refs) - 1;
+    if (live == 0 && worker->flags & PILLION_HOLD &&
+        pillion__pool_closing(pool) == 0)
+      live = 1;
+    if (live == 0) {
+      atomic_store_explicit(&worker->awaits, 0, memory_order_relaxed);
+      return 0;
+    }
+    if (atomic_load_explicit(&worker->awaits, memory_order_relaxed))
+      return live;
+    atomic_store(&worker->awaits, 1);
+  }
+}
+
+/* ---- Joining and leaving ------------------------------------------------- */
+
+static struct pillion__worker *worker_new(struct pillion__pool *pool) {
+  void *memory = pillion__alloc(sizeof(struct pillion__worker) + 63);
+  if (memory == NULL) return NULL;
+  struct pillion__worker *worker =
+      (void *)((char *)memory + (-(uintptr_t)memory & 63));
+  memset(worker, 0, sizeof *worker);
+  worker->memory = memory;
+  worker->pool = pool;
+  return worker;
+}
+
+/* Takes a free place, or puts `spare` at a new one. */
+static int place_take(struct pillion__worker **out,
+                      struct pillion__pool *pool, uint64_t gen,
+                      struct pillion__executor *ex,
+                      struct pillion__worker *spare) {
+  int rc = PILLION_EAGAIN;
+  pthread_mutex_lock(&pool->lock);
+  uint32_t end = atomic_load(&pool->workers_end), i = 0;
+  while (i < end && atomic_load(&atomic_load(&pool->workers[i])->executor))
+    i++;
+  if (atomic_load(&pool->gen) != gen) {
+    rc = PILLION_EBADHANDLE;
+  } else if (i < end || (spare != NULL && end < PILLION__WORKERS)) {
+    if (i == end) {
+      spare->index = end;
+      atomic_store(&pool->workers[end], spare);
+      atomic_store(&pool->workers_end, end + 1);
+    }
+    *out = atomic_load(&pool->workers[i]);
+    atomic_store(&(*out)->executor, ex);
+    pool->workers_in++;
+    rc = i < end ? 0 : 1;
+  }
+  pthread_mutex_unlock(&pool->lock);
+  return rc;
+}
+
+static void place_give(struct pillion__worker *worker) {
+  struct pillion__pool *pool = worker->pool;
+  pthread_mutex_lock(&pool->lock);
+  atomic_store(&worker->executor, NULL);
+  pool->workers_in--;
+  pthread_mutex_unlock(&pool->lock);
+}
+
+static int worker_enter(struct pillion__pool *pool, uint64_t gen,
+                        struct pillion__executor *ex, uint32_t flags) {
+  struct pillion__worker *worker = NULL, *spare = NULL;
+  int rc = place_take(&worker, pool, gen, ex, NULL);
+  if (rc == PILLION_EAGAIN) {
+    spare = worker_new(pool); /* no callback under the lock */
+    if (spare == NULL) return PILLION_ENOMEM;
+    rc = place_take(&worker, pool, gen, ex, spare);
+    if (rc != 1) pillion__free(spare->memory);
+  }
+  if (rc < 0) return rc;
+  if (!pillion__deque_open(&worker->deque)) {
+    place_give(worker);
+    return PILLION_ENOMEM;
+  }
+  worker->flags = flags;
+  worker->idle = false;
+  worker->polled = NULL;
+  worker->random = pool->seed + worker->index;
+  worker->context.size = sizeof worker->context;
+  worker->context.ops = &pillion__pool_ops;
+  worker->context.runtime = worker;
+  atomic_store(&worker->awaits, 0);
+  ex->worker = worker;
+  ex->pooled = 1;
+  return 0;
+}
+
+int pillion_pool_join(pillion_pool pool, pillion_executor executor,
+                      uint32_t flags) {
+  struct pillion__pool *p = NULL;
+  struct pillion__executor *ex;
+  int rc = pillion__executor_get(&ex, executor);
+  if (rc == 0) rc = pillion__executor_own(ex);
+  if (rc == 0) rc = pillion__pool_get(&p, pool);
+  if (rc < 0) return rc;
+  if (pillion__turning) return PILLION_EREENTRANT;
+  if (flags & ~PILLION_HOLD) return PILLION_EINVAL;
+  if (ex->worker != NULL) return PILLION_EBUSY;
+  rc = worker_enter(p, pillion__gen_of(pool), ex, flags);
+  if (rc < 0) return rc;
+  pillion__tell_live(ex);
+  pillion__poke(ex); /* it hasn't looked yet */
+  return 0;
+}
+
+/*
+ * Hands on what the worker has. If it was taken off the idle set just now, then
+ * for work that nobody else was told of.
+ */
+void pillion__worker_leave(struct pillion__executor *ex) {
+  struct pillion__worker *worker = ex->worker;
+  struct pillion__pool *pool = worker->pool;
+  uint32_t slot;
+  if (worker->idle) idle_remove(pool, worker->index);
+  worker->idle = false;
+  while (pillion__deque_pop(&worker->deque, &slot))
+    pillion__pool_inbox_add(pool, &pillion__ptask_at(slot)->head, slot);
+  ex->worker = NULL;
+  ex->pooled = 0;
+  pillion__pslots_give(worker);
+  if (work_left(pool) || atomic_load(&pool->deadline) != PILLION_TIME_NEVER)
+    pillion__pool_poke(pool);
+  place_give(worker); /* from here on the pool may be freed */
+}
+
+int pillion_pool_leave(pillion_executor executor) {
+  struct pillion__executor *ex;
+  int rc = pillion__executor_get(&ex, executor);
+  if (rc == 0) rc = pillion__executor_own(ex);
+  if (rc < 0) return rc;
+  if (pillion__turning) return PILLION_EREENTRANT;
+  if (ex->worker == NULL) return PILLION_EINVAL;
+  pillion__worker_leave(ex);
+  pillion__tell_live(ex);
+  return 0;
+}

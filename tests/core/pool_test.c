@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A pool with workers that take turns on one thread each: what is polled where,
+ * how often, and who is told of the end.
+ */
+#include "pool_support.h"
+
+/* ---- Tasks --------------------------------------------------------------- */
+
+static void polled_by_the_worker_that_turns(void **state) {
+  (void)state;
+  struct probe probe = {.ready_at = 1, .name = "poll"};
+  pillion_pool pool = pool_new();
+  pillion_executor ex = executor_new();
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
+  assert_int_equal(turn(ex), 0);
+  assert_traced("poll");
+  assert_int_equal(progress.polled, 1);
+  assert_int_equal(progress.live, 0);
+  assert_int_equal(probe.drops, 1);
+  executor_free(ex);
+  pool_free(pool);
+}
+
+static void wakes_before_a_poll_are_one(void **state) {
+  (void)state;
+  struct probe probe = {.name = "poll"};
+  pillion_pool pool = pool_new();
+  pillion_executor ex = executor_new();
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  pillion_task task = pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
+  assert_int_equal(pillion_wake(waker_of(task)), PILLION_COALESCED);
+  turn(ex);
+  assert_traced("poll");
+  assert_int_equal(pillion_wake(probe.waker), PILLION_WOKEN);
+  assert_int_equal(pillion_wake(probe.waker), PILLION_COALESCED);
+  assert_int_equal(pillion_wake_local(probe.waker), PILLION_COALESCED);
+  turn(ex);
+  assert_traced("poll");
+  turn(ex);
+  assert_traced("");
+  executor_free(ex);
+  pool_free(pool);
+  assert_int_equal(probe.drops, 1);
+  assert_int_equal(pillion_wake(probe.waker), PILLION_STALE);
+}
+
+static int wakes_itself_twice(struct probe *probe, pillion_value *out,
+                              pillion_context *cx) {
+  (void)out;
+  if (probe->polls > 3) return PILLION_PENDING;
+  probe->rc = cx->ops->wake(cx->waker);
+  probe->state = probe->polls % 2 == 0 ? pillion_wake_local(cx->waker)
+                                       : pillion_wake(cx->waker);
+  return PILLION_PENDING;
+}
+
+static void wake_during_poll(void **state) {
+  (void)state;
+  struct probe probe = {.step = wakes_itself_twice, .name = "poll"};
+  pillion_pool pool = pool_new();
+  pillion_executor ex = executor_new();
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  assert_traced("poll poll poll poll");
+  assert_int_equal(probe.rc, PILLION_WOKEN);
+  executor_free(ex);
+  pool_free(pool);
+}
+
+static void polled_in_the_order_of_their_spawns(void **state) {
+  (void)state;
+  struct probe a = {.name = "a", .ready_at = 1}, b = {.name = "b", .ready_at = 1},
+               c = {.name = "c", .ready_at = 1};
+  pillion_pool pool = pool_new();
+  pillion_executor ex = executor_new();
+  pool_spawn(pool, 0, &a, 0, PILLION_DETACH);
+  pool_spawn(pool, 0, &b, 0, PILLION_DETACH);
+  pool_spawn(pool, 0, &c, 0, PILLION_DETACH);
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  turn(ex);
+  assert_traced("a b c");
+  executor_free(ex);
+  pool_free(pool);
+}
+
+/* Half of the budget is the local tasks', whatever the pool has to do. */
+static void budget_is_shared_with_local_tasks(void **state) {
+  (void)state;
+  struct probe ours[8] = {{0}}, theirs[8] = {{0}};
+  pillion_budget budget = PILLION_BUDGET_INIT;
+  pillion_pool pool = pool_new();
+  pillion_executor ex = executor_new();
+  budget.max_polls = 8;
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  for (int i = 0; i < 8; i++) {
+    theirs[i].ready_at = ours[i].ready_at = 1;
+    theirs[i].name = "pool";
+    ours[i].name = "own";
+    pool_spawn(pool, 0, &theirs[i], 0, PILLION_DETACH);
+    spawn(ex, &ours[i], 0, PILLION_DETACH);
+  }
+  assert_ok(pillion_executor_turn(NULL, 0, NULL, ex, &budget));
+  assert_traced("own own own own pool pool pool pool");
+  assert_ok(pillion_executor_turn(NULL, 0, NULL, ex, &budget));
+  assert_traced("own own own own pool pool pool pool");
+  executor_free(ex);
+  pool_free(pool);
+}
+
+/* ---- Ends ---------------------------------------------------------------- */
+
+static void end_is_an_event_at_home(void **state) {
+  (void)state;
+  struct probe probe = {.ready_at = 1};
+  pillion_pool pool = pool_new();
+  pillion_executor worker = executor_new(), home = executor_new();
+  assert_ok(pillion_pool_join(pool, worker, 0));
+  pillion_task task = pool_spawn(pool, home, &probe, 77, PILLION_EVENT);
+  assert_int_equal(turn(home), 0);
+  assert_int_equal(progress.live, 1);
+  assert_int_equal(turn(worker), 0);
+  assert_int_equal(pillion_task_cancel(task), 2);
+  assert_true(readable(home));
+  assert_int_equal(turn(home), 1);
+  assert_int_equal(progress.live, 0);
+  assert_int_equal(events[0].token, 77);
+  assert_int_equal(events[0].task, task);
+  assert_int_equal(events[0].outcome, PILLION_OUTCOME_RETURNED);
+  assert_memory_equal(pillion_event_data(&events[0]), "done", 4);
+  assert_int_equal(pillion_task_cancel(task), PILLION_EBADHANDLE);
+  executor_free(worker);
+  executor_free(home);
+  pool_free(pool);
+}
+
+static void home_may_be_the_worker_itself(void **state) {
+  (void)state;
+  struct probe probe = {.ready_at = 1};
+  pillion_pool pool = pool_new();
+  pillion_executor ex = executor_new();
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  pool_spawn(pool, ex, &probe, 5, PILLION_EVENT);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(events[0].token, 5);
+  assert_int_equal(progress.live, 0);
+  executor_free(ex);
+  pool_free(pool);
+}
+
+static void home_that_was_freed_forgoes_the_event(void **state) {
+  (void)state;
+  struct probe probes[3] = {{.ready_at = 2}, {.ready_at = 1}, {.ready_at = 1}};
+  pillion_pool pool = pool_new();
+  pillion_executor worker = executor_new(), home = executor_new();
+  assert_ok(pillion_pool_join(pool, worker, 0));
+  for (int i = 0; i < 3; i++)
+    pool_spawn(pool, home, &probes[i], 1, PILLION_EVENT);
+  turn(worker); /* two events are on their way */
+  executor_free(home);
+  assert_int_equal(
+      pillion_pool_spawn(NULL, pool, home, &probing, &probes[0], 1,
+                         PILLION_EVENT),
+      PILLION_EBADHANDLE);
+  home = executor_new(); /* in the same place */
+  pillion_wake(probes[0].waker);
+  turn(worker);
+  assert_int_equal(progress.live, 0);
+  assert_int_equal(turn(home), 0);
+  assert_int_equal(probes[0].drops, 1);
+  executor_free(worker);
+  executor_free(home);
+  pool_free(pool);
+}
+
+static int joins(struct probe *probe, pillion_value *out,
+                 pillion_context *cx) {
+  (void)out;
+  probe->rc = pillion_join(&probe->value, cx, probe->task);
+  return probe->rc == PILLION_PENDING ? PILLION_PENDING : PILLION_READY;
+}
+
+static void joined_by_a_local_task(void **state) {
+  (void)state;
+  struct probe child = {.ready_at = 2}, joiner = {.step = joins};
+  pillion_pool pool = pool_new();
+  pillion_executor worker = executor_new(), other = executor_new();
+  assert_ok(pillion_pool_join(pool, worker, 0));
+  joiner.task = pool_spawn(pool, 0, &child, 0, PILLION_JOIN);
+  assert_ok(pillion_task_spawn(NULL, other, &probing, &joiner, 0,
+                               PILLION_DETACH));
+  turn(other);
+  turn(worker);
+  turn(other);
+  assert_int_equal(joiner.polls, 1);
+  pillion_wake(child.waker);
+  turn(worker);
+  turn(other);
+  assert_int_equal(joiner.polls, 2);
+  assert_int_equal(joiner.rc, PILLION_READY);
+  assert_memory_equal(joiner.value.payload.bytes, "done", 4);
+  assert_int_equal(progress.live, 0);
+  assert_int_equal(turn(worker), 0);
+  assert_int_equal(progress.live, 0);
+  executor_free(worker);
+  executor_free(other);
+  pool_free(pool);
+}
+
+static void joined_by_a_task_of_the_pool(void **state) {
+  (void)state;
+  struct probe child = {.ready_at = 2}, joiner = {.step = joins};
+  pillion_pool pool = pool_new();
+  pillion_executor ex = executor_new();
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  joiner.task = pool_spawn(pool, 0, &child, 0, PILLION_JOIN);
+  struct probe second = {.step = joins, .task = joiner.task};
+  pool_spawn_as(pool, &joiner);
+  turn(ex);
+  assert_int_equal(joiner.rc, PILLION_PENDING);
+  pool_spawn_as(pool, &second);
+  turn(ex);
+  assert_int_equal(second.rc, PILLION_EBUSY);
+  pillion_wake(child.waker);
+  turn(ex);
+  assert_int_equal(joiner.rc, PILLION_READY);
+  assert_int_equal(progress.live, 0);
+  executor_free(ex);
+  pool_free(pool);
+}
+
+static void detached_while_joined(void **state) {
+  (void)state;
+  struct probe child = {.ready_at = 2}, joiner = {.step = joins};
+  pillion_pool pool = pool_new();
+  pillion_executor ex = executor_new();
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  pillion_task task = joiner.task =
+      pool_spawn(pool, 0, &child, 0, PILLION_JOIN);
+  pool_spawn_as(pool, &joiner);
+  turn(ex);
+  assert_ok(pillion_task_detach(task));
+  assert_int_equal(pillion_task_detach(task), PILLION_EBADHANDLE);
+  turn(ex);
+  assert_int_equal(joiner.rc, PILLION_EBADHANDLE);
+  pillion_wake(child.waker);
+  turn(ex);
+  assert_int_equal(child.drops, 1);
+  assert_int_equal(progress.live, 0);
+  executor_free(ex);
+  pool_free(pool);
+}
+
+/* ---- Cancelling ---------------------------------------------------------- */
+
+static void cancel_before_first_poll(void **state) {
+  (void)state;
+  struct probe probe = {.name = "poll"};
+  pillion_pool pool = pool_new();
+  pillion_executor ex = executor_new();
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  pillion_task task = pool_spawn(pool, ex, &probe, 3, PILLION_EVENT);
+  assert_int_equal(pillion_task_cancel(task), 0);
+  assert_int_equal(pillion_task_cancel(task), 1);
+  assert_int_equal(turn(ex), 1);
+  assert_traced("");
+  assert_int_equal(probe.drops, 1);
+  assert_int_equal(events[0].status, PILLION_ECANCELLED);
+  assert_int_equal(events[0].outcome, PILLION_OUTCOME_CANCELLED_UNSTARTED);
+  executor_free(ex);
+  pool_free(pool);
+}
+
+static void cancel_of_one_that_waits(void **state) {
+  (void)state;
+  struct probe probe = {.name = "poll"};
+  pillion_pool pool = pool_new();
+  pillion_executor ex = executor_new();
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  pillion_task task = pool_spawn(pool, ex, &probe, 3, PILLION_EVENT);
+  turn(ex);
+  assert_int_equal(pillion_task_cancel(task), 0);
+  assert_int_equal(turn(ex), 1);
+  assert_traced("poll");
+  assert_int_equal(events[0].outcome, PILLION_OUTCOME_CANCELLED_RUNNING);
+  executor_free(ex);
+  pool_free(pool);
+}
+
+static int shields(struct probe *probe, pillion_value *out,
+                   pillion_context *cx) {
+  (void)out;
+  probe->rc = pillion_cancelled(cx);
+  pillion_shield(cx, probe->polls < 3);
+  return PILLION_PENDING;
+}
+
+static void cancel_waits_for_the_shield(void **state) {
+  (void)state;
+  struct probe probe = {.step = shields};
+  pillion_pool pool = pool_new();
+  pillion_executor ex = executor_new();
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  pillion_task task = pool_spawn(pool, ex, &probe, 3, PILLION_EVENT);
+  turn(ex);
+  assert_int_equal(probe.rc, 0);
+  assert_int_equal(pillion_task_cancel(task), 0);
+  assert_int_equal(turn(ex), 0);
+  assert_int_equal(probe.polls, 2);
+  assert_int_equal(probe.rc, 1);
+  assert_int_equal(pillion_task_cancel(task), 1); /* and wakes it */
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(probe.polls, 3);
+  assert_int_equal(events[0].outcome, PILLION_OUTCOME_CANCELLED_RUNNING);
+  executor_free(ex);
+  pool_free(pool);
+}
+
+/* ---- Misuse -------------------------------------------------------------- */
+
+static void misuse_is_named(void **state) {
+  (void)state;
+  struct probe probe = {.ready_at = 2};
+  char why[100];
+  pillion_pool pool = pool_new(), other = pool_new(), none;
+  pillion_executor ex = executor_new();
+  pillion_pool_options options = PILLION_POOL_OPTIONS_INIT;
+  pillion_pool_stats stats = PILLION_POOL_STATS_INIT;
+  options.flags = 1;
+  assert_int_equal(pillion_pool_new(&none, &options, why, sizeof why),
+                   PILLION_EINVAL);
+  assert_int_equal(pillion_pool_new(NULL, NULL, NULL, 0), PILLION_EINVAL);
+  assert_int_equal(pillion_pool_join(ex, ex, 0), PILLION_EBADHANDLE);
+  assert_int_equal(pillion_pool_join(pool, pool, 0), PILLION_EBADHANDLE);
+  assert_int_equal(pillion_pool_join(pool, ex, 8), PILLION_EINVAL);
+  assert_int_equal(pillion_pool_leave(ex), PILLION_EINVAL);
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  assert_int_equal(pillion_pool_join(other, ex, 0), PILLION_EBUSY);
+  assert_int_equal(pillion_pool_free(pool), PILLION_EBUSY);
+  assert_int_equal(pillion_pool_close(pool, 7), PILLION_EINVAL);
+  assert_int_equal(pillion_pool_spawn(NULL, pool, 0, NULL, &probe, 0,
+                                      PILLION_DETACH),
+                   PILLION_EINVAL);
+  assert_int_equal(pillion_pool_spawn(NULL, pool, 0, &probing, &probe, 0,
+                                      PILLION_EVENT),
+                   PILLION_EINVAL);
+  assert_int_equal(pillion_pool_spawn(NULL, pool, 0, &probing, &probe, 0, 9),
+                   PILLION_EINVAL);
+  pillion_task task = pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
+  assert_int_equal(pillion_task_evict(task), PILLION_EINVAL);
+  assert_int_equal(pillion_task_detach(task), PILLION_EINVAL);
+  assert_int_equal(pillion_task_cancel(task + 1), PILLION_EBADHANDLE);
+  assert_int_equal(pillion_task_evict(task + 1), PILLION_EBADHANDLE);
+  assert_int_equal(pillion_task_detach(task + (UINT64_C(1) << 32)),
+                   PILLION_EBADHANDLE);
+  turn(ex);
+  assert_int_equal(pillion_pool_stat(&stats, pool), 0);
+  assert_int_equal(stats.workers, 1);
+  assert_int_equal(stats.live, 1);
+  assert_int_equal(stats.idle, 1);
+  assert_ok(pillion_pool_leave(ex));
+  pool_free(other);
+  pool_free(pool);
+  assert_int_equal(pillion_pool_free(pool), PILLION_EBADHANDLE);
+  assert_int_equal(pillion_pool_close(pool, PILLION_DRAIN),
+                   PILLION_EBADHANDLE);
+  assert_int_equal(pillion_pool_stat(&stats, pool), PILLION_EBADHANDLE);
+  executor_free(ex);
+}
+
+/* A waker made of a free slot's present generation wakes nothing. */
+static void forged_waker_of_a_free_slot(void **state) {
+  (void)state;
+  struct probe probe = {.ready_at = 1}, next = {.ready_at = 1};
+  pillion_pool pool = pool_new();
+  pillion_executor ex = executor_new();
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  pillion_task task = pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  assert_int_equal(pillion_wake(waker_of(task) + 1), PILLION_WOKEN);
+  pool_spawn(pool, 0, &next, 0, PILLION_DETACH); /* on another slot meanwhile */
+  turn(ex);
+  assert_int_equal(probe.polls, 1);
+  assert_int_equal(next.polls, 1);
+  assert_int_equal(pillion_task_cancel(task + 1), PILLION_EBADHANDLE);
+  executor_free(ex);
+  pool_free(pool);
+}
+
+static void max_tasks_is_a_quota(void **state) {
+  (void)state;
+  struct probe probes[3] = {{.ready_at = 1}, {.ready_at = 1}, {.ready_at = 1}};
+  pillion_pool_options options = PILLION_POOL_OPTIONS_INIT;
+  pillion_pool pool;
+  options.max_tasks = 2;
+  assert_ok(pillion_pool_new(&pool, &options, NULL, 0));
+  pillion_executor ex = executor_new();
+  pool_spawn(pool, 0, &probes[0], 0, PILLION_DETACH);
+  pool_spawn(pool, 0, &probes[1], 0, PILLION_DETACH);
+  assert_int_equal(pillion_pool_spawn(NULL, pool, 0, &probing, &probes[2], 0,
+                                      PILLION_DETACH),
+                   PILLION_EAGAIN);
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  turn(ex);
+  pool_spawn(pool, 0, &probes[2], 0, PILLION_DETACH);
+  turn(ex);
+  assert_int_equal(probes[2].drops, 1);
+  executor_free(ex);
+  pool_free(pool);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(polled_by_the_worker_that_turns),
+      TEST(wakes_before_a_poll_are_one),
+      TEST(wake_during_poll),
+      TEST(polled_in_the_order_of_their_spawns),
+      TEST(budget_is_shared_with_local_tasks),
+      TEST(end_is_an_event_at_home),
+      TEST(home_may_be_the_worker_itself),
+      TEST(home_that_was_freed_forgoes_the_event),
+      TEST(joined_by_a_local_task),
+      TEST(joined_by_a_task_of_the_pool),
+      TEST(detached_while_joined),
+      TEST(cancel_before_first_poll),
+      TEST(cancel_of_one_that_waits),
+      TEST(cancel_waits_for_the_shield),
+      TEST(misuse_is_named),
+      TEST(forged_waker_of_a_free_slot),
+      TEST(max_tasks_is_a_quota),
+  };
+  guest_install();
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

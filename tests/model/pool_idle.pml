@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Who is idle and who is told: capi/core/worker.c, and its twin in executor/.
+ *
+ * Two workers and two pushers. One of the tasks pushes another into its worker's
+ * deque, and wakes itself: neither is seen by the other worker before a fence.
+ * Then its poll blocks its worker until that other task was polled, as a loop
+ * that is busy with other things would; or the first worker's loop is busy as
+ * long between two turns. One at a time: else there may be nobody left. With
+ * -DLEAVE nothing blocks, and the second worker may leave for good.
+ *
+ * Properties: all tasks are polled, so nobody sleeps while there is work that
+ * the others don't come to (there is no invalid end state).
+ *
+ * BUG names a mistake that the properties have to find.
+ */
+#define AGAIN 1 /* no second look at the work after going idle */
+#define EARLY 2 /* a pusher looks at the idle set before it pushes */
+#define POP 3   /* no look after a pop that leaves work */
+#define HAND 4  /* who leaves takes its deque along */
+#define POKE 5  /* who leaves tells nobody */
+#define FENCE 6 /* the end of a turn looks without a fence */
+#define OFF 7   /* who takes a worker off the set doesn't poke it */
+#define MORE 8  /* a turn that ends with work left doesn't look */
+#ifndef BUG
+#define BUG 0
+#endif
+
+#define START 1 /* tasks, one bit each; it becomes BLOCKS */
+#define BLOCKS 2
+#define FREES 4
+#define OTHER 8
+#define ALL 15
+
+byte inbox = 0;
+byte deque[2];  /* what all see */
+byte unseen[2]; /* pushed by the owner, and seen by nobody else yet */
+bool idle[2];   /* the set */
+bool poked[2] = { true, true };
+byte polled = 0;
+bool stuck = false;
+
+/* Takes one off the set and pokes it. */
+inline look() {
+  atomic {
+    if
+    :: idle[0] -> idle[0] = false; victim = 0
+    :: idle[1] -> idle[1] = false; victim = 1
+    :: else -> victim = 2
+    fi
+  };
+  atomic {
+    if
+    :: victim < 2 && BUG != OFF -> poked[victim] = true
+    :: else
+    fi;
+    victim = 0
+  }
+}
+
+inline fence(w) { deque[w] = deque[w] | unseen[w]; unseen[w] = 0 }
+
+proctype pusher(byte task) {
+  byte victim;
+  if
+  :: BUG == EARLY -> look()
+  :: else
+  fi;
+  inbox = inbox | task;
+  if
+  :: BUG != EARLY -> look()
+  :: else
+  fi
+}
+
+inline stand_still() {
+#ifndef LEAVE
+  if
+  :: atomic { !stuck -> stuck = true }; atomic { (polled & FREES) -> stuck = false }
+  :: true
+  fi
+#else
+  skip
+#endif
+}
+
+inline poll() {
+  if
+  :: task == BLOCKS -> stand_still()
+  :: task == START ->
+     if /* the first into an empty deque needs no look */
+     :: deque[me] != 0 ->
+        atomic { unseen[me] = unseen[me] | FREES; fence(me) };
+        look()
+     :: deque[me] == 0 -> unseen[me] = unseen[me] | FREES
+     fi;
+     unseen[me] = unseen[me] | BLOCKS
+  :: else
+  fi;
+  atomic { assert(!(polled & task)); polled = polled | task; task = 0 }
+}
+
+proctype worker(byte me) {
+  byte victim, task;
+end_sleep:
+  do
+  :: poked[me] ->
+     atomic { poked[me] = false; idle[me] = false };
+     do
+     :: atomic { (deque[me] | unseen[me]) == 0 && inbox != 0 ->
+          deque[me] = inbox; inbox = 0 }
+     :: atomic { (deque[me] | unseen[me] | inbox) == 0 && deque[1 - me] != 0 ->
+          if /* steals one */
+          :: deque[1 - me] & START -> task = START
+          :: deque[1 - me] & BLOCKS -> task = BLOCKS
+          :: deque[1 - me] & FREES -> task = FREES
+          :: deque[1 - me] & OTHER -> task = OTHER
+          fi;
+          deque[1 - me] = deque[1 - me] & (ALL - task);
+          deque[me] = task; task = 0 }
+     :: (deque[me] | unseen[me] | inbox | deque[1 - me]) == 0 -> break
+     :: atomic { (deque[me] | unseen[me]) != 0 -> /* pops */
+          fence(me);
+          if
+          :: deque[me] & START -> task = START
+          :: deque[me] & BLOCKS -> task = BLOCKS
+          :: deque[me] & FREES -> task = FREES
+          :: deque[me] & OTHER -> task = OTHER
+          fi;
+          deque[me] = deque[me] & (ALL - task) };
+        if
+        :: deque[me] != 0 && BUG != POP -> look()
+        :: else
+        fi;
+        poll()
+     :: (deque[me] | unseen[me]) != 0 -> /* the budget is used up */
+        if
+        :: BUG != FENCE -> fence(me)
+        :: else
+        fi;
+        if
+        :: BUG != MORE -> look()
+        :: else
+        fi;
+        if
+        :: me == 0 -> stand_still()
+        :: else
+        fi;
+        poked[me] = true;
+        goto turned
+     od;
+     idle[me] = true;
+     if
+     :: (inbox | deque[0] | deque[1]) != 0 && BUG != AGAIN -> poked[me] = true
+     :: else
+     fi;
+turned:
+     skip
+#ifdef LEAVE
+  :: me == 1 -> break
+#endif
+  od;
+  idle[1] = false;
+  if
+  :: BUG != HAND ->
+     atomic { fence(1); task = deque[1]; deque[1] = 0 };
+     atomic { inbox = inbox | task; task = 0 }
+  :: else -> atomic { deque[1] = 0; unseen[1] = 0 }
+  fi;
+  if
+  :: (inbox | deque[0]) != 0 && BUG != POKE -> look()
+  :: else
+  fi
+}
+
+init {
+  atomic {
+    run worker(0);
+    run worker(1);
+    run pusher(START);
+    run pusher(OTHER)
+  };
+  polled == ALL
+}
