@@ -129,11 +129,10 @@ func (l *Local) prime() {
 	}
 }
 
-// takeSlot finds a slot for t. A free slot that a late waker has queued is put
-// aside until it is popped: its link is still in use.
-func (l *Local) takeSlot(t *task) error {
+// findSlot finds a free slot. One that a late waker has queued is put aside until
+// it is popped: its link is still in use.
+func (l *Local) findSlot() (c *chunk, slot uint32, err error) {
 	for {
-		var slot uint32
 		if n := len(l.free); n > 0 {
 			slot = l.free[n-1]
 			l.free = l.free[:n-1]
@@ -144,24 +143,31 @@ func (l *Local) takeSlot(t *task) error {
 			slot = l.fresh
 			l.fresh++
 		} else if err := l.lease(); err != nil {
-			return err
+			return nil, 0, err
 		} else {
 			continue
 		}
-		c := lookup(slot)
+		c = lookup(slot)
 		cell := &c.cells[slot&chunkMask]
-		gen := cell.gen.Load()
-		if gen == lastGen {
+		if cell.gen.Load() == lastGen {
 			continue
 		}
 		if cell.pend.Load()&pendQueued != 0 {
 			c.held[slot&chunkMask] = true
 			continue
 		}
-		c.tasks[slot&chunkMask] = t
-		t.slot, t.gen = slot, gen
-		return nil
+		return c, slot, nil
 	}
+}
+
+func (l *Local) takeSlot(t *task) error {
+	c, slot, err := l.findSlot()
+	if err != nil {
+		return err
+	}
+	c.tasks[slot&chunkMask] = t
+	t.slot, t.gen = slot, c.cells[slot&chunkMask].gen.Load()
+	return nil
 }
 
 // giveSlot ends what t's wakers and handles mean. The store is the one exchange
@@ -169,8 +175,12 @@ func (l *Local) takeSlot(t *task) error {
 func (l *Local) giveSlot(t *task) {
 	c := lookup(t.slot)
 	c.tasks[t.slot&chunkMask] = nil
-	c.cells[t.slot&chunkMask].gen.Store(t.gen + 1)
-	if t.gen+1 != lastGen {
-		l.free = append(l.free, t.slot)
+	l.freeSlot(c, t.slot, t.gen)
+}
+
+func (l *Local) freeSlot(c *chunk, slot, gen uint32) {
+	c.cells[slot&chunkMask].gen.Store(gen + 1)
+	if gen+1 != lastGen {
+		l.free = append(l.free, slot)
 	}
 }

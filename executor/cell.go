@@ -36,8 +36,9 @@ type chunk struct {
 	pool  atomic.Pointer[Pool]
 
 	// For the owner only; in a pool, each is for who holds the cell's pendQueued.
-	tasks [ChunkCells]*task
-	held  [ChunkCells]bool // skipped at allocation because queued; free once popped
+	tasks   [ChunkCells]*task
+	held    [ChunkCells]bool // skipped at allocation because queued; free once popped
+	watches []*Watch         // nil before the first
 }
 
 // directory finds the cell of any slot in the process. Chunks are never dropped

@@ -72,6 +72,7 @@ func (l *Local) Free() error {
 		}
 	}
 	l.Retire()
+	l.closeWatches()
 	if l.worker != nil {
 		l.worker.leave()
 	}

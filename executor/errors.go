@@ -33,6 +33,9 @@ var (
 	ErrWorkers = errors.New("executor: the pool has workers")
 	// ErrJoinItself says that a task awaited its own end.
 	ErrJoinItself = errors.New("executor: a task can't join itself")
+	// ErrUnwatchable says that the host can't watch that descriptor, or none at all. It
+	// matches errors.ErrUnsupported.
+	ErrUnwatchable = fmt.Errorf("executor: the host can't watch it: %w", errors.ErrUnsupported)
 	// ErrGoexit says that the task's code called runtime.Goexit.
 	ErrGoexit = errors.New("executor: runtime.Goexit was called")
 	// ErrCancelled is the error of a task that was cancelled. It matches

@@ -4,7 +4,8 @@ package executor
 
 import "time"
 
-// Host is the event loop that drives an executor.
+// Host is the event loop that drives an executor. One that watches descriptors is a
+// [Watcher], too.
 //
 // Wake makes the loop call [Local.Poll] soon. It is called from any goroutine,
 // also from inside a call to the executor by the owner, but only when the

@@ -16,9 +16,10 @@ type Config struct {
 	Arena    Arena        // where its cells come from; nil is the process's, see SetArena
 	Context  ContextHooks // what every task carries from its spawn to its polls; nil is nothing
 
-	MaxTimers int    // armed timers over which a Timer answers ErrAgain; 0 is no limit
-	Budget    Budget // what a zero Budget stands for in Poll
-	Ready     int    // how many ready tasks there is place for from the start
+	MaxTimers  int    // armed timers over which a Timer answers ErrAgain; 0 is no limit
+	MaxWatches int    // open watches over which Open answers ErrAgain; 0 is no limit
+	Budget     Budget // what a zero Budget stands for in Poll
+	Ready      int    // how many ready tasks there is place for from the start
 
 	// Seed, if it isn't 0, has each turn poll its tasks in an order that looks random
 	// and is the same in every run with this seed. It is for tests of what must not
@@ -57,6 +58,9 @@ type Local struct {
 	free            []uint32 // slots that were used before
 	fresh, freshEnd uint32   // slots of the newest chunk that were not
 
+	watched    map[int]*Watch // by descriptor
+	maxWatches int
+
 	extensions []extension
 	worker     *worker // its part in a pool, if it has joined one
 }
@@ -66,6 +70,7 @@ func New(c Config) *Local {
 	l := &Local{
 		host: c.Host, clock: c.Clock, arena: c.Arena, hooks: c.Context,
 		max: c.MaxTasks, maxTimers: c.MaxTimers, budget: c.Budget,
+		maxWatches: c.MaxWatches,
 	}
 	if l.arena == nil {
 		l.arena = useArena()

@@ -15,6 +15,10 @@ const (
 	// pendExpired, with pendCancel, says that this is a deadline's doing. Only Go's
 	// pools set it, and only on cells of theirs.
 	pendExpired = 8
+	// pendClose asks for the end of a watch.
+	pendClose = 32
+	// eventsShift is where the events lie that a host in C reports for a watch.
+	eventsShift = 8
 )
 
 // Flags of a task, for the owner only.

@@ -196,6 +196,8 @@ func (l *Local) take(c *chunk, slot uint32) {
 		if c.held[i] {
 			c.held[i] = false
 			l.free = append(l.free, slot)
+		} else if c.watches != nil && c.watches[i] != nil && c.watches[i].gen == uint32(got>>32) {
+			c.watches[i].posted(got)
 		}
 		return
 	}

@@ -13,6 +13,7 @@ type Handle uint64
 const (
 	kindTask  = 2
 	kindWaker = 3
+	kindWatch = 5
 )
 
 func makeWaker(slot, gen uint32) Waker {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package poll is the smallest host: poll(2) on one descriptor, for programs that
-// have no loop of their own.
+// Package poll is the smallest host: poll(2) on the executor's descriptor and on those
+// that its tasks await, for programs that have no loop of their own.
 //
 //	loop, err := poll.New()
 //	...
@@ -22,13 +22,17 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// Loop is an event loop that knows one executor and one descriptor. It starts no
-// goroutine and no thread.
+// Loop is an event loop that knows one executor. It starts no goroutine and no
+// thread.
 type Loop struct {
-	fd atomic.Int64 // the eventfd, or -1 once closed
+	fd      atomic.Int64 // the eventfd, or -1 once closed
+	watched set
 }
 
-var _ executor.Host = (*Loop)(nil)
+var (
+	_ executor.Host    = (*Loop)(nil)
+	_ executor.Watcher = (*Loop)(nil)
+)
 
 // New makes a loop, which holds one descriptor until [Loop.Close].
 func New() (*Loop, error) {
@@ -36,7 +40,7 @@ func New() (*Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := new(Loop)
+	l := &Loop{watched: newSet(fd)}
 	l.fd.Store(int64(fd))
 	return l, nil
 }
@@ -89,11 +93,13 @@ func (l *Loop) Run(ex *executor.Local) error {
 		if err := l.Wait(wait); err != nil {
 			return err
 		}
+		l.Report(ex)
 	}
 }
 
-// Wait sleeps until the executor was woken or d is over, whichever comes first; a
-// negative d is for ever. It takes the wake.
+// Wait sleeps until the executor was woken, a descriptor is ready or d is over,
+// whichever comes first; a negative d is for ever. It takes the wake. What is ready
+// goes to the executor by [Loop.Report].
 func (l *Loop) Wait(d time.Duration) error {
 	fd := l.FD()
 	if fd < 0 {
@@ -104,12 +110,11 @@ func (l *Loop) Wait(d time.Duration) error {
 		ts := unix.NsecToTimespec(int64(d)) // ppoll never returns early
 		timeout = &ts
 	}
-	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	n, err := unix.Ppoll(fds, timeout, nil)
+	n, err := unix.Ppoll(l.watched.fds, timeout, nil)
 	if errors.Is(err, unix.EINTR) {
 		return nil // the next turn finds out what is left to wait for
 	}
-	if err != nil || n == 0 {
+	if err != nil || n == 0 || l.watched.fds[0].Revents == 0 {
 		return err
 	}
 	var count [8]byte

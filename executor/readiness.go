@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+// Readiness is a future of what a descriptor is ready for. It stays the caller's,
+// who may await it again and again without an allocation.
+//
+//	r := w.Ready(executor.Readable)
+//	for {
+//		n, err := unix.Read(fd, buffer)
+//		if err != unix.EAGAIN {
+//			return n, err
+//		}
+//		if _, err := coro.Await(co, r); err != nil {
+//			return 0, err
+//		}
+//	}
+//
+// # Notes
+//
+// Readiness says how things stood when the host looked, so descriptors should be
+// non-blocking. It has what was asked for, and [Hangup] and [Fault] always.
+//
+// # Errors
+//
+// [ErrClosed] if the watch was closed, [ErrBusy] if another task awaits the same of
+// it, [ErrWrongLocal] in a task of another executor or of a pool, [ErrUnwatchable]
+// if the host can't watch the descriptor or nothing at all, and the host's own.
+type Readiness struct {
+	watch    *Watch
+	serial   uint32 // of the watch
+	interest Events
+	came     Events // not yet asked for
+	waker    Waker
+}
+
+// Ready makes a future of one of [Readable], [Writable], [Hangup] and [Priority], or
+// of several. One task may await each of them, so that one reads while another
+// writes. It panics without any, and is for the owner.
+func (w *Watch) Ready(interest Events) *Readiness {
+	if interest &= awaitable; interest == 0 {
+		panic("executor: Ready without an event")
+	}
+	return &Readiness{watch: w, serial: w.serial, interest: interest}
+}
+
+// Poll implements [Future].
+func (r *Readiness) Poll(cx *Context) (Events, bool, error) {
+	w := r.watch
+	switch {
+	case !w.open || w.serial != r.serial:
+		return 0, true, ErrClosed
+	case w.local != cx.local || cx.pooled():
+		return 0, true, ErrWrongLocal
+	case r.came != 0:
+		came := r.came
+		r.Drop()
+		return came, true, nil
+	}
+	if err := r.await(cx.Waker()); err != nil {
+		return 0, true, err
+	}
+	return 0, false, nil
+}
+
+// Drop implements [Dropper]: it takes the interest back. The host hears of that when
+// it reports what nobody awaits.
+func (r *Readiness) Drop() {
+	for i, other := range r.watch.waiters {
+		if other == r {
+			r.watch.waiters[i] = nil
+		}
+	}
+	r.came, r.waker = 0, 0
+}
+
+func (r *Readiness) await(waker Waker) error {
+	w := r.watch
+	for i, other := range w.waiters {
+		if r.interest>>i&1 == 0 || other == nil || other == r {
+			continue
+		}
+		if w.local.waits(other.waker) {
+			return ErrBusy
+		}
+		other.Drop() // its task has forgotten to
+	}
+	r.waker = waker
+	for i := range w.waiters {
+		if r.interest>>i&1 != 0 {
+			w.waiters[i] = r
+		}
+	}
+	want := w.wanted()
+	if want&^w.told == 0 {
+		return nil
+	}
+	err := w.tell(want | w.told)
+	if err != nil {
+		r.Drop()
+	}
+	return err
+}
+
+// wanted is what somebody awaits who wasn't woken yet.
+func (w *Watch) wanted() (events Events) {
+	for _, r := range w.waiters {
+		if r != nil && r.came == 0 {
+			events |= r.interest
+		}
+	}
+	return events
+}
+
+// waits says whether the task of a waker is live.
+func (l *Local) waits(w Waker) bool {
+	slot := uint32(w>>32) & slotMask
+	t := lookup(slot).tasks[slot&chunkMask]
+	return t != nil && t.gen == uint32(w)
+}

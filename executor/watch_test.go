@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// watchRig is a rig whose host records what it is told to watch.
+type watchRig struct {
+	*rig
+	trace   []string
+	key     uint64
+	refuses error
+}
+
+func (r *watchRig) Watch(fd int, events Events, key uint64) error {
+	r.trace = append(r.trace, fmt.Sprint("watch", fd, ":", uint32(events)))
+	r.key = key
+	return r.refuses
+}
+
+func (r *watchRig) Unwatch(fd int, key uint64) {
+	r.trace = append(r.trace, fmt.Sprint("unwatch", fd))
+}
+
+type closerFunc func() error
+
+func (f closerFunc) Close() error { return f() }
+
+func newWatchRig(t *testing.T, c Config) *watchRig {
+	r := &watchRig{rig: &rig{t: t, now: 1}}
+	c.Host, c.Clock = r, func() int64 { return r.now }
+	r.Local = New(c)
+	t.Cleanup(func() { r.Free() })
+	return r
+}
+
+func (r *watchRig) traced(want string) {
+	r.t.Helper()
+	equal(r.t, "trace", strings.Join(r.trace, " "), want)
+	r.trace = nil
+}
+
+func (r *watchRig) open(fd int) *Watch {
+	r.t.Helper()
+	w := new(Watch)
+	if err := w.Open(r.Local, fd, nil); err != nil {
+		r.t.Fatal(err)
+	}
+	return w
+}
+
+// awaiting is a task's future that awaits so many times.
+type awaiting struct {
+	*Readiness
+	polls, times int
+	got          []Events
+}
+
+func (a *awaiting) Poll(cx *Context) (Events, bool, error) {
+	a.polls++
+	for {
+		e, ready, err := a.Readiness.Poll(cx)
+		if !ready || err != nil {
+			return 0, ready, err
+		}
+		if a.got = append(a.got, e); len(a.got) >= a.times {
+			return e, true, nil
+		}
+	}
+}
+
+func (r *watchRig) await(w *Watch, interest Events, times int) (*awaiting, *Task[Events]) {
+	a := &awaiting{Readiness: w.Ready(interest), times: times}
+	return a, mustSpawn[Events](r.t, r.Local, a)
+}
+
+func TestAwaitingAgainCostsNoCallOfTheHost(t *testing.T) {
+	r := newWatchRig(t, Config{})
+	a, task := r.await(r.open(7), Readable, 100)
+	r.turn(1)
+	for range 100 {
+		if !r.Ready(r.key, Readable) {
+			t.Fatal("not known")
+		}
+		r.turn(1)
+	}
+	equal(t, "done", task.Done(), true)
+	equal(t, "polls", a.polls, 101)
+	r.traced("watch7:1")
+	r.Ready(r.key, Readable)
+	r.Ready(r.key, Readable) // late
+	r.traced("watch7:0")
+}
+
+func TestCancelTakesTheInterestBack(t *testing.T) {
+	r := newWatchRig(t, Config{})
+	w := r.open(7)
+	_, task := r.await(w, Readable, 1)
+	r.turn(1)
+	task.Cancel()
+	r.turn(0)
+	r.Ready(r.key, Readable)
+	r.traced("watch7:1 watch7:0")
+	a, _ := r.await(w, Readable, 1)
+	r.turn(1)
+	r.Ready(r.key, Readable)
+	r.turn(1)
+	equal(t, "events", a.got[0], Readable)
+	r.traced("watch7:1")
+}
+
+func TestTheWokenWhoDoesNotAskDoesNotSpin(t *testing.T) {
+	r := newWatchRig(t, Config{})
+	a, _ := r.await(r.open(7), Readable, 1)
+	r.turn(1)
+	r.Ready(r.key, Readable)
+	r.traced("watch7:1")
+	r.Ready(r.key, Readable)
+	r.Ready(r.key, Readable)
+	r.traced("watch7:0")
+	r.turn(1)
+	equal(t, "events", a.got[0], Readable)
+}
+
+func TestTwoDirectionsHaveTwoTasks(t *testing.T) {
+	r := newWatchRig(t, Config{})
+	w := r.open(7)
+	a, _ := r.await(w, Readable|Hangup, 1)
+	b, _ := r.await(w, Writable, 1)
+	_, third := r.await(w, Readable, 1)
+	r.turn(3)
+	_, err := third.Result()
+	equal(t, "third", err, ErrBusy)
+	r.traced("watch7:5 watch7:7")
+	r.Ready(r.key, Writable)
+	r.turn(1)
+	equal(t, "b", b.got[0], Writable)
+	r.Ready(r.key, Readable|Writable)
+	r.turn(1)
+	equal(t, "a", a.got[0], Readable)
+	r.traced("watch7:5") // nobody awaits Writable any more
+}
+
+func TestHangupAndFaultComeToEverybody(t *testing.T) {
+	r := newWatchRig(t, Config{})
+	w := r.open(7)
+	a, _ := r.await(w, Readable, 2)
+	b, _ := r.await(w, Writable, 1)
+	r.turn(2)
+	r.Ready(r.key, Hangup)
+	r.turn(2)
+	equal(t, "a", a.got[0], Hangup)
+	equal(t, "b", b.got[0], Hangup)
+	r.Ready(r.key, Fault|Readable)
+	r.turn(1)
+	equal(t, "a", a.got[1], Fault|Readable)
+	r.traced("watch7:1 watch7:3")
+	r.Ready(r.key, Fault) // the host has stopped by itself
+	r.traced("")
+	r.await(w, Readable, 1)
+	r.turn(1)
+	r.Ready(r.key, Hangup)
+	r.turn(1)
+	r.Ready(r.key, Hangup)
+	r.traced("watch7:1 watch7:0")
+}
+
+func TestCloseTellsTheHostFirst(t *testing.T) {
+	r := newWatchRig(t, Config{})
+	failed := errors.New("failed")
+	var w Watch
+	w.Open(r.Local, 7, closerFunc(func() error {
+		r.traced("watch7:1 unwatch7")
+		return failed
+	}))
+	equal(t, "open", w.Open(r.Local, 8, nil), ErrLive)
+	a, task := r.await(&w, Readable, 1)
+	r.turn(1)
+	pokes := r.pokes
+	equal(t, "close", w.CloseLocal(), failed)
+	equal(t, "pokes", r.pokes, pokes+1)
+	r.turn(1)
+	_, err := task.Result()
+	equal(t, "err", err, ErrClosed)
+	equal(t, "again", w.CloseLocal(), ErrClosed)
+	equal(t, "again", w.Close(), ErrClosed)
+	equal(t, "late", r.Ready(r.key, Readable), false)
+	old := r.key
+	w.Open(r.Local, 7, nil)
+	b, _ := r.await(&w, Readable, 1)
+	r.turn(1)
+	equal(t, "late", r.Ready(old, Readable), false)
+	a.Drop() // the future of before
+	r.Ready(r.key, Readable)
+	r.turn(1)
+	equal(t, "b", b.got[0], Readable)
+}
+
+func TestCloseFromAnyGoroutine(t *testing.T) {
+	r := newWatchRig(t, Config{})
+	closed := 0
+	var w Watch
+	w.Open(r.Local, 7, closerFunc(func() error { closed++; return nil }))
+	_, task := r.await(&w, Readable, 1)
+	r.turn(1)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	r.traced("watch7:1")
+	r.turn(1)
+	_, err := task.Result()
+	equal(t, "err", err, ErrClosed)
+	equal(t, "closed", closed, 1)
+	r.traced("unwatch7")
+	equal(t, "again", w.Close(), ErrClosed)
+	equal(t, "never opened", new(Watch).Close(), ErrClosed)
+}
+
+func TestFreeClosesWatches(t *testing.T) {
+	r := newWatchRig(t, Config{MaxWatches: 2})
+	closed := 0
+	count := closerFunc(func() error { closed++; return nil })
+	var w, untold, more Watch
+	w.Open(r.Local, 7, count)
+	untold.Open(r.Local, 8, count)
+	equal(t, "twice", more.Open(r.Local, 7, nil), ErrBusy)
+	equal(t, "negative", more.Open(r.Local, -1, nil), ErrUnwatchable)
+	equal(t, "quota", more.Open(r.Local, 9, nil), ErrAgain)
+	r.await(&w, Readable, 1)
+	r.turn(1)
+	r.Free()
+	equal(t, "closed", closed, 2)
+	r.traced("watch7:1 unwatch7")
+	equal(t, "freed", more.Open(r.Local, 9, nil), ErrClosed)
+	equal(t, "freed", w.Close(), ErrClosed)
+}
+
+func TestHostsThatCannotWatch(t *testing.T) {
+	plain := newRig(t)
+	var w, on Watch
+	w.Open(plain.Local, 7, nil)
+	task := mustSpawn[Events](t, plain.Local, w.Ready(Readable))
+	plain.turn(1)
+	_, err := task.Result()
+	equal(t, "err", err, ErrUnwatchable)
+	equal(t, "is", errors.Is(err, errors.ErrUnsupported), true)
+
+	r := newWatchRig(t, Config{})
+	on.Open(r.Local, 7, nil)
+	r.refuses = errors.New("no")
+	_, refused := r.await(&on, Readable, 1)
+	r.turn(1)
+	_, err = refused.Result()
+	equal(t, "err", err, r.refuses)
+	stranger := mustSpawn[Events](t, r.Local, w.Ready(Readable))
+	r.turn(1)
+	_, err = stranger.Result()
+	equal(t, "err", err, ErrWrongLocal)
+	defer func() {
+		equal(t, "panic", fmt.Sprint(recover()), "executor: Ready without an event")
+	}()
+	on.Ready(Fault)
+}
+
+func TestRewatchTellsANewHost(t *testing.T) {
+	r := newWatchRig(t, Config{})
+	a, _ := r.await(r.open(7), Readable, 1)
+	_, b := r.await(r.open(8), Writable, 1)
+	r.turn(2)
+	r.traced("watch7:1 watch8:2")
+	r.Ready(r.watched[7].key(), Readable)
+	r.Rewatch() // 7 was woken, and has not asked yet
+	r.traced("watch8:2")
+	r.turn(1)
+	equal(t, "a", a.got[0], Readable)
+	r.refuses = ErrUnwatchable
+	r.Rewatch()
+	r.turn(1)
+	_, err := b.Result()
+	equal(t, "err", err, ErrUnwatchable)
+}
+
+// What a host in C reports comes with the cell.
+func TestReportsAreDelivered(t *testing.T) {
+	r := newWatchRig(t, Config{})
+	a, _ := r.await(r.open(7), Readable, 2)
+	r.turn(1)
+	post(r.key, uint64(Readable)<<eventsShift)
+	post(r.key, uint64(Hangup)<<eventsShift)
+	r.turn(1)
+	equal(t, "events", a.got[0], Readable|Hangup)
+	post(r.key, uint64(Readable)<<eventsShift|pendClose)
+	r.turn(1)
+	equal(t, "times", len(a.got), 1)
+	r.traced("watch7:1 unwatch7")
+}

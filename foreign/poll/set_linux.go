@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package poll
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/pillion-dev/pillion/executor"
+)
+
+// set is what poll(2) is given, kept from one wait to the next. A descriptor of which
+// nothing is asked isn't in it, since poll(2) reports hang-ups unasked.
+type set struct {
+	fds  []unix.PollFd // the first is the loop's own
+	keys []uint64
+	at   map[int]int // by descriptor: its place in fds
+}
+
+func newSet(fd int) set {
+	return set{
+		fds:  []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}},
+		keys: []uint64{0},
+		at:   make(map[int]int),
+	}
+}
+
+func (s *set) watch(fd int, events executor.Events, key uint64) {
+	i, ok := s.at[fd]
+	if !ok {
+		i = len(s.fds)
+		s.fds = append(s.fds, unix.PollFd{})
+		s.keys = append(s.keys, 0)
+		s.at[fd] = i
+	}
+	s.fds[i] = unix.PollFd{Fd: int32(fd), Events: toPoll(events)}
+	s.keys[i] = key
+}
+
+// remove lets the last one take the place.
+func (s *set) remove(fd int) {
+	i, ok := s.at[fd]
+	if !ok {
+		return
+	}
+	last := len(s.fds) - 1
+	s.fds[i], s.keys[i] = s.fds[last], s.keys[last]
+	s.at[int(s.fds[i].Fd)] = i
+	s.fds, s.keys = s.fds[:last], s.keys[:last]
+	delete(s.at, fd)
+}
+
+var bits = [...]struct {
+	event executor.Events
+	asked int16
+	came  int16
+}{
+	{executor.Readable, unix.POLLIN, unix.POLLIN},
+	{executor.Writable, unix.POLLOUT, unix.POLLOUT},
+	{executor.Priority, unix.POLLPRI, unix.POLLPRI},
+	{executor.Hangup, unix.POLLRDHUP, unix.POLLRDHUP | unix.POLLHUP},
+	{executor.Fault, 0, unix.POLLERR | unix.POLLNVAL},
+}
+
+func toPoll(events executor.Events) (asked int16) {
+	for _, b := range bits {
+		if events&b.event != 0 {
+			asked |= b.asked
+		}
+	}
+	return asked
+}
+
+func fromPoll(came int16) (events executor.Events) {
+	for _, b := range bits {
+		if came&b.came != 0 {
+			events |= b.event
+		}
+	}
+	return events
+}
+
+// Watch implements [executor.Watcher].
+func (l *Loop) Watch(fd int, events executor.Events, key uint64) error {
+	if events == 0 {
+		l.watched.remove(fd)
+	} else {
+		l.watched.watch(fd, events, key)
+	}
+	return nil
+}
+
+// Unwatch implements [executor.Watcher].
+func (l *Loop) Unwatch(fd int, _ uint64) { l.watched.remove(fd) }
+
+// Report tells ex what the latest [Loop.Wait] found ready. [Loop.Run] does that by
+// itself; who waits himself calls it before he polls.
+func (l *Loop) Report(ex *executor.Local) {
+	s := &l.watched
+	for i := len(s.fds) - 1; i > 0; i-- { // a report may take its own out
+		came, key := s.fds[i].Revents, s.keys[i]
+		if came == 0 {
+			continue
+		}
+		s.fds[i].Revents = 0
+		events := fromPoll(came)
+		if events&executor.Fault != 0 {
+			s.remove(int(s.fds[i].Fd))
+		}
+		ex.Ready(key, events)
+	}
+}
