@@ -21,5 +21,6 @@ __attribute__((constructor(102))) static void wire(void) {
       .settle = pillion__go_settle,
       .free = pillion__go_free,
       .count = pillion__go_count,
+      .rewatch = pillion__go_rewatch,
   };
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Descriptors on pillion/poll.h. */
+#include "watch_go.h"
 #include "watch_suite.h"
 
 static pillion_executor executor;
@@ -8,7 +9,11 @@ static pillion_poll loop;
 
 static void loop_begin(pillion_executor ex) {
   executor = ex;
-  pillion_poll_init(&loop, ex, NULL, NULL);
+  pillion_poll_init(&loop, ex, see, &seen);
+}
+
+static void loop_step(void) {
+  assert_true(pillion_poll_once(&loop, PILLION_TIME_NEVER) >= 0);
 }
 
 static void loop_run(void) { assert_ok(pillion_poll_loop(&loop)); }
@@ -98,6 +103,7 @@ static void hooks_that_come_later_are_left_alone(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       WATCH_SUITE,
+      WATCH_GO_SUITE,
       cmocka_unit_test(a_regular_file_is_always_ready),
       cmocka_unit_test(a_descriptor_closed_behind_our_back_is_a_fault),
       cmocka_unit_test(two_loops_in_turn_share_what_is_watched),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Descriptors on pillion/uv.h: libuv's own reactor. */
+#include "watch_go.h"
 #include "watch_suite.h"
 
 #include "pillion/uv.h"
@@ -12,8 +13,10 @@ static pillion_uv uv;
 static void loop_begin(pillion_executor ex) {
   executor = ex;
   assert_ok(uv_loop_init(&loop));
-  assert_ok(pillion_uv_attach(&uv, &loop, ex, NULL, NULL));
+  assert_ok(pillion_uv_attach(&uv, &loop, ex, see, &seen));
 }
+
+static void loop_step(void) { uv_run(&loop, UV_RUN_ONCE); }
 
 static void loop_run(void) {
   assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
@@ -116,6 +119,37 @@ static void close_handle(uv_handle_t *handle, void *arg) {
   if (!uv_is_closing(handle)) uv_close(handle, NULL);
 }
 
+/* So does a Go task; it hears nothing of it. */
+static void a_go_task_goes_from_loop_to_loop(void **state) {
+  (void)state;
+  uv_loop_t second;
+  pillion_uv uv2;
+  int ends[2];
+  memset(&seen, 0, sizeof seen);
+  pair_new(ends);
+  loop_begin(new_executor());
+  start_cat(executor, ends[0]);
+  while (counts_now().watches == 0) loop_step();
+  assert_ok(pillion_uv_detach(&uv, NULL));
+  assert_int_equal(counts_now().watches, 0);
+  loop_run();
+  assert_ok(uv_loop_close(&loop));
+  assert_ok(uv_loop_init(&second));
+  assert_ok(pillion_uv_attach(&uv2, &second, executor, see, &seen));
+  assert_int_equal(counts_now().watches, 1);
+  assert_int_equal(write(ends[1], "x", 1), 1);
+  assert_ok(shutdown(ends[1], SHUT_WR));
+  assert_int_equal(uv_run(&second, UV_RUN_DEFAULT), 0);
+  assert_int_equal(seen.count, 1);
+  assert_string_equal(seen.event[0].bytes, "1");
+  assert_ok(pillion_uv_detach(&uv2, NULL));
+  assert_int_equal(uv_run(&second, UV_RUN_DEFAULT), 0);
+  assert_ok(uv_loop_close(&second));
+  assert_ok(pillion_executor_free(executor));
+  close(ends[0]);
+  close(ends[1]);
+}
+
 /* What watching took is lost then, as uv_handles.h says; nothing else is. */
 static void the_program_may_close_all_handles_itself(void **state) {
   (void)state;
@@ -172,10 +206,12 @@ static void a_poll_runs_the_loop_once_more(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       WATCH_SUITE,
+      WATCH_GO_SUITE,
       cmocka_unit_test(a_regular_file_is_refused),
       cmocka_unit_test(a_descriptor_of_the_programs_is_refused),
       cmocka_unit_test(an_open_watch_does_not_keep_the_loop_alive),
       cmocka_unit_test(a_detached_executor_watches_on_another_loop),
+      cmocka_unit_test(a_go_task_goes_from_loop_to_loop),
       cmocka_unit_test(the_program_may_close_all_handles_itself),
       cmocka_unit_test(a_poll_runs_the_loop_once_more),
   };
