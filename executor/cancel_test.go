@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -322,6 +323,7 @@ func TestHammerCancel(t *testing.T) {
 				if h := Handle(handle.Load()); h != 0 {
 					h.Cancel()
 				}
+				runtime.Gosched() // nothing preempts a goroutine on wasm
 			}
 		})
 	}
@@ -348,6 +350,7 @@ func TestHammerCancel(t *testing.T) {
 		handle.Store(uint64(task.Handle()))
 		for l.Live() > 0 {
 			l.Poll(Budget{})
+			runtime.Gosched()
 		}
 		equal(t, "acknowledged", dones, 1)
 		if i%2 == 0 && polls > 0 && polls < 5 {
