@@ -230,3 +230,35 @@ func TestScopedIsCancelled(t *testing.T) {
 		kid.want(t, 1, 1)
 	}
 }
+
+func TestTimeoutUnwinds(t *testing.T) {
+	for _, failure := range []error{nil, errSecond} {
+		r := newRig(t)
+		s := &slow{turns: 1, err: failure}
+		task := await(t, r, Timeout[int](10, s))
+		r.now += 10
+		r.turn(1)
+		equal(t, "unwinds", s.unwinds, 1)
+		equal(t, "done", task.Done(), false)
+		if failure != nil {
+			task.Cancel() // on its way already: nothing is unwound twice
+			r.turn(0)
+		}
+		s.waker.Wake()
+		r.turn(1)
+		equal(t, "timed out", errors.Is(task.Err(), ErrTimedOut), true)
+		equal(t, "what went wrong", errors.Is(task.Err(), errSecond), failure != nil)
+		s.want(t, 3, 1)
+	}
+	r := newRig(t)
+	s := &slow{turns: 1}
+	task := await(t, r, Timeout[int](10, s))
+	task.SetDeadline(r.now + 5)
+	r.now += 5
+	r.turn(0)
+	s.waker.Wake()
+	r.turn(1)
+	equal(t, "the task's own end", task.Err(), ErrTimedOut)
+	equal(t, "deadline", r.turn(0).Deadline, Never)
+	s.want(t, 2, 1)
+}

@@ -2,11 +2,15 @@
 
 package executor
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Timeout gives what f gives, or [ErrTimedOut] if f isn't ready within d of the
 // first poll. f is dropped at once then, and otherwise when it is ready; what is
-// ready in the turn in which the time is up still counts.
+// ready in the turn in which the time is up still counts. An f that is an [Unwinder]
+// ends in turns of its own first.
 //
 //	page, err := coro.Await(co, executor.Timeout(time.Second, fetch(url)))
 //
@@ -14,49 +18,70 @@ import "time"
 //
 // It ends a part of what a task does. [WithDeadline] ends the task.
 func Timeout[T any](d time.Duration, f Future[T]) Future[T] {
-	t := &timeout[T]{future: f}
+	t := &timeout[T]{part: part[T]{future: f}}
 	t.timer.Reset(d)
 	return t
 }
 
 // Deadline is [Timeout] at a point in time of the executor's clock.
 func Deadline[T any](at int64, f Future[T]) Future[T] {
-	return &timeout[T]{timer: Timer{at: at}, future: f}
+	return &timeout[T]{timer: Timer{at: at}, part: part[T]{future: f}}
 }
 
 type timeout[T any] struct {
 	timer  Timer
-	future Future[T]
+	part   part[T]
+	ending bool
+	err    error // why it is, unless the task itself is
 }
 
 func (t *timeout[T]) Poll(cx *Context) (value T, ready bool, err error) {
-	value, ready, err = t.future.Poll(cx)
-	if !ready {
-		var due, zero = false, *new(T)
-		if _, due, err = t.timer.Poll(cx); !due {
-			return zero, false, nil
+	if !t.ending {
+		if t.part.poll(cx) {
+			t.timer.Drop()
+			return t.part.value, true, t.part.err
 		}
-		value = zero
+		if _, t.ending, err = t.timer.Poll(cx); !t.ending {
+			return value, false, nil
+		}
+		t.err = err
 		if err == nil {
-			err = ErrTimedOut
+			t.err = ErrTimedOut
 		}
 	}
-	t.Drop()
-	return value, true, err
+	done, err := t.end(cx)
+	return value, done, err
+}
+
+// end ends the future, which may take turns, and gives what went wrong on the way
+// besides the error that is there.
+func (t *timeout[T]) end(cx *Context) (done bool, err error) {
+	t.part.end(cx)
+	if !t.part.over() {
+		return false, nil
+	}
+	switch e := t.part.err; {
+	case e == nil || errors.Is(e, ErrCancelled):
+		return true, t.err
+	case t.err == nil:
+		return true, e
+	default:
+		return true, errors.Join(t.err, e)
+	}
 }
 
 func (t *timeout[T]) Unwind(cx *Context) (done bool, err error) {
-	if u, ok := t.future.(Unwinder); ok {
-		return u.Unwind(cx)
+	t.timer.Drop()
+	if !t.ending {
+		t.ending = true
+		return t.end(cx)
 	}
-	return true, nil
+	return false, nil // it is on its way
 }
 
 func (t *timeout[T]) Drop() {
-	f := t.future
-	t.future = nil
 	t.timer.Drop()
-	Drop(f)
+	t.part.drop()
 }
 
 // WithDeadline is an [Option]: [Task.SetDeadline] from the start.
