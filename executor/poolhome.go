@@ -23,6 +23,7 @@ func (h *home) push(p *Pool, slot uint32) {
 	switch {
 	case h.gone.Load():
 		h.moveOut(p)
+		p.poke(nil)
 	case h.crew != nil:
 		p.poke(&h.crew.members)
 	default:
@@ -33,7 +34,6 @@ func (h *home) push(p *Pool, slot uint32) {
 // moveOut gives to the whole pool what came for a home that is gone.
 func (h *home) moveOut(p *Pool) {
 	h.inbox.take(func(_ *chunk, slot uint32) { p.inbox.push(slot) })
-	p.poke(nil)
 }
 
 // home gives where a task has to go on, or nil. It is for who holds the task's cell.
@@ -127,4 +127,5 @@ func (p *Pool) discharge(c *crew) {
 	}
 	c.home.gone.Store(true)
 	c.home.moveOut(p)
+	p.poke(nil)
 }
