@@ -34,6 +34,20 @@
 //	6  [Task.Cancel] -> post; Local.special at the task's next turn, unless it is
 //	   in a [Context.Shield]; an [Unwinder] may take turns of its own to end
 //
+// # Pools
+//
+// A [Pool] is an executor whose tasks move between the threads that are lent to it: a
+// Local that joins it polls the pool's tasks in its own turns, beside its own, and goes
+// on belonging to its host. [Pool.Start] starts goroutines that do nothing else.
+//
+//	pool := executor.NewPool(executor.PoolConfig{})
+//	err := pool.Start(runtime.GOMAXPROCS(0)) // or pool.Join(l) on each loop
+//	n, err := executor.Run(pool, count)      // or Spawn, and await from anywhere
+//
+// What a future of a pool's task keeps of one executor is another's in the next poll:
+// promises, timers, tasks of pools and coroutines see to that, while scopes, watches
+// and tasks of a Local answer [ErrWrongLocal] there.
+//
 // # Time
 //
 // [Sleep], [SleepUntil] and [Interval] wait, [Timeout] and [Deadline] limit what a
@@ -46,6 +60,6 @@
 // # Threads
 //
 // Any goroutine may call [Waker.Wake], [Handle.Cancel], [Task.Cancel] and
-// [Local.Close]. Everything else belongs to the owner: the one goroutine or
-// thread that polls the Local.
+// [Local.Close], and what a [Pool] has. Everything else belongs to the owner: the one
+// goroutine or thread that polls the Local.
 package executor
