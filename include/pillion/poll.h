@@ -3,7 +3,8 @@
 #define PILLION_POLL_H
 
 /*
- * A loop for programs that have none: poll(2) around an executor.
+ * A loop for programs that have none: poll(2) around an executor, and around
+ * the descriptors that its tasks await (pillion/watch.h).
  *
  *     static void on_event(const pillion_event *event, void *data) { ... }
  *

@@ -11,7 +11,8 @@
  *
  * A uv_poll_t watches the executor's descriptor, a uv_timer_t its deadline,
  * which is met up to 1 ms late, never early. They keep the loop alive while a
- * task or call lives, and no longer. Detaching the executor, freeing it and
+ * task or call lives, and no longer. Descriptors that tasks await have a
+ * uv_poll_t each (pillion/watch.h). Detaching the executor, freeing it and
  * closing the loop may come in any order.
  */
 

@@ -50,6 +50,8 @@ def await_rows():
                             name + ": ctypes callback + call_soon_threadsafe",
                             None if n > 1 else 1.0)],
                       1e-3)
+    yield Row("await a socket on libuv, a byte to and fro", "µs", "c uv_watch",
+              [Peer("c uv_watch raw", "libuv {libuv}: uv_poll_t and a callback", 1.1)], 1e-3)
     for n in (1, 100, 10_000):
         yield Row(f"await Go from libuv, {n:,} in flight", "µs", f"c uv_await {n}",
                   [Peer(f"peer uv_bridge {n}", by_hand, 0.5 if n > 1 else 1.0)], 1e-3)

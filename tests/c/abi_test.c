@@ -15,6 +15,7 @@ struct zoo {
   pillion_task call, dead_call; /* without an executor */
   pillion_function fn;
   pillion_waker waker, dead_waker;
+  pillion_watch watch, dead_watch;
   struct probe probe;
 };
 
@@ -32,7 +33,10 @@ static int open_zoo(void **state) {
   turn(zoo.ex, &seen, NULL);
   zoo.waker = zoo.probe.waker;
   zoo.call = submit(0, "test.block", "", 0, PILLION_JOIN);
+  assert_ok(pillion_watch_open(&zoo.watch, zoo.ex, dup(0), PILLION_WATCH_OWN));
   zoo.dead_ex = new_executor();
+  assert_ok(pillion_watch_open(&zoo.dead_watch, zoo.dead_ex, dup(0),
+                               PILLION_WATCH_OWN));
   zoo.dead_task = spawn(zoo.dead_ex, &gone, 0, PILLION_EVENT);
   run(zoo.dead_ex, &seen);
   zoo.dead_waker = gone.waker;
@@ -72,6 +76,7 @@ static void try_executor(pillion_executor ex, const char *what) {
   pillion_call call = {zoo.fn, 0, 0, 0};
   struct probe probe = {0};
   pillion_event event;
+  pillion_watch watch;
   int64_t deadline;
   int fd;
   const int got[] = {
@@ -80,6 +85,9 @@ static void try_executor(pillion_executor ex, const char *what) {
       pillion_executor_turn(&event, 1, &progress, ex, NULL),
       pillion_executor_host(ex, &host),
       pillion_executor_host(ex, NULL),
+      pillion_executor_hooks(&host, ex),
+      pillion_executor_ready(ex, zoo.watch, PILLION_READABLE),
+      pillion_watch_open(&watch, ex, 0, 0),
       pillion_executor_bind(ex),
       pillion_executor_release(ex),
       pillion_executor_close(ex, PILLION_DRAIN),
@@ -94,6 +102,18 @@ static void try_executor(pillion_executor ex, const char *what) {
   for (size_t i = 0; i < COUNT(got); i++) {
     if (got[i] != PILLION_EBADHANDLE)
       print_error("%s executor %#" PRIx64 ", function %zu\n", what, ex, i);
+    assert_int_equal(got[i], PILLION_EBADHANDLE);
+  }
+}
+
+static void try_watch(pillion_watch watch, const char *what) {
+  const int got[] = {
+      pillion_watch_close(watch),
+      pillion_executor_ready(zoo.ex, watch, PILLION_READABLE),
+  };
+  for (size_t i = 0; i < COUNT(got); i++) {
+    if (got[i] != PILLION_EBADHANDLE)
+      print_error("%s watch %#" PRIx64 ", function %zu\n", what, watch, i);
     assert_int_equal(got[i], PILLION_EBADHANDLE);
   }
 }
@@ -146,6 +166,7 @@ static void zero_handles_are_refused_everywhere(void **state) {
   (void)state;
   try_executor(0, "zero");
   try_task(0, "zero");
+  try_watch(0, "zero");
   try_function(0, "zero");
   try_waker(0, "zero", 0);
 }
@@ -154,18 +175,21 @@ static void stale_handles_are_refused_everywhere(void **state) {
   (void)state;
   try_executor(zoo.dead_ex, "stale");
   try_task(zoo.dead_task, "stale");
+  try_watch(zoo.dead_watch, "stale");
   try_task(zoo.dead_call, "stale");
   assert_int_equal(pillion_wake(zoo.dead_waker), PILLION_STALE);
 }
 
 static void handles_of_the_wrong_kind_are_refused_everywhere(void **state) {
   (void)state;
-  const uint64_t all[] = {zoo.ex, zoo.task, zoo.call, zoo.fn, zoo.waker};
+  const uint64_t all[] = {zoo.ex, zoo.task,  zoo.call,
+                          zoo.fn, zoo.waker, zoo.watch};
   for (size_t i = 0; i < COUNT(all); i++) {
     if (i != 0) try_executor(all[i], "wrong kind of");
     if (i != 1 && i != 2) try_task(all[i], "wrong kind of");
     if (i != 3) try_function(all[i], "wrong kind of");
     if (i != 4) try_waker(all[i], "wrong kind of", 0);
+    if (i != 5) try_watch(all[i], "wrong kind of");
   }
   assert_int_equal(zoo.probe.polls, 1);
   assert_int_equal(zoo.probe.drops, 0);
@@ -191,8 +215,11 @@ static void forged_handles_are_refused_everywhere(void **state) {
   n = forged(handles, zoo.task);
   for (size_t i = 0; i < n; i++)
     if (handles[i] != zoo.call) try_task(handles[i], "forged");
+  n = forged(handles, zoo.watch);
+  for (size_t i = 0; i < n; i++) try_watch(handles[i], "forged");
   n = forged(handles, zoo.waker);
-  for (size_t i = 0; i < n; i++) try_waker(handles[i], "forged", 1);
+  for (size_t i = 0; i < n; i++) /* the watch's cell takes it, and does nothing */
+    if ((handles[i] ^ zoo.watch) << 8 != 0) try_waker(handles[i], "forged", 1);
   assert_int_equal(zoo.probe.drops, 0);
 }
 

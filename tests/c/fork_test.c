@@ -11,6 +11,7 @@
 struct parent {
   pillion_executor ex;
   pillion_task task, call;
+  pillion_watch watch;
   pillion_function fn;
   struct probe probe;
 };
@@ -41,6 +42,10 @@ static int child(struct parent *p) {
       pillion_executor_deadline(&deadline, p->ex),
       pillion_executor_turn(&event, 1, NULL, p->ex, NULL),
       pillion_executor_host(p->ex, &host),
+      pillion_executor_hooks(&host, p->ex),
+      pillion_executor_ready(p->ex, p->watch, PILLION_READABLE),
+      pillion_watch_open(&p->watch, p->ex, 0, 0),
+      pillion_watch_close(p->watch),
       pillion_executor_bind(p->ex),
       pillion_executor_release(p->ex),
       pillion_executor_close(p->ex, PILLION_CANCEL),
@@ -82,6 +87,7 @@ static void open_parent(struct parent *p) {
   p->ex = new_executor();
   p->task = spawn(p->ex, &p->probe, 1, PILLION_EVENT);
   turn(p->ex, &seen, NULL);
+  assert_ok(pillion_watch_open(&p->watch, p->ex, dup(0), PILLION_WATCH_OWN));
   p->call = submit(0, "test.block", "", 0, PILLION_JOIN);
   assert_int_equal(readable(p->ex, 0), 0);
 }

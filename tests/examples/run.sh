@@ -27,6 +27,13 @@ expect 'Hello, you!' "$out/hello_uv"
 expect 'Hello, you!' env PYTHONPATH=bindings/python/src build/venv/bin/python \
   tests/examples/hello.py "$out/libhello.so"
 
+# One server on two reactors.
+cc -std=c11 -o "$out/echo_uv" tests/examples/echo_uv.c $flags $(pkg-config --cflags --libs libuv)
+cc -std=c11 -o "$out/echo_poll" tests/examples/echo_poll.c $flags
+for server in echo_uv echo_poll; do
+  expect '10 of 10, exit status 0' build/venv/bin/python tests/examples/echo_client.py "$out/$server"
+done
+
 go run ./capi/build -o "$out/libboth.so" -soname libboth.so.3 ./tests/examples/hello ./tests/module
 expect 'libboth.so.3' sh -c "readelf -d $out/libboth.so | sed -n 's/.*soname: \[\(.*\)\]/\1/p'"
 expect "['hello', 'test']" env PYTHONPATH=bindings/python/src build/venv/bin/python -c \
