@@ -184,7 +184,7 @@ int pillion_call_start(pillion_task *out, pillion_executor executor,
   if (rc == 0 && executor != 0) rc = pillion__executor_get(&ex, executor);
   if (rc < 0) return rc;
   if (options == NULL || options->size < sizeof *options ||
-      options->flags > PILLION_DETACH)
+      options->flags > PILLION_DETACH || options->reserved != 0)
     return PILLION_EINVAL;
   rc = submit(out, ex, executor, options);
   if (rc == 0) submitted(ex);

@@ -127,6 +127,9 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
   if (o.flags != 0)
     return pillion__fail(PILLION_EINVAL, errbuf, errcap, "unknown flags %#x",
                          o.flags);
+  if (o.reserved != 0)
+    return pillion__fail(PILLION_EINVAL, errbuf, errcap,
+                         "options.reserved is not 0");
   int rc = pillion__started_for(o.version, errbuf, errcap);
   if (rc < 0) return rc;
   struct pillion__pool *pool;

@@ -383,7 +383,8 @@ int pillion_executor_turn(pillion_event *events, size_t cap,
   if (PILLION__UNLIKELY(
           (events == NULL && cap > 0) ||
           (progress != NULL && progress->size < sizeof *progress) ||
-          (budget != NULL && budget->size < sizeof *budget)))
+          (budget != NULL &&
+           (budget->size < sizeof *budget || budget->reserved != 0))))
     return PILLION_EINVAL;
   if (!quiet(ex) || due(ex)) return busy(ex, events, cap, progress, budget);
   if (progress != NULL) {
