@@ -66,13 +66,6 @@ func (e *ScopeError) Error() string {
 // Unwrap gives the first error and all others.
 func (e *ScopeError) Unwrap() []error { return append([]error{e.First}, e.Others...) }
 
-// Child is a [Task] of whatever type.
-type Child interface {
-	Handle() Handle
-	Outcome() Outcome
-	Err() error
-}
-
 // member is what makes a task a scope's child.
 type member struct {
 	scope      *Scope
@@ -289,38 +282,4 @@ func (s *Scope) Drop() {
 			s.local.noteCancel(t)
 		}
 	}
-}
-
-// Next is the future of the child that ends next, of those that haven't been given
-// yet; nil when none is left. The scope must have [ScopeConfig.Stream].
-//
-//	for {
-//		child, err := coro.Await(co, s.Next())
-//		if child == nil || err != nil {
-//			return err
-//		}
-//		...
-//	}
-func (s *Scope) Next() Future[Child] {
-	if !s.config.Stream {
-		panic("executor: Next of a Scope without ScopeConfig.Stream")
-	}
-	return (*scopeNext)(s)
-}
-
-type scopeNext Scope
-
-func (n *scopeNext) Poll(cx *Context) (child Child, ready bool, err error) {
-	switch {
-	case n.local != cx.local || cx.pooled():
-		return nil, true, ErrWrongLocal
-	case len(n.finished) > 0:
-		child, n.finished[0] = n.finished[0], nil
-		n.finished = n.finished[1:]
-		return child, true, nil
-	case n.head == nil:
-		return nil, true, nil
-	}
-	n.next = cx.Waker()
-	return nil, false, nil
 }

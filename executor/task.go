@@ -30,32 +30,6 @@ type task struct {
 	extra   *extra // nil until it is needed
 }
 
-// extra is what only few tasks have. It stays with the storage, so that the next
-// task there finds it made.
-type extra struct {
-	joiners  []Waker // all but the first; a pool's task has them elsewhere
-	onDone   any     // an OnDone of the task's type
-	deadline *Timer
-	carried  carried
-	home     *home // of a pool's task, see poolhome.go
-	member   member
-}
-
-// more makes the extra of a task that has none yet.
-func (t *task) more() *extra {
-	if t.extra == nil {
-		t.extra = new(extra)
-	}
-	return t.extra
-}
-
-func (x *extra) reset() {
-	*x = extra{joiners: x.joiners[:0], deadline: x.deadline}
-	if x.deadline != nil {
-		x.deadline.at = Never
-	}
-}
-
 // runner is the part that does. It is the Task itself.
 type runner interface {
 	poll(cx *Context) (done bool)
@@ -115,20 +89,6 @@ func Spawn[T any](e Executor, f Future[T], options ...Option[T]) (*Task[T], erro
 		return nil, err
 	}
 	return t, nil
-}
-
-// newTask makes a task, and in the same piece of memory its extra, if it is sure to
-// need one.
-func newTask[T any](withExtra bool) *Task[T] {
-	if !withExtra {
-		return new(Task[T])
-	}
-	both := new(struct {
-		task  Task[T]
-		extra extra
-	})
-	both.task.extra = &both.extra
-	return &both.task
 }
 
 // Spawn is [Spawn] into storage of the caller's. It fails with [ErrLive] while

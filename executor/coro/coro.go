@@ -22,7 +22,8 @@
 // goroutine of [executor.Pool.Start] moves among those goroutines.
 //
 // A cancelled body finds [executor.ErrCancelled] in the Await that it is suspended
-// in, and in every later one, so that it unwinds and its deferred calls run.
+// in, and in every later one, so that it unwinds and its deferred calls run. What
+// those await fails as well, except in a section of [Shield].
 package coro
 
 import (

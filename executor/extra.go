@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+// extra is what only few tasks have. It stays with the storage, so that the next
+// task there finds it made.
+type extra struct {
+	joiners  []Waker // all but the first; a pool's task has them elsewhere
+	onDone   any     // an OnDone of the task's type
+	deadline *Timer
+	carried  carried
+	home     *home // of a pool's task, see poolhome.go
+	member   member
+}
+
+// more makes the extra of a task that has none yet.
+func (t *task) more() *extra {
+	if t.extra == nil {
+		t.extra = new(extra)
+	}
+	return t.extra
+}
+
+func (x *extra) reset() {
+	*x = extra{joiners: x.joiners[:0], deadline: x.deadline}
+	if x.deadline != nil {
+		x.deadline.at = Never
+	}
+}
+
+// newTask makes a task, and in the same piece of memory its extra, if it is sure to
+// need one.
+func newTask[T any](withExtra bool) *Task[T] {
+	if !withExtra {
+		return new(Task[T])
+	}
+	both := new(struct {
+		task  Task[T]
+		extra extra
+	})
+	both.task.extra = &both.extra
+	return &both.task
+}
