@@ -29,6 +29,7 @@
 #include "core/ptask.c"
 #include "core/ptimer.c"
 #include "core/ring.c"
+#include "core/serve.c"
 #include "core/start.c"
 #include "core/sweep.c"
 #include "core/task.c"

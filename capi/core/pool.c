@@ -144,7 +144,6 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
   pool->batch = o.max_tasks == 0 ? 64 : 1;
   pool->seed = o.seed;
   atomic_store(&pool->goroutines, 0);
-  atomic_store(&pool->stopping, 0);
   atomic_store(&pool->deadline, PILLION_TIME_NEVER);
   pool->timers.deadline = PILLION_TIME_NEVER;
   pool->timers.max_armed = UINT32_MAX;
@@ -258,6 +257,7 @@ void pillion__pool_count(pillion_library_counts *out) {
     uint64_t refs = atomic_load(&pool->refs);
     if (refs == 0) continue;
     out->pools++;
+    out->workers += atomic_load(&pool->goroutines);
     out->tasks += refs - atomic_load(&pool->gen) % 2;
   }
 }

@@ -10,6 +10,7 @@
  *   worker.c  executors that lend a pool their turns; who is idle, who is told
  *   pslot.c   cells for tasks, and starting them
  *   pend.c    how the end of a task is told: events, joins, detaching
+ *   serve.c   workers that Go runs
  *   ptimer.c  timers that whoever polls may set
  *   pool.c    making, closing, freeing
  */
@@ -133,7 +134,8 @@ struct pillion__pool {
   _Atomic uint64_t gen;     /* of the handle; even: not in use */
   _Atomic uint64_t closing; /* gen << 2, below it 0 or 1 + mode */
   _Alignas(64) _Atomic uint64_t refs;
-  _Atomic uint64_t goroutines, stopping;
+  _Atomic uint64_t goroutines; /* of Go's that work for it, or soon will */
+  _Atomic uint64_t stops;      /* times that they were told to stop */
   _Atomic(struct pillion__worker *) workers[PILLION__WORKERS];
 
   pthread_mutex_t lock; /* for all that follows */
@@ -239,6 +241,7 @@ PILLION__HIDDEN void pillion__pool_requeue(struct pillion__worker *worker,
                                            uint32_t slot);
 PILLION__HIDDEN void pillion__pool_poke(struct pillion__pool *pool);
 PILLION__HIDDEN void pillion__pool_poke_all(struct pillion__pool *pool);
+PILLION__HIDDEN void pillion__pool_poke_workers(struct pillion__pool *pool);
 PILLION__HIDDEN uint32_t pillion__pool_take(struct pillion__pool *pool);
 
 /* ptimer.c */

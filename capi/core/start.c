@@ -173,11 +173,11 @@ int pillion_library_count(pillion_library_counts *out) {
   pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
   counts.size = out->size;
   pillion__executor_each(count_tasks, &counts);
-  pillion__pool_count(&counts);
   counts.calls = pillion__calls_alive();
   counts.payloads = atomic_load(&pillion__payloads_alive);
   if (pillion__guest.count != NULL)
     pillion__guest.count(&counts.workers, &counts.parked);
+  pillion__pool_count(&counts);
   *out = counts;
   return 0;
 }

@@ -66,6 +66,12 @@ void pillion__pool_poke_all(struct pillion__pool *pool) {
   }
 }
 
+void pillion__pool_poke_workers(struct pillion__pool *pool) {
+  uint32_t end = atomic_load(&pool->workers_end);
+  for (uint32_t i = 0; i < end; i++)
+    poke_worker(atomic_load(&pool->workers[i]));
+}
+
 /* ---- Pushing ------------------------------------------------------------- */
 
 void pillion__pool_inbox_add(struct pillion__pool *pool,

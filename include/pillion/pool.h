@@ -124,6 +124,36 @@ int pillion_pool_spawn(pillion_task *out, pillion_pool pool,
                        void *self, uint64_t token, uint32_t flags);
 
 /*
+ * pillion_pool_start asks Go for `n` workers: goroutines that are locked to
+ * threads of their own, make executors of their own and do nothing but work for
+ * the pool, until it is closed and empty or pillion_pool_stop is called. None is
+ * started that was not asked for here. They count among `workers` in
+ * pillion_library_count.
+ *
+ * Threads: any; it enters Go, so call it before the loop runs.
+ * Reentrancy: not inside a turn.
+ * Ownership: none.
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EREENTRANT, PILLION_EINVAL (none, or
+ *   more than 256), PILLION_ECLOSED or PILLION_ENOTSUP (there is no Go).
+ * Since: 0.1
+ */
+int pillion_pool_start(pillion_pool pool, uint32_t n);
+
+/*
+ * pillion_pool_stop tells the workers that pillion_pool_start has started to
+ * leave, and waits for `timeout` ns at most until they have; with 0 it waits for
+ * none. The tasks stay, for other workers or later ones.
+ *
+ * Threads: any; with a timeout, never a loop's.
+ * Reentrancy: not inside a turn.
+ * Ownership: none.
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EREENTRANT or PILLION_ETIMEDOUT (some
+ *   are about to leave).
+ * Since: 0.1
+ */
+int pillion_pool_stop(pillion_pool pool, int64_t timeout);
+
+/*
  * pillion_pool_close stops the intake: spawns are refused with PILLION_ECLOSED,
  * those of the pool's own tasks too. What lives is drained, or asked to stop, as
  * `mode` says; the workers' turns do that. A second close may turn a drain into

@@ -260,7 +260,7 @@ static inline int nothing_is_left(void **state) {
   if (rc < 0) print_error("shutdown: %s\n", pillion_strerror(rc));
   pillion_library_count(&counts);
   if (rc == 0 && counts.executors == 0 && counts.tasks == 0 &&
-      counts.calls == 0 && counts.payloads == 0 && counts.watches == 0)
+      counts.calls == 0 && counts.payloads == 0 && counts.watches == 0 && counts.pools == 0)
     return 0;
   print_error("left: %" PRIu64 " executors, %" PRIu64 " tasks, %" PRIu64
               " calls, %" PRIu64 " payloads, %" PRIu64 " watches\n",

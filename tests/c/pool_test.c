@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Pools through the library: threads of the program's own, and goroutines. */
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "support.h"
+
+#define THREADS 3
+
+static pillion_pool pool;
+static _Atomic int done, taken, met, failed;
+
+static int new_pool(void **state) {
+  (void)state;
+  done = taken = met = failed = 0;
+  return pillion_pool_new(&pool, NULL, NULL, 0);
+}
+
+static int free_pool(void **state) {
+  pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
+  (void)state;
+  int rc = pillion_pool_stop(pool, LONG_ENOUGH);
+  if (rc == 0) rc = pillion_pool_free(pool);
+  pillion_library_count(&counts);
+  return rc < 0 || counts.pools > 0 || counts.workers > 0 || failed;
+}
+
+static pillion_library_counts counts_now(void) {
+  pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
+  assert_ok(pillion_library_count(&counts));
+  return counts;
+}
+
+static void *works(void *data) {
+  pillion_executor ex = 0;
+  (void)data;
+  if (pillion_executor_new(&ex, NULL, NULL, 0) < 0 ||
+      pillion_pool_join(pool, ex, PILLION_HOLD) < 0 ||
+      pillion_poll_run(ex, NULL, NULL) < 0 || pillion_executor_free(ex) < 0)
+    failed = 1;
+  return NULL;
+}
+
+/* ---- Goroutines ---------------------------------------------------------- */
+
+struct hopper {
+  int left;
+  _Atomic int inside, drops;
+};
+
+static int hop(pillion_value *out, pillion_context *cx, void *self) {
+  struct hopper *h = self;
+  if (atomic_exchange(&h->inside, 1)) met = 1;
+  bool ends = --h->left == 0;
+  atomic_store(&h->inside, 0);
+  if (ends) {
+    pillion_value_set(out, "hopped", 6);
+    return PILLION_READY;
+  }
+  if (h->left % 2)
+    pillion_wake(cx->waker);
+  else
+    cx->ops->wake(cx->waker);
+  return PILLION_PENDING;
+}
+
+static void hopped(void *self) {
+  ((struct hopper *)self)->drops++;
+  done++;
+}
+
+static const pillion_future hopping = {sizeof hopping, hop, hopped};
+static struct hopper hoppers[10000];
+
+static void on_event(const pillion_event *event, void *data) {
+  struct hopper *h = &hoppers[event->token];
+  (void)data;
+  if (h->drops != 1 || event->length != 6) failed = 1;
+  taken++;
+}
+
+static void goroutines_work_only_on_request(void **state) {
+  (void)state;
+  pillion_executor home;
+  assert_int_equal(counts_now().workers, 0);
+  assert_int_equal(pillion_pool_start(pool, 0), PILLION_EINVAL);
+  assert_int_equal(pillion_pool_start(pool + 1, 1), PILLION_EBADHANDLE);
+  assert_ok(pillion_executor_new(&home, NULL, NULL, 0));
+  assert_ok(pillion_pool_start(pool, 2));
+  assert_int_equal(counts_now().workers, 2);
+  assert_int_equal(pillion_pool_free(pool), PILLION_EBUSY);
+  for (uint64_t i = 0; i < COUNT(hoppers); i++) {
+    hoppers[i] = (struct hopper){.left = 20};
+    assert_ok(pillion_pool_spawn(NULL, pool, home, &hopping, &hoppers[i], i,
+                                 PILLION_EVENT));
+  }
+  assert_ok(pillion_poll_run(home, on_event, NULL));
+  assert_int_equal(taken, COUNT(hoppers));
+  assert_int_equal(done, COUNT(hoppers));
+  assert_false(met);
+  assert_ok(pillion_pool_stop(pool, LONG_ENOUGH));
+  assert_int_equal(counts_now().workers, 0);
+  assert_ok(pillion_pool_start(pool, 1)); /* again */
+  assert_ok(pillion_pool_close(pool, PILLION_DRAIN)); /* ends them, too */
+  assert_int_equal(pillion_pool_start(pool, 1), PILLION_ECLOSED);
+  assert_ok(pillion_executor_free(home));
+}
+
+/* ---- Threads of the program's own ---------------------------------------- */
+
+/* Busy until the second of its children was polled: by somebody else. */
+static int child(pillion_value *out, pillion_context *cx, void *self) {
+  (void)cx, (void)self;
+  done++;
+  pillion_value_set(out, "", 0);
+  return PILLION_READY;
+}
+
+static const pillion_future child_future = {sizeof child_future, child, NULL};
+
+static int blocks(pillion_value *out, pillion_context *cx, void *self) {
+  (void)self;
+  for (int i = 0; i < 2; i++)
+    if (pillion_spawn(NULL, cx, &child_future, NULL, 0, PILLION_DETACH) < 0)
+      failed = 1;
+  while (done < 2) sched_yield();
+  pillion_value_set(out, "", 0);
+  return PILLION_READY;
+}
+
+static const pillion_future blocking = {sizeof blocking, blocks, NULL};
+
+static void blocked_worker_keeps_nothing_back(void **state) {
+  (void)state;
+  pthread_t threads[2];
+  for (int i = 0; i < 2; i++)
+    assert_ok(pthread_create(&threads[i], NULL, works, NULL));
+  assert_ok(pillion_pool_spawn(NULL, pool, 0, &blocking, NULL, 0,
+                               PILLION_DETACH));
+  while (done < 2) sched_yield();
+  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  for (int i = 0; i < 2; i++) assert_ok(pthread_join(threads[i], NULL));
+}
+
+/* A task joins each of its children in turn, wherever they run. */
+struct parent {
+  pillion_task children[8];
+  pillion_value value;
+  int at, state, sum;
+};
+
+static int pays(pillion_value *out, pillion_context *cx, void *self) {
+  (void)cx;
+  pillion_value_set(out, &self, sizeof self);
+  return PILLION_READY;
+}
+
+static const pillion_future paying = {sizeof paying, pays, NULL};
+
+static int parent_poll(pillion_value *out, pillion_context *cx, void *self) {
+  struct parent *p = self;
+  PILLION_ASYNC(p->state);
+  for (p->at = 0; p->at < 8; p->at++)
+    if (pillion_spawn(&p->children[p->at], cx, &paying,
+                      (void *)(uintptr_t)p->at, 0, PILLION_JOIN) < 0)
+      failed = 1;
+  for (p->at = 0; p->at < 8; p->at++) {
+    PILLION_AWAIT(p->state, pillion_join(&p->value, cx, p->children[p->at]));
+    p->sum += *(const uint8_t *)pillion_value_data(&p->value);
+  }
+  pillion_value_set(out, &p->sum, sizeof p->sum);
+  PILLION_RETURN(p->state);
+  PILLION_ASYNC_END;
+}
+
+static const pillion_future parenting = {sizeof parenting, parent_poll, NULL};
+
+static void sum_up(const pillion_event *event, void *data) {
+  int sum;
+  memcpy(&sum, pillion_event_data(event), sizeof sum);
+  *(int *)data += sum;
+}
+
+static void children_are_joined_across_threads(void **state) {
+  (void)state;
+  static struct parent parents[200];
+  pthread_t threads[THREADS];
+  pillion_executor home;
+  int sum = 0;
+  assert_ok(pillion_executor_new(&home, NULL, NULL, 0));
+  for (int i = 0; i < THREADS; i++)
+    assert_ok(pthread_create(&threads[i], NULL, works, NULL));
+  for (size_t i = 0; i < COUNT(parents); i++)
+    assert_ok(pillion_pool_spawn(NULL, pool, home, &parenting, &parents[i], i,
+                                 PILLION_EVENT));
+  assert_ok(pillion_poll_run(home, sum_up, &sum));
+  assert_int_equal(sum, 28 * COUNT(parents));
+  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  for (int i = 0; i < THREADS; i++) assert_ok(pthread_join(threads[i], NULL));
+  assert_ok(pillion_executor_free(home));
+}
+
+#define POOL_TEST(name) cmocka_unit_test_setup_teardown(name, new_pool, free_pool)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      POOL_TEST(goroutines_work_only_on_request),
+      POOL_TEST(blocked_worker_keeps_nothing_back),
+      POOL_TEST(children_are_joined_across_threads),
+  };
+  return run_group(tests);
+}

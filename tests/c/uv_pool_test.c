@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * One pool, worked for by whoever is there: a plain thread on the poll loop, one
+ * on libuv, and goroutines. The adapters know nothing of pools.
+ */
+#include <stdatomic.h>
+
+#include "support.h"
+
+#include "pillion/uv.h"
+
+enum { TASKS = 500, KINDS = 3, GOROUTINE = 0, POLL = 1, UV = 2 };
+
+static pillion_pool pool;
+static _Thread_local int kind; /* of the thread; Go's never set it */
+static _Atomic uint64_t polled_by[KINDS];
+static _Atomic int drops, ready, failed;
+
+static pillion_executor make_executor(void) {
+  pillion_executor ex = 0;
+  if (pillion_executor_new(&ex, NULL, NULL, 0) < 0) failed = 1;
+  return ex;
+}
+
+static void *polls(void *data) {
+  (void)data;
+  kind = POLL;
+  pillion_executor ex = make_executor();
+  if (pillion_pool_join(pool, ex, PILLION_HOLD) < 0) failed = 1;
+  atomic_fetch_add(&ready, 1);
+  if (pillion_poll_run(ex, NULL, NULL) < 0) failed = 1;
+  if (pillion_executor_free(ex) < 0) failed = 1;
+  return NULL;
+}
+
+static void *runs_uv(void *data) {
+  uv_loop_t loop;
+  pillion_uv uv;
+  (void)data;
+  kind = UV;
+  pillion_executor ex = make_executor();
+  if (uv_loop_init(&loop) < 0 ||
+      pillion_uv_attach(&uv, &loop, ex, NULL, NULL) < 0 ||
+      pillion_pool_join(pool, ex, PILLION_HOLD) < 0)
+    failed = 1;
+  atomic_fetch_add(&ready, 1);
+  uv_run(&loop, UV_RUN_DEFAULT); /* until the pool is closed and empty */
+  pillion_uv_detach(&uv, NULL);
+  uv_run(&loop, UV_RUN_DEFAULT);
+  if (uv_loop_close(&loop) < 0 || pillion_executor_free(ex) < 0) failed = 1;
+  return NULL;
+}
+
+/* Hops on until every kind of worker has had its share. */
+static int hops(pillion_value *out, pillion_context *cx, void *self) {
+  (void)self;
+  polled_by[kind]++;
+  if (polled_by[GOROUTINE] > 0 && polled_by[POLL] > 0 && polled_by[UV] > 0) {
+    pillion_value_set(out, "", 0);
+    return PILLION_READY;
+  }
+  cx->ops->wake(cx->waker);
+  return PILLION_PENDING;
+}
+
+static void dropped(void *self) {
+  (void)self;
+  drops++;
+}
+
+static const pillion_future hopping = {sizeof hopping, hops, dropped};
+
+static void count_event(const pillion_event *event, void *data) {
+  *(uint64_t *)data += event->token;
+}
+
+static void workers_of_three_kinds(void **state) {
+  (void)state;
+  pthread_t threads[2];
+  uint64_t tokens = 0;
+  assert_ok(pillion_pool_new(&pool, NULL, NULL, 0));
+  pillion_executor home = make_executor();
+  assert_ok(pthread_create(&threads[0], NULL, polls, NULL));
+  assert_ok(pthread_create(&threads[1], NULL, runs_uv, NULL));
+  assert_ok(pillion_pool_start(pool, 1));
+  for (uint64_t i = 0; i < TASKS; i++)
+    assert_ok(pillion_pool_spawn(NULL, pool, home, &hopping, NULL, i,
+                                 PILLION_EVENT));
+  assert_ok(pillion_poll_run(home, count_event, &tokens));
+  assert_int_equal(tokens, TASKS * (TASKS - 1) / 2);
+  assert_int_equal(drops, TASKS);
+  while (ready < 2) sched_yield();
+  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  for (int i = 0; i < 2; i++) assert_ok(pthread_join(threads[i], NULL));
+  assert_ok(pillion_pool_stop(pool, LONG_ENOUGH));
+  assert_ok(pillion_pool_free(pool));
+  assert_ok(pillion_executor_free(home));
+  assert_false(failed);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(workers_of_three_kinds),
+  };
+  return run_group(tests);
+}
