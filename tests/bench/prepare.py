@@ -37,6 +37,13 @@ def tokio():
     versions["tokio"] = re.search(r'name = "tokio"\nversion = "(.*?)"', lock)[1]
 
 
+def smol():
+    crate = HERE / "smol"
+    run("cargo", "build", "--release", "--locked", cwd=crate, CARGO_TARGET_DIR=OUT / "smol")
+    lock = (crate / "Cargo.lock").read_text()
+    versions["smol"] = re.search(r'name = "async-executor"\nversion = "(.*?)"', lock)[1]
+
+
 def libuv():
     """The current libuv, from the sources that a crate brings; else the system's."""
     try:
@@ -87,6 +94,7 @@ def python():
 def everything():
     OUT.mkdir(parents=True, exist_ok=True)
     tokio()
+    smol()
     go_programs()
     python()
     c_programs(libuv())
@@ -96,8 +104,8 @@ def argv(command):
     kind, *rest = command.split()
     if kind == "py":
         return [PYTHON, HERE / "await.py", *rest, BRIDGE if rest[0] == "naive" else TEST_LIBRARY]
-    if kind == "tokio":
-        return [OUT / "tokio" / "release" / "bench-tokio", *rest]
+    if kind in ("tokio", "smol"):
+        return [OUT / kind / "release" / f"bench-{kind}", *rest]
     if kind == "go":
         return [OUT / "bin" / "golocal", *rest]
     return [OUT / "bin" / rest[0], *rest[1:]]

@@ -14,6 +14,7 @@ import json
 import statistics
 import sys
 
+import growth
 import prepare
 from rows import ROWS, Tail
 
@@ -93,6 +94,13 @@ def main():
                     print(json.dumps(result, ensure_ascii=False), file=f, flush=True)
             except RuntimeError as reason:
                 failed.append(f"{row.name}: could not be measured: {reason}")
+        if options.only in "growth":
+            try:
+                for result in growth.run(min(options.rounds, 3), machine):
+                    lines.append(result)
+                    print(json.dumps(result, ensure_ascii=False), file=f, flush=True)
+            except RuntimeError as reason:
+                failed.append(f"growth: could not be measured: {reason}")
     print(f"\n{machine}\n{'':<68} {'ours':>10} {'peer':>11}    {'ratio':>8}  target")
     print("\n".join(map(show, lines)))
     judged = [r for r in lines if r["met"] is not None]

@@ -176,6 +176,13 @@ func main() {
 		check(json.NewEncoder(os.Stdout).Encode(timer(n)))
 		return
 	}
+	if grow := map[string]func(string, int) float64{
+		"growth": growth, "goroutines": goroutines}[mode]; grow != nil {
+		n, err := strconv.Atoi(os.Args[3])
+		check(err)
+		check(json.NewEncoder(os.Stdout).Encode(map[string]float64{mode: grow(os.Args[2], n)}))
+		return
+	}
 	value := map[string]func() float64{
 		"step": step, "spawn": spawn, "idle": idle, "suspend": suspend, "gosched": gosched,
 		"pool-yield": poolYield, "pool-ring": poolRing, "go-yield": goYield, "go-ring": goRing,

@@ -3,9 +3,12 @@
 //! The same work as the C and Go programs beside it, on tokio. The runtime has no
 //! drivers, so that it needn't look for I/O: tokio at its best.
 
+mod growth;
 mod pool;
 mod shapes;
+mod timers;
 
+use growth::Spawner;
 use shapes::{KeepWaker, SelfWake, Sleeper};
 use std::future::Future;
 use std::hint::black_box;
@@ -193,8 +196,40 @@ fn idle() -> f64 {
     bytes
 }
 
+struct Tokio;
+
+impl Spawner for Tokio {
+    type Handle = tokio::task::JoinHandle<()>;
+    fn spawn<F: Future<Output = ()> + Send + 'static>(&self, future: F) -> Self::Handle {
+        tokio::spawn(future)
+    }
+    fn detach(handle: Self::Handle) {
+        drop(handle);
+    }
+    fn cancel(handle: Self::Handle) {
+        handle.abort();
+    }
+}
+
+fn grow(mode: &str, n: usize) -> f64 {
+    let rt = runtime();
+    let ns = rt.block_on(growth::growth(&Tokio, mode, n));
+    std::mem::forget(rt);
+    ns
+}
+
+fn timed(n: usize) {
+    let rt = Builder::new_current_thread().enable_time().build().unwrap();
+    let all = rt.block_on(timers::timers(n));
+    println!("{{\"set\": {:.3}, \"fire\": {:.3}, \"clear\": {:.3}}}", all["set"], all["fire"], all["clear"]);
+}
+
 fn main() {
     let mode = std::env::args().nth(1).unwrap_or_default();
+    let argument = |i| std::env::args().nth(i).unwrap();
+    if mode == "timer" {
+        return timed(argument(2).parse().unwrap());
+    }
     let value = match mode.as_str() {
         "wake" => steps(SelfWake),
         "yield" => steps(yields),
@@ -209,6 +244,7 @@ fn main() {
         "burst" => posts(false),
         "stream" => posts(true),
         "idle" => idle(),
+        "growth" => grow(&argument(2), argument(3).parse().unwrap()),
         _ => panic!("which?"),
     };
     println!("{{\"{mode}\": {value:.3}}}");
