@@ -33,6 +33,7 @@ class Tail(NamedTuple):
 
 
 TOKIO = "tokio {tokio} current-thread"
+SMOL = "smol: async-executor {smol}, LocalExecutor"
 TOKIO_MT = "tokio {tokio} multi-thread"
 
 
@@ -67,30 +68,57 @@ def timer_rows():
         yield Row(f"C: {what} one of a million timers", "ns", f"c timer 1000000 {what}", peers)
 
 
+def stress_rows():
+    """Named after the tests in tests/stress."""
+    yield Row("single_threaded: a step of 100 tasks that share plain data", "ns",
+              "c single_threaded",
+              [Peer("tokio ledger", "tokio {tokio} LocalSet, Rc<Cell>, yield_now", 0.5),
+               Peer("smol ledger", SMOL + ", Rc<Cell>, yield_now", 0.5)])
+    yield Row("zero_allocation: a task's life: spawn, wait, wake, end", "ns", "c zero_allocation",
+              [Peer("tokio life", TOKIO + ", one allocation", 0.7),
+               Peer("smol life", SMOL + ", one allocation", 0.7)])
+    for way, target in (("descriptor", 1.0), ("embedded", 1.0), ("hooks", 0.5)):
+        yield Row(f"bring_your_own_runtime: a wake of a sleeping loop, {way}", "ns",
+                  f"c bring_your_own_runtime {way}",
+                  [Peer("c bring_your_own_runtime uv", "libuv {libuv}, uv_async_send", target)])
+
+
 ROWS = [
     Row("C: wake and poll one step, 100 tasks", "ns", "c step",
         [Peer("tokio wake", TOKIO + ", wake_by_ref", 0.5),
-         Peer("tokio yield", TOKIO + ", yield_now", 0.5)]),
+         Peer("tokio yield", TOKIO + ", yield_now", 0.5),
+         Peer("smol wake", SMOL + ", wake_by_ref", 0.5),
+         Peer("go gosched", "goroutines, runtime.Gosched", None),
+         Peer("c step uv", "libuv {libuv}, idle handles", None)]),
     Row("Go: wake and poll one step, 100 tasks", "ns", "go step",
         [Peer("tokio wake", TOKIO + ", wake_by_ref", 0.5),
-         Peer("tokio yield", TOKIO + ", yield_now", 0.5)]),
+         Peer("tokio yield", TOKIO + ", yield_now", 0.5),
+         Peer("smol wake", SMOL + ", wake_by_ref", 0.5),
+         Peer("go gosched", "goroutines, runtime.Gosched", None),
+         Peer("c step uv", "libuv {libuv}, idle handles", None)]),
     Row("C: spawn and complete, batch of 1000", "ns", "c spawn detach",
         [Peer("tokio spawn", TOKIO + ", handle dropped", 0.7),
-         Peer("tokio spawn-local", "tokio {tokio} LocalSet, handle dropped", 0.7)]),
+         Peer("tokio spawn-local", "tokio {tokio} LocalSet, handle dropped", 0.7),
+         Peer("smol spawn", SMOL + ", detached", 0.7),
+         Peer("go go-spawn", "goroutines", None)]),
     Row("C: spawn, complete and take, batch of 1000", "ns", "c spawn event",
-        [Peer("tokio spawn-join", TOKIO + ", handle awaited", 0.7)]),
+        [Peer("tokio spawn-join", TOKIO + ", handle awaited", 0.7),
+         Peer("smol spawn-join", SMOL + ", task awaited", 0.7)]),
     Row("Go: spawn and complete, batch of 1000", "ns", "go spawn",
         [Peer("tokio spawn", TOKIO + ", handle dropped", 0.7),
-         Peer("tokio spawn-local", "tokio {tokio} LocalSet, handle dropped", 0.7)]),
+         Peer("tokio spawn-local", "tokio {tokio} LocalSet, handle dropped", 0.7),
+         Peer("smol spawn", SMOL + ", detached", 0.7),
+         Peer("go go-spawn", "goroutines", None)]),
     Row("C: spawn and await another task, 100 tasks", "ns", "c join",
-        [Peer("tokio await", TOKIO + ", spawn and await", 0.7)]),
+        [Peer("tokio await", TOKIO + ", spawn and await", 0.7),
+         Peer("smol await", SMOL + ", spawn and await", 0.7)]),
     Row("Go: suspend and resume one of 100 coroutines", "ns", "go suspend",
         [Peer("go gosched", "goroutines, runtime.Gosched", "110 ns"),
          Peer("tokio yield", TOKIO + ", yield_now", None)]),
-    Row("Go: a step on a pool of 2 workers, 1000 tasks", "ns", "go pool-yield",
+    Row("multi_threaded: Go: a step on a pool of 2 workers, 1000 tasks", "ns", "go pool-yield",
         [Peer("tokio yield-mt", TOKIO_MT + ", yield_now", 1.0),
          Peer("go go-yield", "goroutines, runtime.Gosched", 0.5)]),
-    Row("Go: a ring of 1000 tasks on a pool, a hop", "ns", "go pool-ring",
+    Row("multi_threaded: Go: a ring of 1000 tasks on a pool, a hop", "ns", "go pool-ring",
         [Peer("tokio ring-mt", TOKIO_MT + ", wake_by_ref", None),
          Peer("go go-ring", "goroutines and channels", 0.7)]),
     Row("an empty turn", "ns", "c empty",
@@ -108,9 +136,14 @@ ROWS = [
          Peer("go stream", "a Go channel of 1024", None)]),
     *timer_rows(),
     Row("C: a million idle tasks, bytes each", "B", "c idle",
-        [Peer("tokio idle", TOKIO, "128 B")]),
+        [Peer("tokio idle", TOKIO, "128 B"),
+         Peer("smol idle", SMOL, None),
+         Peer("go go-idle", "goroutines", None)]),
     Row("Go: a million idle tasks, bytes each", "B", "go idle",
-        [Peer("tokio idle", TOKIO, "128 B")]),
+        [Peer("tokio idle", TOKIO, "128 B"),
+         Peer("smol idle", SMOL, None),
+         Peer("go go-idle", "goroutines", None)]),
+    *stress_rows(),
     *await_rows(),
     Tail("take a completion while Go computes and collects", "ns", "c stall#turn",
          [Peer("c stall#queue", "plain C: eventfd and mutex queue, by hand", 2.0),

@@ -85,6 +85,34 @@ func growth(mode string, n int) float64 {
 	}[mode])
 }
 
+// goSpawn has a thousand goroutines that end at once.
+func goSpawn() float64 {
+	runtime.GOMAXPROCS(1)
+	answers := make(chan none, batch)
+	return measure(func() int {
+		for range batch {
+			go func() { answers <- none{} }()
+		}
+		for range batch {
+			<-answers
+		}
+		return batch
+	})
+}
+
+// goIdle is the memory of a parked goroutine.
+func goIdle() float64 {
+	before := resident()
+	never := make(chan none)
+	for range many {
+		go func() { <-never }()
+	}
+	for range 10 {
+		runtime.Gosched()
+	}
+	return float64(resident()-before) / many
+}
+
 // goroutines is the same work done with goroutines, on one thread as well: a step is
 // a Gosched, a wake a send on a channel of the goroutine's own, and a cancel that of
 // a context. Timers are Go's own, set for a minute and stopped.

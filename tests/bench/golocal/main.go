@@ -185,6 +185,7 @@ func main() {
 	}
 	value := map[string]func() float64{
 		"step": step, "spawn": spawn, "idle": idle, "suspend": suspend, "gosched": gosched,
+		"go-spawn": goSpawn, "go-idle": goIdle,
 		"pool-yield": poolYield, "pool-ring": poolRing, "go-yield": goYield, "go-ring": goRing,
 		"burst": func() float64 { return sends(false) }, "stream": func() float64 { return sends(true) },
 	}[mode]()

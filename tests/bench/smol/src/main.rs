@@ -8,12 +8,16 @@ mod growth;
 #[allow(dead_code)]
 mod shapes;
 
+#[path = "../../tokio/src/stress.rs"]
+mod stress;
+
 use async_executor::{LocalExecutor, Task};
 use futures_lite::future::{block_on, yield_now};
 use growth::Spawner;
 use shapes::{SelfWake, Sleeper};
 use std::future::Future;
 use std::hint::black_box;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -117,6 +121,38 @@ fn awaits() -> f64 {
     })
 }
 
+fn ledger() -> f64 {
+    let ex = executor();
+    let book = Rc::new(stress::Ledger::default());
+    for i in 0..TASKS as usize {
+        ex.spawn(stress::clerk(book.clone(), i % 2)).detach();
+    }
+    measure(|| {
+        let before = book.transfers.get();
+        run(ex, async {
+            while book.transfers.get() < before + 100_000 {
+                yield_now().await;
+            }
+        });
+        book.transfers.get() - before
+    })
+}
+
+fn lives() -> f64 {
+    let ex = executor();
+    let place = stress::Place::new();
+    measure(|| {
+        run(ex, async {
+            for _ in 0..BATCH {
+                let task = ex.spawn(stress::life(place));
+                place.wake().await;
+                black_box(task.await);
+            }
+        });
+        BATCH
+    })
+}
+
 fn resident() -> f64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<f64>().unwrap() * 4096.0
@@ -147,6 +183,8 @@ fn main() {
         "spawn" => spawns(false),
         "spawn-join" => spawns(true),
         "idle" => idle(),
+        "ledger" => ledger(),
+        "life" => lives(),
         "growth" => {
             let ex = executor();
             run(ex, growth::growth(&Smol(ex), &args[1], args[2].parse().unwrap()))

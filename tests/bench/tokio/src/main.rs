@@ -6,12 +6,14 @@
 mod growth;
 mod pool;
 mod shapes;
+mod stress;
 mod timers;
 
 use growth::Spawner;
 use shapes::{KeepWaker, SelfWake, Sleeper};
 use std::future::Future;
 use std::hint::black_box;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::Mutex;
 use std::task::Waker;
@@ -196,6 +198,38 @@ fn idle() -> f64 {
     bytes
 }
 
+fn ledger() -> f64 {
+    let (rt, set) = (runtime(), LocalSet::new());
+    let book = Rc::new(stress::Ledger::default());
+    for i in 0..TASKS as usize {
+        set.spawn_local(stress::clerk(book.clone(), i % 2));
+    }
+    measure(|| {
+        let before = book.transfers.get();
+        set.block_on(&rt, async {
+            while book.transfers.get() < before + 100_000 {
+                yield_now().await;
+            }
+        });
+        book.transfers.get() - before
+    })
+}
+
+fn lives() -> f64 {
+    let rt = runtime();
+    let place = stress::Place::new();
+    measure(|| {
+        rt.block_on(async {
+            for _ in 0..BATCH {
+                let task = tokio::spawn(stress::life(place));
+                place.wake().await;
+                black_box(task.await.unwrap());
+            }
+        });
+        BATCH
+    })
+}
+
 struct Tokio;
 
 impl Spawner for Tokio {
@@ -244,6 +278,8 @@ fn main() {
         "burst" => posts(false),
         "stream" => posts(true),
         "idle" => idle(),
+        "ledger" => ledger(),
+        "life" => lives(),
         "growth" => grow(&argument(2), argument(3).parse().unwrap()),
         _ => panic!("which?"),
     };
