@@ -5,7 +5,7 @@ package executor
 // cancelWith asks t to end at its next turn, with cause as its error instead of
 // [ErrCancelled]. It is for the owner, inside a turn or outside; the first request
 // counts, and one for a task that has finished does nothing. A shielded task only
-// notes it, and is made ready by the end of its shield.
+// notes it and is polled once, and ends after its shield.
 func (l *Local) cancelWith(t *task, cause error) {
 	if t.flags&(flagLive|flagCancel|flagEnding) != flagLive {
 		return
@@ -16,14 +16,15 @@ func (l *Local) cancelWith(t *task, cause error) {
 	l.wakeHost()
 }
 
-// noteCancel makes the next turn of a live task its last.
+// noteCancel makes the next turn of a live task its last, or, if it is shielded, one
+// in which it can see that it was asked to end.
 func (l *Local) noteCancel(t *task) {
 	if t.flags&(flagCancel|flagEnding) != 0 {
 		return
 	}
 	t.flags |= flagCancel
+	l.makeReady(t)
 	if t.shields == 0 {
-		l.makeReady(t)
 		t.tell()
 	}
 }
@@ -215,9 +216,10 @@ func (cx *Context) Err() error {
 }
 
 // Shield begins or ends a section in which the task that is being polled can't be
-// cancelled: a cancel is noted, polls go on, and the task ends at its next turn
-// after the section. Sections nest, so each Shield(true) needs a Shield(false); was
-// tells whether the task was shielded before. A section may span many polls.
+// cancelled: a cancel is noted, polls go on (with one more, which may look at
+// [Context.Cancelled]), and the task ends at its next turn after the section.
+// Sections nest, so each Shield(true) needs a Shield(false); was tells whether the
+// task was shielded before. A section may span many polls.
 //
 // # Notes
 //

@@ -104,9 +104,8 @@ func TestShieldNotesACancel(t *testing.T) {
 			task := mustSpawn[int](t, r.Local, p)
 			r.turn(1)
 			want := cancel(r.Local, task)
-			r.turn(0) // noted: not a poll by itself
-			p.waker.Wake()
-			r.turn(1)
+			r.turn(1) // noted, and to be seen
+			r.turn(0)
 			p.waker.Wake()
 			done = true
 			equal(t, "more", r.turn(1).More, true)
@@ -126,12 +125,12 @@ func TestShieldedTaskReturns(t *testing.T) {
 	task := mustSpawn[int](t, r.Local, p)
 	r.turn(1)
 	task.Cancel()
-	r.turn(0)
+	r.turn(1)
 	p.ready = true
 	p.waker.Wake()
 	r.turn(1)
 	v, err := task.Result()
-	equal(t, "value", v, 2)
+	equal(t, "value", v, 3)
 	equal(t, "error", err, nil)
 	equal(t, "outcome", task.Outcome(), Returned)
 	next := mustSpawn[int](t, r.Local, p)

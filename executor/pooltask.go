@@ -93,8 +93,8 @@ func (t *task) asked(pend uint64) (due bool) {
 			t.flags |= flagCaused
 		}
 		t.flags |= flagCancel
+		due = true
 		if t.shields == 0 {
-			due = true
 			t.tell()
 		}
 	}

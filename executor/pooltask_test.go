@@ -75,19 +75,20 @@ func TestPoolShieldHoldsBackACancel(t *testing.T) {
 			cx.Shield(true)
 		case 2:
 			equal(t, "asked", cx.Cancelled(), true)
+		case 3:
 			cx.Shield(false)
 		}
 	}
 	task := mustSpawn[int](t, c.Pool, p)
 	c.turn(0, 1)
 	task.Cancel()
-	c.turn(1, 0)
-	p.want(t, 1, 0)
+	c.turn(1, 1)
+	p.want(t, 2, 0)
 	p.waker.Wake()
 	c.turn(0, 1)
 	equal(t, "not yet", task.Done(), false)
 	c.turn(1, 0)
-	p.want(t, 2, 1)
+	p.want(t, 3, 1)
 	equal(t, "outcome", task.Outcome(), CancelledRunning)
 }
 

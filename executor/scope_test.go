@@ -220,11 +220,11 @@ func TestDropIgnoresShieldsAndUnwinding(t *testing.T) {
 	mustSpawnIn[int](t, s, unwinding)
 	r.turn(2)
 	s.Cancel()
-	r.turn(0)
+	r.turn(1)
 	equal(t, "live", r.Live(), 2)
 	s.Drop()
 	equal(t, "live", r.Live(), 0)
-	shielded.want(t, 1, 1)
+	shielded.want(t, 2, 1)
 	unwinding.want(t, 1, 1)
 }
 

@@ -104,12 +104,18 @@ func (t *Task[T]) SetDeadline(at int64) error {
 	if !t.inUse() {
 		return ErrClosed
 	}
-	t.more().setDeadline(at)
-	if t.pooled() {
-		lookup(t.slot).pool.Load().armDeadline(&t.task)
-	} else {
-		t.local.armDeadline(&t.task)
+	if !t.pooled() {
+		l := t.local
+		told := l.deadline()
+		t.more().setDeadline(at)
+		l.armDeadline(&t.task)
+		if l.deadline() < told {
+			l.wakeHost() // which knows of a later one only
+		}
+		return nil
 	}
+	t.more().setDeadline(at)
+	lookup(t.slot).pool.Load().armDeadline(&t.task)
 	return nil
 }
 
@@ -145,9 +151,6 @@ func (l *Local) armDeadline(t *task) {
 	default:
 		d.waker, d.local = Waker(makeHandle(t.slot, t.gen)), l
 		l.timers.arm(d, l.now)
-		if l.timers.first() == d {
-			l.wakeHost() // which knows of a later one only
-		}
 	}
 }
 

@@ -103,9 +103,7 @@ func (m *Model) noteCancel(t *task, cause error) {
 		return
 	}
 	t.cancelled, t.cause = true, cause
-	if t.shields == 0 || m.Bug == ShieldIgnored {
-		m.makeReady(t)
-	}
+	m.makeReady(t)
 }
 
 // Turn takes in what came, fires the timers that are due, and polls what is ready.
