@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "pillion.h"
+#include "pillion/time.h"
 #include "vector.h"
 
 #define MAX_ACTORS 2048
@@ -18,7 +19,8 @@ struct actor {
   char **at, **drop;
   pillion_task task;
   pillion_waker waker;
-  pillion_timer timer;
+  pillion_timer timer, deadline;
+  pillion_interval interval;
   int waiting, spawns, drops, ended, taken;
 };
 
@@ -61,9 +63,11 @@ static struct actor *actor_of(const char *name) {
 
 static const char *status_text(int32_t status, uint32_t outcome, int64_t value) {
   static char text[32];
+  int unstarted = outcome == PILLION_OUTCOME_CANCELLED_UNSTARTED;
   if (status == PILLION_ECANCELLED)
-    return outcome == PILLION_OUTCOME_CANCELLED_UNSTARTED ? "unstarted"
-                                                          : "cancelled";
+    return unstarted ? "unstarted" : "cancelled";
+  if (status == PILLION_ETIMEDOUT)
+    return unstarted ? "late-unstarted" : "late";
   snprintf(text, sizeof text, "%lld",
            (long long)(status < 0 ? status : value));
   return text;
@@ -90,6 +94,7 @@ static int spawn(struct actor *actor, pillion_context *cx) {
   actor->at = actor->script;
   actor->waiting = actor->ended = actor->taken = 0;
   memset(&actor->timer, 0, sizeof actor->timer);
+  memset(&actor->deadline, 0, sizeof actor->deadline);
   uint64_t token = (uint64_t)(actor - now_in.actors);
   int rc = cx != NULL ? pillion_spawn(&actor->task, cx, &script, actor, token,
                                       actor->flags)
@@ -129,6 +134,11 @@ static void *do_it(void *data) {
     deed->result = rc < 0 ? error_text(rc) : asked[rc];
   } else if (strcmp(deed->verb, "evict") == 0) {
     rc = pillion_task_evict(actor_of(deed->object)->task);
+    deed->result = rc == 2 ? "finished" : error_text(rc);
+  } else if (strncmp(deed->verb, "deadline:", 9) == 0) {
+    struct actor *actor = actor_of(deed->object);
+    rc = pillion_task_deadline(&actor->deadline, actor->task,
+                               number_of(deed->verb + 9));
     deed->result = rc == 2 ? "finished" : error_text(rc);
   } else if (strcmp(deed->verb, "close") == 0) {
     int drain = strcmp(deed->object, "drain") == 0;
@@ -218,6 +228,24 @@ static int nap(struct actor *actor, pillion_context *cx, int64_t ns) {
   return rc;
 }
 
+static int tick(struct actor *actor, pillion_context *cx) {
+  uint64_t missed;
+  int rc = pillion_interval_tick(&missed, &actor->interval, cx);
+  if (rc != PILLION_READY) return rc;
+  text_add(&now_in.trace, "+%d", (int)missed);
+  actor->at++;
+  return rc;
+}
+
+static void set_interval(struct actor *actor, int64_t period, const char *how) {
+  static const char *const missed[] = {"burst", "delay", "skip"};
+  int i = 0;
+  while (i < 3 && strcmp(missed[i], how) != 0) i++;
+  if (pillion_interval_init(&actor->interval, period, i) < 0)
+    broken("no interval", how);
+  actor->at += 3;
+}
+
 static int script_poll(pillion_value *out, pillion_context *cx, void *self) {
   struct actor *actor = self;
   text_add(&now_in.trace, "%s", actor->name);
@@ -246,6 +274,16 @@ static int script_poll(pillion_value *out, pillion_context *cx, void *self) {
       rc = until(actor, cx, number_of(object));
     } else if (strcmp(verb, "join") == 0) {
       rc = join(actor, cx, object);
+    } else if (strcmp(verb, "interval") == 0) {
+      set_interval(actor, number_of(object), actor->at[2]);
+    } else if (strcmp(verb, "tick") == 0) {
+      rc = tick(actor, cx);
+    } else if (strcmp(verb, "shield") == 0 || strcmp(verb, "unshield") == 0) {
+      pillion_shield(cx, verb[0] == 's');
+      actor->at++;
+    } else if (strcmp(verb, "asked") == 0) {
+      text_add(&now_in.trace, pillion_cancelled(cx) ? "!asked" : "!unasked");
+      actor->at++;
     } else if (strcmp(verb, "arm") == 0) {
       pillion_timer_set(&actor->timer, cx, number_of(object));
       actor->at += 2;
@@ -266,6 +304,8 @@ static void script_drop(void *self) {
   actor->drops++;
   actor->ended = 1;
   pillion_timer_clear(&actor->timer);
+  pillion_timer_clear(&actor->deadline);
+  pillion_timer_clear(&actor->interval.timer);
   if (*actor->drop == NULL) return;
   actor->at = actor->drop + 1;
   while (*actor->at != NULL) perform_inside(actor, NULL);

@@ -8,7 +8,8 @@
  */
 #include "actor.h"
 
-static const char *const features[] = {"evict", NULL};
+static const char *const features[] = {"evict", "shield", "deadline",
+                                       "interval", NULL};
 
 static int passed, failed, skipped;
 
@@ -47,6 +48,7 @@ static void begin(void) {
 
 static void compare(struct text *want, struct text *got) {
   if (text_remove(want, "more?")) text_remove(got, "more");
+  if (text_remove(want, "poke?")) text_remove(got, "poke");
   if (strcmp(want->bytes, got->bytes) != 0) differs(want->bytes, got->bytes);
 }
 

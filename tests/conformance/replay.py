@@ -17,15 +17,16 @@ from ctypes import POINTER, byref, c_int, c_int64, c_size_t, c_uint32, c_uint64,
 NEVER = (1 << 63) - 1
 PENDING, READY = 0, 1
 EVENT, JOIN, DETACH = 0, 1, 2
-CANCELLED = -11
+CANCELLED, TIMEDOUT = -11, -16
 TASK_TO_WAKER = 1 << 56  # a waker is its task's handle with a kind of its own
 ERRORS = {0: "ok", -10: "closed", -7: "again", -1: "invalid", -9: "busy", -5: "reentrant",
           -3: "finished"}
 WOKEN = ("woken", "coalesced", "stale")
 ASKED = ("asked", "already", "finished")
-FEATURES = {"evict"}
+FEATURES = {"evict", "shield", "deadline"}  # intervals are inline functions of C's
 
 
+# Structs grow at their end; a caller's may be longer than the library knows.
 def fields(name, *names_and_types):
     return type(name, (ctypes.Structure,), {"_fields_": list(names_and_types)})
 
@@ -39,7 +40,7 @@ Budget = fields("Budget", ("size", c_size_t), ("max_polls", c_uint32), ("reserve
                 ("max_ns", c_int64))
 Stats = fields("Stats", ("size", c_size_t), *((n, c_uint64) for n in (
     "turns", "polls", "wakes", "pokes", "poke_errors", "spawned", "dropped", "calls", "events",
-    "go_entries")))
+    "go_entries")), ("later", c_uint64 * 32))
 
 POLL = ctypes.CFUNCTYPE(c_int, POINTER(Value), c_void_p, c_void_p)
 DROP = ctypes.CFUNCTYPE(None, c_void_p)
@@ -49,17 +50,20 @@ TIMER_CLEAR = ctypes.CFUNCTYPE(None, POINTER(Timer))
 JOINS = ctypes.CFUNCTYPE(c_int, POINTER(Value), c_void_p, c_uint64)
 SPAWN = ctypes.CFUNCTYPE(c_int, POINTER(c_uint64), c_void_p, c_void_p, c_void_p, c_uint64, c_uint32)
 WAKE = ctypes.CFUNCTYPE(c_int, c_uint64)
+SHIELD = ctypes.CFUNCTYPE(c_int, c_void_p, c_int)
+ASKED_OP = ctypes.CFUNCTYPE(c_int, c_void_p)
 
 Future = fields("Future", ("size", c_size_t), ("poll", POLL), ("drop", DROP))
 Ops = fields("Ops", ("size", c_size_t), ("timer_set", TIMER_SET), ("timer_clear", TIMER_CLEAR),
-             ("join", JOINS), ("spawn", SPAWN), ("wake", WAKE))
+             ("join", JOINS), ("spawn", SPAWN), ("wake", WAKE), ("shield", SHIELD),
+             ("cancelled", ASKED_OP))
 Context = fields("Context", ("size", c_size_t), ("waker", c_uint64), ("now", c_int64),
                  ("ops", POINTER(Ops)))
 Options = fields("Options", ("size", c_size_t), ("version", c_int), ("flags", c_uint32),
                  ("max_tasks", c_uint32), ("max_calls", c_uint32), ("max_timers", c_uint32),
                  ("max_watches", c_uint32), ("ready", c_uint32), ("max_polls", c_uint32),
                  ("max_ns", c_int64), ("seed", c_uint64), ("clock", CLOCK),
-                 ("clock_data", c_void_p))
+                 ("clock_data", c_void_p), ("later", c_uint64 * 32))
 
 
 class Broken(Exception):
@@ -77,6 +81,8 @@ def number(word):
 def ended(status, outcome, payload):
     if status == CANCELLED:
         return "unstarted" if outcome == 1 else "cancelled"
+    if status == TIMEDOUT:
+        return "late-unstarted" if outcome == 1 else "late"
     return str(status if status < 0 else struct.unpack("=q", bytes(payload[:8]))[0])
 
 
@@ -88,14 +94,14 @@ class Actor:
         at = script.index("drop") if "drop" in script else len(script)
         self.script, self.last = script[:at], script[at + 1:]
         self.spawns = self.drops = 0
-        self.task, self.timer, self.left = c_uint64(), Timer(), []
+        self.task, self.timer, self.deadline, self.left = c_uint64(), Timer(), Timer(), []
         self.over = self.taken = False
         # Kept here, since the library keeps the addresses.
         self.future = Future(ctypes.sizeof(Future), POLL(self.poll), DROP(self.drop))
 
     def spawn(self, cx):
         self.left, self.waiting, self.over, self.taken = self.script, False, False, False
-        self.timer = Timer()
+        self.timer, self.deadline = Timer(), Timer()
         how = (byref(self.future), None, self.index, self.flags)
         if cx is None:
             rc = lib.pillion_task_spawn(byref(self.task), self.stage.executor, *how)
@@ -135,7 +141,13 @@ class Actor:
             elif verb == "arm":
                 ops.timer_set(self.timer, context, number(argument))
             elif verb == "disarm":
-                self.disarm()
+                self.disarm(self.timer)
+                step = 1
+            elif verb in ("shield", "unshield"):
+                ops.shield(context, verb == "shield")
+                step = 1
+            elif verb == "asked":
+                self.stage.trace.append("!asked" if ops.cancelled(context) else "!unasked")
                 step = 1
             elif verb == "again":
                 self.left, step = self.script, 0
@@ -149,7 +161,7 @@ class Actor:
         if not self.waiting:
             self.until = ns if verb == "until" else min(cx.now + ns, NEVER)
         if self.until <= cx.now:
-            self.disarm()
+            self.disarm(self.timer)
             self.waiting = False
             return True
         if not self.waiting:
@@ -169,10 +181,13 @@ class Actor:
             self.stage.trace.append("<" + ended(value.status, 2, value.payload))
         return True
 
-    def disarm(self):
+    def disarm(self, timer):
         """As pillion_timer_clear: one that was never armed has no operations."""
-        if any(self.timer.private):
-            self.stage.ops.timer_clear(self.timer)
+        if any(timer.private):
+            if self.stage.ops is None:  # nothing was polled yet
+                lib.pillion_task_deadline(byref(timer), self.task, NEVER)
+            else:
+                self.stage.ops.timer_clear(timer)
 
     def perform(self, words, cx):
         result, used = self.stage.perform(words, cx)
@@ -184,7 +199,8 @@ class Actor:
         self.stage.trace.append("~" + self.name)
         self.drops += 1
         self.over = True
-        self.disarm()
+        self.disarm(self.timer)
+        self.disarm(self.deadline)
         left = self.last
         while left:
             left = left[self.perform(left, None):]
@@ -195,6 +211,7 @@ class Stage:
 
     def __init__(self, name):
         self.name, self.actors, self.trace, self.now = name, {}, [], 1000
+        self.ops = None
         self.max_tasks, self.executor, self.skipped, self.done = 0, None, False, False
         self.clock = CLOCK(lambda _: self.now)
 
@@ -234,6 +251,9 @@ class Stage:
         if verb == "evict":
             rc = lib.pillion_task_evict(actor.task)
             return "finished" if rc == 2 else ERRORS[rc]
+        if verb.startswith("deadline:"):
+            rc = lib.pillion_task_deadline(byref(actor.deadline), actor.task, number(verb[9:]))
+            return "finished" if rc == 2 else ERRORS[rc]
         raise Broken(f"unknown verb {verb}")
 
     def pokes(self):
@@ -241,9 +261,10 @@ class Stage:
         return stats.pokes if lib.pillion_executor_stat(byref(stats), self.executor) == 0 else 0
 
     def compare(self, want, got):
-        if "more?" in want:
-            want = [w for w in want if w != "more?"]
-            got = [w for w in got if w != "more"]
+        for word in ("more", "poke"):
+            if word + "?" in want:
+                want = [w for w in want if w != word + "?"]
+                got = [w for w in got if w != word]
         if want != got:
             raise Differs(f"  want {' '.join(want)}\n  got  {' '.join(got)}")
 
@@ -368,5 +389,6 @@ def main(paths):
 if __name__ == "__main__":
     lib = ctypes.PyDLL(sys.argv[1])
     lib.pillion_wake.argtypes = lib.pillion_wake_local.argtypes = [c_uint64]
+    lib.pillion_task_deadline.argtypes = [c_void_p, c_uint64, c_int64]
     lib.pillion_task_spawn.argtypes = [c_void_p, c_uint64, c_void_p, c_void_p, c_uint64, c_uint32]
     sys.exit(main(sys.argv[2:]))

@@ -28,6 +28,7 @@ type actor struct {
 	waker   executor.Waker
 	timer   *executor.Timer
 	waiting bool
+	beat    *executor.Interval
 
 	spawns, drops int
 }
@@ -52,6 +53,10 @@ func (a *actor) spawn(l *executor.Local) error {
 
 func result(v int64, err error, o executor.Outcome) string {
 	switch {
+	case errors.Is(err, executor.ErrTimedOut) && o == executor.CancelledBeforeStart:
+		return "late-unstarted"
+	case errors.Is(err, executor.ErrTimedOut):
+		return "late"
 	case errors.Is(err, executor.ErrCancelled) && o == executor.CancelledBeforeStart:
 		return "unstarted"
 	case errors.Is(err, executor.ErrCancelled):
@@ -86,6 +91,17 @@ func (a *actor) Poll(cx *executor.Context) (int64, bool, error) {
 			over = a.sleep(cx)
 		case "join":
 			over = a.join(cx)
+		case "interval":
+			a.beat = executor.NewInterval(duration(a.number()), missed[a.left[2]])
+			a.left = a.left[3:]
+		case "tick":
+			over = a.tick(cx)
+		case "shield", "unshield":
+			cx.Shield(a.left[0] == "shield")
+			a.left = a.left[1:]
+		case "asked":
+			a.stage.saw(map[bool]string{true: "!asked", false: "!unasked"}[cx.Cancelled()])
+			a.left = a.left[1:]
 		case "arm":
 			a.disarm()
 			a.timer = executor.SleepUntil(a.number())
@@ -110,6 +126,18 @@ func (a *actor) disarm() {
 	if a.timer != nil {
 		a.timer.Drop()
 	}
+}
+
+var missed = map[string]executor.Missed{
+	"burst": executor.Burst, "delay": executor.Delay, "skip": executor.Skip}
+
+func (a *actor) tick(cx *executor.Context) bool {
+	n, over, _ := a.beat.Poll(cx)
+	if over {
+		a.stage.saw("+" + strconv.Itoa(n))
+		a.left = a.left[1:]
+	}
+	return over
 }
 
 func (a *actor) sleep(cx *executor.Context) bool {
@@ -156,6 +184,9 @@ func (a *actor) Drop() {
 	a.stage.saw("~" + a.name)
 	a.drops++
 	a.disarm()
+	if a.beat != nil {
+		a.beat.Drop()
+	}
 	for left := a.last; len(left) > 0; {
 		left = a.perform(left, nil)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // features are those that a case may need; what is not here is skipped.
-var features = []string{}
+var features = []string{"evict", "shield", "deadline", "interval"}
 
 // stage is the case that is being played, and its executor.
 type stage struct {
@@ -64,8 +64,18 @@ func failure(err error) string {
 		return "closed"
 	case errors.Is(err, executor.ErrAgain):
 		return "again"
+	case errors.Is(err, executor.ErrReentrant):
+		return "reentrant"
 	}
 	return err.Error()
+}
+
+// gone is failure for what needs a live task.
+func gone(err error) string {
+	if errors.Is(err, executor.ErrClosed) {
+		return "finished"
+	}
+	return failure(err)
 }
 
 // perform does the first deed of words, on this goroutine, or elsewhere if they
@@ -113,14 +123,22 @@ func (s *stage) deed(verb, object string, elsewhere bool) string {
 		}
 		return asked[s.local.CancelLocal(s.actor(object).handle)]
 	}
+	if verb == "evict" {
+		return gone(s.local.Evict(s.actor(object).handle))
+	}
+	if at, ok := strings.CutPrefix(verb, "deadline:"); ok {
+		return gone(s.actor(object).task.SetDeadline(s.number(at)))
+	}
 	s.broken("unknown verb %q", verb)
 	return ""
 }
 
 func (s *stage) compare(want, got []string) {
-	if i := slices.Index(want, "more?"); i >= 0 {
-		want = slices.Delete(slices.Clone(want), i, i+1)
-		got = slices.DeleteFunc(got, func(w string) bool { return w == "more" })
+	for _, open := range []string{"more", "poke"} {
+		if i := slices.Index(want, open+"?"); i >= 0 {
+			want = slices.Delete(slices.Clone(want), i, i+1)
+			got = slices.DeleteFunc(got, func(w string) bool { return w == open })
+		}
 	}
 	if !slices.Equal(want, got) {
 		s.failed = true
@@ -171,12 +189,12 @@ func (s *stage) turn(words []string) {
 			s.broken("no budget: %q", how[i])
 		}
 	}
-	s.ends = nil
 	p, err := s.local.Poll(b)
 	if err != nil {
 		s.broken("the turn fails: %v", err)
 	}
 	got := append(append(s.trace, ";"), s.ends...)
+	s.ends = nil
 	if p.Live > 0 {
 		got = append(got, "live", strconv.Itoa(p.Live))
 	}
