@@ -78,7 +78,8 @@ static bool cell_queued(struct pillion__cell *cell) {
 }
 
 /* A queued cell isn't used again before it is popped. */
-int pillion__slot_take(struct pillion__executor *ex, uint32_t *out) {
+__attribute__((always_inline)) inline int pillion__slot_take(
+    struct pillion__executor *ex, uint32_t *out) {
   for (uint32_t *at = &ex->free_first; *at != 0;) {
     uint32_t slot = *at - 1;
     struct pillion__cell *cell = pillion__cell_at(slot);
@@ -182,8 +183,8 @@ int pillion_task_spawn(pillion_task *out, pillion_executor executor,
   return rc;
 }
 
-void pillion__slot_give(struct pillion__executor *ex,
-                        struct pillion__cell *cell, uint32_t slot) {
+__attribute__((always_inline)) inline void pillion__slot_give(
+    struct pillion__executor *ex, struct pillion__cell *cell, uint32_t slot) {
   if (atomic_load_explicit(&cell->head.gen, memory_order_relaxed) ==
       UINT32_MAX)
     return; /* used up: retired */

@@ -107,9 +107,10 @@ int pillion_executor_ready(pillion_executor executor, uint64_t key,
  * Ownership: none.
  * Returns: PILLION_READY with *events, PILLION_PENDING, PILLION_ECLOSED (the
  *   watch was closed), PILLION_EBUSY (another task awaits the same),
- *   PILLION_ENOTSUP (the host cannot watch it, or nothing at all), another
- *   error of the host's, PILLION_EINVAL (no or unknown events),
- *   PILLION_EBADHANDLE or PILLION_EWRONGTHREAD (it is another executor's).
+ *   PILLION_ENOTSUP (the host cannot watch it, or nothing at all; or the
+ *   task is a pool's, and goes from host to host), another error of the
+ *   host's, PILLION_EINVAL (no or unknown events), PILLION_EBADHANDLE or
+ *   PILLION_EWRONGTHREAD (it is another executor's).
  * Since: 0.1
  */
 static inline int pillion_ready(uint32_t *events, pillion_context *cx,
