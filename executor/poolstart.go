@@ -3,6 +3,7 @@
 package executor
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -108,7 +109,9 @@ func (h *hand) work() {
 		if err != nil {
 			return
 		}
-		if !progress.More {
+		if progress.More {
+			runtime.Gosched() // nothing preempts a goroutine on wasm
+		} else {
 			h.sleep(progress.Deadline)
 		}
 	}
