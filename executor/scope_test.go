@@ -359,3 +359,15 @@ func TestScopesNest(t *testing.T) {
 	equal(t, "outcome", middle.Outcome(), Returned)
 	equal(t, "outcome", timer.Outcome(), CancelledRunning)
 }
+
+func TestPoolTasksHaveNoScopes(t *testing.T) {
+	c := newCrewRig(t, 1)
+	s := NewScope(c.workers[0].Local, ScopeConfig{Stream: true})
+	whole := mustSpawn(t, c.Pool, Scoped(ScopeConfig{}, func(*Scope) Future[int] { return new(probe) }))
+	end := mustSpawn[struct{}](t, c.Pool, s)
+	next := mustSpawn(t, c.Pool, s.Next())
+	c.turn(0, 3)
+	for _, err := range []error{whole.Err(), end.Err(), next.Err()} {
+		equal(t, "error", err, ErrWrongLocal)
+	}
+}
