@@ -5,7 +5,10 @@ package executor
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"sync"
 	"testing"
+	"time"
 )
 
 func TestTimeoutPassesOnWhatIsReady(t *testing.T) {
@@ -218,4 +221,44 @@ func TestDeadlineInAPool(t *testing.T) {
 		c.workers[0].Poll(Budget{})
 	}
 	equal(t, "outcome", late.Outcome(), CancelledBeforeStart)
+}
+
+// Deadlines are set, moved, reached and taken back by whichever goroutine has the
+// task just then.
+func TestPoolDeadlinesOnSeveralThreads(t *testing.T) {
+	const tasks = 300
+	p := NewPool(PoolConfig{})
+	if err := p.Start(3); err != nil {
+		t.Fatal(err)
+	}
+	all := make([]*Task[int], tasks)
+	var ended sync.WaitGroup
+	ended.Add(tasks)
+	for i := range all {
+		all[i] = new(Task[int])
+		n := 0
+		f := FutureFunc[int](func(cx *Context) (int, bool, error) {
+			if n++; n < 10 {
+				all[i].SetDeadline(cx.Now() + int64(1+rand.IntN(3))*int64(time.Millisecond))
+				cx.WakeSelf()
+				return 0, false, nil
+			}
+			return 0, i%2 == 0, nil // the others wait for their deadlines
+		})
+		done := OnDone[int](func(_ int, err error, o Outcome) {
+			if err != ErrTimedOut && (err != nil || i%2 != 0) {
+				t.Errorf("task %d: %v", i, err)
+			}
+			ended.Done()
+		})
+		if err := all[i].Spawn(p, f, done, WithDeadline[int](monotonic()+int64(time.Hour))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended.Wait()
+	p.Stop()
+	if err := p.Free(); err != nil {
+		t.Error(err)
+	}
+	equal(t, "armed", p.timers.wheel.count, 0)
 }
