@@ -357,8 +357,9 @@ static inline void pillion_scope_init(pillion_scope *scope, uint32_t limit) {
  *   given by pillion_scope_next, or pillion_scope_join is through), or until
  *   pillion_scope_drop; `self` until its drop was called. After a refusal they
  *   are the caller's as before.
- * Returns: 0, PILLION_ECANCELLED (the scope was, or one of its children
- *   failed), PILLION_EINVAL (another task's, no poll), or as pillion_spawn.
+ * Returns: 0, PILLION_ECANCELLED (the scope was), the status of the first child
+ *   that failed, PILLION_EINVAL (another task's, no poll), or as
+ *   pillion_spawn.
  * Since: 0.1
  */
 static inline int pillion_scope_spawn(pillion_child *child,
@@ -374,6 +375,7 @@ static inline int pillion_scope_spawn(pillion_child *child,
   }
   if (scope->waker != cx->waker) return PILLION_EINVAL;
   pillion__scope_look(scope, cx);
+  if (scope->first != NULL) return scope->first->value.status;
   if (scope->cancelled) return PILLION_ECANCELLED;
   child->value.status = 0;
   child->value.reserved = 0;

@@ -162,7 +162,7 @@ static void spawn_into_a_failed_scope_is_refused(void **state) {
   owner.inner[0] = (struct probe){.step = fails, .awaited = 1, .state = -13};
   owner_start(&owner, ex, 2, -1);
   assert_true(turns_until_event(ex) < NO_TURNS);
-  assert_int_equal(rc_of_late_spawn, PILLION_ECANCELLED);
+  assert_int_equal(rc_of_late_spawn, -13);
   assert_int_equal(owner.inner[7].drops, 0); /* it stayed the caller's */
   assert_end(&owner, -13, PILLION_OUTCOME_RETURNED);
   executor_free(ex);
