@@ -57,9 +57,16 @@
 // arming where these are equal. The clock is [Config.Clock]; package simhost has one
 // for tests.
 //
+// # Descriptors
+//
+// A [Watch] is a descriptor that tasks await with [Watch.Ready]. It is the host that
+// watches it: one that is a [Watcher], as that of package foreign/poll and, inside the
+// C library, every loop that has been told how. There is no reactor here, no goroutine
+// and none of Go's netpoller.
+//
 // # Threads
 //
-// Any goroutine may call [Waker.Wake], [Handle.Cancel], [Task.Cancel] and
-// [Local.Close], and what a [Pool] has. Everything else belongs to the owner: the one
+// Any goroutine may call [Waker.Wake], [Handle.Cancel], [Task.Cancel], [Watch.Close]
+// and [Local.Close], and what a [Pool] has. Everything else belongs to the owner: the one
 // goroutine or thread that polls the Local.
 package executor

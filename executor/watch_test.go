@@ -228,6 +228,37 @@ func TestCloseFromAnyGoroutine(t *testing.T) {
 	equal(t, "never opened", new(Watch).Close(), ErrClosed)
 }
 
+// Whoever closes it, a watch ends once, and its waiter hears of it.
+func TestClosersAndTheOwnerRace(t *testing.T) {
+	r := newWatchRig(t, Config{})
+	var w Watch
+	closed := 0
+	count := closerFunc(func() error { closed++; return nil })
+	const rounds = 500
+	for i := range rounds {
+		if err := w.Open(r.Local, 7, count); err != nil {
+			t.Fatal(err)
+		}
+		_, task := r.await(&w, Readable, 1)
+		r.turn(1)
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() { w.Close() })
+		}
+		if i%2 == 0 {
+			w.CloseLocal()
+		}
+		wg.Wait()
+		for !task.Done() {
+			r.Poll(Budget{})
+		}
+		if _, err := task.Result(); err != ErrClosed {
+			t.Fatal(err)
+		}
+	}
+	equal(t, "closed", closed, rounds)
+}
+
 func TestFreeClosesWatches(t *testing.T) {
 	r := newWatchRig(t, Config{MaxWatches: 2})
 	closed := 0
