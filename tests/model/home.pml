@@ -4,7 +4,7 @@
  * Cells that belong to one worker of a pool in Go: executor/poolhome.go, with
  * poolinbox.go and the parking of a Local.
  *
- * Both cells have a home, which is the worker that may leave. Two wakers push one
+ * Both cells have a home, which is the worker that leaves at any time or stays. Two wakers push one
  * each. As long as the home exists only that worker may poll them; afterwards the
  * other may, too.
  *
@@ -95,7 +95,11 @@ proctype waker(byte cell) {
 
 proctype worker(byte me) {
   byte i, taken, cells;
-  bool hit, leaves = false;
+  bool hit, leaves = false, stays = false;
+  if
+  :: true
+  :: stays = true
+  fi;
   do
   :: state[me] == POKED || state[me] == RUNNING -> /* a turn */
      state[me] = RUNNING;
@@ -124,7 +128,7 @@ proctype worker(byte me) {
      :: else
      fi;
      hit = false
-  :: me == A && !leaves -> /* outside of a turn */
+  :: me == A && !stays -> /* outside of a turn */
      leaves = true;
      break
   :: timeout -> break
