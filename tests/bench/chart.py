@@ -5,8 +5,8 @@ import math
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 460, 300
-LEFT, RIGHT, TOP, BOTTOM = 58, 92, 40, 46
+WIDTH, HEIGHT = 490, 300
+LEFT, RIGHT, TOP, BOTTOM = 58, 118, 40, 46
 FONT = 'font-family="system-ui, sans-serif"'
 STYLES = {  # colour, width, dashes
     "C": ("#0b57d0", 2.6, ""),
@@ -21,6 +21,7 @@ NAMES = {"C": "Pillion, C", "Go": "Pillion, Go", "touch": "one access to memory"
 
 class Panel(NamedTuple):
     title: str
+    what: str  # there are so many of, on the x axis
     lines: dict  # name: [(x, y)]
 
 
@@ -75,7 +76,7 @@ def grid(panel, xs, ys):
         x = xs.at(10**n)
         yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{ys.end}" y2="{ys.start + 4}" stroke="#e4e4e4"/>'
         yield text(x, ys.start + 18, power(n))
-    yield text((xs.start + xs.end) / 2, HEIGHT - 8, "live tasks")
+    yield text((xs.start + xs.end) / 2, HEIGHT - 8, panel.what)
     yield text(15, (ys.start + ys.end) / 2, "ns for each", more=(
         f'transform="rotate(-90 15 {(ys.start + ys.end) / 2:.1f})"'))
 

@@ -84,7 +84,8 @@ def series(ns, command):
 def draw(ns):
     touch = [(n, ns[TOUCH, n]) for n in SIZES]
     panels = [
-        chart.Panel(op, {who: series(ns, c) for who, c in commands.items()} | {"touch": touch})
+        chart.Panel(op, "armed timers" if "timer" in op else "live tasks",
+                    {who: series(ns, c) for who, c in commands.items()} | {"touch": touch})
         for op, commands in OPERATIONS.items()
     ]
     prepare.OUT.mkdir(parents=True, exist_ok=True)

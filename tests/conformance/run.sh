@@ -13,7 +13,7 @@ passed=0 failed=0
 cc="${CC:-gcc} -std=gnu11 -g -Wall -Wextra -Werror -Iinclude"
 
 go build -race -o $out/go ./tests/conformance/local || exit 1
-$cc -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Wno-pedantic \
+$cc -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
   -Icapi -Icapi/core tests/conformance/replay.c capi/core.c -o $out/core -pthread || exit 1
 $cc -O2 tests/conformance/replay.c -o $out/library -L"$lib" -lpillion \
   -Wl,-rpath,"$lib" -pthread || exit 1

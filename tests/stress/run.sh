@@ -12,7 +12,7 @@ lib=$PWD/build/lib
 here=tests/stress
 cc="${CC:-gcc} -std=gnu11 -g -Wall -Wextra -Werror -Iinclude"
 library="-O2 -L$lib -lpillion -Wl,-rpath,$lib -pthread"
-core="-Icapi -Icapi/core -DWITHOUT_GO capi/core.c -pthread"
+core="-D_GNU_SOURCE -Icapi -Icapi/core -DWITHOUT_GO capi/core.c -pthread"
 tsan="-O1 -fsanitize=thread -Wno-tsan -Wno-maybe-uninitialized $core"
 passed=0 failed=0
 
@@ -85,6 +85,10 @@ bring_your_own_runtime() {
 }
 
 multi_threaded() {
+  local uv
+  uv=$(pkg-config --libs libuv)
+  example multi_threaded library "$library $uv"
+  example multi_threaded tsan "$tsan $uv"
   in_go multi_threaded
 }
 

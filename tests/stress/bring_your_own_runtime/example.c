@@ -156,7 +156,7 @@ static const struct way {
 } ways[] = {
     {"descriptor", run_on_descriptor, NULL, 0},
     {"hooks", run_on_hooks, &without_descriptor, 1},
-    {"embedded", run_embedded, NULL, 0},
+    {"embedded", run_embedded, NULL, 1},
     {"replaced", run_simulated, &replaced, 0},
 };
 
