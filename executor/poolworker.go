@@ -75,7 +75,7 @@ func (w *worker) steal() {
 // budget doesn't reach for both.
 func (w *worker) turns() {
 	l := w.local
-	defer w.share()
+	defer w.endTurn()
 	own, pooled := l.turn.left, w.waiting()
 	if w.home.crew != nil {
 		pooled = max(pooled, handTurn)
@@ -153,24 +153,26 @@ func (w *worker) share() {
 // push puts a slot that became due at the back.
 func (w *worker) push(c *chunk, slot uint32) {
 	switch h := c.tasks[slot&chunkMask].home(); {
-	case h == nil || h.crew != nil && h == w.home:
-		w.ring.push(slot)
-	case h == w.home:
-		w.bound.push(slot)
-	default:
+	case h != nil && h != w.home:
 		h.push(w.pool, slot)
+	case h != nil && h.crew == nil:
+		w.bound.push(slot)
+	case w.home.crew != nil && w.at == w.end && w.local.current != nil && w.ring.len() == 0:
+		// The task that is being polled wakes one that nothing else waits before:
+		// that is the next batch.
+		w.batch[0] = slot
+		w.at, w.end = 0, 1
+	default:
+		w.ring.push(slot)
 	}
 }
 
 // waiting is how many slots are due.
 func (w *worker) waiting() int { return w.ring.len() + w.bound.len() }
 
-// endTurn puts the rest of the batch back, which is there if the turn was broken off
-// by Goexit or a panic in OnDone.
+// endTurn puts back what is left of the batch, and shares it. The turn may have been
+// broken off by Goexit or a panic in OnDone.
 func (w *worker) endTurn() {
-	if w.at == w.end {
-		return
-	}
 	for ; w.at < w.end; w.at++ {
 		slot := w.batch[w.at]
 		w.push(lookup(slot), slot)

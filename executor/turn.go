@@ -91,9 +91,6 @@ func (l *Local) Poll(b Budget) (Progress, error) {
 
 func (l *Local) endTurn() {
 	l.polling = false
-	if l.worker != nil {
-		l.worker.endTurn()
-	}
 }
 
 func (l *Local) bursts() {
