@@ -20,6 +20,15 @@
 #include "pool.h"
 
 #define INBOX_EVERY 64
+#define ALONE 64 /* looks at a task that stands alone; see deque_waits */
+
+#if defined(__x86_64__) || defined(__i386__)
+#define PILLION__RELAX() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define PILLION__RELAX() __asm__ volatile("yield")
+#else
+#define PILLION__RELAX() ((void)0)
+#endif
 
 /* ---- The idle set -------------------------------------------------------- */
 
@@ -143,13 +152,31 @@ static uint32_t draw_victim(struct pillion__worker *worker, uint32_t n) {
   return (uint32_t)((worker->random >> 32) * n >> 32);
 }
 
+/*
+ * A task that stands alone in a deque whose owner is at work is as good as
+ * polled: to steal it would only move it to and fro, and its owner into the idle
+ * set. So it is watched for a microsecond. If it is taken meanwhile, then by its
+ * owner, who tells of what follows as if we had looked a moment later.
+ */
+static bool deque_waits(const struct pillion__deque *deque) {
+  uint64_t head = atomic_load(&deque->head);
+  uint64_t n = atomic_load(&deque->tail) - head;
+  if (n != 1) return (int64_t)n > 0;
+  for (int i = 0; i < ALONE; i++) {
+    PILLION__RELAX();
+    if (atomic_load_explicit(&deque->head, memory_order_relaxed) != head)
+      return false;
+  }
+  return true;
+}
+
 static bool steal(struct pillion__worker *worker) {
   struct pillion__pool *pool = worker->pool;
   uint32_t end = atomic_load(&pool->workers_end);
   uint32_t at = draw_victim(worker, end);
   for (uint32_t i = 0; i < end; i++, at = at + 1 == end ? 0 : at + 1) {
     struct pillion__worker *victim = atomic_load(&pool->workers[at]);
-    if (victim == worker) continue;
+    if (victim == worker || !deque_waits(&victim->deque)) continue;
     if (pillion__deque_steal(&worker->deque, &victim->deque) > 0) {
       atomic_store_explicit(
           &worker->steals,
@@ -165,8 +192,7 @@ static bool work_left(struct pillion__pool *pool) {
   if (atomic_load(&pool->inbox) != 0) return true;
   uint32_t end = atomic_load(&pool->workers_end);
   for (uint32_t i = 0; i < end; i++)
-    if (!pillion__deque_empty(&atomic_load(&pool->workers[i])->deque))
-      return true;
+    if (deque_waits(&atomic_load(&pool->workers[i])->deque)) return true;
   return false;
 }
 

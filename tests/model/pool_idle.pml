@@ -23,6 +23,7 @@
 #define FENCE 6 /* the end of a turn looks without a fence */
 #define OFF 7   /* who takes a worker off the set doesn't poke it */
 #define MORE 8  /* a turn that ends with work left doesn't look */
+#define LEFT 9  /* a task that stands alone is left, though nobody pops it */
 #ifndef BUG
 #define BUG 0
 #endif
@@ -32,6 +33,7 @@
 #define FREES 4
 #define OTHER 8
 #define ALL 15
+#define SINGLE(set) (set == START || set == BLOCKS || set == FREES || set == OTHER)
 
 byte inbox = 0;
 byte deque[2];  /* what all see */
@@ -102,7 +104,7 @@ inline poll() {
 }
 
 proctype worker(byte me) {
-  byte victim, task;
+  byte victim, task, alone;
 end_sleep:
   do
   :: poked[me] ->
@@ -151,10 +153,21 @@ end_sleep:
         goto turned
      od;
      idle[me] = true;
+     /* The look. A task that stands alone is watched, and may be left if its
+      * owner pops it meanwhile. */
+     alone = deque[1 - me];
      if
-     :: (inbox | deque[0] | deque[1]) != 0 && BUG != AGAIN -> poked[me] = true
-     :: else
+     :: BUG == AGAIN
+     :: BUG != AGAIN && (inbox | alone) == 0
+     :: BUG != AGAIN && inbox == 0 && SINGLE(alone) ->
+        if
+        :: (deque[1 - me] & alone) == 0 || BUG == LEFT
+        :: poked[me] = true
+        fi
+     :: BUG != AGAIN && (inbox != 0 || (alone != 0 && !SINGLE(alone))) ->
+        poked[me] = true
      fi;
+     alone = 0;
 turned:
      skip
 #ifdef LEAVE

@@ -55,7 +55,7 @@ export out
   echo pool_deque right
   for bug in 1 2 3 4 5 6; do echo pool_deque wrong -DBUG=$bug; done
   echo pool_idle right
-  for bug in 1 2 3 6 7 8; do echo pool_idle wrong -DBUG=$bug; done
+  for bug in 1 2 3 6 7 8 9; do echo pool_idle wrong -DBUG=$bug; done
   echo pool_idle right -DLEAVE
   for bug in 1 2 4 5 7; do echo pool_idle wrong -DLEAVE -DBUG=$bug; done
 } >$out/searches
