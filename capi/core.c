@@ -19,6 +19,7 @@
 #include "core/host.c"
 #include "core/join.c"
 #include "core/log.c"
+#include "core/member.c"
 #include "core/memory.c"
 #include "core/node.c"
 #include "core/park.c"

@@ -196,7 +196,8 @@ int pillion_pool_close(pillion_pool pool, int mode) {
 /* ---- Free ---------------------------------------------------------------- */
 
 /* Ended, and never joined. */
-static void pool_detach(struct pillion__ptask *task, uint32_t slot, void *data) {
+static void pool_detach(struct pillion__ptask *task, uint32_t slot,
+                        void *data) {
   (void)data;
   if (atomic_load(&task->head.mode) & PILLION__LIVE)
     pillion__ptask_detach(

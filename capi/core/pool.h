@@ -8,6 +8,7 @@
  *   ptask.c   the life of one task: who may touch it, and when
  *   deque.c   where ready ones wait, and how they are stolen
  *   worker.c  executors that lend a pool their turns; who is idle, who is told
+ *   member.c  how they join and leave
  *   pslot.c   cells for tasks, and starting them
  *   pend.c    how the end of a task is told: events, joins, detaching
  *   serve.c   workers that Go runs
@@ -239,6 +240,9 @@ PILLION__HIDDEN void pillion__pool_inbox_add(struct pillion__pool *pool,
 PILLION__HIDDEN void pillion__pool_requeue(struct pillion__worker *worker,
                                            struct pillion__head *head,
                                            uint32_t slot);
+PILLION__HIDDEN bool pillion__idle_remove(struct pillion__pool *pool,
+                                          uint32_t index);
+PILLION__HIDDEN bool pillion__pool_work_left(struct pillion__pool *pool);
 PILLION__HIDDEN void pillion__pool_poke(struct pillion__pool *pool);
 PILLION__HIDDEN void pillion__pool_poke_all(struct pillion__pool *pool);
 PILLION__HIDDEN void pillion__pool_poke_workers(struct pillion__pool *pool);

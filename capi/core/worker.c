@@ -15,8 +15,6 @@
  * Who awaits. A worker whose host was told that the pool lives has `awaits` set,
  * and is poked when the pool's last task has gone.
  */
-#include <string.h>
-
 #include "pool.h"
 
 #define INBOX_EVERY 64
@@ -32,7 +30,7 @@
 
 /* ---- The idle set -------------------------------------------------------- */
 
-static bool idle_remove(struct pillion__pool *pool, uint32_t index) {
+bool pillion__idle_remove(struct pillion__pool *pool, uint32_t index) {
   uint64_t bit = UINT64_C(1) << index % 64;
   if (!(atomic_fetch_and(&pool->idle[index / 64], ~bit) & bit)) return false;
   atomic_fetch_sub(&pool->idle_count, 1);
@@ -58,7 +56,7 @@ void pillion__pool_poke(struct pillion__pool *pool) {
     uint64_t bits;
     while ((bits = atomic_load(&pool->idle[word])) != 0) {
       uint32_t index = 64 * word + (uint32_t)__builtin_ctzll(bits);
-      if (!idle_remove(pool, index)) continue;
+      if (!pillion__idle_remove(pool, index)) continue;
       poke_worker(atomic_load(&pool->workers[index]));
       return;
     }
@@ -188,7 +186,7 @@ static bool steal(struct pillion__worker *worker) {
   return false;
 }
 
-static bool work_left(struct pillion__pool *pool) {
+bool pillion__pool_work_left(struct pillion__pool *pool) {
   if (atomic_load(&pool->inbox) != 0) return true;
   uint32_t end = atomic_load(&pool->workers_end);
   for (uint32_t i = 0; i < end; i++)
@@ -211,7 +209,7 @@ uint32_t pillion__pool_run(struct pillion__executor *ex, uint32_t max_polls,
   if (worker->idle) {
     worker->idle = false;
     ex->pooled = 1;
-    idle_remove(pool, worker->index);
+    pillion__idle_remove(pool, worker->index);
   }
   worker->context.now = now;
   if (atomic_load_explicit(&pool->deadline, memory_order_relaxed) <= now)
@@ -256,7 +254,7 @@ bool pillion__pool_rest(struct pillion__executor *ex) {
   worker->credit = 0;
   idle_add(worker);
   ex->pooled = 0;
-  if (!work_left(worker->pool)) return false;
+  if (!pillion__pool_work_left(worker->pool)) return false;
   pillion__poke(ex);
   return true;
 }
@@ -280,130 +278,4 @@ uint64_t pillion__pool_live(struct pillion__worker *worker) {
       return live;
     atomic_store(&worker->awaits, 1);
   }
-}
-
-/* ---- Joining and leaving ------------------------------------------------- */
-
-static struct pillion__worker *worker_new(struct pillion__pool *pool) {
-  void *memory = pillion__alloc(sizeof(struct pillion__worker) + 63);
-  if (memory == NULL) return NULL;
-  struct pillion__worker *worker =
-      (void *)((char *)memory + (-(uintptr_t)memory & 63));
-  memset(worker, 0, sizeof *worker);
-  worker->memory = memory;
-  worker->pool = pool;
-  return worker;
-}
-
-/* Takes a free place, or puts `spare` at a new one. */
-static int place_take(struct pillion__worker **out,
-                      struct pillion__pool *pool, uint64_t gen,
-                      struct pillion__executor *ex,
-                      struct pillion__worker *spare) {
-  int rc = PILLION_EAGAIN;
-  pthread_mutex_lock(&pool->lock);
-  uint32_t end = atomic_load(&pool->workers_end), i = 0;
-  while (i < end && atomic_load(&atomic_load(&pool->workers[i])->executor))
-    i++;
-  if (atomic_load(&pool->gen) != gen) {
-    rc = PILLION_EBADHANDLE;
-  } else if (i < end || (spare != NULL && end < PILLION__WORKERS)) {
-    if (i == end) {
-      spare->index = end;
-      atomic_store(&pool->workers[end], spare);
-      atomic_store(&pool->workers_end, end + 1);
-    }
-    *out = atomic_load(&pool->workers[i]);
-    atomic_store(&(*out)->executor, ex);
-    pool->workers_in++;
-    rc = i < end ? 0 : 1;
-  }
-  pthread_mutex_unlock(&pool->lock);
-  return rc;
-}
-
-static void place_give(struct pillion__worker *worker) {
-  struct pillion__pool *pool = worker->pool;
-  pthread_mutex_lock(&pool->lock);
-  atomic_store(&worker->executor, NULL);
-  pool->workers_in--;
-  pthread_mutex_unlock(&pool->lock);
-}
-
-static int worker_enter(struct pillion__pool *pool, uint64_t gen,
-                        struct pillion__executor *ex, uint32_t flags) {
-  struct pillion__worker *worker = NULL, *spare = NULL;
-  int rc = place_take(&worker, pool, gen, ex, NULL);
-  if (rc == PILLION_EAGAIN) {
-    spare = worker_new(pool); /* no callback under the lock */
-    if (spare == NULL) return PILLION_ENOMEM;
-    rc = place_take(&worker, pool, gen, ex, spare);
-    if (rc != 1) pillion__free(spare->memory);
-  }
-  if (rc < 0) return rc;
-  if (!pillion__deque_open(&worker->deque)) {
-    place_give(worker);
-    return PILLION_ENOMEM;
-  }
-  worker->flags = flags;
-  worker->idle = false;
-  worker->polled = NULL;
-  worker->random = pool->seed + worker->index;
-  worker->context.size = sizeof worker->context;
-  worker->context.ops = &pillion__pool_ops;
-  worker->context.runtime = worker;
-  atomic_store(&worker->awaits, 0);
-  ex->worker = worker;
-  ex->pooled = 1;
-  return 0;
-}
-
-int pillion_pool_join(pillion_pool pool, pillion_executor executor,
-                      uint32_t flags) {
-  struct pillion__pool *p = NULL;
-  struct pillion__executor *ex;
-  int rc = pillion__executor_get(&ex, executor);
-  if (rc == 0) rc = pillion__executor_own(ex);
-  if (rc == 0) rc = pillion__pool_get(&p, pool);
-  if (rc < 0) return rc;
-  if (pillion__turning) return PILLION_EREENTRANT;
-  if (flags & ~PILLION_HOLD) return PILLION_EINVAL;
-  if (ex->worker != NULL) return PILLION_EBUSY;
-  rc = worker_enter(p, pillion__gen_of(pool), ex, flags);
-  if (rc < 0) return rc;
-  pillion__tell_live(ex);
-  pillion__poke(ex); /* it hasn't looked yet */
-  return 0;
-}
-
-/*
- * Hands on what the worker has. If it was taken off the idle set just now, then
- * for work that nobody else was told of.
- */
-void pillion__worker_leave(struct pillion__executor *ex) {
-  struct pillion__worker *worker = ex->worker;
-  struct pillion__pool *pool = worker->pool;
-  uint32_t slot;
-  if (worker->idle) idle_remove(pool, worker->index);
-  worker->idle = false;
-  while (pillion__deque_pop(&worker->deque, &slot))
-    pillion__pool_inbox_add(pool, &pillion__ptask_at(slot)->head, slot);
-  ex->worker = NULL;
-  ex->pooled = 0;
-  pillion__pslots_give(worker);
-  if (work_left(pool) || atomic_load(&pool->deadline) != PILLION_TIME_NEVER)
-    pillion__pool_poke(pool);
-  place_give(worker); /* from here on the pool may be freed */
-}
-
-int pillion_pool_leave(pillion_executor executor) {
-  struct pillion__executor *ex;
-  int rc = pillion__executor_get(&ex, executor);
-  if (rc == 0) rc = pillion__executor_own(ex);
-  if (rc < 0) return rc;
-  if (pillion__turning) return PILLION_EREENTRANT;
-  if (ex->worker == NULL) return PILLION_EINVAL;
-  pillion__worker_leave(ex);
-  pillion__tell_live(ex);
-  return 0;
 }

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* How executors join a pool, and leave it with whatever they have. */
+#include <string.h>
+
+#include "pool.h"
+
+static struct pillion__worker *worker_new(struct pillion__pool *pool) {
+  void *memory = pillion__alloc(sizeof(struct pillion__worker) + 63);
+  if (memory == NULL) return NULL;
+  struct pillion__worker *worker =
+      (void *)((char *)memory + (-(uintptr_t)memory & 63));
+  memset(worker, 0, sizeof *worker);
+  worker->memory = memory;
+  worker->pool = pool;
+  return worker;
+}
+
+/* Takes a free place, or puts `spare` at a new one. */
+static int place_take(struct pillion__worker **out,
+                      struct pillion__pool *pool, uint64_t gen,
+                      struct pillion__executor *ex,
+                      struct pillion__worker *spare) {
+  int rc = PILLION_EAGAIN;
+  pthread_mutex_lock(&pool->lock);
+  uint32_t end = atomic_load(&pool->workers_end), i = 0;
+  while (i < end && atomic_load(&atomic_load(&pool->workers[i])->executor))
+    i++;
+  if (atomic_load(&pool->gen) != gen) {
+    rc = PILLION_EBADHANDLE;
+  } else if (i < end || (spare != NULL && end < PILLION__WORKERS)) {
+    if (i == end) {
+      spare->index = end;
+      atomic_store(&pool->workers[end], spare);
+      atomic_store(&pool->workers_end, end + 1);
+    }
+    *out = atomic_load(&pool->workers[i]);
+    atomic_store(&(*out)->executor, ex);
+    pool->workers_in++;
+    rc = i < end ? 0 : 1;
+  }
+  pthread_mutex_unlock(&pool->lock);
+  return rc;
+}
+
+static void place_give(struct pillion__worker *worker) {
+  struct pillion__pool *pool = worker->pool;
+  pthread_mutex_lock(&pool->lock);
+  atomic_store(&worker->executor, NULL);
+  pool->workers_in--;
+  pthread_mutex_unlock(&pool->lock);
+}
+
+static int worker_enter(struct pillion__pool *pool, uint64_t gen,
+                        struct pillion__executor *ex, uint32_t flags) {
+  struct pillion__worker *worker = NULL, *spare = NULL;
+  int rc = place_take(&worker, pool, gen, ex, NULL);
+  if (rc == PILLION_EAGAIN) {
+    spare = worker_new(pool); /* no callback under the lock */
+    if (spare == NULL) return PILLION_ENOMEM;
+    rc = place_take(&worker, pool, gen, ex, spare);
+    if (rc != 1) pillion__free(spare->memory);
+  }
+  if (rc < 0) return rc;
+  if (!pillion__deque_open(&worker->deque)) {
+    place_give(worker);
+    return PILLION_ENOMEM;
+  }
+  worker->flags = flags;
+  worker->idle = false;
+  worker->polled = NULL;
+  worker->random = pool->seed + worker->index;
+  worker->context.size = sizeof worker->context;
+  worker->context.ops = &pillion__pool_ops;
+  worker->context.runtime = worker;
+  atomic_store(&worker->awaits, 0);
+  ex->worker = worker;
+  ex->pooled = 1;
+  return 0;
+}
+
+int pillion_pool_join(pillion_pool pool, pillion_executor executor,
+                      uint32_t flags) {
+  struct pillion__pool *p = NULL;
+  struct pillion__executor *ex;
+  int rc = pillion__executor_get(&ex, executor);
+  if (rc == 0) rc = pillion__executor_own(ex);
+  if (rc == 0) rc = pillion__pool_get(&p, pool);
+  if (rc < 0) return rc;
+  if (pillion__turning) return PILLION_EREENTRANT;
+  if (flags & ~PILLION_HOLD) return PILLION_EINVAL;
+  if (ex->worker != NULL) return PILLION_EBUSY;
+  rc = worker_enter(p, pillion__gen_of(pool), ex, flags);
+  if (rc < 0) return rc;
+  pillion__tell_live(ex);
+  pillion__poke(ex); /* it hasn't looked yet */
+  return 0;
+}
+
+/*
+ * Hands on what the worker has. If it was taken off the idle set just now, then
+ * for work that nobody else was told of.
+ */
+void pillion__worker_leave(struct pillion__executor *ex) {
+  struct pillion__worker *worker = ex->worker;
+  struct pillion__pool *pool = worker->pool;
+  uint32_t slot;
+  if (worker->idle) pillion__idle_remove(pool, worker->index);
+  worker->idle = false;
+  while (pillion__deque_pop(&worker->deque, &slot))
+    pillion__pool_inbox_add(pool, &pillion__ptask_at(slot)->head, slot);
+  ex->worker = NULL;
+  ex->pooled = 0;
+  pillion__pslots_give(worker);
+  if (pillion__pool_work_left(pool) ||
+      atomic_load(&pool->deadline) != PILLION_TIME_NEVER)
+    pillion__pool_poke(pool);
+  place_give(worker); /* from here on the pool may be freed */
+}
+
+int pillion_pool_leave(pillion_executor executor) {
+  struct pillion__executor *ex;
+  int rc = pillion__executor_get(&ex, executor);
+  if (rc == 0) rc = pillion__executor_own(ex);
+  if (rc < 0) return rc;
+  if (pillion__turning) return PILLION_EREENTRANT;
+  if (ex->worker == NULL) return PILLION_EINVAL;
+  pillion__worker_leave(ex);
+  pillion__tell_live(ex);
+  return 0;
+}
