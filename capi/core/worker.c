@@ -240,7 +240,8 @@ uint32_t pillion__pool_run(struct pillion__executor *ex, uint32_t max_polls,
 /* Work that this worker knows of, at the end of a turn. */
 bool pillion__pool_more(struct pillion__executor *ex) {
   struct pillion__worker *worker = ex->worker;
-  if (pillion__deque_empty(&worker->deque)) /* a fence isn't needed for own ones */
+  /* No fence is needed for the own ones, which the next turn finds. */
+  if (pillion__deque_empty(&worker->deque))
     return atomic_load(&worker->pool->inbox) != 0;
   atomic_thread_fence(memory_order_seq_cst);
   pillion__pool_poke(worker->pool);
