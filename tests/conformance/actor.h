@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "pillion.h"
+#include "pillion/scope.h"
 #include "pillion/time.h"
 #include "vector.h"
 
@@ -21,6 +22,8 @@ struct actor {
   pillion_waker waker;
   pillion_timer timer, deadline;
   pillion_interval interval;
+  pillion_scope scope; /* of its children */
+  pillion_child child; /* in another's scope */
   int waiting, spawns, drops, ended, taken;
 };
 
@@ -246,6 +249,34 @@ static void set_interval(struct actor *actor, int64_t period, const char *how) {
   actor->at += 3;
 }
 
+static void begin_child(struct actor *actor, pillion_context *cx,
+                        const char *name) {
+  struct actor *other = actor_of(name);
+  other->at = other->script;
+  other->spawns++;
+  int rc = pillion_scope_spawn(&other->child, &actor->scope, cx, &script,
+                               other);
+  if (rc < 0) {
+    other->spawns--;
+    text_add(&now_in.trace, "!%s", error_text(rc));
+  }
+  other->task = other->child.task;
+  other->waker = other->task ^ UINT64_C(1) << 56;
+  actor->at += 2;
+}
+
+static int gather(struct actor *actor, pillion_context *cx) {
+  int rc = pillion_scope_join(&actor->scope, cx);
+  if (rc == PILLION_PENDING) return rc;
+  actor->at++;
+  if (rc == PILLION_READY)
+    text_add(&now_in.trace, "<ok");
+  else
+    text_add(&now_in.trace, "<%s",
+             status_text(rc, PILLION_OUTCOME_CANCELLED_RUNNING, 0));
+  return PILLION_READY;
+}
+
 static int script_poll(pillion_value *out, pillion_context *cx, void *self) {
   struct actor *actor = self;
   text_add(&now_in.trace, "%s", actor->name);
@@ -284,6 +315,13 @@ static int script_poll(pillion_value *out, pillion_context *cx, void *self) {
     } else if (strcmp(verb, "asked") == 0) {
       text_add(&now_in.trace, pillion_cancelled(cx) ? "!asked" : "!unasked");
       actor->at++;
+    } else if (strcmp(verb, "scope") == 0) {
+      pillion_scope_init(&actor->scope, (uint32_t)number_of(object));
+      actor->at += 2;
+    } else if (strcmp(verb, "child") == 0) {
+      begin_child(actor, cx, object);
+    } else if (strcmp(verb, "gather") == 0) {
+      rc = gather(actor, cx);
     } else if (strcmp(verb, "arm") == 0) {
       pillion_timer_set(&actor->timer, cx, number_of(object));
       actor->at += 2;
@@ -306,6 +344,7 @@ static void script_drop(void *self) {
   pillion_timer_clear(&actor->timer);
   pillion_timer_clear(&actor->deadline);
   pillion_timer_clear(&actor->interval.timer);
+  pillion_scope_drop(&actor->scope);
   if (*actor->drop == NULL) return;
   actor->at = actor->drop + 1;
   while (*actor->at != NULL) perform_inside(actor, NULL);

@@ -9,7 +9,7 @@
 #include "actor.h"
 
 static const char *const features[] = {"evict", "shield", "deadline",
-                                       "interval", NULL};
+                                       "interval", "scope", NULL};
 
 static int passed, failed, skipped;
 

@@ -23,7 +23,7 @@ ERRORS = {0: "ok", -10: "closed", -7: "again", -1: "invalid", -9: "busy", -5: "r
           -3: "finished"}
 WOKEN = ("woken", "coalesced", "stale")
 ASKED = ("asked", "already", "finished")
-FEATURES = {"evict", "shield", "deadline"}  # intervals are inline functions of C's
+FEATURES = {"evict", "shield", "deadline"}  # what else there is are C's inline functions
 
 
 # Structs grow at their end; a caller's may be longer than the library knows.

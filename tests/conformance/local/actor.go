@@ -29,6 +29,7 @@ type actor struct {
 	timer   *executor.Timer
 	waiting bool
 	beat    *executor.Interval
+	scope   *executor.Scope // of its children
 
 	spawns, drops int
 }
@@ -102,6 +103,13 @@ func (a *actor) Poll(cx *executor.Context) (int64, bool, error) {
 		case "asked":
 			a.stage.saw(map[bool]string{true: "!asked", false: "!unasked"}[cx.Cancelled()])
 			a.left = a.left[1:]
+		case "scope":
+			a.scope = executor.NewScope(cx.Local(), executor.ScopeConfig{Limit: int(a.number())})
+			a.left = a.left[2:]
+		case "child":
+			a.child(a.stage.actor(a.left[1]))
+		case "gather":
+			over = a.gather(cx)
 		case "arm":
 			a.disarm()
 			a.timer = executor.SleepUntil(a.number())
@@ -156,6 +164,36 @@ func (a *actor) sleep(cx *executor.Context) bool {
 	return over
 }
 
+func (a *actor) child(other *actor) {
+	other.left = other.script
+	if err := other.task.SpawnIn(a.scope, other); err != nil {
+		a.stage.saw("!" + failure(err))
+	} else {
+		other.spawns++
+		other.handle = other.task.Handle()
+		other.waker = executor.Waker(other.handle ^ 1<<56)
+	}
+	a.left = a.left[2:]
+}
+
+func (a *actor) gather(cx *executor.Context) bool {
+	_, over, err := a.scope.Poll(cx)
+	if !over {
+		return false
+	}
+	a.left = a.left[1:]
+	var first *executor.ScopeError
+	switch {
+	case err == nil:
+		a.stage.saw("<ok")
+	case errors.As(err, &first):
+		a.stage.saw("<" + result(0, first.First, executor.CancelledRunning))
+	default:
+		a.stage.saw("<" + result(0, err, executor.CancelledRunning))
+	}
+	return true
+}
+
 func (a *actor) join(cx *executor.Context) bool {
 	v, over, err := a.stage.actor(a.left[1]).task.Poll(cx)
 	if !over {
@@ -186,6 +224,9 @@ func (a *actor) Drop() {
 	a.disarm()
 	if a.beat != nil {
 		a.beat.Drop()
+	}
+	if a.scope != nil {
+		a.scope.Drop()
 	}
 	for left := a.last; len(left) > 0; {
 		left = a.perform(left, nil)

@@ -3,19 +3,17 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/pillion-dev/pillion/executor"
 )
 
 // features are those that a case may need; what is not here is skipped.
-var features = []string{"evict", "shield", "deadline", "interval"}
+var features = []string{"evict", "shield", "deadline", "interval", "scope"}
 
 // stage is the case that is being played, and its executor.
 type stage struct {
@@ -43,94 +41,6 @@ func (s *stage) actor(name string) *actor {
 		s.broken("no task %q", name)
 	}
 	return a
-}
-
-func duration(ns int64) time.Duration { return time.Duration(ns) }
-
-var (
-	woken = map[executor.WakeResult]string{executor.Woken: "woken",
-		executor.Coalesced: "coalesced", executor.Stale: "stale", executor.BadHandle: "bad"}
-	asked = map[executor.CancelResult]string{executor.CancelAsked: "asked",
-		executor.CancelAlready: "already", executor.CancelFinished: "finished",
-		executor.CancelBad: "bad"}
-	modes = map[string]executor.CloseMode{"drain": executor.Drain, "cancel": executor.Cancel}
-)
-
-func failure(err error) string {
-	switch {
-	case err == nil:
-		return "ok"
-	case errors.Is(err, executor.ErrClosed):
-		return "closed"
-	case errors.Is(err, executor.ErrAgain):
-		return "again"
-	case errors.Is(err, executor.ErrReentrant):
-		return "reentrant"
-	}
-	return err.Error()
-}
-
-// gone is failure for what needs a live task.
-func gone(err error) string {
-	if errors.Is(err, executor.ErrClosed) {
-		return "finished"
-	}
-	return failure(err)
-}
-
-// perform does the first deed of words, on this goroutine, or elsewhere if they
-// say so, and gives the words after it.
-func (s *stage) perform(words []string) (result string, left []string) {
-	elsewhere := words[0] == "elsewhere"
-	if elsewhere {
-		words = words[1:]
-	}
-	if len(words) < 2 {
-		s.broken("half a deed: %q", words)
-	}
-	done := make(chan string, 1)
-	deed := func() { done <- s.deed(words[0], words[1], elsewhere) }
-	if elsewhere {
-		go deed()
-	} else {
-		deed()
-	}
-	return <-done, words[2:]
-}
-
-func (s *stage) deed(verb, object string, elsewhere bool) string {
-	switch verb {
-	case "advance":
-		s.now += s.number(object)
-		return "ok"
-	case "close":
-		mode, ok := modes[object]
-		if !ok {
-			s.broken("close how: %q", object)
-		}
-		s.local.Close(mode)
-		return "ok"
-	case "spawn":
-		return failure(s.actor(object).spawn(s.local))
-	case "wake":
-		if elsewhere {
-			return woken[s.actor(object).waker.Wake()]
-		}
-		return woken[s.local.WakeLocal(s.actor(object).waker)]
-	case "cancel":
-		if elsewhere {
-			return asked[s.actor(object).handle.Cancel()]
-		}
-		return asked[s.local.CancelLocal(s.actor(object).handle)]
-	}
-	if verb == "evict" {
-		return gone(s.local.Evict(s.actor(object).handle))
-	}
-	if at, ok := strings.CutPrefix(verb, "deadline:"); ok {
-		return gone(s.actor(object).task.SetDeadline(s.number(at)))
-	}
-	s.broken("unknown verb %q", verb)
-	return ""
 }
 
 func (s *stage) compare(want, got []string) {
