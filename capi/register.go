@@ -20,6 +20,7 @@ var kinds = map[export.Kind]C.uint32_t{
 	export.KindOffload: C.PILLION_KIND_OFFLOAD,
 	export.KindCPU:     C.PILLION_KIND_CPU,
 	export.KindLoop:    C.PILLION_KIND_LOOP,
+	export.KindAsync:   C.PILLION_KIND_ASYNC,
 }
 
 // register fills C's table, which is sorted by name.

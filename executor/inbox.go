@@ -4,15 +4,16 @@ package executor
 
 import "sync/atomic"
 
-// inbox is a stack of cells that have pendQueued, linked through them. Anybody
-// pushes; who takes, takes all.
-type inbox struct {
+// Inbox is a stack of cells that have pendQueued, linked through them. Anybody
+// pushes; who takes, takes all. The layout is shared with C, which pushes as well,
+// and frozen.
+type Inbox struct {
 	head atomic.Uint32 // slot+1 of the cell that was pushed last
 }
 
-func (b *inbox) empty() bool { return b.head.Load() == 0 }
+func (b *Inbox) empty() bool { return b.head.Load() == 0 }
 
-func (b *inbox) push(slot uint32) {
+func (b *Inbox) push(slot uint32) {
 	cell := &lookup(slot).cells[slot&chunkMask]
 	for {
 		head := b.head.Load()
@@ -25,7 +26,7 @@ func (b *inbox) push(slot uint32) {
 
 // take empties the inbox and calls each in the order of the pushes, as they come out
 // last first.
-func (b *inbox) take(each func(c *chunk, slot uint32)) {
+func (b *Inbox) take(each func(c *chunk, slot uint32)) {
 	var first uint32
 	for slot := b.head.Swap(0); slot != 0; {
 		cell := &lookup(slot - 1).cells[(slot-1)&chunkMask]

@@ -30,7 +30,7 @@ type Config struct {
 // Local is an executor for one thread. See the package for who may call what.
 type Local struct {
 	// Shared with wakers.
-	inbox   inbox
+	inbox   Inbox
 	state   atomic.Uint32 // parking; see state.go
 	closing atomic.Uint32 // the mode that Close asked for
 

@@ -19,6 +19,10 @@ type PoolConfig struct {
 
 	// Clock is that of the workers that Start makes; nil is Go's own clock.
 	Clock func() int64
+
+	// Inbox is where its cells wait for a worker; nil is one of its own. A carrier
+	// gives one that C pushes to, and then calls Wake of an idle worker's host.
+	Inbox *Inbox
 }
 
 // Pool is an executor whose tasks move between threads. It has none of its own: a
@@ -39,7 +43,7 @@ type PoolConfig struct {
 // Workers must have the same clock.
 type Pool struct {
 	// Shared with wakers.
-	inbox   inbox
+	inbox   *Inbox
 	gone    atomic.Bool   // no task is left, and none will come
 	closing atomic.Uint32 // the mode that Close asked for
 	idle    idleSet
@@ -65,9 +69,12 @@ type Pool struct {
 
 // NewPool makes a pool without workers. It starts nothing.
 func NewPool(c PoolConfig) *Pool {
-	p := &Pool{max: c.MaxTasks, seed: c.Seed, arena: c.Arena, clock: c.Clock, hooks: c.Context}
+	p := &Pool{inbox: c.Inbox, max: c.MaxTasks, seed: c.Seed, arena: c.Arena, clock: c.Clock, hooks: c.Context}
 	p.timers.max = c.MaxTimers
 	p.timers.next.Store(Never)
+	if p.inbox == nil {
+		p.inbox = new(Inbox)
+	}
 	if p.arena == nil {
 		p.arena = useArena()
 	}

@@ -11,7 +11,7 @@ import (
 // can continue: one worker, or any of the goroutines that Start has started. A task
 // with a home is polled and dropped there, as long as the home exists.
 type home struct {
-	inbox  inbox
+	inbox  Inbox
 	gone   atomic.Bool
 	worker *worker // whose it is; nil for the crew's
 	crew   *crew

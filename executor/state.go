@@ -12,8 +12,8 @@ const (
 	pendWake = 2
 	// pendCancel asks for the end.
 	pendCancel = 4
-	// pendExpired, with pendCancel, says that this is a deadline's doing. Only Go's
-	// pools set it, and only on cells of theirs.
+	// pendExpired, with pendCancel, says that this is a deadline's doing. Only Go
+	// sets it.
 	pendExpired = 8
 	// pendClose asks for the end of a watch.
 	pendClose = 32

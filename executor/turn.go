@@ -201,7 +201,10 @@ func (l *Local) take(c *chunk, slot uint32) {
 	if uint32(got>>32) != t.gen {
 		return
 	}
-	if got&pendCancel != 0 {
+	switch {
+	case got&pendExpired != 0:
+		l.cancelWith(t, ErrTimedOut)
+	case got&pendCancel != 0:
 		l.noteCancel(t)
 	}
 	if got&pendWake != 0 {

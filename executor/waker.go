@@ -58,11 +58,16 @@ func (w Waker) Wake() WakeResult {
 
 // Cancel asks the task to end, from any goroutine and at any time. The task's
 // outcome tells whether that came before it returned by itself.
-func (h Handle) Cancel() CancelResult {
+func (h Handle) Cancel() CancelResult { return h.ask(pendCancel) }
+
+// Expire is [Handle.Cancel] as a deadline does it: the task's error is [ErrTimedOut].
+func (h Handle) Expire() CancelResult { return h.ask(pendCancel | pendExpired) }
+
+func (h Handle) ask(bits uint64) CancelResult {
 	if h>>56 != kindTask {
 		return CancelBad
 	}
-	r, old := post(uint64(h), pendCancel)
+	r, old := post(uint64(h), bits)
 	switch {
 	case r == BadHandle:
 		return CancelBad

@@ -594,7 +594,8 @@ typedef uint64_t pillion_function;
 
 #define PILLION_KIND_OFFLOAD 0 /* blocking Go in a goroutine of its own */
 #define PILLION_KIND_CPU 1     /* as offload, bounded to the cores */
-#define PILLION_KIND_LOOP 2    /* an async function, run in the turns */
+#define PILLION_KIND_LOOP 2    /* a coroutine, run in the turns */
+#define PILLION_KIND_ASYNC 3   /* a future, polled in the turns */
 
 /*
  * pillion_function_info describes a Go function. All texts are static and
@@ -674,7 +675,7 @@ int pillion_module_list(const char **out, size_t cap);
  * Ownership: the request is copied before the call returns.
  * Returns: 0, PILLION_EBADHANDLE, PILLION_EAGAIN (too many in flight),
  *   PILLION_EMSGSIZE, PILLION_ENOMEM, PILLION_ECLOSED or PILLION_EINVAL (a
- *   loop function without an executor, unknown flags).
+ *   loop or async function without an executor, unknown flags).
  * Since: 0.1
  */
 int pillion_call_submit(pillion_task *out, pillion_executor executor,
@@ -689,8 +690,8 @@ int pillion_call_submit(pillion_task *out, pillion_executor executor,
  *   with PILLION_ETIMEDOUT, unless it returns something else than the context's
  *   error. If it is over before a goroutine is there to run it, it never starts
  *   (pillion_task_deadline ends it without waiting for one). It is a time of the
- *   executor's clock for loop functions, and always of CLOCK_MONOTONIC for
- *   others.
+ *   executor's clock for loop and async functions, and always of
+ *   CLOCK_MONOTONIC for others.
  */
 typedef struct pillion_call_options {
   size_t size;

@@ -92,8 +92,9 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   uint32_t index, kind;
   int rc = pillion__function_kind(&index, &kind, o->function);
   if (rc < 0) return rc;
+  bool on_loop = kind == PILLION_KIND_LOOP || kind == PILLION_KIND_ASYNC;
   if ((o->request == NULL && o->length > 0) ||
-      (kind == PILLION_KIND_LOOP && ex == NULL))
+      (on_loop && ex == NULL))
     return PILLION_EINVAL;
   if (o->length > pillion__max_request) return PILLION_EMSGSIZE;
   rc = admit(ex, executor);
@@ -115,14 +116,14 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   call->request_length = o->length;
   call->joiner = 0;
   call->deadline = o->deadline;
-  if (kind == PILLION_KIND_LOOP) call->context = pillion__context_capture(ex);
+  if (on_loop) call->context = pillion__context_capture(ex);
   atomic_store_explicit(&call->wakeup, 0, memory_order_relaxed);
   uint64_t state = (uint64_t)gen << 32 | PILLION__CALL_NEW;
-  if (kind == PILLION_KIND_LOOP) state |= PILLION__CALL_LOOP;
+  if (on_loop) state |= PILLION__CALL_LOOP;
   if (ex == NULL && o->flags == PILLION_DETACH) state |= PILLION__CALL_ORPHAN;
   atomic_store(&call->state, state);
   pillion_task task = pillion__handle(PILLION__TASK, call->slot, gen);
-  if (kind == PILLION_KIND_LOOP) {
+  if (on_loop) {
     pillion__post(&call->head, call->slot, gen, PILLION__START);
   } else if (!pillion__ring_push(call->slot, gen)) {
     if (atomic_compare_exchange_strong(&call->state, &state, 0)) {

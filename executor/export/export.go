@@ -37,6 +37,7 @@ const (
 	KindOffload Kind = "offload" // in a worker goroutine; it may block
 	KindCPU     Kind = "cpu"     // likewise, and no more at a time than there are processors
 	KindLoop    Kind = "loop"    // as a coroutine on the loop; it must not block
+	KindAsync   Kind = "async"   // as a future that the loop or a pool polls; likewise
 )
 
 // Function is a registered function. It doesn't change, and any goroutine may use
@@ -50,6 +51,7 @@ type Function struct {
 	request, response any // descriptions of the types
 	call              func(ctx context.Context, payload []byte) ([]byte, error)
 	begin             func(co *coro.Co, payload []byte) ([]byte, error)
+	future            func(payload []byte) executor.Future[[]byte]
 }
 
 // Option changes one thing about a function that is being registered.
@@ -151,9 +153,12 @@ func (f *Function) Run(ctx context.Context, payload []byte, done func(response [
 }
 
 // Start makes a future of a call, for a function of any kind: on the loop it is a
-// coroutine, else it is offloaded.
+// coroutine, unless it was registered as a future, and else it is offloaded. The
+// function itself isn't called before the first poll.
 func (f *Function) Start(payload []byte) executor.Future[[]byte] {
 	switch f.Kind {
+	case KindAsync:
+		return f.future(payload)
 	case KindLoop:
 		return coro.New(func(co *coro.Co) ([]byte, error) { return f.begin(co, payload) })
 	case KindCPU:

@@ -134,6 +134,7 @@ func TestStartOfEveryKind(t *testing.T) {
 		{"test.text", "a", "<a>"},
 		{"test.swap", `{"x":1,"y":2}`, `{"x":2,"y":1}`},
 		{"test.loop", `{"x":1}`, "2"},
+		{"test.async", `{"x":1}`, "2"},
 	} {
 		task, _ := executor.Spawn(l, Lookup(c.name).Start([]byte(c.request)))
 		for {
@@ -169,6 +170,7 @@ func TestDescriptors(t *testing.T) {
 		"test.none":  `{"name":"none","module":"test","kind":"offload","codec":"raw","request":"none","response":"none","doc":""}`,
 		"test.swap":  `{"name":"swap","module":"test","kind":"cpu","codec":"json","request":` + p + `,"response":` + p + `,"doc":""}`,
 		"test.upper": `{"name":"upper","module":"test","kind":"offload","codec":"upper","request":"string","response":"string","doc":""}`,
+		"test.async": `{"name":"async","module":"test","kind":"async","codec":"json","request":` + p + `,"response":"int","doc":""}`,
 		"test.loop":  `{"name":"loop","module":"test","kind":"loop","codec":"json","request":` + p + `,"response":"int","doc":""}`,
 	} {
 		equal(t, name, Lookup(name).Descriptor(), want)
@@ -197,7 +199,7 @@ func TestFunctionsAreSorted(t *testing.T) {
 		names = append(names, f.Module+"."+f.Name)
 	}
 	equal(t, "sorted", slices.IsSorted(names), true)
-	equal(t, "count", len(names), 11)
+	equal(t, "count", len(names), 13)
 	equal(t, "unknown", Lookup("test.unknown"), nil)
 }
 

@@ -21,8 +21,8 @@ SONAME = "libpillion.so.0"
 
 NEVER = (1 << 63) - 1
 DRAIN, CANCEL = 0, 1
-KINDS = ("offload", "cpu", "loop")
-KIND_LOOP = 2
+KINDS = ("offload", "cpu", "loop", "async")
+KIND_LOOP, KIND_ASYNC = 2, 3
 EVENT, JOIN, DETACH = 0, 1, 2
 INLINE = 24
 EINVAL, ENOMEM, EWRONGTHREAD, EFORKED, EAGAIN, EMSGSIZE = -1, -2, -4, -6, -7, -8

@@ -90,6 +90,6 @@ class Core:
         handle = ctypes.c_uint64()
         rc = self.abi.function_find(ctypes.byref(handle), name.encode())
         self.abi.check(rc, f"no such function: {name}" if rc == _abi.ENOTFOUND else "")
-        if self.abi.describe(handle.value).kind == _abi.KIND_LOOP:
+        if self.abi.describe(handle.value).kind in (_abi.KIND_LOOP, _abi.KIND_ASYNC):
             self.loop_functions.add(handle.value)
         return handle.value

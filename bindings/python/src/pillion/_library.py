@@ -184,7 +184,7 @@ class Library:
         """Calls a Go function and waits for it, on a thread without a loop.
 
         Other Python threads run meanwhile. KeyboardInterrupt cancels the call.
-        Functions of kind "loop" need a loop: InvalidArgument.
+        Functions of kind "loop" or "async" need a loop: InvalidArgument.
         """
         if _get_running_loop() is not None or self._in_trio():
             raise RuntimeError("call_sync would stop the loop of this thread: await Library.call")
