@@ -36,11 +36,12 @@
  *     }
  *
  * A scope belongs to the task that spawns into it; its children's ends wake
- * that task, and whatever has to be done is done when it looks at the scope: in
- * spawn, next and join.
+ * that task, and whatever else has to be done is done when it looks at the
+ * scope: in spawn, next and join.
  *
  * ERRORS. The first child to fail cancels the others, those that wait for
- * their start included. When all have ended, pillion_scope_join answers the
+ * their start included; at once, but where tasks move between threads only
+ * when the owner looks. When all have ended, pillion_scope_join answers the
  * first one's code; `first` is that child, and its `next_failed` leads to the
  * others that failed, in the order of their ends. Cancellations that the scope
  * asked for are no errors.
@@ -92,6 +93,7 @@ struct pillion_child {
   pillion_child *next, *prev; /* the owner's */
   pillion_child *link;        /* in `arrived` */
   int shared;
+  int failed;
 };
 
 /*
@@ -108,6 +110,7 @@ struct pillion_scope {
   uint32_t count; /* of `running` */
   uint32_t limit;
   uint32_t cancelled;
+  uint32_t told; /* those that run were asked to stop */
   uint32_t dropped;
 };
 
@@ -180,6 +183,25 @@ static inline pillion_scope *pillion__child_leave(pillion_child *child) {
   return scope;
 }
 
+/* The scope's own cancel is no error of a child. */
+static inline int pillion__child_failed(const pillion_child *child,
+                                        const pillion_scope *scope) {
+  int32_t status = child->value.status;
+  return status < 0 && !((scope->cancelled || scope->told) &&
+                         status == PILLION_ECANCELLED);
+}
+
+/* Asks those that run to stop. */
+static inline void pillion__scope_tell(pillion_scope *scope) {
+  pillion_child *child = scope->running;
+  if (scope->told || child == NULL) return;
+  scope->told = 1;
+  do {
+    scope->ops->cancel(child->task);
+    child = child->next;
+  } while (child != scope->running);
+}
+
 static inline void pillion__child_drop(void *self) {
   pillion_child *child = (pillion_child *)self;
   pillion__child_end(child, PILLION_ECANCELLED);
@@ -199,8 +221,10 @@ static inline void pillion__child_drop(void *self) {
                                         __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
     }
   } else {
+    child->failed = pillion__child_failed(child, scope);
     child->link = scope->arrived;
     scope->arrived = child;
+    if (child->failed) pillion__scope_tell(scope);
   }
   if (ops != NULL) ops->wake(waker);
 }
@@ -212,9 +236,7 @@ static inline void pillion__scope_ended(pillion_scope *scope,
   child->state = PILLION__CHILD_ENDED;
   child->next_failed = NULL;
   pillion__children_add(&scope->ended, child);
-  int32_t status = child->value.status;
-  if (status >= 0 || (scope->cancelled && status == PILLION_ECANCELLED))
-    return;
+  if (!child->failed) return;
   if (scope->first == NULL)
     scope->first = child;
   else
@@ -246,6 +268,7 @@ static inline void pillion__scope_refuse(pillion_scope *scope,
   pillion__children_remove(&scope->waiting, child);
   child->scope = NULL;
   pillion__child_end(child, status);
+  child->failed = pillion__child_failed(child, scope);
   pillion__scope_ended(scope, child);
 }
 
@@ -265,12 +288,7 @@ static inline int pillion_scope_cancel(pillion_scope *scope) {
   scope->cancelled = 1;
   while (scope->waiting != NULL)
     pillion__scope_refuse(scope, scope->waiting, PILLION_ECANCELLED);
-  pillion_child *child = scope->running;
-  if (child == NULL) return 0;
-  do {
-    scope->ops->cancel(child->task);
-    child = child->next;
-  } while (child != scope->running);
+  pillion__scope_tell(scope);
   return 0;
 }
 
@@ -319,6 +337,7 @@ static inline void pillion__scope_look(pillion_scope *scope,
     next = child->link;
     pillion__children_remove(&scope->running, child);
     scope->count--;
+    if (child->shared) child->failed = pillion__child_failed(child, scope);
     pillion__scope_ended(scope, child);
   }
   if (scope->first != NULL || cx->ops->cancelled(cx)) pillion_scope_cancel(scope);
@@ -342,7 +361,7 @@ static inline void pillion_scope_init(pillion_scope *scope, uint32_t limit) {
   scope->running = scope->waiting = scope->ended = NULL;
   scope->ops = NULL;
   scope->waker = 0;
-  scope->count = scope->cancelled = scope->dropped = 0;
+  scope->count = scope->cancelled = scope->told = scope->dropped = 0;
   scope->limit = limit;
 }
 
