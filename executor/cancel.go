@@ -67,8 +67,8 @@ func (l *Local) evict(t *task) bool {
 
 func (l *Local) endEvict() {
 	l.endTurn()
-	if l.ready.len() > 0 {
-		l.wakeHost() // there may have been joiners
+	if l.ready.len() > 0 || l.worker != nil && l.worker.waiting() > 0 {
+		l.wakeHost() // there may have been joiners, and Drop may have woken others
 	}
 }
 

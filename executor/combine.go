@@ -175,9 +175,16 @@ func (g *group) failure(pieces []piece) error {
 	return nil
 }
 
+// drop drops all pieces, also if that of one panics.
 func (g *group) drop(pieces []piece) {
-	for _, p := range pieces {
-		p.drop()
+	done := 0
+	defer func() {
+		if done < len(pieces) {
+			g.drop(pieces[done+1:])
+		}
+	}()
+	for ; done < len(pieces); done++ {
+		pieces[done].drop()
 	}
 }
 

@@ -20,7 +20,8 @@ type Future[T any] interface {
 
 // Dropper is implemented by a future that holds something. Drop runs exactly
 // once, on the owner, when the future has completed or was cancelled, whichever
-// it was; it isn't polled afterwards.
+// it was; it isn't polled afterwards. A panic in it is the task's error, unless that
+// has one already. It must not call runtime.Goexit: the task would never finish.
 type Dropper interface {
 	Drop()
 }

@@ -75,8 +75,8 @@ func (f *scoped[T]) Unwind(cx *Context) (done bool, err error) {
 
 // Drop implements [Dropper].
 func (f *scoped[T]) Drop() {
-	f.main.drop()
 	if f.scope != nil {
-		f.scope.Drop()
+		defer f.scope.Drop() // also if the body's panics
 	}
+	f.main.drop()
 }

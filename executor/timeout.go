@@ -99,9 +99,9 @@ func (at deadlineOption[T]) apply(t *Task[T]) { t.more().setDeadline(int64(at)) 
 //
 // # Errors
 //
-// [ErrClosed] if the task has finished.
+// [ErrClosed] if the task has finished, or is being dropped.
 func (t *Task[T]) SetDeadline(at int64) error {
-	if !t.inUse() {
+	if !t.inUse() || t.flags&flagEnding != 0 { // its slot may be another's by then
 		return ErrClosed
 	}
 	if !t.pooled() {

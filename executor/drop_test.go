@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import "testing"
+
+// By the time of the drop the slot isn't the task's any more, and the next task that
+// has it must not get the deadline.
+func TestDeadlineIsNotSetDuringTheDrop(t *testing.T) {
+	c := newCrewRig(t, 1)
+	r := c.workers[0]
+	for _, on := range []Executor{r.Local, c.Pool} {
+		var task *Task[int]
+		var got error
+		p := &probe{onDrop: func() { got = task.SetDeadline(r.now + 10) }}
+		task = mustSpawn[int](t, on, p)
+		r.turn(1)
+		task.Cancel()
+		r.turn(0)
+		p.want(t, 1, 1)
+		equal(t, "error", got, ErrClosed)
+		other := mustSpawn[int](t, on, new(probe))
+		equal(t, "deadline", r.turn(1).Deadline, Never)
+		r.now += 10
+		r.turn(0)
+		equal(t, "the slot's next task is done", other.Done(), false)
+		if err := task.Spawn(on, p, WithDeadline[int](r.now+10)); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "deadline", r.turn(1).Deadline, r.now+10)
+		r.now += 10
+		r.turn(0)
+		equal(t, "done", task.Done(), true)
+		equal(t, "deadline", r.turn(0).Deadline, Never)
+	}
+}
+
+// Outside of a turn nobody looks at what the drop has put into the worker's ring.
+func TestEvictPokesForWhomTheDropWakes(t *testing.T) {
+	c := newCrewRig(t, 1)
+	r := c.workers[0]
+	waits := new(probe)
+	mustSpawn[int](t, c.Pool, waits)
+	task := mustSpawn[int](t, r.Local, &probe{onDrop: func() { r.WakeLocal(waits.waker) }})
+	r.turn(2)
+	r.turn(0)
+	r.pokes = 0
+	if err := r.Evict(task.Handle()); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "pokes", r.pokes, 1)
+	r.turn(1)
+	waits.want(t, 2, 0)
+}
+
+func TestPanicInTheDropOfOneDropsTheOthers(t *testing.T) {
+	for name, make := range map[string]func(bad, good *probe) Future[[]int]{
+		"all": func(bad, good *probe) Future[[]int] { return All[int](new(probe), bad, good) },
+		"scoped": func(bad, good *probe) Future[[]int] {
+			return Scoped(ScopeConfig{}, func(s *Scope) Future[[]int] {
+				SpawnIn[int](s, good)
+				return All[int](bad)
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			bad, good := &probe{onDrop: func() { panic("bad") }}, new(probe)
+			task := mustSpawn(t, r.Local, make(bad, good))
+			r.Poll(Budget{})
+			r.Poll(Budget{})
+			r.Evict(task.Handle())
+			_, err := task.Result()
+			equal(t, "error", err.Error(), "panic: bad")
+			bad.want(t, 1, 1)
+			good.want(t, 1, 1)
+			equal(t, "live", r.Live(), 0)
+		})
+	}
+}
