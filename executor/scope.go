@@ -112,13 +112,15 @@ func (s *Scope) adopt(t *task) {
 		s.head = t
 	}
 	s.tail = t
-	if s.config.Limit == 0 || s.running < s.config.Limit {
+	if s.config.Limit <= 0 || s.running < s.config.Limit {
 		s.running++
 		return
 	}
 	m.held = true
-	s.local.ready.remove(t)
-	t.flags &^= flagReady
+	if t.flags&flagCancel == 0 { // by a deadline that was over at the spawn
+		s.local.ready.remove(t)
+		t.flags &^= flagReady
+	}
 	if s.waiting == nil {
 		s.waiting = t
 	}
