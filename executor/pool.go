@@ -162,7 +162,7 @@ func (p *Pool) Leave(l *Local) error {
 // leave hands over what the worker has, and sees to it that somebody takes it up.
 func (w *worker) leave() {
 	p := w.pool
-	w.deregister()
+	poked := w.deregister()
 	w.requeue()
 	if w.home.crew != nil {
 		w.home.crew.members.remove(w.index)
@@ -176,8 +176,10 @@ func (w *worker) leave() {
 	p.store.put(w.free)
 	p.mu.Unlock()
 	w.local.worker = nil
-	if !p.inbox.empty() || p.timers.next.Load() != Never {
-		p.poke(nil) // also for the deadline, which nobody else may have reported
+	// Also for what it was poked for, which may be in another's ring, and for the
+	// deadline, which nobody else may have reported.
+	if poked || !p.inbox.empty() || p.timers.next.Load() != Never {
+		p.poke(nil)
 	}
 }
 

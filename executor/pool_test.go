@@ -223,3 +223,27 @@ func TestPoolTimersFireOnAnyWorker(t *testing.T) {
 	equal(t, "the deadline", c.turn(1, 1).Deadline, Never)
 	equal(t, "done", timed.Done(), true)
 }
+
+// A worker that was poked for what is in another's ring leaves before it has looked.
+func TestPokedWorkerThatLeavesPokesAnother(t *testing.T) {
+	c := newCrewRig(t, 3)
+	mustSpawn[int](t, c.Pool, &probe{ready: true, onPoll: func(cx *Context) {
+		for range 3 {
+			mustSpawn[int](t, cx.Executor(), new(probe))
+		}
+	}})
+	c.pokes()
+	if _, err := c.workers[0].Poll(Budget{MaxPolls: 1}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "pokes", c.pokes(), "[0 1 0]")
+	if err := c.Leave(c.workers[1].Local); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "pokes", c.pokes(), "[0 0 1]")
+	c.turn(2, 2)
+	if err := c.Leave(c.workers[2].Local); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "pokes: it had looked, and nothing is left", c.pokes(), "[0 0 0]")
+}

@@ -14,8 +14,13 @@ const maxWorkers = 256
 // queues once more. One of the two sees the other.
 type idleSet [maxWorkers / 64]atomic.Uint64
 
-func (s *idleSet) add(i int)    { s[i/64].Or(1 << (i % 64)) }
-func (s *idleSet) remove(i int) { s[i/64].And(^(uint64(1) << (i % 64))) }
+func (s *idleSet) add(i int) { s[i/64].Or(1 << (i % 64)) }
+
+// remove says whether i was in the set.
+func (s *idleSet) remove(i int) bool {
+	bit := uint64(1) << (i % 64)
+	return s[i/64].And(^bit)&bit != 0
+}
 
 // take removes one of the set that is also in among, or gives -1.
 func (s *idleSet) take(among *idleSet) int {

@@ -46,11 +46,13 @@ func (w *worker) begin() {
 	}
 }
 
-func (w *worker) deregister() {
+// deregister says whether the worker was poked since it has parked.
+func (w *worker) deregister() (poked bool) {
 	if w.registered {
 		w.registered = false
-		w.pool.idle.remove(w.index)
+		poked = !w.pool.idle.remove(w.index)
 	}
+	return poked
 }
 
 // steal takes half of another worker's ring.
