@@ -55,7 +55,9 @@ func (i *Interval) Poll(cx *Context) (missed int, ready bool, err error) {
 		i.next = after(now, i.period)
 	}
 	if now < i.next {
-		i.timer.at = i.next
+		if i.timer.at != i.next { // while it is armed, other workers of a pool read it
+			i.timer.at = i.next
+		}
 		_, ready, err = i.timer.Poll(cx)
 		return 0, ready, err
 	}

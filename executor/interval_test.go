@@ -7,7 +7,9 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // ticks takes ticks at the given times and says when and how many were missed.
@@ -128,4 +130,33 @@ func TestConfigBudgetAndReady(t *testing.T) {
 	equal(t, "the default", p.Polled, 2)
 	p, _ = l.Poll(Budget{MaxPolls: 100})
 	equal(t, "told otherwise", p.Polled, 3)
+}
+
+// While an interval waits, other workers compare its timer with theirs.
+func TestIntervalsInAPool(t *testing.T) {
+	p := NewPool(PoolConfig{})
+	if err := p.Start(2); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			beat, n := NewInterval(time.Millisecond, Burst), 0
+			Run(p, FutureFunc[int](func(cx *Context) (int, bool, error) {
+				if _, ready, _ := beat.Poll(cx); ready {
+					n++
+				}
+				other := Sleep(time.Duration(n) * time.Microsecond)
+				other.Poll(cx)
+				other.Drop()
+				cx.WakeSelf()
+				return 0, n == 30, nil
+			}))
+		})
+	}
+	all.Wait()
+	p.Stop()
+	if err := p.Free(); err != nil {
+		t.Error(err)
+	}
 }

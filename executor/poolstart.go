@@ -4,6 +4,7 @@ package executor
 
 import (
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -71,7 +72,7 @@ func Run[T any](p *Pool, f Future[T], options ...Option[T]) (value T, err error)
 		value, err = v, e
 		close(done)
 	}
-	if _, err := Spawn(p, f, append(options, ended)...); err != nil {
+	if _, err := Spawn(p, f, append(slices.Clip(options), ended)...); err != nil {
 		return value, err
 	}
 	<-done

@@ -5,6 +5,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 )
 
@@ -188,4 +189,29 @@ func TestRunWaitsForTheResult(t *testing.T) {
 	equal(t, "free", p.Free(), nil)
 	_, err = Run[int](p, new(probe))
 	equal(t, "the error", err, ErrClosed)
+}
+
+// Callers share their options, which Run must not write to.
+func TestRunLeavesTheOptionsAlone(t *testing.T) {
+	p := NewPool(PoolConfig{})
+	if err := p.Start(2); err != nil {
+		t.Fatal(err)
+	}
+	options := make([]Option[struct{}], 1, 4)
+	options[0] = WithDeadline[struct{}](Never)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 50 {
+				if _, err := Run(p, Yield(), options...); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	p.Stop()
+	if err := p.Free(); err != nil {
+		t.Error(err)
+	}
 }
