@@ -5,6 +5,7 @@ package coro_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/pillion-dev/pillion/executor"
@@ -17,6 +18,7 @@ func run(l *executor.Local) {
 		if p, err := l.Poll(executor.Budget{}); err != nil || p.Live == 0 {
 			return
 		}
+		runtime.Gosched() // to other goroutines, which nothing else lets in on wasm
 	}
 }
 
