@@ -233,12 +233,13 @@ typedef uint64_t pillion_executor;
  * release: called once for each token, when its task was dropped. May be NULL.
  *
  * All but capture run on the owner's thread (release of a call that was
- * cancelled before it began: on the one that cancelled), and none may turn
- * an executor.
+ * cancelled before it began: on the one that cancelled; for a pool's task on
+ * that of any of its workers, and several at once), and none may turn an
+ * executor.
  */
 typedef struct pillion_context_hooks {
   size_t size;
-  void *data; /* must outlive the executor */
+  void *data; /* must outlive the executor or pool */
   void *(*capture)(void *data);
   void (*enter)(void *token, void *data);
   void (*leave)(void *token, void *data);

@@ -56,12 +56,31 @@ int pillion__context_init(struct pillion__executor *ex,
   ex->context.now = 0;
   ex->context.ops = &operations;
   ex->context.runtime = ex;
-  ex->hooks.capture = NULL;
+  return pillion__hooks_copy(&ex->hooks, hooks, errbuf, errcap);
+}
+
+/* For an executor or a pool. Without `hooks` there is no capture. */
+int pillion__hooks_copy(pillion_context_hooks *out,
+                        const pillion_context_hooks *hooks, char *errbuf,
+                        size_t errcap) {
+  out->capture = NULL;
   if (hooks == NULL) return 0;
   if (hooks->size < sizeof *hooks || hooks->capture == NULL ||
       hooks->enter == NULL || hooks->leave == NULL)
     return pillion__fail(PILLION_EINVAL, errbuf, errcap,
                          "context_hooks lack a function");
-  ex->hooks = *hooks;
+  *out = *hooks;
   return 0;
+}
+
+/* Drops a future inside its token, and lets go of that. */
+__attribute__((noinline)) void pillion__hooks_drop(
+    const pillion_context_hooks *hooks, void *context,
+    const pillion_future *future, void *self) {
+  if (future->drop != NULL) {
+    hooks->enter(context, hooks->data);
+    future->drop(self);
+    hooks->leave(context, hooks->data);
+  }
+  pillion__hooks_release(hooks, context);
 }

@@ -224,6 +224,19 @@ PILLION__HIDDEN void pillion__slot_give(struct pillion__executor *ex,
 PILLION__HIDDEN int pillion__context_init(struct pillion__executor *ex,
                                           const pillion_context_hooks *hooks,
                                           char *errbuf, size_t errcap);
+PILLION__HIDDEN int pillion__hooks_copy(pillion_context_hooks *out,
+                                        const pillion_context_hooks *hooks,
+                                        char *errbuf, size_t errcap);
+PILLION__HIDDEN void pillion__hooks_drop(const pillion_context_hooks *hooks,
+                                         void *context,
+                                         const pillion_future *future,
+                                         void *self);
+
+static inline void pillion__hooks_release(const pillion_context_hooks *hooks,
+                                          void *context) {
+  if (context != NULL && hooks->release != NULL)
+    hooks->release(context, hooks->data);
+}
 
 static inline void *pillion__context_capture(struct pillion__executor *ex) {
   return PILLION__LIKELY(ex->hooks.capture == NULL)
@@ -240,8 +253,7 @@ static inline void pillion__context_leave(struct pillion__executor *ex,
 }
 static inline void pillion__context_release(struct pillion__executor *ex,
                                             void *context) {
-  if (context != NULL && ex->hooks.release != NULL)
-    ex->hooks.release(context, ex->hooks.data);
+  pillion__hooks_release(&ex->hooks, context);
 }
 
 /* post.c */

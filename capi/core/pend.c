@@ -123,7 +123,11 @@ void pillion__ptask_end(struct pillion__pool *pool,
   pillion_executor home = task->u.live.home;
   uint32_t mode =
       atomic_load_explicit(&task->head.mode, memory_order_relaxed);
-  if (future->drop != NULL) future->drop(task->u.live.self);
+  if (PILLION__UNLIKELY(task->head.next & PILLION__CONTEXT))
+    pillion__hooks_drop(&pool->hooks, task->u.live.context, future,
+                        task->u.live.self);
+  else if (future->drop != NULL)
+    future->drop(task->u.live.self);
   if (value->length > UINT32_MAX) {
     pillion_value_drop(value);
     value->status = PILLION_EMSGSIZE;

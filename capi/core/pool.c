@@ -130,7 +130,9 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
   if (o.reserved != 0)
     return pillion__fail(PILLION_EINVAL, errbuf, errcap,
                          "options.reserved is not 0");
-  int rc = pillion__started_for(o.version, errbuf, errcap);
+  pillion_context_hooks hooks;
+  int rc = pillion__hooks_copy(&hooks, o.context_hooks, errbuf, errcap);
+  if (rc == 0) rc = pillion__started_for(o.version, errbuf, errcap);
   if (rc < 0) return rc;
   struct pillion__pool *pool;
   rc = pool_get_idle(&pool);
@@ -143,6 +145,7 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
   /* A bound is to be exact: without credit. */
   pool->batch = o.max_tasks == 0 ? 64 : 1;
   pool->seed = o.seed;
+  pool->hooks = hooks;
   atomic_store(&pool->goroutines, 0);
   atomic_store(&pool->deadline, PILLION_TIME_NEVER);
   pool->timers.deadline = PILLION_TIME_NEVER;

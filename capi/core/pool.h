@@ -28,7 +28,7 @@
 /*
  * A pool's task: 64 bytes. head.mode is for all to read: LIVE, the mode and the
  * outcome. head.next has, until the end, what only the holder of QUEUED looks
- * at: POLLED, ASKED.
+ * at: POLLED, ASKED, SHIELDED, CONTEXT.
  *
  * `joiner` says who awaits the end of a task that is joined: a waker, or one of
  * the words below over the task's generation. So what an old handle expects to
@@ -45,6 +45,7 @@ struct pillion__ptask {
       const pillion_future *future;
       void *self;
       pillion_executor home; /* whose event its end is, and its children's */
+      void *context;         /* its token, with CONTEXT in head.next */
     } live;
     struct {
       int32_t status;
@@ -146,6 +147,7 @@ struct pillion__pool {
 
   uint32_t index, max_tasks, batch;
   uint64_t seed;
+  pillion_context_hooks hooks; /* as long as there is a reference */
 
   pthread_mutex_t timers_lock;
   struct pillion__timers timers;

@@ -199,12 +199,17 @@ static int pool_spawn(pillion_task *out, struct pillion__pool *pool,
     return PILLION_EINVAL;
   int rc = admitted(pool, worker, gen);
   if (rc < 0) return rc;
+  /* Admitted first: it is this pool's hook, and remains it. */
+  void *context = PILLION__LIKELY(pool->hooks.capture == NULL)
+                      ? NULL
+                      : pool->hooks.capture(pool->hooks.data);
   if (flags == PILLION_EVENT) rc = pillion__home_expect(home);
   if (rc == 0) {
     rc = pslot_take(pool, worker, &slot);
     if (rc < 0 && flags == PILLION_EVENT) pillion__home_forget(home);
   }
   if (rc < 0) {
+    pillion__hooks_release(&pool->hooks, context);
     pillion__pool_unref(pool, 1);
     return rc;
   }
@@ -212,6 +217,10 @@ static int pool_spawn(pillion_task *out, struct pillion__pool *pool,
   uint32_t its_gen =
       atomic_load_explicit(&task->head.gen, memory_order_relaxed);
   task->head.next = 0;
+  if (PILLION__UNLIKELY(context != NULL)) {
+    task->head.next = PILLION__CONTEXT;
+    task->u.live.context = context;
+  }
   task->u.live.future = future;
   task->u.live.self = self;
   task->u.live.home = home;

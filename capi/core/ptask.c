@@ -167,6 +167,27 @@ static bool ptask_rests(struct pillion__ptask *task, uint32_t gen) {
   return atomic_compare_exchange_strong(&task->head.pend, &held, asked);
 }
 
+static inline int ptask_poll(pillion_value *value,
+                             struct pillion__worker *worker,
+                             struct pillion__ptask *task) {
+  worker->polled = task;
+  int rc = task->u.live.future->poll(value, &worker->context,
+                                     task->u.live.self);
+  worker->polled = NULL;
+  return rc;
+}
+
+__attribute__((noinline)) static int
+ptask_poll_inside(pillion_value *value, struct pillion__worker *worker,
+                  struct pillion__ptask *task) {
+  const pillion_context_hooks *hooks = &worker->pool->hooks;
+  void *context = task->u.live.context;
+  hooks->enter(context, hooks->data);
+  int rc = ptask_poll(value, worker, task);
+  hooks->leave(context, hooks->data);
+  return rc;
+}
+
 /* Polls a task that was popped. */
 void pillion__ptask_run(struct pillion__worker *worker, uint32_t slot) {
   struct pillion__ptask *task = pillion__ptask_at(slot);
@@ -183,16 +204,15 @@ void pillion__ptask_run(struct pillion__worker *worker, uint32_t slot) {
     }
   }
   task->head.next |= PILLION__POLLED;
-  worker->polled = task;
   worker->woke_itself = false;
   worker->context.waker = pillion__handle(PILLION__WAKER, slot, gen);
   pillion_value value;
   value.status = 0;
   value.reserved = 0;
   value.length = 0;
-  int rc = task->u.live.future->poll(&value, &worker->context,
-                                     task->u.live.self);
-  worker->polled = NULL;
+  int rc = PILLION__LIKELY(!(task->head.next & PILLION__CONTEXT))
+               ? ptask_poll(&value, worker, task)
+               : ptask_poll_inside(&value, worker, task);
   if (PILLION__LIKELY(rc == PILLION_PENDING)) {
     if (worker->woke_itself || !ptask_rests(task, gen))
       pillion__pool_requeue(worker, &task->head, slot);

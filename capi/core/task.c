@@ -215,19 +215,6 @@ void pillion__task_free(struct pillion__executor *ex,
   cell_free(ex, cell, slot);
 }
 
-/* Drops the future inside its token, and lets go of that. */
-__attribute__((noinline)) static void
-drop_captured(struct pillion__executor *ex, struct pillion__cell *cell,
-              const pillion_future *future) {
-  void *context = cell->u.live.context;
-  if (future->drop != NULL) {
-    pillion__context_enter(ex, context);
-    future->drop(cell->u.live.self);
-    pillion__context_leave(ex, context);
-  }
-  pillion__context_release(ex, context);
-}
-
 __attribute__((noinline)) static void finish(struct pillion__executor *ex,
                                              struct pillion__cell *cell,
                                              uint32_t slot,
@@ -237,7 +224,8 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
   pillion_waker joiner = cell->u.live.joiner;
   cell->head.flags |= PILLION__POLLING;
   if (PILLION__UNLIKELY(cell->head.flags & PILLION__CONTEXT))
-    drop_captured(ex, cell, future);
+    pillion__hooks_drop(&ex->hooks, cell->u.live.context, future,
+                        cell->u.live.self);
   else if (future->drop != NULL)
     future->drop(cell->u.live.self);
   ex->dropped++;

@@ -40,6 +40,16 @@ extern "C" {
 
 typedef uint64_t pillion_pool;
 
+/*
+ * pillion_pool_options are what a pool is made of; zero, or NULL, is always a
+ * good value.
+ *
+ * context_hooks: what every task of the pool's carries, as for executors in
+ *   pillion.h. The token is captured by the thread that spawns, also one of
+ *   another executor. Polls and the drop, and what is called around them, are
+ *   on whichever worker has the task; the drop may be on the thread that frees
+ *   the pool.
+ */
 typedef struct pillion_pool_options {
   size_t size;
   int version;        /* PILLION_VERSION_NUMBER of the program's header */
@@ -47,10 +57,11 @@ typedef struct pillion_pool_options {
   uint32_t max_tasks; /* tasks alive at once; 0: as many as there are slots */
   uint32_t reserved;  /* zero */
   uint64_t seed;      /* of the order in which workers look at each other */
+  const pillion_context_hooks *context_hooks; /* copied; NULL: none */
 } pillion_pool_options;
 
 #define PILLION_POOL_OPTIONS_INIT \
-  { sizeof(pillion_pool_options), PILLION_VERSION_NUMBER, 0, 0, 0, 0 }
+  { sizeof(pillion_pool_options), PILLION_VERSION_NUMBER, 0, 0, 0, 0, NULL }
 
 /*
  * pillion_pool_new makes a pool, in which nobody works yet. `options` may be

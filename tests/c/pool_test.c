@@ -107,6 +107,58 @@ static void goroutines_work_only_on_request(void **state) {
   assert_ok(pillion_executor_free(home));
 }
 
+/* Goroutines enter and leave what the loop's thread has captured. */
+static _Thread_local uintptr_t inside;
+static _Atomic int captured, entered, left, released;
+
+static void *capture(void *data) {
+  (void)data;
+  return (void *)(uintptr_t)++captured;
+}
+
+static void enter(void *token, void *data) {
+  (void)data;
+  if (inside != 0) failed = 1;
+  inside = (uintptr_t)token;
+  entered++;
+}
+
+static void leave(void *token, void *data) {
+  (void)data;
+  if (inside != (uintptr_t)token) failed = 1;
+  inside = 0;
+  left++;
+}
+
+static void release(void *token, void *data) {
+  (void)token, (void)data;
+  released++;
+}
+
+static void tokens_go_where_their_tasks_go(void **state) {
+  (void)state;
+  const pillion_context_hooks hooks = {sizeof hooks, NULL, capture, enter,
+                                       leave, release};
+  pillion_pool_options options = PILLION_POOL_OPTIONS_INIT;
+  pillion_executor home;
+  options.context_hooks = &hooks;
+  assert_ok(pillion_pool_free(pool));
+  assert_ok(pillion_pool_new(&pool, &options, NULL, 0));
+  assert_ok(pillion_executor_new(&home, NULL, NULL, 0));
+  assert_ok(pillion_pool_start(pool, 2));
+  for (uint64_t i = 0; i < 1000; i++) {
+    hoppers[i] = (struct hopper){.left = 20};
+    assert_ok(pillion_pool_spawn(NULL, pool, home, &hopping, &hoppers[i], i,
+                                 PILLION_EVENT));
+  }
+  assert_ok(pillion_poll_run(home, on_event, NULL));
+  assert_int_equal(captured, 1000);
+  assert_int_equal(released, 1000);
+  assert_int_equal(entered, left);
+  assert_int_equal(entered, 1000 * (20 + 1)); /* a drop each, too */
+  assert_ok(pillion_executor_free(home));
+}
+
 /* ---- Threads of the program's own ---------------------------------------- */
 
 /* Busy until the second of its children was polled: by somebody else. */
@@ -206,6 +258,7 @@ static void children_are_joined_across_threads(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       POOL_TEST(goroutines_work_only_on_request),
+      POOL_TEST(tokens_go_where_their_tasks_go),
       POOL_TEST(blocked_worker_keeps_nothing_back),
       POOL_TEST(children_are_joined_across_threads),
   };

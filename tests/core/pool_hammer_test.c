@@ -41,6 +41,8 @@ static int target_poll(pillion_value *out, pillion_context *cx, void *self) {
   (void)out;
   if (atomic_exchange_explicit(&t->inside, 1, memory_order_relaxed))
     atomic_store(&met, 1);
+  /* Asked first: else the last number might come between the two. */
+  bool ends = atomic_load_explicit(&t->ends, memory_order_acquire);
   t->seen = atomic_load_explicit(&t->sequence, memory_order_relaxed);
   t->polls++;
   uint32_t random = (uint32_t)(t->polls * 7919 + (uintptr_t)t / sizeof *t);
@@ -51,7 +53,6 @@ static int target_poll(pillion_value *out, pillion_context *cx, void *self) {
     if (random % 8 == 0) count_and_wake(draw(&random, TASKS), pillion_wake);
   }
   atomic_fetch_sub(&waking, 1);
-  bool ends = atomic_load_explicit(&t->ends, memory_order_relaxed);
   atomic_store_explicit(&t->inside, 0, memory_order_relaxed);
   return ends ? PILLION_READY : PILLION_PENDING;
 }
@@ -167,8 +168,10 @@ static void nothing_is_lost(void **state) {
   while (atomic_load(&waking) > 0) sched_yield();
   /* One last wake tells each to end: if it is lost the task lives on. */
   for (uint32_t i = 0; i < TASKS; i++) {
-    atomic_store_explicit(&targets[i].ends, 1, memory_order_relaxed);
-    count_and_wake(i, pillion_wake);
+    atomic_fetch_add_explicit(&targets[i].sequence, 1, memory_order_relaxed);
+    atomic_store_explicit(&targets[i].ends, 1, memory_order_release);
+    if (pillion_wake(atomic_load(&targets[i].waker)) < 0)
+      atomic_store(&lost, 1);
   }
   while (!all_seen() && pillion__now() < begin + PATIENCE) sched_yield();
   atomic_store(&enough, 1);
