@@ -81,9 +81,7 @@ int pillion_pool_stop(pillion_pool pool, int64_t timeout) {
   int rc = pillion__pool_get(&p, pool);
   if (rc < 0) return rc;
   if (pillion__turning) return PILLION_EREENTRANT;
-  int64_t now = pillion__now();
-  int64_t deadline = timeout > PILLION_TIME_NEVER - now ? PILLION_TIME_NEVER
-                                                        : now + timeout;
+  int64_t deadline = pillion__time_after(pillion__now(), timeout);
   struct timespec nap = {0, 50000};
   atomic_fetch_add(&p->stops, 1);
   pillion__pool_poke_workers(p);

@@ -140,9 +140,7 @@ int pillion_shutdown(int mode, int64_t timeout) {
   if (mode != PILLION_DRAIN && mode != PILLION_CANCEL) return PILLION_EINVAL;
   if (pillion__turning) return PILLION_EREENTRANT;
   if (!phase_claim(STARTED)) return 0;
-  int64_t now = pillion__now();
-  int64_t deadline = timeout > PILLION_TIME_NEVER - now ? PILLION_TIME_NEVER
-                                                        : now + timeout;
+  int64_t deadline = pillion__time_after(pillion__now(), timeout);
   struct timespec nap = {0, 50000};
   atomic_store(&pillion__stopping, true);
   if (mode == PILLION_CANCEL) pillion__calls_cancel(NULL, 0);

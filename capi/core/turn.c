@@ -327,19 +327,18 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
   bool guest = ex->guest.first != 0 || ex->guest_more || ex->guest_known ||
                atomic_load_explicit(&ex->guest_wake, memory_order_relaxed);
   int64_t now = ex->context.now = pillion__clock(ex);
-  int64_t until = max_ns == 0 || max_ns > PILLION_TIME_NEVER - now
-                      ? PILLION_TIME_NEVER
-                      : now + max_ns;
+  int64_t until =
+      max_ns == 0 ? PILLION_TIME_NEVER : pillion__time_after(now, max_ns);
   pillion__timers_fire(ex, now);
   if (PILLION__UNLIKELY(ex->seed != 0)) shuffle(ex);
   uint64_t polls = ex->polls;
   bool pooled = ex->worker != NULL;
   uint32_t n = run_tasks(
-      ex, guest || pooled ? (max_polls + 1) / 2 : max_polls, until);
+      ex, guest || pooled ? max_polls - max_polls / 2 : max_polls, until);
   if (PILLION__UNLIKELY(pooled)) {
     uint32_t left = max_polls > n ? max_polls - n : 1;
     uint32_t ran =
-        pillion__pool_run(ex, guest ? (left + 1) / 2 : left, now, until);
+        pillion__pool_run(ex, guest ? left - left / 2 : left, now, until);
     ex->polls += ran;
     n += ran;
   }

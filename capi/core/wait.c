@@ -27,13 +27,6 @@ static int sleep_on(_Atomic uint32_t *wakeup, int64_t deadline) {
   return 0;
 }
 
-static int64_t deadline_after(int64_t timeout) {
-  int64_t now = pillion__now();
-  if (timeout <= 0) return now;
-  return timeout > PILLION_TIME_NEVER - now ? PILLION_TIME_NEVER
-                                            : now + timeout;
-}
-
 static int wait_until(pillion_value *out, pillion_task task,
                       int64_t deadline) {
   uint32_t type, gen = pillion__gen_of(task);
@@ -67,7 +60,8 @@ int pillion_task_wait(pillion_value *out, pillion_task task,
   if (pillion__forked()) return PILLION_EFORKED;
   if (out == NULL) return PILLION_EINVAL;
   if (pillion__turning) return PILLION_EREENTRANT;
-  return wait_until(out, task, deadline_after(timeout));
+  return wait_until(out, task,
+                    pillion__time_after(pillion__now(), timeout));
 }
 
 int pillion_call_wait(pillion_value *out, pillion_function function,
@@ -75,7 +69,7 @@ int pillion_call_wait(pillion_value *out, pillion_function function,
   if (pillion__forked()) return PILLION_EFORKED;
   if (out == NULL) return PILLION_EINVAL;
   if (pillion__turning) return PILLION_EREENTRANT;
-  int64_t deadline = deadline_after(timeout);
+  int64_t deadline = pillion__time_after(pillion__now(), timeout);
   pillion_task task;
   int rc = pillion_call_submit(&task, 0, function, request, length, 0,
                                PILLION_JOIN);

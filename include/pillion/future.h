@@ -51,6 +51,12 @@ typedef uint64_t pillion_watch; /* see watch.h */
 /* A time is nanoseconds of the monotonic clock, absolute. */
 #define PILLION_TIME_NEVER INT64_MAX
 
+/* The time `ns` after `now`, which is now if that isn't positive. */
+static inline int64_t pillion__time_after(int64_t now, int64_t ns) {
+  if (ns <= 0) return now;
+  return now > PILLION_TIME_NEVER - ns ? PILLION_TIME_NEVER : now + ns;
+}
+
 /* What a poll answers; a negative PILLION_E… is an error and ends it. */
 #define PILLION_PENDING 0
 #define PILLION_READY 1
@@ -203,9 +209,7 @@ static inline int pillion_sleep(pillion_timer *timer, pillion_context *cx,
                                 int64_t ns) {
   if (timer->deadline == 0) {
     if (ns <= 0) return PILLION_READY;
-    int64_t deadline =
-        ns > PILLION_TIME_NEVER - cx->now ? PILLION_TIME_NEVER : cx->now + ns;
-    int rc = pillion_timer_set(timer, cx, deadline);
+    int rc = pillion_timer_set(timer, cx, pillion__time_after(cx->now, ns));
     return rc < 0 ? rc : PILLION_PENDING;
   }
   if (cx->now < timer->deadline) return PILLION_PENDING;

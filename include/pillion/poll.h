@@ -91,8 +91,7 @@ static inline int pillion__poll_wait(pillion_poll *loop, int64_t timeout) {
   *fds = own;
   clock_gettime(CLOCK_MONOTONIC, &ts);
   now = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-  until = timeout > PILLION_TIME_NEVER - now ? PILLION_TIME_NEVER
-                                             : now + timeout;
+  until = pillion__time_after(now, timeout);
   if (loop->deadline < until) until = loop->deadline;
   for (;;) {
     ms = until <= now ? 0 : (until - now - 1) / 1000000 + 1;

@@ -35,6 +35,8 @@
 extern "C" {
 #endif
 
+/* As in pillion.h. */
+#define PILLION_EINVAL (-1)       /* an argument that can never be right */
 #define PILLION_ETIMEDOUT (-16)   /* the time is up */
 
 /*
@@ -111,7 +113,8 @@ typedef struct pillion_interval {
  * Reentrancy: anywhere.
  * Ownership: the storage stays the caller's. An interval that has ticked is
  *   cleared before it is made anew.
- * Returns: 0, or -1 if the period isn't positive or the policy unknown.
+ * Returns: 0, or PILLION_EINVAL if the period isn't positive or the policy
+ *   unknown.
  * Since: 0.1
  */
 static inline int pillion_interval_init(pillion_interval *interval,
@@ -124,7 +127,7 @@ static inline int pillion_interval_init(pillion_interval *interval,
   return period > 0 && missed >= PILLION_MISSED_BURST &&
                  missed <= PILLION_MISSED_SKIP
              ? 0
-             : -1;
+             : PILLION_EINVAL;
 }
 
 /*
@@ -136,17 +139,18 @@ static inline int pillion_interval_init(pillion_interval *interval,
  * Reentrancy: inside a poll only.
  * Ownership: the storage stays the caller's and must outlive the interval's
  *   last tick or clear.
- * Returns: PILLION_PENDING, PILLION_READY, or what pillion_timer_set answers.
+ * Returns: PILLION_PENDING, PILLION_READY, PILLION_EINVAL (the interval was
+ *   never made, or with a period that isn't positive), or what
+ *   pillion_timer_set answers.
  * Since: 0.1
  */
 static inline int pillion_interval_tick(uint64_t *missed,
                                         pillion_interval *interval,
                                         pillion_context *cx) {
   int64_t now = cx->now, from, late;
+  if (interval->period <= 0) return PILLION_EINVAL;
   if (interval->next == 0)
-    interval->next = interval->period < PILLION_TIME_NEVER - now
-                         ? now + interval->period
-                         : PILLION_TIME_NEVER;
+    interval->next = pillion__time_after(now, interval->period);
   if (now < interval->next)
     return pillion_sleep_until(&interval->timer, cx, interval->next);
   pillion_timer_clear(&interval->timer);
@@ -156,9 +160,7 @@ static inline int pillion_interval_tick(uint64_t *missed,
          : interval->missed == PILLION_MISSED_SKIP
              ? interval->next + late * interval->period
              : interval->next;
-  interval->next = interval->period < PILLION_TIME_NEVER - from
-                       ? from + interval->period
-                       : PILLION_TIME_NEVER;
+  interval->next = pillion__time_after(from, interval->period);
   return PILLION_READY;
 }
 

@@ -44,6 +44,31 @@ static void clock_drives_the_budget(void **state) {
   executor_free(ex);
 }
 
+/* Also on a clock that has not come to its beginning yet. */
+static void budget_without_end_polls_all(void **state) {
+  (void)state;
+  static struct probe probes[300];
+  const int64_t times[] = {INT64_MIN, -1, 1000, INT64_MAX - 5000};
+  for (size_t t = 0; t < COUNT(times); t++) {
+    pillion_executor ex = executor_at(times[t]);
+    memset(probes, 0, sizeof probes);
+    for (size_t i = 0; i < COUNT(probes); i++) {
+      probes[i].step = ticks;
+      spawn(ex, &probes[i], 0, PILLION_DETACH);
+    }
+    pillion_budget budget = PILLION_BUDGET_INIT;
+    budget.max_polls = UINT32_MAX;
+    budget.max_ns = INT64_MAX;
+    guest_reset();
+    pillion__guest_wake(pillion__slot_of(ex)); /* half of it is Go's */
+    progress = (pillion_progress)PILLION_PROGRESS_INIT;
+    assert_ok(pillion_executor_turn(NULL, 0, &progress, ex, &budget));
+    assert_int_equal(progress.polled, 300);
+    assert_int_equal(guest.max_polls, UINT32_MAX - 300);
+    executor_free(ex);
+  }
+}
+
 static void options_are_the_default_budget(void **state) {
   (void)state;
   static struct probe probes[200];
@@ -164,6 +189,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(clock_tells_futures_the_time),
       TEST(clock_drives_the_budget),
+      TEST(budget_without_end_polls_all),
       TEST(options_are_the_default_budget),
       TEST(same_seed_gives_the_same_order),
       TEST(seeded_turn_still_polls_each_task_once),

@@ -294,15 +294,33 @@ static void cleared_interval_keeps_its_time(void **state) {
   executor_free(ex);
 }
 
+static int ticks_impossibly(struct probe *probe, pillion_value *out,
+                            pillion_context *cx) {
+  (void)out;
+  probe->rc = pillion_interval_tick(NULL, probe->data, cx);
+  return PILLION_READY;
+}
+
+static int rc_of_tick(pillion_executor ex, pillion_interval *interval) {
+  struct probe probe = {.step = ticks_impossibly, .data = interval};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  return probe.rc;
+}
+
 static void impossible_intervals_are_refused(void **state) {
   (void)state;
-  pillion_interval interval;
+  pillion_executor ex = executor_at(100);
+  pillion_interval interval = {0};
+  assert_int_equal(rc_of_tick(ex, &interval), PILLION_EINVAL);
   assert_int_equal(pillion_interval_init(&interval, 0, PILLION_MISSED_SKIP),
                    -1);
   assert_int_equal(pillion_interval_init(&interval, -5, PILLION_MISSED_SKIP),
                    -1);
+  assert_int_equal(rc_of_tick(ex, &interval), PILLION_EINVAL);
   assert_int_equal(pillion_interval_init(&interval, 5, 3), -1);
   assert_int_equal(pillion_interval_init(&interval, 5, -1), -1);
+  executor_free(ex);
 }
 
 int main(void) {
