@@ -337,10 +337,14 @@ void pillion__watches_leave(struct pillion__executor *ex) {
   for (int fd = 0; (uint32_t)fd < ex->watched_cap; fd++) {
     if ((head = watch_at(ex, fd, &slot, &guest)) == NULL) continue;
     struct watch *watch = (struct watch *)head;
-    if (guest || watch->known)
-      pillion__host_unwatch(ex, fd, watch_key(slot, head));
-    if (guest) pillion__fd_let_go(ex, fd); /* Go makes it known anew */
-    if (!guest) watch->known = watch->told = 0;
+    uint64_t key = watch_key(slot, head);
+    if (guest) { /* Go makes it known anew */
+      pillion__fd_let_go(ex, fd);
+      pillion__host_unwatch(ex, fd, key);
+    } else if (watch->known) { /* the hook may close it */
+      watch->known = watch->told = 0;
+      pillion__host_unwatch(ex, fd, key);
+    }
   }
 }
 

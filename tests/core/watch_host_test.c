@@ -236,6 +236,33 @@ static void hooks_may_report_and_close(void **state) {
   assert_traced("1:unwatch closes");
 }
 
+static struct probe reused;
+
+static void closing_unwatch(int f, uint64_t key, void *data) {
+  (void)f, (void)data;
+  trace("unwatch");
+  pillion_watch_close(key);
+  spawn(ex, &reused, 0, PILLION_DETACH); /* it may get the watch's cell */
+}
+
+static void watch_closed_by_the_host_that_goes(void **state) {
+  (void)state;
+  pillion_host hooks = PILLION_HOST_INIT;
+  hooks.data = &first;
+  hooks.watch = host_watches;
+  hooks.unwatch = closing_unwatch;
+  reused = (struct probe){.ready_at = 1};
+  assert_ok(pillion_executor_host(ex, &hooks));
+  await(ex, &a, watch, R);
+  turn(ex);
+  assert_ok(pillion_executor_host(ex, NULL));
+  assert_traced("1:watchr unwatch");
+  turn(ex);
+  assert_int_equal(a.probe.rc, PILLION_ECLOSED);
+  assert_int_equal(reused.drops, 1);
+  assert_int_equal(library_counts().watches, 0);
+}
+
 static void hooks_in_force_are_told(void **state) {
   (void)state;
   pillion_host hooks = PILLION_HOST_INIT;
@@ -310,6 +337,7 @@ int main(void) {
       WATCH_TEST(another_executor_may_not_await_it),
       WATCH_TEST(a_cancelling_close_opens_no_watch),
       WATCH_TEST(hooks_may_report_and_close),
+      WATCH_TEST(watch_closed_by_the_host_that_goes),
       WATCH_TEST(hooks_in_force_are_told),
       WATCH_TEST(reports_for_go_come_with_its_next_turn),
   };
