@@ -151,7 +151,7 @@ void pillion__pslot_free(struct pillion__pool *pool,
       pslots_push(&worker->free_first, slot);
       if (++worker->free_count > KEPT) pslots_move(worker, KEPT / 2);
     }
-    if (worker->credit + 1 < 2 * pool->batch)
+    if (pool->batch > 1 && worker->credit + 1 < 2 * pool->batch)
       worker->credit++;
     else
       pillion__pool_unref(pool, 1);
@@ -258,6 +258,7 @@ int pillion__pool_op_spawn(pillion_task *out, pillion_context *cx,
                            uint64_t token, uint32_t flags) {
   struct pillion__worker *worker = cx->runtime;
   struct pillion__pool *pool = worker->pool;
+  if (worker->polled == NULL) return PILLION_EINVAL; /* a context that was kept */
   return pool_spawn(out, pool, atomic_load(&pool->gen), worker,
                     worker->polled->u.live.home, future, self, token, flags);
 }

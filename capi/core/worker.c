@@ -237,12 +237,19 @@ uint32_t pillion__pool_run(struct pillion__executor *ex, uint32_t max_polls,
   return polled;
 }
 
-/* Work that this worker knows of, at the end of a turn. */
+/*
+ * Work that this worker knows of, at the end of a turn. One that has none gives
+ * its credit back, be it ever so busy with its own tasks: others wait for the
+ * pool's last.
+ */
 bool pillion__pool_more(struct pillion__executor *ex) {
   struct pillion__worker *worker = ex->worker;
   /* No fence is needed for the own ones, which the next turn finds. */
-  if (pillion__deque_empty(&worker->deque))
+  if (pillion__deque_empty(&worker->deque)) {
+    pillion__pool_unref(worker->pool, worker->credit);
+    worker->credit = 0;
     return atomic_load(&worker->pool->inbox) != 0;
+  }
   atomic_thread_fence(memory_order_seq_cst);
   pillion__pool_poke(worker->pool);
   return true;
@@ -251,8 +258,6 @@ bool pillion__pool_more(struct pillion__executor *ex) {
 /* After parking, with nothing left. Tells whether another turn is due. */
 bool pillion__pool_rest(struct pillion__executor *ex) {
   struct pillion__worker *worker = ex->worker;
-  pillion__pool_unref(worker->pool, worker->credit);
-  worker->credit = 0;
   idle_add(worker);
   ex->pooled = 0;
   if (!pillion__pool_work_left(worker->pool)) return false;

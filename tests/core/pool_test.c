@@ -269,6 +269,65 @@ static void max_tasks_is_a_quota(void **state) {
   pool_free(pool);
 }
 
+static int spawns_at_the_bound(struct probe *probe, pillion_value *out,
+                               pillion_context *cx) {
+  static struct probe one_more;
+  (void)out, (void)cx;
+  pillion_pool pool = *(pillion_pool *)probe->data;
+  one_more = (struct probe){.ready_at = 1};
+  pillion__here = NULL; /* as another thread would */
+  probe->rc = pillion_pool_spawn(NULL, pool, 0, &probing, &one_more, 0,
+                                 PILLION_DETACH);
+  pillion__here = pillion__executor_at(pillion__slot_of(probe->executor));
+  return PILLION_READY;
+}
+
+static void end_within_a_turn_makes_room_for_all(void **state) {
+  (void)state;
+  struct probe gone = {.ready_at = 1}, spawns = {.step = spawns_at_the_bound};
+  pillion_pool_options options = PILLION_POOL_OPTIONS_INIT;
+  pillion_pool pool;
+  options.max_tasks = 2;
+  assert_ok(pillion_pool_new(&pool, &options, NULL, 0));
+  pillion_executor ex = executor_new();
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  spawns.data = &pool;
+  spawns.executor = ex;
+  pool_spawn(pool, 0, &gone, 0, PILLION_DETACH);
+  pool_spawn(pool, 0, &spawns, 0, PILLION_DETACH);
+  turn(ex);
+  assert_int_equal(spawns.rc, 0);
+  executor_free(ex);
+  pool_free(pool);
+}
+
+static pillion_context *kept;
+
+static int keeps(struct probe *probe, pillion_value *out,
+                 pillion_context *cx) {
+  (void)out, (void)probe;
+  kept = cx;
+  return PILLION_READY;
+}
+
+static void spawns_in_its_drop(struct probe *probe) {
+  probe->rc = pillion_spawn(NULL, kept, &probing, probe, 0, PILLION_DETACH);
+}
+
+static void kept_context_is_refused(void **state) {
+  (void)state;
+  struct probe probe = {.step = keeps, .dropped = spawns_in_its_drop};
+  pillion_pool pool = pool_new();
+  pillion_executor ex = executor_new();
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  assert_int_equal(probe.drops, 1);
+  assert_int_equal(probe.rc, PILLION_EINVAL);
+  executor_free(ex);
+  pool_free(pool);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(polled_by_the_worker_that_turns),
@@ -282,6 +341,8 @@ int main(void) {
       TEST(misuse_is_named),
       TEST(forged_waker_of_a_free_slot),
       TEST(max_tasks_is_a_quota),
+      TEST(end_within_a_turn_makes_room_for_all),
+      TEST(kept_context_is_refused),
   };
   guest_install();
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,6 +133,27 @@ static void last_end_is_told_to_all_who_wait(void **state) {
   assert_false(readable(two));
 }
 
+static int busy_forever(struct probe *probe, pillion_value *out,
+                        pillion_context *cx) {
+  (void)out, (void)probe;
+  pillion_wake_local(cx->waker);
+  return PILLION_PENDING;
+}
+
+static void busy_worker_holds_nobody_up(void **state) {
+  (void)state;
+  probes[0].step = busy_forever;
+  probes[1].ready_at = 1;
+  spawn(one, &probes[0], 0, PILLION_DETACH);
+  pool_spawn(pool, 0, &probes[1], 0, PILLION_DETACH);
+  turn(one);
+  assert_int_equal(probes[1].drops, 1);
+  assert_int_equal(progress.more, 1);
+  assert_int_equal(pool_stats(pool).live, 0);
+  turn(two);
+  assert_int_equal(progress.live, 0);
+}
+
 static void hold_lasts_until_closed_and_empty(void **state) {
   (void)state;
   pillion_executor held = executor_new();
@@ -290,6 +311,7 @@ int main(void) {
       POOL_TEST(turn_that_leaves_work_pokes),
       POOL_TEST(idle_worker_is_quiet),
       POOL_TEST(last_end_is_told_to_all_who_wait),
+      POOL_TEST(busy_worker_holds_nobody_up),
       POOL_TEST(hold_lasts_until_closed_and_empty),
       POOL_TEST(leaving_ends_the_hold),
       POOL_TEST(leaver_hands_its_tasks_on),
