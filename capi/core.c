@@ -31,6 +31,7 @@
 #include "core/ptimer.c"
 #include "core/ring.c"
 #include "core/serve.c"
+#include "core/slot.c"
 #include "core/start.c"
 #include "core/sweep.c"
 #include "core/task.c"

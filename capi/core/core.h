@@ -7,6 +7,7 @@
  *
  *   cell.c   slots, handles, and the one way anything crosses threads: post
  *   park.c   when and how the host is told
+ *   slot.c   cells and places for tasks
  *   task.c   C futures;  join.c  who awaits them;
  *            handle.c  what is done to them by handle;  context.c  what they
  *            see, and carry
@@ -180,9 +181,18 @@ static inline uint64_t pillion__live(const struct pillion__executor *ex) {
              : live + pillion__pool_live(ex->worker);
 }
 
-/* task.c */
+/* slot.c */
+PILLION__HIDDEN int pillion__ready_reserve(struct pillion__executor *ex,
+                                           uint32_t tasks);
+PILLION__HIDDEN int pillion__slot_take(struct pillion__executor *ex,
+                                       uint32_t *out);
+PILLION__HIDDEN void pillion__slot_give(struct pillion__executor *ex,
+                                        struct pillion__cell *cell,
+                                        uint32_t slot);
 PILLION__HIDDEN int pillion__tasks_reserve(struct pillion__executor *ex,
                                            uint32_t tasks);
+
+/* task.c */
 PILLION__HIDDEN void pillion__ready(struct pillion__executor *ex,
                                     struct pillion__head *head, uint32_t slot);
 PILLION__HIDDEN void pillion__task_run(struct pillion__executor *ex,
@@ -212,11 +222,6 @@ PILLION__HIDDEN int pillion__spawn(pillion_task *out,
                                    const pillion_future *future, void *self,
                                    uint64_t token, uint32_t flags);
 PILLION__HIDDEN void pillion__task_free(struct pillion__executor *ex,
-                                        struct pillion__cell *cell,
-                                        uint32_t slot);
-PILLION__HIDDEN int pillion__slot_take(struct pillion__executor *ex,
-                                       uint32_t *out);
-PILLION__HIDDEN void pillion__slot_give(struct pillion__executor *ex,
                                         struct pillion__cell *cell,
                                         uint32_t slot);
 

@@ -19,94 +19,6 @@ static uint64_t tasks_live(struct pillion__executor *ex) {
   return atomic_load_explicit(&ex->tasks_live, memory_order_relaxed);
 }
 
-/*
- * The ring has room for every cell that lives or was freed while it was in it.
- * Each is in it once at most.
- */
-static int ready_reserve(struct pillion__executor *ex, uint32_t tasks) {
-  uint32_t size = 64;
-  while (size < tasks) size *= 2;
-  uint32_t *ring = pillion__alloc(size * sizeof *ring);
-  if (ring == NULL) return PILLION_ENOMEM;
-  for (uint32_t i = ex->ready_head; i != ex->ready_tail; i++)
-    ring[i & (size - 1)] = ex->ready[i & ex->ready_mask];
-  pillion__free(ex->ready);
-  ex->ready = ring;
-  ex->ready_mask = size - 1;
-  return 0;
-}
-
-static int chunk_add(struct pillion__executor *ex) {
-  if (ex->chunk_count == ex->chunk_cap) {
-    uint32_t cap = ex->chunk_cap == 0 ? 4 : 2 * ex->chunk_cap;
-    uint32_t *chunks = pillion__alloc(cap * sizeof *chunks);
-    if (chunks == NULL) return PILLION_ENOMEM;
-    if (ex->chunk_count > 0)
-      memcpy(chunks, ex->chunks, ex->chunk_count * sizeof *chunks);
-    pillion__free(ex->chunks);
-    ex->chunks = chunks;
-    ex->chunk_cap = cap;
-  }
-  uint32_t base;
-  int rc = pillion__chunk_lease(&base, PILLION__CHUNK_TASKS, ex);
-  if (rc < 0) return rc;
-  ex->chunks[ex->chunk_count++] = base;
-  return 0;
-}
-
-static int chunk_begin(struct pillion__executor *ex) {
-  if (ex->chunks_begun == ex->chunk_count) {
-    int rc = chunk_add(ex);
-    if (rc < 0) return rc;
-  }
-  ex->fresh = ex->chunks[ex->chunks_begun++];
-  ex->fresh_end = ex->fresh + PILLION__CHUNK;
-  return 0;
-}
-
-/* Cells and places for so many tasks, before the first is there. */
-int pillion__tasks_reserve(struct pillion__executor *ex, uint32_t tasks) {
-  int rc = ready_reserve(ex, tasks);
-  while (rc == 0 && ex->chunk_count * PILLION__CHUNK < tasks)
-    rc = chunk_add(ex);
-  return rc;
-}
-
-static bool cell_queued(struct pillion__cell *cell) {
-  return atomic_load_explicit(&cell->head.pend, memory_order_acquire) &
-         PILLION__QUEUED;
-}
-
-/* A queued cell isn't used again before it is popped. */
-__attribute__((always_inline)) inline int pillion__slot_take(
-    struct pillion__executor *ex, uint32_t *out) {
-  for (uint32_t *at = &ex->free_first; *at != 0;) {
-    uint32_t slot = *at - 1;
-    struct pillion__cell *cell = pillion__cell_at(slot);
-    if (PILLION__UNLIKELY(cell_queued(cell))) pillion__drain(ex);
-    if (PILLION__LIKELY(!cell_queued(cell))) {
-      *at = cell->head.next;
-      *out = slot;
-      return 0;
-    }
-    at = &cell->head.next; /* its waker is between two instructions */
-  }
-  for (;;) {
-    if (ex->fresh == ex->fresh_end) {
-      int rc = chunk_begin(ex);
-      if (rc < 0) return rc;
-    }
-    uint32_t slot = ex->fresh++;
-    struct pillion__cell *cell = pillion__cell_at(slot);
-    if (atomic_load_explicit(&cell->head.gen, memory_order_relaxed) !=
-            UINT32_MAX &&
-        !cell_queued(cell)) {
-      *out = slot;
-      return 0;
-    }
-  }
-}
-
 __attribute__((always_inline)) static inline int
 spawn_bare(pillion_task *out, struct pillion__executor *ex,
            const pillion_future *future, void *self, uint64_t token,
@@ -118,7 +30,7 @@ spawn_bare(pillion_task *out, struct pillion__executor *ex,
   uint64_t live = tasks_live(ex);
   if (live >= ex->max_tasks) return PILLION_EAGAIN;
   if (ex->ready == NULL || live + ex->ready_stale > ex->ready_mask) {
-    int rc = ready_reserve(ex, 2 * (ex->ready_mask + 1));
+    int rc = pillion__ready_reserve(ex, 2 * (ex->ready_mask + 1));
     if (rc < 0) return rc;
   }
   uint32_t slot;
@@ -181,15 +93,6 @@ int pillion_task_spawn(pillion_task *out, pillion_executor executor,
     pillion__poke(ex);
   }
   return rc;
-}
-
-__attribute__((always_inline)) inline void pillion__slot_give(
-    struct pillion__executor *ex, struct pillion__cell *cell, uint32_t slot) {
-  if (atomic_load_explicit(&cell->head.gen, memory_order_relaxed) ==
-      UINT32_MAX)
-    return; /* used up: retired */
-  cell->head.next = ex->free_first;
-  ex->free_first = slot + 1;
 }
 
 /* A cell in the ready ring isn't used again before it is popped either. */
@@ -264,27 +167,31 @@ void pillion__task_cancelled(struct pillion__executor *ex,
              : PILLION_OUTCOME_CANCELLED_UNSTARTED);
 }
 
-__attribute__((always_inline)) static inline int
-poll_cell(pillion_value *value, struct pillion__executor *ex,
-          struct pillion__cell *cell, uint32_t slot, uint32_t flags) {
-  cell->head.flags = (flags & ~PILLION__READY_BIT) | PILLION__POLLED;
+/* From here on the task isn't to be evicted, and a wake of it is its own. */
+__attribute__((always_inline)) static inline void
+poll_begins(struct pillion__executor *ex, struct pillion__cell *cell,
+            uint32_t slot) {
   ex->polled = cell;
-  value->status = 0;
-  value->reserved = 0;
-  value->length = 0;
   ex->context.waker = pillion__handle(
       PILLION__WAKER, slot,
       atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
+}
+
+__attribute__((always_inline)) static inline int
+poll_cell(pillion_value *value, struct pillion__executor *ex,
+          struct pillion__cell *cell) {
+  value->status = 0;
+  value->reserved = 0;
+  value->length = 0;
   ex->polls++;
-  int rc =
-      pillion__future_of(cell)->poll(value, &ex->context, cell->u.live.self);
-  ex->polled = NULL;
-  return rc;
+  return pillion__future_of(cell)->poll(value, &ex->context,
+                                        cell->u.live.self);
 }
 
 __attribute__((always_inline)) static inline void
 was_polled(struct pillion__executor *ex, struct pillion__cell *cell,
            uint32_t slot, int rc, pillion_value *value) {
+  ex->polled = NULL;
   if (PILLION__LIKELY(rc == PILLION_PENDING)) return;
   if (rc < 0) {
     value->status = rc;
@@ -308,8 +215,10 @@ __attribute__((noinline)) static void run_special(struct pillion__executor *ex,
     }
     pillion_value value;
     void *context = cell->u.live.context;
+    poll_begins(ex, cell, slot);
     if (flags & PILLION__CONTEXT) pillion__context_enter(ex, context);
-    int rc = poll_cell(&value, ex, cell, slot, flags);
+    cell->head.flags |= PILLION__POLLED;
+    int rc = poll_cell(&value, ex, cell);
     if (flags & PILLION__CONTEXT) pillion__context_leave(ex, context);
     was_polled(ex, cell, slot, rc, &value);
   }
@@ -327,7 +236,9 @@ __attribute__((always_inline)) inline void pillion__task_run(
     return;
   }
   pillion_value value;
-  int rc = poll_cell(&value, ex, cell, slot, flags);
+  cell->head.flags = (flags & ~PILLION__READY_BIT) | PILLION__POLLED;
+  poll_begins(ex, cell, slot);
+  int rc = poll_cell(&value, ex, cell);
   was_polled(ex, cell, slot, rc, &value);
 }
 

@@ -155,21 +155,18 @@ static inline void expire(struct pillion__timers *timers, pillion_timer *timer,
   fn(data, timer->waker);
 }
 
-/* Calls `fn` with the wakers of all that are due. */
+/* Calls `fn` with the wakers of all that are due; it may arm and disarm any. */
 __attribute__((always_inline)) inline void
 pillion__timers_expire(struct pillion__timers *timers, int64_t now,
                        void (*fn)(void *data, uint64_t waker), void *data) {
-  pillion_timer *timer, *next;
+  pillion_timer *timer;
   while ((timer = timers->late) != NULL && timer->deadline <= now) {
     late_remove(timers, timer);
     expire(timers, timer, fn, data);
   }
   if (timer == NULL)
     while ((timer = pillion__wheel_due(&timers->wheel, now)) != NULL)
-      for (; timer != NULL; timer = next) {
-        next = timer->next;
-        expire(timers, timer, fn, data);
-      }
+      expire(timers, timer, fn, data);
   timers->deadline = earliest(timers);
 }
 

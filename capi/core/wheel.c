@@ -77,9 +77,22 @@ void pillion__wheel_remove(struct pillion__wheel *wheel,
   if (slot->first == slot->last) slot->least = slot->first->deadline;
 }
 
+/* The first of a slot whose timers are all of one deadline. */
+static pillion_timer *slot_pop(struct pillion__wheel *wheel, unsigned level,
+                               unsigned index) {
+  struct pillion__slot *slot = &wheel->at[level][index];
+  pillion_timer *timer = slot->first;
+  slot->first = timer->next;
+  if (timer->next == NULL)
+    slot_empty(wheel, level, index);
+  else
+    timer->next->prev = timer->next;
+  return timer;
+}
+
 /*
- * Takes timers of the earliest deadline that is due: a list through `next`, in
- * the order of their arming. NULL if none is due.
+ * Takes the timer that is due first, and of those of one deadline the one that
+ * was armed first. NULL if none is due.
  */
 pillion_timer *pillion__wheel_due(struct pillion__wheel *wheel, int64_t now) {
   while (wheel->levels != 0) {
@@ -88,9 +101,9 @@ pillion_timer *pillion__wheel_due(struct pillion__wheel *wheel, int64_t now) {
     struct pillion__slot *slot = &wheel->at[level][index];
     if (slot->least > now) return NULL;
     pillion_timer *timer = slot->first;
-    slot_empty(wheel, level, index);
     wheel->base = slot->least;
-    if (level == 0 || timer->next == NULL) return timer;
+    if (level == 0 || timer->next == NULL) return slot_pop(wheel, level, index);
+    slot_empty(wheel, level, index);
     while (timer != NULL) {
       pillion_timer *next = timer->next;
       pillion__wheel_put(wheel, timer);

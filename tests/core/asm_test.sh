@@ -4,7 +4,7 @@
 # From spawn to completion the owner's thread does no locked instruction and no
 # exchange with memory (which locks without saying so). This looks at what the
 # compiler made of those functions; what they call in other files is another
-# matter. task.c, join.c, timer.c and wheel.c have to be free of them altogether.
+# matter. Most of the files have to be free of them altogether.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 out=build/core/asm
@@ -12,7 +12,7 @@ mkdir -p $out
 [ "$(uname -m)" = x86_64 ] || { echo "for x86-64 only"; exit 0; }
 flags="-std=c11 -D_GNU_SOURCE -O2 -fPIC -Iinclude -Icapi/core"
 
-for file in join task timer wheel turn cell; do
+for file in join slot task context timer wheel turn cell; do
   # One function would disappear in its only caller.
   inline=$([ $file = turn ] && echo -fno-inline)
   ${CC:-gcc} $flags $inline -c capi/core/$file.c -o $out/$file.o || exit 1
@@ -40,8 +40,11 @@ for function in pillion__ready pillion__task_run pillion__spawn \
   clean task $function || rc=1
 done
 clean join pillion__wake_local_in || rc=1
-clean turn run_tasks || rc=1
-for file in task join timer wheel; do clean $file || rc=1; done
+# The way through a turn that has nothing to do, too.
+for function in run_tasks pillion_executor_turn quiet due; do
+  clean turn $function || rc=1
+done
+for file in task slot join context timer wheel; do clean $file || rc=1; done
 
 # The check itself: what does lock must be found out.
 if clean cell pillion__post >/dev/null; then

@@ -329,6 +329,80 @@ static void loop_call_without_a_token_has_none_in_go(void **state) {
   assert_seen(1, 0, 0);
 }
 
+/* ---- Hooks that do something --------------------------------------------- */
+
+static struct probe hooked; /* what these do it to */
+static int evicted[2];
+
+static void enter_and_meddle(void *token, void *data) {
+  enter(token, data);
+  if (hooked.drops > 0) return;
+  evicted[0] = pillion_task_evict(hooked.task);
+  if (hooked.polls == 0) pillion_wake_local(waker_of(hooked.task));
+  if (hooked.polls == 1) pillion_task_cancel(hooked.task);
+  if (hooked.polls == 1) pillion_task_detach(hooked.task);
+}
+
+static void leave_and_meddle(void *token, void *data) {
+  if (hooked.drops == 0) evicted[1] = pillion_task_evict(hooked.task);
+  leave(token, data);
+}
+
+static void hooks_do_not_end_the_poll_that_they_stand_around(void **state) {
+  (void)state;
+  pillion_context_hooks meddling = hooks;
+  meddling.enter = enter_and_meddle;
+  meddling.leave = leave_and_meddle;
+  pillion_executor ex = hooked_new(&meddling);
+  hooked = (struct probe){.ready_at = 9};
+  spawn(ex, &hooked, 0, PILLION_JOIN);
+  turn(ex);
+  assert_int_equal(hooked.polls, 1);
+  assert_int_equal(evicted[0], PILLION_EREENTRANT);
+  assert_int_equal(evicted[1], PILLION_EREENTRANT);
+  turn(ex); /* for the wake */
+  assert_int_equal(hooked.polls, 2);
+  assert_int_equal(hooked.drops, 0);
+  turn(ex); /* for the cancel, of what was detached */
+  assert_int_equal(hooked.polls, 2);
+  assert_int_equal(hooked.drops, 1);
+  assert_int_equal(progress.live, 0);
+  assert_int_equal(pillion_task_cancel(hooked.task), PILLION_EBADHANDLE);
+  assert_seen(1, 3, 1);
+  executor_free(ex);
+}
+
+static pillion_timer same_time[2];
+
+static void release_and_clear(void *token, void *data) {
+  release(token, data);
+  pillion_timer_clear(&same_time[1]);
+}
+
+static void release_of_a_call_that_expires_may_clear_timers(void **state) {
+  (void)state;
+  pillion_context_hooks clearing = hooks;
+  pillion_executor_options options = virtual_options(100);
+  clearing.release = release_and_clear;
+  options.context_hooks = &clearing;
+  pillion_executor ex = executor_with(&options);
+  struct probe other = {.ready_at = 9};
+  struct submission s = {.ex = ex, .name = "test.loop"};
+  memset(&seen, 0, sizeof seen);
+  memset(same_time, 0, sizeof same_time);
+  spawn(ex, &other, 0, PILLION_DETACH);
+  submits(&s);
+  assert_ok(pillion_task_deadline(&same_time[0], s.task, 500));
+  assert_ok(pillion_task_deadline(&same_time[1], other.task, 500));
+  virtual_now = 500;
+  turn(ex);
+  assert_int_equal(seen.released, 1);
+  turn(ex);
+  assert_int_equal(other.drops, 0);
+  assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
+  executor_free(ex);
+}
+
 int main(void) {
   guest_install();
   const struct CMUnitTest tests[] = {
@@ -345,6 +419,8 @@ int main(void) {
       TEST(call_that_never_began_is_released_by_its_cancel),
       TEST(offloaded_call_is_not_captured),
       TEST(loop_call_without_a_token_has_none_in_go),
+      TEST(hooks_do_not_end_the_poll_that_they_stand_around),
+      TEST(release_of_a_call_that_expires_may_clear_timers),
   };
   return cmocka_run_group_tests_name("context", tests, NULL, NULL);
 }
