@@ -2,7 +2,10 @@
 
 package executor
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+)
 
 // By the time of the drop the slot isn't the task's any more, and the next task that
 // has it must not get the deadline.
@@ -77,4 +80,21 @@ func TestPanicInTheDropOfOneDropsTheOthers(t *testing.T) {
 			equal(t, "live", r.Live(), 0)
 		})
 	}
+}
+
+// It must not, but what it does harm to is its own task.
+func TestGoexitInADrop(t *testing.T) {
+	r := newRig(t)
+	task := mustSpawn[int](t, r.Local, &probe{onDrop: runtime.Goexit})
+	r.turn(1)
+	task.Cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.Poll(Budget{})
+	}()
+	<-done
+	other := mustSpawn[int](t, r.Local, &probe{ready: true})
+	equal(t, "live", r.turn(1).Live, 0)
+	equal(t, "the other task", other.Done(), true)
 }

@@ -83,6 +83,18 @@ func TestMaxPolls(t *testing.T) {
 	}
 }
 
+// The budget is looked at every 64 polls, and where it ends.
+func TestMaxPollsBeyondALook(t *testing.T) {
+	r := newRig(t)
+	for range 200 {
+		mustSpawn[int](t, r.Local, &probe{ready: true})
+	}
+	for _, want := range []int{100, 100, 0} {
+		p, _ := r.Poll(Budget{MaxPolls: 100})
+		equal(t, "polled", p.Polled, want)
+	}
+}
+
 func TestMaxTimeIsLookedAtEvery64Polls(t *testing.T) {
 	r := newRig(t)
 	reads := 0
@@ -173,6 +185,16 @@ func TestCloseDrain(t *testing.T) {
 	p.waker.Wake()
 	equal(t, "live", r.turn(1).Live, 0)
 	p.want(t, 2, 1)
+}
+
+// Nobody is poked for it, so the turn has to say that there is more.
+func TestCloseDuringAPoll(t *testing.T) {
+	r := newRig(t)
+	p := &probe{onPoll: func(*Context) { r.Close(Cancel) }}
+	mustSpawn[int](t, r.Local, p)
+	equal(t, "more", r.turn(1).More, true)
+	equal(t, "live", r.turn(0).Live, 0)
+	p.want(t, 1, 1)
 }
 
 func TestCloseCancelFromAnotherGoroutine(t *testing.T) {

@@ -224,6 +224,17 @@ func TestPoolTimersFireOnAnyWorker(t *testing.T) {
 	equal(t, "done", timed.Done(), true)
 }
 
+// A test's clock may be set to a deadline without a look at it.
+func TestPoolAtTheEndOfTime(t *testing.T) {
+	c := newCrewRig(t, 1)
+	nap := mustSpawn(t, c.Pool, Future[struct{}](SleepUntil(Never-1)))
+	c.turn(0, 1)
+	c.workers[0].now = Never
+	c.turn(0, 1)
+	equal(t, "done", nap.Done(), true)
+	c.turn(0, 0)
+}
+
 // A worker that was poked for what is in another's ring leaves before it has looked.
 func TestPokedWorkerThatLeavesPokesAnother(t *testing.T) {
 	c := newCrewRig(t, 3)

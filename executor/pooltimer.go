@@ -66,7 +66,7 @@ func (p *poolTimers) disarm(t *Timer) {
 func (p *poolTimers) due(now int64, wakers []Waker) []Waker {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.wheel.deadline() <= now {
+	for p.wheel.count > 0 && p.wheel.deadline() <= now {
 		t := p.wheel.first()
 		wakers = append(wakers, t.waker)
 		p.disarm(t)

@@ -160,6 +160,19 @@ func TestOlderWakeDoesNotOverwriteNewer(t *testing.T) {
 	r.turn(1)
 }
 
+// What was meant for an earlier task may come after the slot's next one was spawned.
+func TestOlderRequestIsNotTheNewerTasks(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	task := mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	cell := &lookup(task.slot).cells[task.slot&chunkMask]
+	cell.pend.Store(uint64(task.gen-1)<<32 | pendQueued | pendWake | pendCancel)
+	lookup(task.slot).push(task.slot)
+	equal(t, "live", r.turn(0).Live, 1)
+	p.want(t, 1, 0)
+}
+
 // A cell that is pushed to an executor that is gone must come out again.
 func TestPushAfterFree(t *testing.T) {
 	r := newRig(t)
