@@ -48,6 +48,27 @@
 // promises, timers, tasks of pools and coroutines see to that, while scopes, watches
 // and tasks of a Local answer [ErrWrongLocal] there.
 //
+// # Scopes
+//
+// A [Scope] owns tasks and has ended only when they have; the first error among them
+// cancels the others. Straight-line code runs in one with coro.WithScope, and a future
+// with [Scoped]. [Join2], [All], [Race] and [First] await futures side by side in one
+// task.
+//
+// # Cancelling
+//
+// A task is asked to end, by [Task.Cancel], a deadline or its scope, and its [Outcome]
+// is the answer. Between two polls its future is dropped, or takes turns to end if it
+// is an [Unwinder]: a coroutine finds [ErrCancelled] in what it awaits, so that its
+// deferred calls run. [Context.Shield] holds a cancel off, and [Local.Evict] doesn't
+// wait. A [Promise] hands the cancel on to the foreign operation behind it.
+//
+// # What tasks carry
+//
+// A [TaskLocal] is a variable of each task, inherited at the spawn. [ContextHooks] bring
+// the context of another runtime to the polls of a task, and [Context.Context] is the
+// task as a context.Context.
+//
 // # Time
 //
 // [Sleep], [SleepUntil] and [Interval] wait, [Timeout] and [Deadline] limit what a
@@ -69,4 +90,12 @@
 // Any goroutine may call [Waker.Wake], [Handle.Cancel], [Task.Cancel], [Watch.Close]
 // and [Local.Close], and what a [Pool] has. Everything else belongs to the owner: the one
 // goroutine or thread that polls the Local.
+//
+// # Carriers
+//
+// Programs have no use for what is here for packages beneath and on top of this one.
+// [Arena], [SetArena], [Cell], [ChunkCells], [Inbox], [Local.Deliver] and
+// [Local.Rewatch] let it share tasks' cells and wakers with C. [Extension],
+// [Extensible], [Local.Extend], [Local.Extension] and [Context.Bind] are for package
+// coro and its like, which keep something for each executor.
 package executor

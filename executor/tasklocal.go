@@ -4,7 +4,8 @@ package executor
 
 // TaskLocal is a variable of which each task has its own value. A task that is
 // spawned from inside another's poll begins with the values that the other has at
-// that moment; what either sets afterwards is its own.
+// that moment; what either sets afterwards is its own. On a [Pool] that takes
+// [Context.Executor], as the Pool itself doesn't know from where it is called.
 //
 //	var requestID = executor.NewTaskLocal[string]()
 //
