@@ -841,8 +841,10 @@ int pillion_task_cancel(pillion_task task);
  * `storage` is a timer like any other: zeroed at first, it has one deadline at
  * a time, another call moves it, and PILLION_TIME_NEVER or pillion_timer_clear
  * takes it back. It may lie in the task's own future, whose drop clears it.
+ * (That of a pool's task only if the task itself arms it: for others it may be
+ * gone at any time.)
  *
- * Threads: the owner's.
+ * Threads: the owner's; for a pool's task any worker's, inside its turn.
  * Reentrancy: anywhere.
  * Ownership: the storage stays the caller's and must outlive its arming.
  * Returns: 0, 2 (it has ended), PILLION_EBADHANDLE, PILLION_EWRONGTHREAD,

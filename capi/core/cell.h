@@ -55,6 +55,7 @@ static inline uint32_t pillion__gen_of(uint64_t h) { return (uint32_t)h; }
 #define PILLION__START 8u
 #define PILLION__DONE 16u
 #define PILLION__CLOSE 32u      /* of a watch */
+#define PILLION__TIMEOUT 64u    /* a pool's task: its deadline was the CANCEL */
 #define PILLION__EVENTS_SHIFT 8 /* what came, for a watch of Go's */
 
 /* The owner's flags of a task. */

@@ -150,6 +150,8 @@ PILLION__HIDDEN int pillion__ptask_wake(struct pillion__ptask *task,
                                         struct pillion__worker *worker);
 PILLION__HIDDEN int pillion__ptask_cancel(struct pillion__ptask *task,
                                           uint32_t slot, uint32_t gen);
+PILLION__HIDDEN int pillion__ptask_deadline(pillion_timer *storage,
+                                            pillion_task handle, int64_t at);
 PILLION__HIDDEN int pillion__ptask_join(pillion_value *out,
                                         pillion_context *cx,
                                         pillion_task handle);

@@ -33,11 +33,7 @@ void pillion__expire(struct pillion__executor *ex, pillion_task task) {
 /* The executor of a task or call that lives and is the calling thread's. */
 static int deadline_owner(struct pillion__executor **ex, pillion_task task) {
   uint32_t type;
-  if (pillion__forked()) return PILLION_EFORKED;
   struct pillion__head *head = pillion__head_of(task, &type);
-  if (head != NULL && type == PILLION__CHUNK_POOL &&
-      atomic_load(&head->gen) == pillion__gen_of(task))
-    return PILLION_EINVAL; /* it has no executor whose clock this could be */
   if (head == NULL || pillion__kind_of(task) != PILLION__TASK ||
       (type != PILLION__CHUNK_TASKS && type != PILLION__CHUNK_CALLS) ||
       atomic_load_explicit(&head->gen, memory_order_acquire) !=
@@ -65,7 +61,11 @@ static int deadline_owner(struct pillion__executor **ex, pillion_task task) {
 int pillion_task_deadline(pillion_timer *storage, pillion_task task,
                           int64_t at) {
   struct pillion__executor *ex;
+  uint32_t type;
+  if (pillion__forked()) return PILLION_EFORKED;
   if (storage == NULL) return PILLION_EINVAL;
+  if (pillion__head_of(task, &type) != NULL && type == PILLION__CHUNK_POOL)
+    return pillion__ptask_deadline(storage, task, at);
   int rc = deadline_owner(&ex, task);
   if (rc != 0) return rc;
   int64_t told = ex->timers.deadline;

@@ -46,7 +46,6 @@ bool pillion__pool_ref(struct pillion__pool *pool, uint64_t gen) {
 }
 
 static void pool_reclaim(struct pillion__pool *pool) {
-  pillion__timers_forget(&pool->timers); /* of drops that left them armed */
   pillion__pslots_return(pool);
   uint32_t end = atomic_load(&pool->workers_end);
   for (uint32_t i = 0; i < end; i++) {
@@ -247,6 +246,7 @@ int pillion_pool_free(pillion_pool pool) {
     sched_yield(); /* a waker may be between two instructions */
   }
   pillion__pslots_each(p, pool_detach, NULL);
+  pillion__ptimers_forget(p);
   pillion__turning = 0;
   pillion__pool_unref(p, 1);
   return 0;

@@ -12,7 +12,7 @@
  *   pslot.c   cells for tasks, and starting them
  *   pend.c    how the end of a task is told: events, joins, detaching
  *   serve.c   workers that Go runs
- *   ptimer.c  timers that whoever polls may set
+ *   ptimer.c  timers that whoever polls may set, and deadlines
  *   pool.c    making, closing, freeing
  */
 #include <pthread.h>
@@ -28,7 +28,7 @@
 /*
  * A pool's task: 64 bytes. head.mode is for all to read: LIVE, the mode and the
  * outcome. head.next has, until the end, what only the holder of QUEUED looks
- * at: POLLED, ASKED, SHIELDED, CONTEXT.
+ * at: POLLED, ASKED, EXPIRED, SHIELDED, CONTEXT.
  *
  * `joiner` says who awaits the end of a task that is joined: a waker, or one of
  * the words below over the task's generation. So what an old handle expects to
@@ -195,6 +195,8 @@ PILLION__HIDDEN int pillion__ptask_wake(struct pillion__ptask *task,
                                         struct pillion__worker *worker);
 PILLION__HIDDEN void pillion__ptask_wake_quietly(struct pillion__ptask *task,
                                                  uint32_t slot, uint32_t gen);
+PILLION__HIDDEN void pillion__ptask_expire(struct pillion__ptask *task,
+                                           uint32_t slot, uint32_t gen);
 PILLION__HIDDEN void pillion__ptask_ask(struct pillion__ptask *task,
                                         uint32_t slot, uint32_t gen);
 PILLION__HIDDEN void pillion__ptask_run(struct pillion__worker *worker,
@@ -256,6 +258,7 @@ PILLION__HIDDEN int pillion__ptimer_set(pillion_timer *timer,
 PILLION__HIDDEN void pillion__ptimer_clear(pillion_timer *timer);
 PILLION__HIDDEN void pillion__ptimers_fire(struct pillion__pool *pool,
                                            int64_t now);
+PILLION__HIDDEN void pillion__ptimers_forget(struct pillion__pool *pool);
 
 /* pool.c */
 PILLION__HIDDEN bool pillion__pool_ref(struct pillion__pool *pool,

@@ -23,7 +23,8 @@
  *   7  the generation grows, then `pend` becomes 0; only from there a slot is
  *      used again, by compare-and-swap of 0
  *
- * A CANCEL stays in `pend` once it was asked, for whoever asks next.
+ * A CANCEL stays in `pend` once it was asked, for whoever asks next; so does a
+ * TIMEOUT beside it, which says that a deadline was the first to ask.
  *
  * A late waker may queue a free slot, or one that lives anew: who pops it finds
  * an older generation, and gives QUEUED back. tests/model/pool_task.pml is this
@@ -32,6 +33,7 @@
 #include "pool.h"
 
 #define PEND(gen, bits) ((uint64_t)(gen) << 32 | (bits))
+#define ASKS (PILLION__CANCEL | PILLION__TIMEOUT)
 
 /* As pillion__post, but for the push: PILLION_WOKEN says that it is due. */
 static inline int ptask_mark(struct pillion__ptask *task, uint32_t gen,
@@ -50,6 +52,8 @@ static inline int ptask_mark(struct pillion__ptask *task, uint32_t gen,
       return PILLION_STALE;
     if (old & PILLION__QUEUED) new |= PILLION__WAKE;
     if (old_gen == gen) new |= (uint32_t)old;
+    if (old_gen == gen && (old & ASKS) == PILLION__CANCEL)
+      new &= ~(uint64_t)PILLION__TIMEOUT; /* too late */
   }
   *before = old >> 32 == gen ? (uint32_t)old : 0;
   return old & PILLION__QUEUED ? PILLION_COALESCED : PILLION_WOKEN;
@@ -69,6 +73,16 @@ void pillion__ptask_wake_quietly(struct pillion__ptask *task, uint32_t slot,
                                  uint32_t gen) {
   uint32_t before;
   if (ptask_mark(task, gen, 0, &before) == PILLION_WOKEN)
+    pillion__pool_inbox_add(pillion__pool_of(slot), &task->head, slot);
+}
+
+/* A deadline has come. Into the inbox, and tells nobody. */
+void pillion__ptask_expire(struct pillion__ptask *task, uint32_t slot,
+                           uint32_t gen) {
+  uint32_t before;
+  uint64_t pend = atomic_load(&task->head.pend);
+  if (pend >> 32 == gen && pend & PILLION__CANCEL) return;
+  if (ptask_mark(task, gen, ASKS, &before) == PILLION_WOKEN)
     pillion__pool_inbox_add(pillion__pool_of(slot), &task->head, slot);
 }
 
@@ -142,17 +156,19 @@ static bool ptask_due(struct pillion__ptask *task, uint32_t gen) {
     atomic_store(&task->head.pend, 0);
     return false;
   }
-  do new = old >> 32 == gen ? PEND(gen, PILLION__QUEUED) |
-                                  (old & PILLION__CANCEL)
-                            : 0;
+  do new = old >> 32 == gen ? PEND(gen, PILLION__QUEUED) | (old & ASKS) : 0;
   while (!atomic_compare_exchange_weak(&task->head.pend, &old, new));
   if (new & PILLION__CANCEL) task->head.next |= PILLION__ASKED;
+  if (new & PILLION__TIMEOUT) task->head.next |= PILLION__EXPIRED;
   return new != 0;
 }
 
 static void ptask_cancelled(struct pillion__pool *pool,
                             struct pillion__ptask *task, uint32_t slot) {
-  pillion_value value = {PILLION_ECANCELLED, 0, 0, {{0}}};
+  pillion_value value = {task->head.next & PILLION__EXPIRED
+                             ? PILLION_ETIMEDOUT
+                             : PILLION_ECANCELLED,
+                         0, 0, {{0}}};
   pillion__ptask_end(pool, task, slot, &value,
                      task->head.next & PILLION__POLLED
                          ? PILLION_OUTCOME_CANCELLED_RUNNING
@@ -161,8 +177,10 @@ static void ptask_cancelled(struct pillion__pool *pool,
 
 /* Gives QUEUED back, unless something came. */
 static bool ptask_rests(struct pillion__ptask *task, uint32_t gen) {
-  uint64_t asked =
-      task->head.next & PILLION__ASKED ? PEND(gen, PILLION__CANCEL) : 0;
+  uint32_t flags = task->head.next;
+  uint64_t asked = 0;
+  if (PILLION__UNLIKELY(flags & PILLION__ASKED))
+    asked = PEND(gen, flags & PILLION__EXPIRED ? ASKS : PILLION__CANCEL);
   uint64_t held = PEND(gen, PILLION__QUEUED) | asked;
   return atomic_compare_exchange_strong(&task->head.pend, &held, asked);
 }

@@ -3,7 +3,8 @@
 /*
  * A pool's timers: those of an executor under a lock, since a task that moves
  * may set one here and clear it there. Any worker fires them, and each reports
- * the earliest as a deadline of its own.
+ * the earliest as a deadline of its own. So who sets one is a worker inside its
+ * turn: what it reports at the end is true.
  *
  * Nothing foreign is called under the lock: what fires goes to the inbox, and
  * workers are poked afterwards.
@@ -16,17 +17,45 @@ static void publish_deadline(struct pillion__pool *pool) {
                         memory_order_relaxed);
 }
 
-int pillion__ptimer_set(pillion_timer *timer, pillion_context *cx,
-                        int64_t deadline) {
-  struct pillion__worker *worker = cx->runtime;
-  struct pillion__pool *pool = worker->pool;
-  pillion_context of_pool = {sizeof of_pool, 0, cx->now, cx->ops, pool};
+/* `waker` may be a task's handle, for a deadline. */
+static int ptimer_arm(struct pillion__pool *pool, pillion_timer *timer,
+                      int64_t now, uint64_t waker, int64_t deadline) {
+  pillion_context of_pool = {sizeof of_pool, 0, now, &pillion__pool_ops, pool};
   pthread_mutex_lock(&pool->timers_lock);
-  int rc = pillion__timers_arm(&pool->timers, timer, &of_pool, cx->waker,
-                               deadline);
+  int rc = pillion__timers_arm(&pool->timers, timer, &of_pool, waker, deadline);
   publish_deadline(pool);
   pthread_mutex_unlock(&pool->timers_lock);
   return rc;
+}
+
+int pillion__ptimer_set(pillion_timer *timer, pillion_context *cx,
+                        int64_t deadline) {
+  struct pillion__worker *worker = cx->runtime;
+  return ptimer_arm(worker->pool, timer, cx->now, cx->waker, deadline);
+}
+
+/* As pillion_task_deadline. */
+int pillion__ptask_deadline(pillion_timer *storage, pillion_task handle,
+                            int64_t at) {
+  uint32_t slot = pillion__slot_of(handle), gen = pillion__gen_of(handle);
+  struct pillion__ptask *task = pillion__ptask_at(slot);
+  struct pillion__pool *pool = pillion__pool_of(slot);
+  uint64_t pend = atomic_load(&task->head.pend);
+  if (pillion__kind_of(handle) != PILLION__TASK ||
+      !(atomic_load_explicit(&task->head.mode, memory_order_relaxed) &
+        PILLION__LIVE) ||
+      atomic_load(&task->head.gen) != gen)
+    return PILLION_EBADHANDLE;
+  if (pillion__worker_here(pool) == NULL) return PILLION_EWRONGTHREAD;
+  if (pend >> 32 == gen && pend & PILLION__DONE) return 2;
+  int64_t now = pillion__here->context.now;
+  bool past = at <= now;
+  int rc = ptimer_arm(pool, storage, now, handle,
+                      past ? PILLION_TIME_NEVER : at);
+  if (rc < 0 || !past) return rc;
+  pillion__ptask_expire(task, slot, gen);
+  pillion__pool_poke(pool);
+  return 0;
 }
 
 void pillion__ptimer_clear(pillion_timer *timer) {
@@ -41,9 +70,12 @@ void pillion__ptimer_clear(pillion_timer *timer) {
 
 static void ptimer_fire(void *pool, uint64_t waker) {
   (void)pool;
-  uint32_t slot = pillion__slot_of(waker);
-  pillion__ptask_wake_quietly(pillion__ptask_at(slot), slot,
-                              pillion__gen_of(waker));
+  uint32_t slot = pillion__slot_of(waker), gen = pillion__gen_of(waker);
+  struct pillion__ptask *task = pillion__ptask_at(slot);
+  if (PILLION__UNLIKELY(pillion__kind_of(waker) == PILLION__TASK))
+    pillion__ptask_expire(task, slot, gen);
+  else
+    pillion__ptask_wake_quietly(task, slot, gen);
 }
 
 /* The caller takes from the inbox next. */
@@ -53,6 +85,14 @@ void pillion__ptimers_fire(struct pillion__pool *pool, int64_t now) {
     pillion__timers_expire(&pool->timers, now, ptimer_fire, pool);
     publish_deadline(pool);
   }
+  pthread_mutex_unlock(&pool->timers_lock);
+}
+
+/* Disarms all, for a pool that is freed: their storage may go. */
+void pillion__ptimers_forget(struct pillion__pool *pool) {
+  pthread_mutex_lock(&pool->timers_lock);
+  pillion__timers_forget(&pool->timers);
+  publish_deadline(pool);
   pthread_mutex_unlock(&pool->timers_lock);
 }
 

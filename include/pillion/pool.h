@@ -26,6 +26,11 @@
  * any thread. pillion_task_evict does not (PILLION_EINVAL): the task may be in a
  * poll elsewhere.
  *
+ * TIME. Timers and all of time.h work as on an executor; pillion_task_deadline
+ * for a task of the pool in any turn of its workers (elsewhere it is
+ * PILLION_EWRONGTHREAD), by the clocks of the workers. Whichever of them turns
+ * first when a time has come acts on it.
+ *
  * WHO WAITS FOR WHOM. While a pool's tasks live they count in progress.live of
  * its workers, as of their last turns: so a loop that lives as long as there is
  * work goes on, and is told when the last task has gone. A worker that is to

@@ -112,17 +112,6 @@ static void leaver_has_another_look_at_the_deadline(void **state) {
   assert_true(progress.deadline < PILLION_TIME_NEVER);
 }
 
-static void deadline_of_a_pools_task(void **state) {
-  (void)state;
-  struct probe probe = {.ready_at = 1};
-  pillion_timer timer = {0};
-  pillion_task task = pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
-  assert_int_equal(pillion_task_deadline(&timer, task, 5), PILLION_EINVAL);
-  turn(readable(one) ? one : two);
-  assert_int_equal(pillion_task_deadline(&timer, task, 5),
-                   PILLION_EBADHANDLE);
-}
-
 #define POOL_TEST(name) \
   cmocka_unit_test_setup_teardown(name, two_workers, free_all)
 
@@ -132,7 +121,6 @@ int main(void) {
       POOL_TEST(timer_moved_and_cleared_elsewhere),
       POOL_TEST(timer_of_another_runtime),
       POOL_TEST(leaver_has_another_look_at_the_deadline),
-      POOL_TEST(deadline_of_a_pools_task),
   };
   guest_install();
   return cmocka_run_group_tests(tests, NULL, NULL);
