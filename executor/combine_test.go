@@ -240,12 +240,13 @@ func TestTimeoutUnwinds(t *testing.T) {
 		r.turn(1)
 		equal(t, "unwinds", s.unwinds, 1)
 		equal(t, "done", task.Done(), false)
-		if failure != nil {
-			task.Cancel() // on its way already: nothing is unwound twice
-			r.turn(0)
-		}
 		s.waker.Wake()
-		r.turn(1)
+		if failure != nil {
+			task.Cancel() // on its way already: nothing is unwound twice, nor is the wake lost
+			r.turn(0)
+		} else {
+			r.turn(1)
+		}
 		equal(t, "timed out", errors.Is(task.Err(), ErrTimedOut), true)
 		equal(t, "what went wrong", errors.Is(task.Err(), errSecond), failure != nil)
 		s.want(t, 3, 1)

@@ -93,6 +93,23 @@ func TestPoolShieldHoldsBackACancel(t *testing.T) {
 	equal(t, "outcome", task.Outcome(), CancelledRunning)
 }
 
+// A wake in the turn and a second cancel from elsewhere meet in one cell.
+func TestPoolSecondCancelDoesNotHideAWake(t *testing.T) {
+	c := newCrewRig(t, 1)
+	p := &probe{onPoll: func(cx *Context) { cx.Shield(true) }}
+	task := mustSpawn[int](t, c.Pool, p)
+	c.turn(0, 1)
+	task.Cancel()
+	c.turn(0, 1)
+	mustSpawn[int](t, c.Pool, &probe{ready: true, onPoll: func(cx *Context) {
+		equal(t, "wake", cx.Local().WakeLocal(p.waker), Woken)
+		task.Cancel()
+	}})
+	c.turn(0, 1)
+	c.turn(0, 1)
+	p.want(t, 3, 0)
+}
+
 func TestPoolDeadlineIsACancel(t *testing.T) {
 	c := newCrewRig(t, 2)
 	p := new(probe)

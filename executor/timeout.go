@@ -72,11 +72,8 @@ func (t *timeout[T]) end(cx *Context) (done bool, err error) {
 
 func (t *timeout[T]) Unwind(cx *Context) (done bool, err error) {
 	t.timer.Drop()
-	if !t.ending {
-		t.ending = true
-		return t.end(cx)
-	}
-	return false, nil // it is on its way
+	t.ending = true
+	return t.end(cx) // it may be on its way, and be woken for this very turn
 }
 
 func (t *timeout[T]) Drop() {
