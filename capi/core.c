@@ -25,6 +25,7 @@
 #include "core/park.c"
 #include "core/post.c"
 #include "core/pend.c"
+#include "core/pguest.c"
 #include "core/pool.c"
 #include "core/pslot.c"
 #include "core/ptask.c"

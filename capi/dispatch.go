@@ -106,9 +106,12 @@ func (d *dispatcher) hand(taken []C.struct_pillion__job) {
 		j := &jobs[i]
 		j.call, j.gen = b.call, uint32(b.gen)
 		j.function = functions[b.call.function]
-		if j.function.Kind == export.KindCPU {
+		switch {
+		case pool(b.call) != 0:
+			j.spawn(pool(b.call) - 1)
+		case j.function.Kind == export.KindCPU:
 			d.toCPU = append(d.toCPU, j)
-		} else {
+		default:
 			d.toBlocking = append(d.toBlocking, j)
 		}
 	}

@@ -24,6 +24,7 @@ type job struct {
 	gen      uint32
 	function *export.Function
 	ctx      offload.Context
+	task     *executor.Task[[]byte] // instead, of a call that runs on a pool of C's
 }
 
 // running finds the job of a call that is to be cancelled: by chunk of call
@@ -48,8 +49,14 @@ func cancelRunning(call *C.struct_pillion__call, gen uint32) {
 
 // stop ends the job's context if somebody asked for that.
 func (j *job) stop() {
-	if why := asked(j.call); why != nil {
+	switch why := asked(j.call); {
+	case why == nil:
+	case j.task == nil:
 		j.ctx.End(why)
+	case why == context.DeadlineExceeded:
+		j.task.Handle().Expire()
+	default:
+		j.task.Cancel()
 	}
 }
 
@@ -141,6 +148,15 @@ func complete(call *C.struct_pillion__call, response []byte, err, why error) {
 	default:
 		publish(call, failureStatus(err), C.PILLION_OUTCOME_RETURNED, failure(err))
 	}
+}
+
+// finish publishes the end of a call that was a task.
+func finish(call *C.struct_pillion__call, response []byte, err error, outcome executor.Outcome) {
+	if outcome != executor.Returned {
+		publish(call, cancelStatus(err), C.uint32_t(outcome), nil)
+		return
+	}
+	complete(call, response, err, asked(call))
 }
 
 // cancelStatus is the status of a call that was cancelled with this error.

@@ -22,6 +22,7 @@ type loop struct {
 	local *executor.Local
 	hooks executor.ContextHooks
 	tasks map[uint32]*executor.Task[[]byte] // by the slot of their call
+	pool  *executor.Pool                    // that it works for, or nil
 }
 
 // loops are by the index of C's executor, and made at its first Go task.
@@ -59,6 +60,9 @@ func loopAt(index C.uint32_t) *loop {
 func pillion__go_turn(t *C.struct_pillion__guest_turn) {
 	defer contain(nil)
 	l := loopAt(t.index)
+	if t.pool != 0 && l.pool == nil {
+		l.join(uint32(t.pool) - 1)
+	}
 	for i := range t.posts[:t.count] {
 		l.deliver(&t.posts[i])
 	}
@@ -107,11 +111,7 @@ func (l *loop) start(call *C.struct_pillion__call, token C.uintptr_t) {
 	future := functions[call.function].Start(request(call))
 	done := executor.OnDone[[]byte](func(response []byte, err error, outcome executor.Outcome) {
 		delete(l.tasks, slot)
-		if outcome != executor.Returned {
-			publish(call, cancelStatus(err), C.uint32_t(outcome), nil)
-			return
-		}
-		complete(call, response, err, asked(call))
+		finish(call, response, err, outcome)
 	})
 	options := l.carry(token, done)
 	if at := deadline(call); at != executor.Never {

@@ -23,5 +23,7 @@ __attribute__((constructor(102))) static void wire(void) {
       .count = pillion__go_count,
       .rewatch = pillion__go_rewatch,
       .serve = pillion__go_serve,
+      .leave = pillion__go_leave,
+      .pool_free = pillion__go_pool_free,
   };
 }

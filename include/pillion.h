@@ -683,16 +683,26 @@ int pillion_call_submit(pillion_task *out, pillion_executor executor,
                         pillion_function function, const void *request,
                         size_t length, uint64_t token, uint32_t flags);
 
+typedef uint64_t pillion_pool; /* see pillion/pool.h */
+
 /*
  * pillion_call_options are what a call is made of.
  *
+ * pool: where the function runs, instead of in the executor's turns: on the
+ *   workers of a pool, which it moves between. It is for loop and async
+ *   functions (a coroutine stays with the worker that began it). The call
+ *   counts among the pool's tasks, too, until it has ended, and is cancelled with
+ *   them; its result goes where it always goes: to the executor, or to
+ *   pillion_task_wait if that is 0. The context hooks have no part in it. If the
+ *   pool was closed PILLION_ECLOSED is returned, PILLION_EAGAIN if it is full,
+ *   PILLION_EBADHANDLE if it is gone.
  * deadline: when the function's context shall end, absolute, whether or not
  *   the loop turns; Go sees it as the context's Deadline. The call then ends
  *   with PILLION_ETIMEDOUT, unless it returns something else than the context's
  *   error. If it is over before a goroutine is there to run it, it never starts
  *   (pillion_task_deadline ends it without waiting for one). It is a time of the
- *   executor's clock for loop and async functions, and always of
- *   CLOCK_MONOTONIC for others.
+ *   executor's clock for loop and async functions, of its workers' on a pool,
+ *   and always of CLOCK_MONOTONIC for others.
  */
 typedef struct pillion_call_options {
   size_t size;
@@ -703,10 +713,11 @@ typedef struct pillion_call_options {
   uint32_t flags;    /* PILLION_EVENT, PILLION_JOIN or PILLION_DETACH */
   uint32_t reserved; /* zero */
   int64_t deadline;  /* PILLION_TIME_NEVER: none */
+  pillion_pool pool; /* 0: none */
 } pillion_call_options;
 
 #define PILLION_CALL_OPTIONS_INIT \
-  { sizeof(pillion_call_options), 0, NULL, 0, 0, 0, 0, PILLION_TIME_NEVER }
+  { sizeof(pillion_call_options), 0, NULL, 0, 0, 0, 0, PILLION_TIME_NEVER, 0 }
 
 /*
  * pillion_call_start is pillion_call_submit with all that there is to say about

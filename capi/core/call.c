@@ -65,7 +65,8 @@ static int may_submit(struct pillion__executor *ex, pillion_executor executor,
   return live >= ex->max_calls ? PILLION_EAGAIN : 0;
 }
 
-static int admit(struct pillion__executor *ex, pillion_executor executor) {
+static int admit(struct pillion__executor *ex, pillion_executor executor,
+                 uint32_t *pool, pillion_pool handle) {
   if (atomic_fetch_add(&pillion__calls_running, 1) >= pillion__max_calls) {
     atomic_fetch_sub(&pillion__calls_running, 1);
     return PILLION_EAGAIN;
@@ -78,35 +79,41 @@ static int admit(struct pillion__executor *ex, pillion_executor executor) {
     rc = may_submit(ex, executor, atomic_fetch_add(&ex->calls_live, 1));
     if (rc < 0) unlive(ex);
   }
+  if (rc == 0 && handle != 0) {
+    rc = pillion__pool_call(pool, handle);
+    if (rc < 0 && ex != NULL) unlive(ex);
+  }
   if (rc < 0) atomic_fetch_sub(&pillion__calls_running, 1);
   return rc;
 }
 
-static void withdraw(struct pillion__executor *ex) {
+static void withdraw(struct pillion__executor *ex, uint32_t pool) {
+  if (pool != 0) pillion__pool_called(pool);
   if (ex != NULL) unlive(ex);
   atomic_fetch_sub(&pillion__calls_running, 1);
 }
 
 static int submit(pillion_task *out, struct pillion__executor *ex,
                   pillion_executor executor, const pillion_call_options *o) {
-  uint32_t index, kind;
+  uint32_t index, kind, pool = 0;
   int rc = pillion__function_kind(&index, &kind, o->function);
   if (rc < 0) return rc;
-  bool on_loop = kind == PILLION_KIND_LOOP || kind == PILLION_KIND_ASYNC;
+  bool polled = kind == PILLION_KIND_LOOP || kind == PILLION_KIND_ASYNC;
+  bool on_loop = polled && o->pool == 0;
   if ((o->request == NULL && o->length > 0) ||
-      (on_loop && ex == NULL))
+      (on_loop && ex == NULL) || (o->pool != 0 && !polled))
     return PILLION_EINVAL;
   if (o->length > pillion__max_request) return PILLION_EMSGSIZE;
-  rc = admit(ex, executor);
+  rc = admit(ex, executor, &pool, o->pool);
   if (rc < 0) return rc;
   struct pillion__call *call = pillion__node_get(ex);
   if (call == NULL) {
-    withdraw(ex);
+    withdraw(ex, pool);
     return PILLION_ENOMEM;
   }
   if (!pillion__payload_set(call, o->request, o->length)) {
     pillion__node_put(call);
-    withdraw(ex);
+    withdraw(ex, pool);
     return PILLION_ENOMEM;
   }
   uint32_t gen = gen_of(call);
@@ -116,6 +123,7 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   call->request_length = o->length;
   call->joiner = 0;
   call->deadline = o->deadline;
+  atomic_store_explicit(&call->pool, pool, memory_order_relaxed);
   if (on_loop) call->context = pillion__context_capture(ex);
   atomic_store_explicit(&call->wakeup, 0, memory_order_relaxed);
   uint64_t state = (uint64_t)gen << 32 | PILLION__CALL_NEW;
@@ -129,10 +137,12 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
     if (atomic_compare_exchange_strong(&call->state, &state, 0)) {
       pillion__payload_clear(call, o->length);
       pillion__node_put(call);
-      withdraw(ex);
+      withdraw(ex, pool);
       return PILLION_EAGAIN;
     } /* else a sweep has cancelled it: its end is on its way already */
   }
+  if (pool != 0 && pillion__pool_cancels(pool))
+    pillion__call_cancel(call, gen, 0);
   if (ex != NULL)
     atomic_fetch_add_explicit(&ex->calls, 1, memory_order_relaxed);
   if (out != NULL) *out = task;
@@ -209,6 +219,7 @@ int pillion_call_submit(pillion_task *out, pillion_executor executor,
 /* Publishes a result that is in place. `state` is DONE from here on. */
 static void publish(struct pillion__call *call, uint64_t old) {
   uint32_t slot = call->slot, gen = (uint32_t)(old >> 32);
+  uint32_t pool = atomic_load_explicit(&call->pool, memory_order_relaxed);
   if (old & PILLION__CALL_ORPHAN) {
     pillion__call_free(call);
   } else if (atomic_load(&call->executor) != NULL) {
@@ -218,6 +229,7 @@ static void publish(struct pillion__call *call, uint64_t old) {
     atomic_store(&call->wakeup, 1);
     syscall(SYS_futex, &call->wakeup, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
   }
+  if (pool != 0) pillion__pool_called(pool);
   atomic_fetch_sub(&pillion__calls_running, 1);
 }
 

@@ -19,7 +19,7 @@ struct pillion__chunk pillion__directory[PILLION__CHUNKS];
 
 static pthread_mutex_t cell_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t chunks_used;                    /* directory entries, under cell_lock */
-static uint32_t chunks_returned[6];             /* by type: index + 1, under cell_lock */
+static uint32_t chunks_returned[PILLION__CHUNK_TYPES]; /* index + 1, likewise */
 
 static size_t cell_stride(enum pillion__chunk_type type) {
   return type == PILLION__CHUNK_CALLS ? sizeof(struct pillion__call)
@@ -84,8 +84,9 @@ int pillion__chunk_lease(uint32_t *base, enum pillion__chunk_type type,
   return chunk_lease(base, type, executor, NULL);
 }
 
-int pillion__chunk_lease_pool(uint32_t *base, struct pillion__pool *pool) {
-  return chunk_lease(base, PILLION__CHUNK_POOL, NULL, pool);
+int pillion__chunk_lease_pool(uint32_t *base, enum pillion__chunk_type type,
+                              struct pillion__pool *pool) {
+  return chunk_lease(base, type, NULL, pool);
 }
 
 void pillion__chunk_return(uint32_t base) {
@@ -146,7 +147,11 @@ static inline int post_bits(struct pillion__head *head, uint32_t slot,
       chunk->type == PILLION__CHUNK_CALLS
           ? atomic_load(&((struct pillion__call *)head)->executor)
           : atomic_load(&chunk->executor);
-  if (ex == NULL) { /* reused meanwhile for a call that nobody posts to */
+  if (PILLION__UNLIKELY(ex == NULL)) {
+    if (chunk->type == PILLION__CHUNK_GUEST_POOL) {
+      pillion__guest_push(atomic_load(&chunk->pool), head, slot);
+      return PILLION_WOKEN;
+    } /* reused meanwhile for a call that nobody posts to */
     atomic_store(&head->pend, 0);
     return PILLION_STALE;
   }
@@ -192,10 +197,11 @@ int pillion_wake(pillion_waker waker) {
     return PILLION_EBADHANDLE;
   struct pillion__cell *cell =
       (struct pillion__cell *)cells + slot % PILLION__CHUNK;
-  if (PILLION__UNLIKELY(chunk->type >= PILLION__CHUNK_CALLS))
-    return chunk->type == PILLION__CHUNK_POOL
-               ? pillion__ptask_wake((struct pillion__ptask *)cell, slot, gen,
-                                     NULL)
-               : PILLION_EBADHANDLE;
+  if (PILLION__UNLIKELY(chunk->type >= PILLION__CHUNK_CALLS)) {
+    if (chunk->type == PILLION__CHUNK_POOL)
+      return pillion__ptask_wake((struct pillion__ptask *)cell, slot, gen,
+                                 NULL);
+    if (chunk->type != PILLION__CHUNK_GUEST_POOL) return PILLION_EBADHANDLE;
+  }
   return pillion__post(&cell->head, slot, gen, PILLION__WAKE);
 }

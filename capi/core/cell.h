@@ -184,7 +184,7 @@ struct pillion__call {
   _Atomic uint32_t cancel_link; /* ring.c; 0: not in the list of cancels */
   _Atomic uint32_t wakeup;      /* the futex of pillion_task_wait */
   _Atomic uint32_t free_link;   /* slot + 1 */
-  uint32_t reserved;
+  _Atomic uint32_t pool;        /* where it runs: the index + 1, or 0 */
 };
 _Static_assert(sizeof(struct pillion__call) == 128, "a call is 128 bytes");
 
@@ -199,6 +199,8 @@ enum pillion__chunk_type {
   PILLION__CHUNK_CALLS = 3, /* the process's */
   PILLION__CHUNK_ALIEN = 4, /* Go tasks of executors that C cannot wake */
   PILLION__CHUNK_POOL = 5,  /* C tasks that move between workers */
+  PILLION__CHUNK_GUEST_POOL = 6, /* Go tasks that do */
+  PILLION__CHUNK_TYPES
 };
 
 struct pillion__chunk {
@@ -229,6 +231,7 @@ PILLION__HIDDEN int pillion__chunk_lease(uint32_t *base,
                                          enum pillion__chunk_type type,
                                          struct pillion__executor *executor);
 PILLION__HIDDEN int pillion__chunk_lease_pool(uint32_t *base,
+                                              enum pillion__chunk_type type,
                                               struct pillion__pool *pool);
 PILLION__HIDDEN void pillion__chunk_return(uint32_t base);
 PILLION__HIDDEN struct pillion__head *pillion__head_of(uint64_t handle,

@@ -118,6 +118,9 @@ PILLION__HIDDEN bool pillion__park_leave(struct pillion__executor *ex,
                                          bool more);
 PILLION__HIDDEN void pillion__park_stop(struct pillion__executor *ex);
 
+/* executor.c */
+PILLION__HIDDEN bool pillion__bound(struct pillion__executor *ex);
+
 /* configure.c */
 PILLION__HIDDEN int pillion__configure(struct pillion__executor *ex,
                                        const pillion_executor_options *o,
@@ -172,6 +175,13 @@ PILLION__HIDDEN uint64_t pillion__pool_live(struct pillion__worker *worker);
 PILLION__HIDDEN int64_t pillion__pool_deadline(struct pillion__worker *worker);
 PILLION__HIDDEN void pillion__worker_leave(struct pillion__executor *ex);
 PILLION__HIDDEN void pillion__pool_count(pillion_library_counts *out);
+PILLION__HIDDEN void pillion__guest_push(struct pillion__pool *pool,
+                                         struct pillion__head *head,
+                                         uint32_t slot);
+PILLION__HIDDEN uint32_t pillion__guest_pool(struct pillion__worker *worker);
+PILLION__HIDDEN int pillion__pool_call(uint32_t *out, pillion_pool pool);
+PILLION__HIDDEN void pillion__pool_called(uint32_t pool);
+PILLION__HIDDEN bool pillion__pool_cancels(uint32_t pool);
 
 static inline uint64_t pillion__live(const struct pillion__executor *ex) {
   uint64_t live =
@@ -352,6 +362,7 @@ PILLION__HIDDEN void pillion__call_consumed(struct pillion__executor *ex,
                                             struct pillion__call *call);
 PILLION__HIDDEN void pillion__calls_cancel(struct pillion__executor *ex,
                                            uint32_t bits);
+PILLION__HIDDEN void pillion__calls_cancel_in(uint32_t pool);
 PILLION__HIDDEN uint64_t pillion__calls_alive(void);
 PILLION__HIDDEN bool pillion__call_start(struct pillion__call *call);
 

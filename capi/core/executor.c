@@ -201,15 +201,19 @@ int pillion__executor_own_outside(struct pillion__executor **ex,
   return rc;
 }
 
+/* Whether coroutines of Go's are suspended on its thread. Idle ones end here. */
+bool pillion__bound(struct pillion__executor *ex) {
+  if (atomic_load(&ex->coroutines) == 0) return false;
+  uint32_t suspended = pillion__guest.settle(ex->index);
+  atomic_store(&ex->coroutines, suspended);
+  return suspended > 0;
+}
+
 int pillion_executor_release(pillion_executor executor) {
   struct pillion__executor *ex;
   int rc = pillion__executor_own_outside(&ex, executor);
   if (rc < 0) return rc;
-  if (atomic_load(&ex->coroutines) > 0) {
-    uint32_t suspended = pillion__guest.settle(ex->index);
-    atomic_store(&ex->coroutines, suspended);
-    if (suspended > 0) return PILLION_EBUSY;
-  }
+  if (pillion__bound(ex)) return PILLION_EBUSY;
   atomic_store(&ex->owner, 0);
   return 0;
 }

@@ -14,9 +14,11 @@ struct pillion__post {
 };
 
 #define PILLION__POSTS 128
+#define PILLION__POOLS 1024u
 
 struct pillion__guest_turn {
   uint32_t index; /* of the executor */
+  uint32_t pool;  /* that it works for, if Go does too: the index + 1, or 0 */
   uint32_t count;
   struct pillion__post posts[PILLION__POSTS];
   uint32_t max_polls;
@@ -38,6 +40,8 @@ struct pillion__guest {
   /* Start `n` goroutines, each of which calls pillion__pool_serve. */
   void (*serve)(uint64_t pool, uint64_t stops, uint32_t n);
   void (*rewatch)(uint32_t index); /* a new host knows of no descriptor */
+  void (*leave)(uint32_t index); /* the executor's pool, on its thread */
+  void (*pool_free)(uint32_t pool); /* drop all of the pool's Go tasks */
 };
 extern PILLION__HIDDEN struct pillion__guest pillion__guest;
 
@@ -71,6 +75,10 @@ void pillion__guest_release(uint32_t index, uintptr_t context);
 #define PILLION__NOBODY UINT32_MAX
 int pillion__guest_lease(uint32_t *base, void **cells, uint32_t index);
 void pillion__guest_return(uint32_t base);
+int pillion__guest_pool_open(uint32_t pool);
+int pillion__guest_pool_lease(uint32_t *base, void **cells, uint32_t pool);
+_Atomic uint32_t *pillion__guest_pool_inbox(uint32_t pool);
+uint64_t pillion__guest_pool_seed(uint32_t pool);
 int64_t pillion__guest_now(uint32_t index);
 uint64_t pillion__guest_seed(uint32_t index);
 int pillion__guest_watch(uint32_t index, int fd, uint32_t events,

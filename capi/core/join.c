@@ -33,9 +33,9 @@ __attribute__((noinline)) static int wake_other(pillion_waker waker) {
   if (head != NULL && type == PILLION__CHUNK_POOL)
     return pillion__pool_wake(waker);
   if (pillion__kind_of(waker) != PILLION__WAKER || head == NULL ||
-      type >= PILLION__CHUNK_CALLS)
+      type == PILLION__CHUNK_CALLS || type == PILLION__CHUNK_ALIEN)
     return PILLION_EBADHANDLE;
-  if (type == PILLION__CHUNK_GUEST) return pillion_wake(waker);
+  if (type != PILLION__CHUNK_TASKS) return pillion_wake(waker); /* Go's */
   /* A late waker of a freed executor's is stale, whoever asks. */
   return atomic_load(&head->gen) != pillion__gen_of(waker)
              ? PILLION_STALE
@@ -85,6 +85,7 @@ int pillion__join(pillion_value *out, pillion_context *cx,
     return pillion__ptask_join(out, cx, task);
   if (head == NULL || pillion__kind_of(task) != PILLION__TASK ||
       type == PILLION__CHUNK_GUEST || type == PILLION__CHUNK_ALIEN ||
+      type == PILLION__CHUNK_GUEST_POOL ||
       atomic_load_explicit(&head->gen, memory_order_acquire) !=
           pillion__gen_of(task))
     return PILLION_EBADHANDLE;

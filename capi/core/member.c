@@ -76,6 +76,8 @@ static int worker_enter(struct pillion__pool *pool, uint64_t gen,
   atomic_store(&worker->awaits, 0);
   ex->worker = worker;
   ex->pooled = 1;
+  /* The place first, then the look: who opens Go's side looks the other way. */
+  if (atomic_load(&pool->guest)) pillion__guest_wake(ex->index);
   return 0;
 }
 
@@ -105,6 +107,7 @@ void pillion__worker_leave(struct pillion__executor *ex) {
   struct pillion__worker *worker = ex->worker;
   struct pillion__pool *pool = worker->pool;
   uint32_t slot;
+  if (atomic_load(&pool->guest)) pillion__guest.leave(ex->index);
   if (worker->idle) pillion__idle_remove(pool, worker->index);
   worker->idle = false;
   while (pillion__deque_pop(&worker->deque, &slot))
@@ -115,6 +118,7 @@ void pillion__worker_leave(struct pillion__executor *ex) {
   if (pillion__pool_work_left(pool) ||
       atomic_load(&pool->deadline) != PILLION_TIME_NEVER)
     pillion__pool_poke(pool);
+  if (pillion__guest_waits(pool)) pillion__pool_poke_guest(pool);
   place_give(worker); /* from here on the pool may be freed */
 }
 
@@ -125,6 +129,8 @@ int pillion_pool_leave(pillion_executor executor) {
   if (rc < 0) return rc;
   if (pillion__turning) return PILLION_EREENTRANT;
   if (ex->worker == NULL) return PILLION_EINVAL;
+  if (atomic_load(&ex->worker->pool->guest) && pillion__bound(ex))
+    return PILLION_EBUSY;
   pillion__worker_leave(ex);
   pillion__tell_live(ex);
   return 0;

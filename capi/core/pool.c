@@ -151,6 +151,9 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
   pool->timers.max_armed = UINT32_MAX;
   atomic_store(&pool->closing, gen << 2);
   drop_inbox(pool); /* what came late for an earlier one */
+  atomic_store(&pool->guest, 0);
+  atomic_store(&pool->called, 0);
+  pillion__guest_forget(pool);
   atomic_store(&pool->refs, 1);
   atomic_store(&pool->gen, gen);
   *out = pillion__handle(PILLION__POOL, pool->index, (uint32_t)gen);
@@ -188,7 +191,10 @@ int pillion_pool_close(pillion_pool pool, int mode) {
   }
   if (old < closing) {
     uint64_t count = 0;
-    if (mode == PILLION_CANCEL) pillion__pslots_each(p, pool_ask, &count);
+    if (mode == PILLION_CANCEL) {
+      pillion__pslots_each(p, pool_ask, &count);
+      if (atomic_load(&p->called)) pillion__calls_cancel_in(p->index + 1);
+    }
     pillion__pool_poke_all(p);
   }
   pillion__pool_unref(p, 1);
@@ -238,6 +244,8 @@ int pillion_pool_free(pillion_pool pool) {
   if (rc < 0) return rc;
   atomic_store(&p->closing, gen << 2 | (1 + PILLION_CANCEL));
   pillion__turning = 1; /* its drops are as deep as any */
+  if (atomic_load(&p->called)) pillion__calls_cancel_in(p->index + 1);
+  if (atomic_load(&p->guest)) pillion__guest.pool_free(p->index);
   for (;;) {
     uint64_t count = 0;
     pillion__pslots_each(p, pool_ask, &count);

@@ -12,6 +12,7 @@
  *   pslot.c   cells for tasks, and starting them
  *   pend.c    how the end of a task is told: events, joins, detaching
  *   serve.c   workers that Go runs
+ *   pguest.c  Go tasks that the same workers poll
  *   ptimer.c  timers that whoever polls may set, and deadlines
  *   pool.c    making, closing, freeing
  */
@@ -20,7 +21,6 @@
 #include "core.h"
 #include "pillion/pool.h"
 
-#define PILLION__POOLS 1024u
 #define PILLION__WORKERS 256u /* in a pool at once */
 
 /* ---- Tasks --------------------------------------------------------------- */
@@ -138,6 +138,9 @@ struct pillion__pool {
   _Alignas(64) _Atomic uint64_t refs;
   _Atomic uint64_t goroutines; /* of Go's that work for it, or soon will */
   _Atomic uint64_t stops;      /* times that they were told to stop */
+  _Atomic uint32_t called;     /* there was a call for it */
+  _Atomic uint32_t guest;      /* Go has a side of it */
+  _Atomic uint32_t guest_inbox; /* Go takes from it: slot + 1 */
   _Atomic(struct pillion__worker *) workers[PILLION__WORKERS];
 
   pthread_mutex_t lock; /* for all that follows */
@@ -233,6 +236,19 @@ PILLION__HIDDEN int pillion__pool_op_spawn(pillion_task *out,
                                            void *self, uint64_t token,
                                            uint32_t flags);
 
+PILLION__HIDDEN int pillion__pool_admit(struct pillion__pool *pool,
+                                        struct pillion__worker *worker,
+                                        uint64_t gen);
+
+/* pguest.c */
+PILLION__HIDDEN void pillion__guest_wake_workers(struct pillion__pool *pool);
+PILLION__HIDDEN void pillion__guest_forget(struct pillion__pool *pool);
+
+/* Wakes of Go's tasks that no worker has taken up. */
+static inline bool pillion__guest_waits(struct pillion__pool *pool) {
+  return atomic_load(&pool->guest_inbox) != 0 && atomic_load(&pool->guest);
+}
+
 /* worker.c */
 PILLION__HIDDEN void pillion__pool_push(struct pillion__pool *pool,
                                         struct pillion__worker *worker,
@@ -248,6 +264,7 @@ PILLION__HIDDEN bool pillion__idle_remove(struct pillion__pool *pool,
                                           uint32_t index);
 PILLION__HIDDEN bool pillion__pool_work_left(struct pillion__pool *pool);
 PILLION__HIDDEN void pillion__pool_poke(struct pillion__pool *pool);
+PILLION__HIDDEN void pillion__pool_poke_guest(struct pillion__pool *pool);
 PILLION__HIDDEN void pillion__pool_poke_all(struct pillion__pool *pool);
 PILLION__HIDDEN void pillion__pool_poke_workers(struct pillion__pool *pool);
 PILLION__HIDDEN uint32_t pillion__pool_take(struct pillion__pool *pool);

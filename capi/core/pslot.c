@@ -69,7 +69,7 @@ void pillion__pslots_return(struct pillion__pool *pool) {
 
 static int pslots_grow(struct pillion__pool *pool) {
   uint32_t base;
-  int rc = pillion__chunk_lease_pool(&base, pool);
+  int rc = pillion__chunk_lease_pool(&base, PILLION__CHUNK_POOL, pool);
   if (rc < 0) return rc;
   pthread_mutex_lock(&pool->lock);
   pillion__directory[base / PILLION__CHUNK].next_free = pool->chunks;
@@ -168,8 +168,8 @@ void pillion__pslot_free(struct pillion__pool *pool,
 /* ---- Spawning ------------------------------------------------------------ */
 
 /* The count first, then the look: close and free look the other way round. */
-static int admitted(struct pillion__pool *pool,
-                    struct pillion__worker *worker, uint64_t gen) {
+int pillion__pool_admit(struct pillion__pool *pool,
+                        struct pillion__worker *worker, uint64_t gen) {
   if (worker != NULL && worker->credit > 0) {
     if (pillion__pool_closing(pool) != 0) return PILLION_ECLOSED;
     worker->credit--;
@@ -197,7 +197,7 @@ static int pool_spawn(pillion_task *out, struct pillion__pool *pool,
       future->poll == NULL || flags > PILLION_DETACH ||
       (flags == PILLION_EVENT && home == 0))
     return PILLION_EINVAL;
-  int rc = admitted(pool, worker, gen);
+  int rc = pillion__pool_admit(pool, worker, gen);
   if (rc < 0) return rc;
   /* Admitted first: it is this pool's hook, and remains it. */
   void *context = PILLION__LIKELY(pool->hooks.capture == NULL)

@@ -60,6 +60,17 @@ void pillion__calls_cancel(struct pillion__executor *ex, uint32_t bits) {
   pillion__nodes_each(sweep_one, &sweep);
 }
 
+static void sweep_pool(struct pillion__call *call, void *data) {
+  uint64_t state = atomic_load(&call->state);
+  if (state != 0 && atomic_load(&call->pool) == *(uint32_t *)data)
+    pillion__call_cancel(call, (uint32_t)(state >> 32), 0);
+}
+
+/* Those that run on a pool, by its index + 1. */
+void pillion__calls_cancel_in(uint32_t pool) {
+  pillion__nodes_each(sweep_pool, &pool);
+}
+
 static void count_one(struct pillion__call *call, void *data) {
   if (atomic_load(&call->state) != 0) ++*(uint64_t *)data;
 }

@@ -167,6 +167,7 @@ static uint32_t run_guest(struct pillion__executor *ex, uint32_t max_polls,
                           int64_t now, int64_t until) {
   struct pillion__guest_turn turn;
   turn.index = ex->index;
+  turn.pool = ex->worker == NULL ? 0 : pillion__guest_pool(ex->worker);
   turn.count = 0;
   turn.max_polls = max_polls;
   turn.max_ns = until == PILLION_TIME_NEVER ? 0 : until - now;

@@ -44,23 +44,32 @@ static void idle_add(struct pillion__worker *worker) {
   worker->idle = true;
 }
 
-static void poke_worker(struct pillion__worker *worker) {
+static void poke_worker(struct pillion__worker *worker, bool guest) {
   struct pillion__executor *ex = atomic_load(&worker->executor);
-  if (ex != NULL) pillion__poke(ex);
+  if (ex == NULL) return;
+  if (guest) atomic_store(&ex->guest_wake, 1);
+  pillion__poke(ex);
 }
 
 /* Takes one idle worker off the set, if there is any, and pokes it. */
-void pillion__pool_poke(struct pillion__pool *pool) {
+static void poke_idle(struct pillion__pool *pool, bool guest) {
   if (atomic_load(&pool->idle_count) == 0) return;
   for (uint32_t word = 0; word < PILLION__WORKERS / 64; word++) {
     uint64_t bits;
     while ((bits = atomic_load(&pool->idle[word])) != 0) {
       uint32_t index = 64 * word + (uint32_t)__builtin_ctzll(bits);
       if (!pillion__idle_remove(pool, index)) continue;
-      poke_worker(atomic_load(&pool->workers[index]));
+      poke_worker(atomic_load(&pool->workers[index]), guest);
       return;
     }
   }
+}
+
+void pillion__pool_poke(struct pillion__pool *pool) { poke_idle(pool, false); }
+
+/* For Go's tasks: that worker's turn shall enter Go. */
+void pillion__pool_poke_guest(struct pillion__pool *pool) {
+  poke_idle(pool, true);
 }
 
 /* Pokes those whose hosts believe that the pool lives. */
@@ -69,14 +78,21 @@ void pillion__pool_poke_all(struct pillion__pool *pool) {
   for (uint32_t i = 0; i < end; i++) {
     struct pillion__worker *worker = atomic_load(&pool->workers[i]);
     if (atomic_load(&worker->awaits) && atomic_exchange(&worker->awaits, 0))
-      poke_worker(worker);
+      poke_worker(worker, false);
   }
+}
+
+/* All: that Go's side is there. */
+void pillion__guest_wake_workers(struct pillion__pool *pool) {
+  uint32_t end = atomic_load(&pool->workers_end);
+  for (uint32_t i = 0; i < end; i++)
+    poke_worker(atomic_load(&pool->workers[i]), true);
 }
 
 void pillion__pool_poke_workers(struct pillion__pool *pool) {
   uint32_t end = atomic_load(&pool->workers_end);
   for (uint32_t i = 0; i < end; i++)
-    poke_worker(atomic_load(&pool->workers[i]));
+    poke_worker(atomic_load(&pool->workers[i]), false);
 }
 
 /* ---- Pushing ------------------------------------------------------------- */
@@ -244,11 +260,13 @@ uint32_t pillion__pool_run(struct pillion__executor *ex, uint32_t max_polls,
  */
 bool pillion__pool_more(struct pillion__executor *ex) {
   struct pillion__worker *worker = ex->worker;
+  bool guest = pillion__guest_waits(worker->pool);
+  if (PILLION__UNLIKELY(guest)) atomic_store(&ex->guest_wake, 1);
   /* No fence is needed for the own ones, which the next turn finds. */
   if (pillion__deque_empty(&worker->deque)) {
     pillion__pool_unref(worker->pool, worker->credit);
     worker->credit = 0;
-    return atomic_load(&worker->pool->inbox) != 0;
+    return guest || atomic_load(&worker->pool->inbox) != 0;
   }
   atomic_thread_fence(memory_order_seq_cst);
   pillion__pool_poke(worker->pool);
@@ -260,7 +278,9 @@ bool pillion__pool_rest(struct pillion__executor *ex) {
   struct pillion__worker *worker = ex->worker;
   idle_add(worker);
   ex->pooled = 0;
-  if (!pillion__pool_work_left(worker->pool)) return false;
+  bool guest = pillion__guest_waits(worker->pool);
+  if (guest) atomic_store(&ex->guest_wake, 1);
+  if (!guest && !pillion__pool_work_left(worker->pool)) return false;
   pillion__poke(ex);
   return true;
 }

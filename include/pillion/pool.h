@@ -31,6 +31,11 @@
  * PILLION_EWRONGTHREAD), by the clocks of the workers. Whichever of them turns
  * first when a time has come acts on it.
  *
+ * GO'S FUTURES run beside them: a call of a loop or async function with its
+ * `pool` set (pillion_call_start) is polled by the same workers, and moves
+ * between them. Their turns enter Go as often as there is something to do there,
+ * and not at all before the first such call.
+ *
  * WHO WAITS FOR WHOM. While a pool's tasks live they count in progress.live of
  * its workers, as of their last turns: so a loop that lives as long as there is
  * work goes on, and is told when the last task has gone. A worker that is to
@@ -42,8 +47,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef uint64_t pillion_pool;
 
 /*
  * pillion_pool_options are what a pool is made of; zero, or NULL, is always a
@@ -104,13 +107,14 @@ int pillion_pool_join(pillion_pool pool, pillion_executor executor,
 
 /*
  * pillion_pool_leave ends an executor's work for its pool. The tasks that were
- * waiting for it go to the others.
+ * waiting for it go to the others. Coroutines of Go's can't: as long as any is
+ * suspended on a worker's thread it has to stay.
  *
  * Threads: the owner's.
  * Reentrancy: not inside a turn.
  * Ownership: none.
- * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD, PILLION_EREENTRANT or
- *   PILLION_EINVAL (it works for no pool).
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD, PILLION_EREENTRANT,
+ *   PILLION_EINVAL (it works for no pool) or PILLION_EBUSY (of coroutines).
  * Since: 0.1
  */
 int pillion_pool_leave(pillion_executor executor);

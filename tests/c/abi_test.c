@@ -409,7 +409,7 @@ static void functions_are_listed_by_name_and_described(void **state) {
     assert_int_equal(info.descriptor[0], '{');
     assert_non_null(strstr(info.descriptor, name));
     assert_non_null(strstr(info.descriptor, module));
-    assert_true(info.kind <= PILLION_KIND_LOOP);
+    assert_true(info.kind <= PILLION_KIND_ASYNC);
     if (strstr(info.name, "test.loop_") == info.name)
       assert_int_equal(info.kind, PILLION_KIND_LOOP);
     assert_ok(pillion_function_find(&found, info.name));

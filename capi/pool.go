@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capi
+
+// #include "wiring.h"
+import "C"
+
+import (
+	"errors"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/pillion-dev/pillion/executor"
+)
+
+// pools are the Go sides of C's pools, by their index. Each is made by the first call
+// that is to run there, and joined by C's workers in their turns.
+var pools [C.PILLION__POOLS]atomic.Pointer[executor.Pool]
+
+// pool gives the pool that a call runs on: its index + 1, or 0.
+func pool(call *C.struct_pillion__call) uint32 {
+	return (*atomic.Uint32)(unsafe.Pointer(&call.pool)).Load()
+}
+
+// poolAt gives the Go side of a pool that a call counts in, or nil if it has been
+// freed all the same. It is for the dispatcher, the only one that makes them.
+func poolAt(index uint32) *executor.Pool {
+	if p := pools[index].Load(); p != nil {
+		return p
+	}
+	i := C.uint32_t(index)
+	p := executor.NewPool(executor.PoolConfig{
+		Arena: poolArena(index),
+		Inbox: (*executor.Inbox)(unsafe.Pointer(C.pillion__guest_pool_inbox(i))),
+		Seed:  uint64(C.pillion__guest_pool_seed(i)),
+	})
+	pools[index].Store(p)
+	if C.pillion__guest_pool_open(i) == 0 {
+		freePool(index)
+		return nil
+	}
+	return p
+}
+
+// spawn makes the job a task of a pool's. It and stop are for the dispatcher, so that
+// a cancel never comes between the spawn and the store of the task.
+func (j *job) spawn(index uint32) {
+	if !takeUp(state(j.call), j.gen) {
+		return
+	}
+	p := poolAt(index)
+	if p == nil {
+		publish(j.call, C.PILLION_ECANCELLED, C.PILLION_OUTCOME_CANCELLED_UNSTARTED, nil)
+		return
+	}
+	at := runningAt(uint32(j.call.slot))
+	at.Store(j)
+	done := executor.OnDone[[]byte](func(response []byte, err error, outcome executor.Outcome) {
+		at.Store(nil)
+		finish(j.call, response, err, outcome)
+	})
+	options := []executor.Option[[]byte]{done}
+	if when := deadline(j.call); when != executor.Never {
+		options = append(options, executor.WithDeadline[[]byte](when))
+	}
+	task, err := executor.Spawn(p, j.function.Start(request(j.call)), options...)
+	switch {
+	case err == nil:
+		j.task = task
+	case errors.Is(err, executor.ErrClosed): // freed just now
+		at.Store(nil)
+		publish(j.call, C.PILLION_ECANCELLED, C.PILLION_OUTCOME_CANCELLED_UNSTARTED, nil)
+	default:
+		at.Store(nil)
+		complete(j.call, nil, err, nil)
+	}
+}
+
+// join makes the executor a worker of the pool's Go side as well.
+func (l *loop) join(index uint32) {
+	p := pools[index].Load()
+	if p == nil {
+		return
+	}
+	if err := p.Join(l.local); err != nil {
+		warn("an executor did not join a pool: " + err.Error())
+		return
+	}
+	l.pool = p
+}
+
+// pillion__go_leave runs on the owner's thread. Whoever can't do without its
+// coroutines hasn't come here.
+//
+//export pillion__go_leave
+func pillion__go_leave(index C.uint32_t) {
+	defer contain(nil)
+	l := loops[index].Load()
+	if l == nil || l.pool == nil {
+		return
+	}
+	l.local.Retire()
+	if err := l.pool.Leave(l.local); err != nil {
+		warn("an executor did not leave its pool: " + err.Error())
+	}
+	l.pool = nil
+}
+
+// pillion__go_pool_free drops the Go tasks of a pool that has no workers any more.
+//
+//export pillion__go_pool_free
+func pillion__go_pool_free(index C.uint32_t) {
+	defer contain(nil)
+	freePool(uint32(index))
+}
+
+func freePool(index uint32) {
+	p := pools[index].Swap(nil)
+	if p == nil {
+		return
+	}
+	if err := p.Free(); err != nil {
+		warn("a pool's Go tasks were not dropped: " + err.Error())
+	}
+}
+
+// poolArena gives the Go side of a pool cells that C's wakes bring to its inbox.
+type poolArena C.uint32_t
+
+func (a poolArena) Lease() (uint32, []executor.Cell, error) {
+	var base C.uint32_t
+	var cells unsafe.Pointer
+	if rc := C.pillion__guest_pool_lease(&base, &cells, C.uint32_t(a)); rc < 0 {
+		return 0, nil, executor.ErrAgain
+	}
+	return uint32(base), unsafe.Slice((*executor.Cell)(cells), executor.ChunkCells), nil
+}
+
+func (a poolArena) Return(base uint32) { C.pillion__guest_return(C.uint32_t(base)) }

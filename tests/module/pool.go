@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package module
+
+import (
+	"context"
+	"encoding/binary"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/export"
+)
+
+// pooled is what the futures that run on pools share.
+var pooled struct {
+	sync.Mutex
+	threads map[int]bool     // that have polled test.pool_hop
+	wakers  []executor.Waker // of the calls of test.pool_wait
+	gate    atomic.Bool      // test.pool_spin goes on until it is open
+}
+
+func init() {
+	export.Async("test.pool_hop", func(threads string) executor.Future[string] {
+		n, err := strconv.Atoi(threads)
+		return executor.FutureFunc[string](func(cx *executor.Context) (string, bool, error) {
+			pooled.Lock()
+			defer pooled.Unlock()
+			pooled.threads[syscall.Gettid()] = true
+			if len(pooled.threads) >= n || err != nil {
+				return threads, true, err
+			}
+			cx.WakeSelf()
+			return "", false, nil
+		})
+	}, export.Doc("Goes on until so many threads have polled its calls."))
+	export.Async("test.pool_spin", func([]byte) executor.Future[string] {
+		return executor.FutureFunc[string](func(cx *executor.Context) (string, bool, error) {
+			cx.WakeSelf()
+			return "", pooled.gate.Load(), nil
+		})
+	}, export.Doc("Goes on until test.pool_gate has been called with 1."))
+	export.Func("test.pool_gate", func(_ context.Context, open string) (string, error) {
+		pooled.Lock()
+		defer pooled.Unlock()
+		pooled.threads, pooled.wakers = map[int]bool{}, nil
+		pooled.gate.Store(open == "1")
+		return "", nil
+	}, export.Doc("Forgets threads and wakers, too."))
+	export.Async("test.pool_wait", func(times string) executor.Future[string] {
+		n, err := strconv.Atoi(times)
+		return &waits{left: n, err: err}
+	}, export.Doc("Is ready in so many polls after its first; tells how many those were."))
+	export.Func("test.pool_wakers", func(context.Context, []byte) (b []byte, err error) {
+		pooled.Lock()
+		defer pooled.Unlock()
+		for _, w := range pooled.wakers {
+			b = binary.NativeEndian.AppendUint64(b, uint64(w))
+		}
+		return b, nil
+	}, export.Doc("Gives the wakers of the calls of test.pool_wait, 8 bytes each."))
+}
+
+type waits struct {
+	left, polls int
+	err         error
+	inside      atomic.Bool
+}
+
+func (w *waits) Poll(cx *executor.Context) (string, bool, error) {
+	if w.err != nil || w.inside.Swap(true) {
+		panic("two polls at once, or no number")
+	}
+	defer w.inside.Store(false)
+	if w.polls == 0 {
+		pooled.Lock()
+		pooled.wakers = append(pooled.wakers, cx.Waker())
+		pooled.Unlock()
+		waiting.Add(1)
+	}
+	w.polls++
+	if w.polls <= w.left {
+		return "", false, nil
+	}
+	return strconv.Itoa(w.polls), true, nil
+}
+
+func (w *waits) Drop() {
+	if w.polls > 0 {
+		waiting.Add(-1)
+	}
+}
