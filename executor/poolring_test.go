@@ -98,3 +98,25 @@ func TestRingGivesEachSlotOnce(t *testing.T) {
 	equal(t, "a slot came twice", twice.Load(), false)
 	equal(t, "left", r.len(), 0)
 }
+
+// A thief who has moved the head reads the slots afterwards, at any time.
+func TestRingKeepsWhatALateThiefReads(t *testing.T) {
+	var r stealRing
+	for i := range firstRing {
+		r.push(uint32(i))
+	}
+	r.publish()
+	old := *r.buf.Load()
+	r.from.Store(1)
+	r.head.Store(100)
+	var into [firstRing]uint32
+	equal(t, "what the thief has left", r.pop(into[:]), firstRing-100)
+	for range 2 * firstRing {
+		r.push(firstRing)
+	}
+	for i, slot := range old[:100] {
+		equal(t, "what the thief reads", slot, uint32(i))
+	}
+	r.from.Store(0)
+	equal(t, "what was pushed", r.len(), 2*firstRing)
+}

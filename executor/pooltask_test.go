@@ -93,6 +93,21 @@ func TestPoolShieldHoldsBackACancel(t *testing.T) {
 	equal(t, "outcome", task.Outcome(), CancelledRunning)
 }
 
+// What was meant for an earlier task may come after the slot's next one was spawned.
+func TestPoolOlderRequestIsNotTheNewerTasks(t *testing.T) {
+	c := newCrewRig(t, 1)
+	p := new(probe)
+	task := mustSpawn[int](t, c.Pool, p)
+	c.turn(0, 1)
+	chunk := lookup(task.slot)
+	chunk.cells[task.slot&chunkMask].pend.Store(uint64(task.gen-1)<<32 | pendQueued | pendWake | pendCancel)
+	c.Pool.push(chunk, task.slot)
+	c.turn(0, 0)
+	equal(t, "wake", p.waker.Wake(), Woken)
+	c.turn(0, 1)
+	p.want(t, 2, 0)
+}
+
 // A wake in the turn and a second cancel from elsewhere meet in one cell.
 func TestPoolSecondCancelDoesNotHideAWake(t *testing.T) {
 	c := newCrewRig(t, 1)
