@@ -23,6 +23,7 @@ var pooled struct {
 }
 
 func init() {
+	pooled.threads = map[int]bool{}
 	export.Async("test.pool_hop", func(threads string) executor.Future[string] {
 		n, err := strconv.Atoi(threads)
 		return executor.FutureFunc[string](func(cx *executor.Context) (string, bool, error) {
