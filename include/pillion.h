@@ -235,7 +235,7 @@ typedef uint64_t pillion_executor;
  * All but capture run on the owner's thread (release of a call that was
  * cancelled before it began: on the one that cancelled; for a pool's task on
  * that of any of its workers, and several at once), and none may turn an
- * executor.
+ * executor, or free the one of the task or call that it is called for.
  */
 typedef struct pillion_context_hooks {
   size_t size;
@@ -264,9 +264,9 @@ typedef struct pillion_context_hooks {
  *   the one that failed.
  * clock: what time it is, in nanoseconds, in place of CLOCK_MONOTONIC: for the
  *   context's `now`, timers, deadlines and budgets. It is called on the owner's
- *   thread, in turns, and must neither block nor call the library. A host that
- *   sleeps until the deadline must know that clock. pillion_call_wait and
- *   pillion_task_wait do not use it.
+ *   thread, in turns, and must neither block nor call the library; what is
+ *   negative counts as 0. A host that sleeps until the deadline must know that
+ *   clock. pillion_call_wait and pillion_task_wait do not use it.
  * context_hooks: what every task carries; see above.
  * posts: so many posted events may wait to be taken, a power of two up to
  *   1 << 24. The memory for them is taken at once, or, for 1024 if it is 0, by
@@ -330,7 +330,8 @@ int pillion_executor_fd(int *out, pillion_executor executor);
 /*
  * pillion_executor_deadline tells when a turn is due although the descriptor
  * is quiet: the earliest timer, in the past if it is overdue, or
- * PILLION_TIME_NEVER. It changes in turns only, which report it too.
+ * PILLION_TIME_NEVER. It changes in turns, which report it too, and by
+ * pillion_task_deadline, which then asks for one.
  *
  * Threads: the owner's.
  * Reentrancy: anywhere.
@@ -860,7 +861,7 @@ int pillion_task_cancel(pillion_task task);
  * Ownership: the storage stays the caller's and must outlive its arming.
  * Returns: 0, 2 (it has ended), PILLION_EBADHANDLE, PILLION_EWRONGTHREAD,
  *   PILLION_EAGAIN (over max_timers) or PILLION_EINVAL (the storage is armed on
- *   another executor, or it is a call without an executor).
+ *   another executor, or it is a pool's task or a call without an executor).
  * Since: 0.1
  */
 int pillion_task_deadline(pillion_timer *storage, pillion_task task,
@@ -871,7 +872,7 @@ int pillion_task_deadline(pillion_timer *storage, pillion_task task,
  * PILLION_JOIN, or of a call without an executor. It goes on; what it
  * returns is thrown away.
  *
- * Threads: the owner's; any for a call without an executor.
+ * Threads: the owner's; any for a pool's task, or a call without an executor.
  * Reentrancy: anywhere.
  * Ownership: the handle is the library's again.
  * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD, PILLION_EINVAL (it was
@@ -889,7 +890,7 @@ int pillion_task_detach(pillion_task task);
  *   (PILLION_EREENTRANT).
  * Ownership: `self` is the caller's again.
  * Returns: 0, 2 (it had ended), PILLION_EBADHANDLE (also for calls),
- *   PILLION_EWRONGTHREAD or PILLION_EREENTRANT.
+ *   PILLION_EWRONGTHREAD, PILLION_EREENTRANT or PILLION_EINVAL (a pool's task).
  * Since: 0.1
  */
 int pillion_task_evict(pillion_task task);

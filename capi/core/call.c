@@ -93,6 +93,19 @@ static void withdraw(struct pillion__executor *ex, uint32_t pool) {
   atomic_fetch_sub(&pillion__calls_running, 1);
 }
 
+/*
+ * The executor was told of a call, and its free would wait for that: the hook is
+ * not to free it, and is as deep as if it were inside a turn.
+ */
+static void *call_context(struct pillion__executor *ex) {
+  if (PILLION__LIKELY(ex->hooks.capture == NULL)) return NULL;
+  uint32_t turning = pillion__turning;
+  pillion__turning = 1;
+  void *context = pillion__context_capture(ex);
+  pillion__turning = turning;
+  return context;
+}
+
 static int submit(pillion_task *out, struct pillion__executor *ex,
                   pillion_executor executor, const pillion_call_options *o) {
   uint32_t index, kind, pool = 0;
@@ -124,7 +137,7 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   call->joiner = 0;
   call->deadline = o->deadline;
   atomic_store_explicit(&call->pool, pool, memory_order_relaxed);
-  if (on_loop) call->context = pillion__context_capture(ex);
+  if (on_loop) call->context = call_context(ex);
   atomic_store_explicit(&call->wakeup, 0, memory_order_relaxed);
   uint64_t state = (uint64_t)gen << 32 | PILLION__CALL_NEW;
   if (on_loop) state |= PILLION__CALL_LOOP;

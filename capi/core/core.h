@@ -305,8 +305,9 @@ PILLION__HIDDEN void pillion__timers_forget(struct pillion__timers *timers);
 PILLION__HIDDEN int64_t pillion__now(void);
 
 static inline int64_t pillion__clock(const struct pillion__executor *ex) {
-  return PILLION__LIKELY(ex->clock == NULL) ? pillion__now()
-                                            : ex->clock(ex->clock_data);
+  if (PILLION__LIKELY(ex->clock == NULL)) return pillion__now();
+  int64_t now = ex->clock(ex->clock_data);
+  return now < 0 ? 0 : now;
 }
 
 /* deadline.c */

@@ -403,6 +403,26 @@ static void release_of_a_call_that_expires_may_clear_timers(void **state) {
   executor_free(ex);
 }
 
+static int freed_in_capture;
+
+static void *capture_and_free(void *data) {
+  freed_in_capture = pillion_executor_free(hooked.executor);
+  return capture(data);
+}
+
+static void capture_of_a_call_does_not_free_its_executor(void **state) {
+  (void)state;
+  pillion_context_hooks freeing = hooks;
+  freeing.capture = capture_and_free;
+  pillion_executor ex = hooked_new(&freeing);
+  hooked.executor = ex;
+  struct submission s = {.ex = ex, .name = "test.loop"};
+  submits(&s);
+  assert_int_equal(freed_in_capture, PILLION_EREENTRANT);
+  executor_free(ex);
+  assert_seen(1, 0, 1);
+}
+
 int main(void) {
   guest_install();
   const struct CMUnitTest tests[] = {
@@ -421,6 +441,7 @@ int main(void) {
       TEST(loop_call_without_a_token_has_none_in_go),
       TEST(hooks_do_not_end_the_poll_that_they_stand_around),
       TEST(release_of_a_call_that_expires_may_clear_timers),
+      TEST(capture_of_a_call_does_not_free_its_executor),
   };
   return cmocka_run_group_tests_name("context", tests, NULL, NULL);
 }

@@ -44,7 +44,25 @@ static void clock_drives_the_budget(void **state) {
   executor_free(ex);
 }
 
-/* Also on a clock that has not come to its beginning yet. */
+static int tells_time(struct probe *probe, pillion_value *out,
+                      pillion_context *cx) {
+  (void)out;
+  *(int64_t *)probe->data = cx->now;
+  return PILLION_READY;
+}
+
+static void time_before_zero_counts_as_zero(void **state) {
+  (void)state;
+  int64_t seen_now = 1;
+  pillion_executor ex = executor_at(-5);
+  struct probe probe = {.step = tells_time, .data = &seen_now};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  assert_int_equal(seen_now, 0);
+  assert_int_equal(pillion__guest_now(pillion__slot_of(ex)), 0);
+  executor_free(ex);
+}
+
 static void budget_without_end_polls_all(void **state) {
   (void)state;
   static struct probe probes[300];
@@ -189,6 +207,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(clock_tells_futures_the_time),
       TEST(clock_drives_the_budget),
+      TEST(time_before_zero_counts_as_zero),
       TEST(budget_without_end_polls_all),
       TEST(options_are_the_default_budget),
       TEST(same_seed_gives_the_same_order),
