@@ -32,7 +32,8 @@ func (h *hand) Wake() error {
 
 // Start starts n goroutines that work for the pool until [Pool.Stop]. They sleep
 // while there is nothing to do. Without it a pool has no goroutine at all. Any
-// goroutine may call it, and more than once, for more of them.
+// goroutine may call it, and more than once, for more of them. One that a future ends
+// by runtime.Goexit is replaced.
 //
 // # Errors
 //
@@ -100,14 +101,12 @@ func dismiss(hands []*hand) {
 	}
 }
 
-// work ends early if a polled future ends the goroutine by Goexit.
 func (h *hand) work() {
-	defer close(h.done)
-	defer h.local.Free()
-	defer h.pool.discharge(h.crew)
+	defer h.end()
 	for !h.stop.Load() {
 		progress, err := h.local.Poll(Budget{})
 		if err != nil {
+			h.stop.Store(true) // somebody has freed its Local
 			return
 		}
 		if progress.More {
@@ -116,6 +115,18 @@ func (h *hand) work() {
 			h.sleep(progress.Deadline)
 		}
 	}
+}
+
+// end is also called when a polled future ends the goroutine by Goexit: another one
+// goes on then, or the pool's tasks would have nobody.
+func (h *hand) end() {
+	if !h.stop.Load() {
+		go h.work()
+		return
+	}
+	h.pool.discharge(h.crew)
+	h.local.Free()
+	close(h.done)
 }
 
 func (h *hand) sleep(deadline int64) {

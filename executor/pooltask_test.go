@@ -5,6 +5,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 )
@@ -221,6 +222,26 @@ func TestRunWaitsForTheResult(t *testing.T) {
 	equal(t, "free", p.Free(), nil)
 	_, err = Run[int](p, new(probe))
 	equal(t, "the error", err, ErrClosed)
+}
+
+func TestGoexitCostsThePoolNoWorker(t *testing.T) {
+	p := NewPool(PoolConfig{})
+	if err := p.Start(1); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		_, err := Run(p, Future[int](&probe{onPoll: func(*Context) { runtime.Goexit() }}))
+		equal(t, "error", err, ErrGoexit)
+		n, err := Run(p, Future[int](&probe{ready: true}))
+		equal(t, "polls", n, 1)
+		equal(t, "error", err, nil)
+		equal(t, "workers", p.Workers(), 1)
+	}
+	p.Stop()
+	equal(t, "workers", p.Workers(), 0)
+	if err := p.Free(); err != nil {
+		t.Error(err)
+	}
 }
 
 // Callers share their options, which Run must not write to.

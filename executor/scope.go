@@ -135,6 +135,8 @@ func (t *Task[T]) Detach() {
 		s.unlink(&t.task)
 		if held {
 			s.start(&t.task)
+		}
+		if s.local.ready.len() > 0 { // it, who comes next, or who awaits the scope
 			s.local.wakeHost()
 		}
 	}

@@ -34,3 +34,38 @@ func TestLimitBelowZeroIsNone(t *testing.T) {
 	SpawnIn[int](s, new(probe))
 	r.turn(2)
 }
+
+// Outside of a turn the host has to hear of who goes on because somebody is detached.
+func TestDetachPokes(t *testing.T) {
+	r := newRig(t)
+	s := NewScope(r.Local, ScopeConfig{Limit: 1})
+	defer s.Drop()
+	mustSpawn[struct{}](t, r.Local, s)
+	var children [3]*Task[int]
+	for i := range children {
+		children[i] = mustSpawnIn[int](t, s, new(probe))
+	}
+	r.turn(2)
+	for i, polls := range []int{1, 1} { // the second child, the third
+		r.turn(0)
+		r.pokes = 0
+		children[i].Detach()
+		equal(t, "pokes", r.pokes, 1)
+		r.turn(polls)
+	}
+	r.turn(0)
+	r.pokes = 0
+	children[2].Detach()
+	equal(t, "pokes for the scope's end", r.pokes, 1)
+	r.turn(1)
+	held := NewScope(r.Local, ScopeConfig{Limit: 1})
+	defer held.Drop()
+	mustSpawnIn[int](t, held, new(probe))
+	last := mustSpawnIn[int](t, held, new(probe))
+	r.turn(1)
+	r.turn(0)
+	r.pokes = 0
+	last.Detach()
+	equal(t, "pokes for who was held back", r.pokes, 1)
+	r.turn(1)
+}
