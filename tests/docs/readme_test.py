@@ -23,7 +23,13 @@ def test_example_is_the_file(language: str, path: str) -> None:
     source = (ROOT / "tests/examples" / path).read_text()
     # Without the licence line, and in Go the package's comment.
     code = re.sub(r"\A(?:(?:/\*.*\*/|//.*|#.*)?\n)+(?=\S)", "", source) if language != "c" else source.split("\n", 1)[1]
-    assert blocks(language) == [code]
+    assert blocks(language)[0] == code
+
+
+def test_excerpt_is_from_the_file() -> None:
+    assert len(blocks("go")) == 2
+    assert blocks("go")[1] in (ROOT / "tests/examples/gather/main.go").read_text()
+    assert len(blocks("c")) == len(blocks("python")) == 1
 
 
 def test_links_lead_somewhere() -> None:

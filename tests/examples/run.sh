@@ -39,6 +39,11 @@ expect 'libboth.so.3' sh -c "readelf -d $out/libboth.so | sed -n 's/.*soname: \[
 expect "['hello', 'test']" env PYTHONPATH=bindings/python/src build/venv/bin/python -c \
   "import pillion; print(sorted(pillion.load('$out/libboth.so').modules()))"
 
+printf 12345 >"$out/five"
+printf 123 >"$out/three"
+CGO_ENABLED=0 go build -o "$out/gather" ./tests/examples/gather
+expect '8 <nil>' "$out/gather" "$out/five" "$out/three"
+
 # Names that are hard to print, empty files, and links, which are not followed.
 tree=$out/_tree
 rm -rf "$tree"
