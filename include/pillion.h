@@ -669,7 +669,8 @@ int pillion_module_list(const char **out, size_t cap);
 
 /*
  * pillion_call_submit asks Go to run `function` and returns at once. The loop
- * does not wait for Go. `executor` 0 makes a call for pillion_task_wait.
+ * does not wait for Go. `executor` 0 makes a call for pillion_task_wait, and
+ * with PILLION_JOIN also for pillion_join by a task of any executor or pool.
  * `out` may be NULL.
  *
  * Threads: any.
@@ -905,7 +906,7 @@ int pillion_task_evict(pillion_task task);
  * Ownership: once it answered 0 the value is the caller's, to be released
  *   with pillion_value_drop, and `task` is gone.
  * Returns: 0 with *out, PILLION_ETIMEDOUT, PILLION_EINTR, PILLION_EBADHANDLE,
- *   PILLION_EBUSY (another waits) or PILLION_EREENTRANT.
+ *   PILLION_EBUSY (another waits, or a task joins it) or PILLION_EREENTRANT.
  * Since: 0.1
  */
 int pillion_task_wait(pillion_value *out, pillion_task task, int64_t timeout);

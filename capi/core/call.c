@@ -6,7 +6,6 @@
  * who may touch what: see core.h.
  */
 #include <linux/futex.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -131,7 +130,15 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   }
   uint32_t gen = gen_of(call);
   call->head.flags = o->flags << PILLION__MODE_SHIFT;
-  call->token = o->token;
+  if (ex != NULL)
+    call->token = o->token;
+  else
+    atomic_store_explicit(
+        &call->taker,
+        pillion__joiner(o->flags == PILLION_JOIN ? PILLION__JOIN_OPEN
+                                                 : PILLION__JOIN_NEVER,
+                        gen),
+        memory_order_relaxed);
   call->function = index;
   call->request_length = o->length;
   call->joiner = 0;
@@ -233,16 +240,20 @@ int pillion_call_submit(pillion_task *out, pillion_executor executor,
 static void publish(struct pillion__call *call, uint64_t old) {
   uint32_t slot = call->slot, gen = (uint32_t)(old >> 32);
   uint32_t pool = atomic_load_explicit(&call->pool, memory_order_relaxed);
+  bool owned = atomic_load(&call->executor) != NULL;
+  uint64_t taker = pillion__joiner(PILLION__JOIN_ENDED, gen);
+  if (!owned) taker = atomic_exchange(&call->taker, taker);
   if (old & PILLION__CALL_ORPHAN) {
     pillion__call_free(call);
-  } else if (atomic_load(&call->executor) != NULL) {
+  } else if (owned) {
     pillion__post(&call->head, slot, gen, PILLION__DONE);
   } else {
-    /* From the store on the waiter may free the node; its memory stays. */
+    /* From the store on the taker may free the node; its memory stays. */
     atomic_store(&call->wakeup, 1);
     syscall(SYS_futex, &call->wakeup, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
   }
   if (pool != 0) pillion__pool_called(pool);
+  if (pillion__kind_of(taker) == PILLION__WAKER) pillion__pool_wake(taker);
   atomic_fetch_sub(&pillion__calls_running, 1);
 }
 
@@ -370,39 +381,4 @@ void pillion__call_event(struct pillion__executor *ex,
     memcpy(event->payload.bytes, call->payload.bytes, PILLION_INLINE);
     pillion__node_put(call);
   }
-}
-
-int pillion__call_detach(struct pillion__call *call, pillion_task task) {
-  uint32_t gen = pillion__gen_of(task);
-  struct pillion__executor *ex = atomic_load(&call->executor);
-  uint64_t old = atomic_load(&call->state);
-  if (pillion__kind_of(task) != PILLION__TASK || (uint32_t)(old >> 32) != gen ||
-      (old & PILLION__CALL_PHASE) == 0)
-    return PILLION_EBADHANDLE;
-  if (ex != NULL) {
-    int rc = pillion__executor_own(ex);
-    if (rc < 0) return rc;
-    if (PILLION__MODE(call->head.flags) != PILLION_JOIN) return PILLION_EINVAL;
-    call->head.flags += (PILLION_DETACH - PILLION_JOIN) << PILLION__MODE_SHIFT;
-    if (!(call->head.flags & PILLION__ENDED)) {
-      pillion_wake_local(call->joiner); /* who would wait in vain */
-      return 0;
-    }
-    pillion__call_consumed(ex, call);
-    if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed))
-      pillion__tell_live(ex);
-    return 0;
-  }
-  do {
-    if ((uint32_t)(old >> 32) != gen || (old & PILLION__CALL_PHASE) == 0 ||
-        old & PILLION__CALL_ORPHAN)
-      return PILLION_EBADHANDLE;
-    if (old & PILLION__CALL_WAITED) return PILLION_EBUSY;
-  } while (!atomic_compare_exchange_weak(&call->state, &old,
-                                         old | PILLION__CALL_ORPHAN));
-  if ((old & PILLION__CALL_PHASE) == PILLION__CALL_DONE) {
-    while (atomic_load(&call->wakeup) == 0) sched_yield();
-    pillion__call_free(call);
-  }
-  return 0;
 }

@@ -135,6 +135,21 @@ static inline uint32_t pillion__length_of(const struct pillion__cell *cell) {
                     32);
 }
 
+/*
+ * Who awaits the end of something, for any thread to ask: a waker, or one of the
+ * words below over the generation of what is awaited. So what an old handle
+ * expects to find is never found in what came later.
+ */
+#define PILLION__JOIN_OPEN 0u /* nobody yet */
+#define PILLION__JOIN_ENDED 1u
+#define PILLION__JOIN_TAKEN 2u
+#define PILLION__JOIN_DETACHED 3u
+#define PILLION__JOIN_NEVER 4u /* it was started with other flags */
+
+static inline uint64_t pillion__joiner(uint64_t what, uint32_t gen) {
+  return what << 32 | gen;
+}
+
 struct pillion__executor;
 struct pillion__pool;
 
@@ -142,8 +157,8 @@ struct pillion__pool;
  * The life of a call, in the low half of `state`, under its generation:
  * NEW until Go takes it up, RUNNING until it has a result, DONE afterwards;
  * a cancel makes a NEW one DONE. 0 is a free node.
- * ORPHAN: nobody wants the result. WAITED: a thread sleeps on it. LOOP: it is
- * of a loop function. EXPIRED: beside CANCEL, it was its deadline that asked.
+ * ORPHAN: nobody wants the result. WAITED: a thread sleeps on it, or a task that
+ * joined it takes it right now. LOOP: it is of a loop function. EXPIRED: beside CANCEL, it was its deadline that asked.
  * All of them may stand beside any phase.
  */
 #define PILLION__CALL_NEW 1u
@@ -159,9 +174,12 @@ struct pillion__pool;
 /* A call of a Go function: 128 bytes. */
 struct pillion__call {
   struct pillion__head head;
-  uint64_t token;
+  union {
+    uint64_t token;
+    _Atomic uint64_t taker; /* of one without an executor: which task joins */
+  };
   _Atomic uint64_t state;
-  _Atomic(struct pillion__executor *) executor; /* NULL: a thread waits */
+  _Atomic(struct pillion__executor *) executor; /* NULL: it waits for a taker */
   uint32_t slot;
   uint32_t function;
   uint64_t request_length;

@@ -367,6 +367,12 @@ PILLION__HIDDEN void pillion__calls_cancel_in(uint32_t pool);
 PILLION__HIDDEN uint64_t pillion__calls_alive(void);
 PILLION__HIDDEN bool pillion__call_start(struct pillion__call *call);
 
+/* wait.c */
+PILLION__HIDDEN int pillion__call_join(pillion_value *out, pillion_context *cx,
+                                       struct pillion__call *call,
+                                       pillion_task task);
+PILLION__HIDDEN bool pillion__joiner_alive(uint64_t joiner);
+
 /* node.c */
 PILLION__HIDDEN struct pillion__call *
 pillion__node_get(struct pillion__executor *executor);

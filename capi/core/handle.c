@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* What is done to a task by its handle, C's or a call's. */
+#include <sched.h>
+
 #include "core.h"
 
 /* Finds a C task's cell, for its owner. */
@@ -73,6 +75,45 @@ int pillion_task_evict(pillion_task task) {
   if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed)) {
     pillion__tell_live(ex);
     pillion__poke(ex); /* there may be an event to take */
+  }
+  return 0;
+}
+
+int pillion__call_detach(struct pillion__call *call, pillion_task task) {
+  uint32_t gen = pillion__gen_of(task);
+  struct pillion__executor *ex = atomic_load(&call->executor);
+  uint64_t old = atomic_load(&call->state);
+  if (pillion__kind_of(task) != PILLION__TASK || (uint32_t)(old >> 32) != gen ||
+      (old & PILLION__CALL_PHASE) == 0)
+    return PILLION_EBADHANDLE;
+  if (ex != NULL) {
+    int rc = pillion__executor_own(ex);
+    if (rc < 0) return rc;
+    if (PILLION__MODE(call->head.flags) != PILLION_JOIN) return PILLION_EINVAL;
+    call->head.flags += (PILLION_DETACH - PILLION_JOIN) << PILLION__MODE_SHIFT;
+    if (!(call->head.flags & PILLION__ENDED)) {
+      pillion_wake_local(call->joiner); /* who would wait in vain */
+      return 0;
+    }
+    pillion__call_consumed(ex, call);
+    if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed))
+      pillion__tell_live(ex);
+    return 0;
+  }
+  pillion_waker taker = atomic_load(&call->taker);
+  do {
+    if ((uint32_t)(old >> 32) != gen || (old & PILLION__CALL_PHASE) == 0 ||
+        old & PILLION__CALL_ORPHAN)
+      return PILLION_EBADHANDLE;
+    if (old & PILLION__CALL_WAITED) return PILLION_EBUSY;
+  } while (!atomic_compare_exchange_weak(&call->state, &old,
+                                         old | PILLION__CALL_ORPHAN));
+  if ((old & PILLION__CALL_PHASE) == PILLION__CALL_DONE) {
+    while (atomic_load(&call->wakeup) == 0) sched_yield();
+    pillion__call_free(call);
+  } else if (pillion__kind_of(taker) == PILLION__WAKER) {
+    /* It would wait in vain; one that came just now, until the call's end. */
+    pillion__pool_wake(taker);
   }
   return 0;
 }

@@ -96,7 +96,9 @@ int pillion__join(pillion_value *out, pillion_context *cx,
   pillion_waker *joiner;
   if (type == PILLION__CHUNK_CALLS) {
     call = (struct pillion__call *)head;
-    if (atomic_load(&call->executor) != ex) return PILLION_EWRONGTHREAD;
+    struct pillion__executor *its = atomic_load(&call->executor);
+    if (its == NULL) return pillion__call_join(out, cx, call, task);
+    if (its != ex) return PILLION_EWRONGTHREAD;
     joiner = &call->joiner;
   } else {
     cell = (struct pillion__cell *)head;

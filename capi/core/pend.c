@@ -168,12 +168,6 @@ static int ptask_joinable(struct pillion__ptask **out, pillion_task handle) {
   return PILLION__MODE(mode) == PILLION_JOIN ? 0 : PILLION_EINVAL;
 }
 
-static bool joiner_alive(pillion_waker waker) {
-  uint32_t type;
-  struct pillion__head *head = pillion__head_of(waker, &type);
-  return atomic_load(&head->gen) == pillion__gen_of(waker);
-}
-
 /* Any executor's task may join a pool's, and any pool's. */
 int pillion__ptask_join(pillion_value *out, pillion_context *cx,
                         pillion_task handle) {
@@ -196,7 +190,7 @@ int pillion__ptask_join(pillion_value *out, pillion_context *cx,
     }
     if (word != pillion__joiner(PILLION__JOIN_OPEN, gen)) {
       if (pillion__kind_of(word) != PILLION__WAKER) return PILLION_EBADHANDLE;
-      if (joiner_alive(word)) return PILLION_EBUSY;
+      if (pillion__joiner_alive(word)) return PILLION_EBUSY;
     }
     if (atomic_compare_exchange_strong(&task->to.joiner, &word, cx->waker))
       return PILLION_PENDING;
@@ -210,10 +204,13 @@ int pillion__pool_op_join(pillion_value *out, pillion_context *cx,
   struct pillion__head *head = pillion__head_of(task, &type);
   if (head != NULL && type == PILLION__CHUNK_POOL)
     return pillion__ptask_join(out, cx, task);
-  return head == NULL || pillion__kind_of(task) != PILLION__TASK ||
-                 atomic_load(&head->gen) != pillion__gen_of(task)
-             ? PILLION_EBADHANDLE
-             : PILLION_EWRONGTHREAD;
+  if (head == NULL || pillion__kind_of(task) != PILLION__TASK ||
+      atomic_load(&head->gen) != pillion__gen_of(task))
+    return PILLION_EBADHANDLE;
+  struct pillion__call *call = (struct pillion__call *)head;
+  if (type == PILLION__CHUNK_CALLS && atomic_load(&call->executor) == NULL)
+    return pillion__call_join(out, cx, call, task);
+  return PILLION_EWRONGTHREAD;
 }
 
 int pillion__ptask_detach(pillion_task handle) {

@@ -30,9 +30,8 @@
  * outcome. head.next has, until the end, what only the holder of QUEUED looks
  * at: POLLED, ASKED, EXPIRED, SHIELDED, CONTEXT.
  *
- * `joiner` says who awaits the end of a task that is joined: a waker, or one of
- * the words below over the task's generation. So what an old handle expects to
- * find is never found in a later task.
+ * `joiner` says who awaits the end of a task that is joined, in the words of
+ * cell.h.
  */
 struct pillion__ptask {
   struct pillion__head head;
@@ -57,14 +56,6 @@ struct pillion__ptask {
 _Static_assert(sizeof(struct pillion__ptask) == sizeof(struct pillion__cell),
                "every cell is of one size");
 
-#define PILLION__JOIN_OPEN 0u /* nobody yet */
-#define PILLION__JOIN_ENDED 1u
-#define PILLION__JOIN_TAKEN 2u
-#define PILLION__JOIN_DETACHED 3u
-
-static inline uint64_t pillion__joiner(uint64_t what, uint32_t gen) {
-  return what << 32 | gen;
-}
 static inline struct pillion__ptask *pillion__ptask_at(uint32_t slot) {
   return (struct pillion__ptask *)pillion__cell_at(slot);
 }

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Blocking calls, for threads that have no loop: a futex in the call's node. */
+/*
+ * Who awaits a call without an executor. A thread that has no loop sleeps on a
+ * futex in the call's node. A task, of any executor or pool, leaves its waker in
+ * `taker`; who publishes the result takes it out there, and wakes it after the
+ * store to `wakeup`, which is the last that he does to the node. Whoever takes
+ * the result sets WAITED before, so that it is one. tests/model/call.pml has
+ * both as a model.
+ */
 #include <errno.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -27,6 +34,64 @@ static int sleep_on(_Atomic uint32_t *wakeup, int64_t deadline) {
   return 0;
 }
 
+/* Whether a result may be had: 0, PILLION_EBADHANDLE or PILLION_EBUSY. */
+static int call_takable(uint64_t state, uint32_t gen) {
+  if ((uint32_t)(state >> 32) != gen || (state & PILLION__CALL_PHASE) == 0 ||
+      state & PILLION__CALL_ORPHAN)
+    return PILLION_EBADHANDLE;
+  return state & PILLION__CALL_WAITED ? PILLION_EBUSY : 0;
+}
+
+static int call_claim(struct pillion__call *call, uint32_t gen) {
+  uint64_t old = atomic_load(&call->state);
+  int rc;
+  do rc = call_takable(old, gen);
+  while (rc == 0 && !atomic_compare_exchange_weak(&call->state, &old,
+                                                  old | PILLION__CALL_WAITED));
+  return rc;
+}
+
+/* Whether there is a task, and it is one that lives. */
+bool pillion__joiner_alive(uint64_t joiner) {
+  uint32_t type;
+  if (pillion__kind_of(joiner) != PILLION__WAKER) return false;
+  struct pillion__head *head = pillion__head_of(joiner, &type);
+  return atomic_load(&head->gen) == pillion__gen_of(joiner);
+}
+
+/* As pillion_join, for tasks of all executors and pools. */
+int pillion__call_join(pillion_value *out, pillion_context *cx,
+                       struct pillion__call *call, pillion_task task) {
+  uint32_t gen = pillion__gen_of(task);
+  int rc = call_takable(atomic_load(&call->state), gen);
+  if (rc < 0) return rc;
+  uint64_t word = atomic_load(&call->taker);
+  while (word != pillion__joiner(PILLION__JOIN_ENDED, gen)) {
+    if (word == cx->waker) return PILLION_PENDING;
+    if (word == pillion__joiner(PILLION__JOIN_NEVER, gen))
+      return PILLION_EINVAL;
+    if (pillion__joiner_alive(word)) return PILLION_EBUSY;
+    if (word != pillion__joiner(PILLION__JOIN_OPEN, gen) &&
+        pillion__kind_of(word) != PILLION__WAKER)
+      return PILLION_EBADHANDLE; /* another call's by now */
+    if (!atomic_compare_exchange_strong(&call->taker, &word, cx->waker))
+      continue;
+    /* Who detaches looks for a taker first. */
+    return call_takable(atomic_load(&call->state), gen) == PILLION_EBADHANDLE
+               ? PILLION_EBADHANDLE
+               : PILLION_PENDING;
+  }
+  if (atomic_load(&call->wakeup) == 0) { /* the next instruction of another's */
+    cx->ops->wake(cx->waker);
+    return PILLION_PENDING;
+  }
+  rc = call_claim(call, gen);
+  if (rc < 0) return rc;
+  pillion__call_value(call, out);
+  pillion__call_free(call);
+  return PILLION_READY;
+}
+
 static int wait_until(pillion_value *out, pillion_task task,
                       int64_t deadline) {
   uint32_t type, gen = pillion__gen_of(task);
@@ -35,16 +100,13 @@ static int wait_until(pillion_value *out, pillion_task task,
   if (call == NULL || pillion__kind_of(task) != PILLION__TASK ||
       type != PILLION__CHUNK_CALLS || atomic_load(&call->executor) != NULL)
     return PILLION_EBADHANDLE;
-  uint64_t old = atomic_load(&call->state);
-  do {
-    if ((uint32_t)(old >> 32) != gen || (old & PILLION__CALL_PHASE) == 0 ||
-        old & PILLION__CALL_ORPHAN)
-      return PILLION_EBADHANDLE;
-    if (old & PILLION__CALL_WAITED) return PILLION_EBUSY;
-  } while (!atomic_compare_exchange_weak(&call->state, &old,
-                                         old | PILLION__CALL_WAITED));
+  int rc = call_takable(atomic_load(&call->state), gen);
+  if (rc == 0 && pillion__joiner_alive(atomic_load(&call->taker)))
+    rc = PILLION_EBUSY;
+  if (rc == 0) rc = call_claim(call, gen);
+  if (rc < 0) return rc;
   int saved = errno;
-  int rc = sleep_on(&call->wakeup, deadline);
+  rc = sleep_on(&call->wakeup, deadline);
   errno = saved;
   if (rc < 0) {
     atomic_fetch_and(&call->state, ~(uint64_t)PILLION__CALL_WAITED);

@@ -218,16 +218,18 @@ static inline int pillion_sleep(pillion_timer *timer, pillion_context *cx,
 }
 
 /*
- * pillion_join awaits `task`, a task or call that was started with
- * PILLION_JOIN on the same executor. Its result goes to the first poll that
- * finds it ready.
+ * pillion_join awaits `task`, which was started with PILLION_JOIN: a task or
+ * call of the same executor, a task of any pool, or a call without an executor,
+ * which any executor's and any pool's tasks may join. Its result goes to the
+ * first poll that finds it ready.
  *
  * Threads: the owner's.
  * Reentrancy: inside a poll only; a task cannot join itself (PILLION_EINVAL).
  * Ownership: once ready the value is the caller's, to be released with
  *   pillion_value_drop, and `task` is gone.
  * Returns: PILLION_READY with *out, whose status is the task's own,
- *   PILLION_PENDING, PILLION_EBADHANDLE, PILLION_EBUSY (another joins it) or
+ *   PILLION_PENDING, PILLION_EBADHANDLE, PILLION_EBUSY (another joins it, or a
+ *   thread waits for it), PILLION_EWRONGTHREAD (it is another executor's) or
  *   PILLION_EINVAL (it was not started with PILLION_JOIN).
  * Since: 0.1
  */
@@ -316,7 +318,7 @@ static inline int pillion_cancel(const pillion_ops *ops, pillion_task task) {
  *       pillion_abandon(a->ops, a->call);
  *     }
  *
- * Threads: the owner's.
+ * Threads: the owner's; any for a pool's task and a call without an executor.
  * Reentrancy: in polls and drops, and outside.
  * Ownership: the handle is the library's again.
  * Returns: 0, or PILLION_EBADHANDLE (it is gone).

@@ -36,6 +36,10 @@
  * between them. Their turns enter Go as often as there is something to do there,
  * and not at all before the first such call.
  *
+ * WHAT THEY JOIN of Go's is a call without an executor, in the pool or not, that
+ * a task submits itself or gets from anywhere; pillion_abandon in its drop ends
+ * it.
+ *
  * WHO WAITS FOR WHOM. While a pool's tasks live they count in progress.live of
  * its workers, as of their last turns: so a loop that lives as long as there is
  * work goes on, and is told when the last task has gone. A worker that is to

@@ -253,6 +253,124 @@ static void children_are_joined_across_threads(void **state) {
   assert_ok(pillion_executor_free(home));
 }
 
+/* ---- Calls --------------------------------------------------------------- */
+
+struct asker {
+  pillion_function echo;
+  pillion_timer timer;
+  pillion_task call, me;
+  _Atomic pillion_waker waker;
+  pillion_value value;
+  int left, state;
+};
+
+static int ask_go(struct asker *a) {
+  int rc;
+  do rc = pillion_call_submit(&a->call, 0, a->echo, &a->left, sizeof a->left, 0,
+                              PILLION_JOIN);
+  while (rc == PILLION_EAGAIN);
+  return rc;
+}
+
+static int asker_poll(pillion_value *out, pillion_context *cx, void *self) {
+  struct asker *a = self;
+  PILLION_ASYNC(a->state);
+  for (; a->left > 0; a->left--) {
+    if (ask_go(a) < 0) failed = 1;
+    PILLION_AWAIT(a->state, pillion_join(&a->value, cx, a->call));
+    if (a->value.status != 0 || a->value.length != sizeof a->left ||
+        memcmp(pillion_value_data(&a->value), &a->left, sizeof a->left) != 0)
+      failed = 1;
+  }
+  pillion_value_set(out, "", 0);
+  PILLION_RETURN(a->state);
+  PILLION_ASYNC_END;
+}
+
+static const pillion_future asking = {sizeof asking, asker_poll, NULL};
+
+static void tasks_on_goroutines_ask_go(void **state) {
+  (void)state;
+  static struct asker askers[50];
+  pillion_executor home;
+  assert_ok(pillion_executor_new(&home, NULL, NULL, 0));
+  for (size_t i = 0; i < COUNT(askers); i++) {
+    askers[i] = (struct asker){.echo = function("test.echo"), .left = 20};
+    /* Half of them are the executor's own. */
+    assert_ok(i % 2 ? pillion_task_spawn(NULL, home, &asking, &askers[i], i,
+                                         PILLION_DETACH)
+                    : pillion_pool_spawn(NULL, pool, home, &asking, &askers[i],
+                                         i, PILLION_EVENT));
+  }
+  assert_ok(pillion_pool_start(pool, 2));
+  assert_ok(pillion_poll_run(home, NULL, NULL));
+  for (size_t i = 0; i < COUNT(askers); i++)
+    assert_int_equal(askers[i].left, 0);
+  assert_ok(pillion_executor_free(home));
+}
+
+/* One that blocks in Go, and whose time is up. */
+static void asker_drop(void *self) {
+  struct asker *a = self;
+  pillion_timer_clear(&a->timer);
+  pillion_task_cancel(a->call);
+  if (pillion_task_detach(a->call) < 0) failed = 1;
+  done++;
+}
+
+static int limited_poll(pillion_value *out, pillion_context *cx, void *self) {
+  struct asker *a = self;
+  (void)out;
+  if (a->call == 0 && ask_go(a) < 0) failed = 1;
+  if (a->state == 0) {
+    a->state = 1;
+    atomic_store(&a->waker, cx->waker);
+    return PILLION_PENDING; /* until Go says that it blocks */
+  }
+  if (pillion_task_deadline(&a->timer, a->me, cx->now + MS) != 0) failed = 1;
+  return pillion_join(&a->value, cx, a->call);
+}
+
+static const pillion_future limited = {sizeof limited, limited_poll,
+                                       asker_drop};
+
+static void on_timeout(const pillion_event *event, void *data) {
+  (void)data;
+  if (event->status != PILLION_ETIMEDOUT) failed = 1;
+  taken++;
+}
+
+static void time_is_up_while_go_blocks(void **state) {
+  (void)state;
+  static struct asker asker;
+  pillion_executor home;
+  pillion_task task;
+  asker = (struct asker){.echo = function("test.block")};
+  assert_ok(pillion_executor_new(&home, NULL, NULL, 0));
+  assert_ok(pillion_pool_start(pool, 2));
+  assert_ok(pillion_pool_spawn(&task, pool, home, &limited, &asker, 0,
+                               PILLION_EVENT));
+  await_waiting(1);
+  while (atomic_load(&asker.waker) == 0) sched_yield();
+  asker.me = task;
+  pillion_wake(asker.waker);
+  assert_ok(pillion_poll_run(home, on_timeout, NULL));
+  assert_int_equal(done, 1);
+  assert_int_equal(taken, 1);
+  await_waiting(0);
+  assert_ok(pillion_executor_free(home));
+}
+
+/* Goroutines that ran calls stay for others. */
+static int free_pool_only(void **state) {
+  (void)state;
+  int rc = pillion_pool_stop(pool, LONG_ENOUGH);
+  if (rc == 0) rc = pillion_pool_free(pool);
+  return rc < 0 || failed;
+}
+
+#define CALL_TEST(name) \
+  cmocka_unit_test_setup_teardown(name, new_pool, free_pool_only)
 #define POOL_TEST(name) cmocka_unit_test_setup_teardown(name, new_pool, free_pool)
 
 int main(void) {
@@ -261,6 +379,8 @@ int main(void) {
       POOL_TEST(tokens_go_where_their_tasks_go),
       POOL_TEST(blocked_worker_keeps_nothing_back),
       POOL_TEST(children_are_joined_across_threads),
+      CALL_TEST(tasks_on_goroutines_ask_go),
+      CALL_TEST(time_is_up_while_go_blocks),
   };
   return run_group(tests);
 }

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A call that a thread waits for: capi/core/wait.c, and the state of call.c.
+ * A call that a thread waits for, or with -DJOIN a task: capi/core/wait.c, and
+ * the state of call.c.
  *
  * A worker takes the call up and completes it. A waiter waits, may time out and
  * wait again, and in the end gives up as pillion_call_wait does: it cancels and
  * detaches. A rival with the same handle does one thing at any time: it cancels,
  * waits or detaches. When the node was freed, it is used for another call, which
  * nobody but its own worker may touch.
+ *
+ * A task polls the call: it leaves its waker in `taker`, and sleeps until it is
+ * woken; or it is dropped, and abandons the call. The words in `taker` have the
+ * generation in them, so that a compare-and-swap in a later call fails.
  *
  * Properties: the node is freed exactly once, and not touched afterwards; the
  * result is had by one at most; everybody comes to an end.
@@ -19,6 +24,10 @@
 #define SHARED 3 /* a detach doesn't mind that another one waits */
 #define TAKE 4   /* a worker takes up only what has no other bits */
 #define TWICE 5  /* a detach of an ended call leaves no mark */
+#define BEFORE 6 /* the publisher looks at the taker before it says DONE */
+#define HASTY 7  /* a task takes the result when the taker's word says so */
+#define MUTE 8   /* the end of a call that nobody wants wakes nobody */
+#define GREEDY 9 /* a task takes the result without claiming it */
 #ifndef BUG
 #define BUG 0
 #endif
@@ -31,6 +40,11 @@ byte gen = 1; /* state: generation, */
 byte phase = NEW;
 bool cancel = false, orphan = false, waited = false;
 bool wakeup = false;
+#define OPEN 0
+#define WAKER 1
+#define ENDED 2
+byte taker = OPEN;
+bool woken = false; /* the task's own; a wake of one that is gone is lost */
 byte frees = 0, results = 0;
 
 /* Gives the node back; it is used again at once. */
@@ -39,21 +53,44 @@ inline node_free() {
     frees++;
     assert(frees == 1);
     gen = 2; phase = NEW;
-    cancel = false; orphan = false; waited = false; wakeup = false
+    cancel = false; orphan = false; waited = false; wakeup = false;
+    taker = OPEN
   }
 }
 
-/* `had_orphan` is what the state said when it became DONE. */
+/*
+ * `had_orphan` is what the state said when it became DONE. `who` tells whether
+ * there was a taker before, for a mistake.
+ */
 inline publish(had_orphan) {
+  atomic {
+    assert(gen == 1);
+    if
+    :: BUG != BEFORE -> who = taker == WAKER
+    :: else
+    fi;
+    taker = ENDED
+  };
   if
-  :: had_orphan -> node_free()
+  :: had_orphan ->
+     node_free();
+     if
+     :: BUG == MUTE -> who = false
+     :: else
+     fi
   :: else ->
      atomic { assert(gen == 1); wakeup = true } /* and wakes the futex */
-  fi
+  fi;
+  atomic {
+    if
+    :: who -> woken = true
+    :: else
+    fi
+  }
 }
 
 proctype worker() {
-  bool mine = false, was_orphan = false;
+  bool mine = false, was_orphan = false, who = false;
   atomic { /* take it up */
     if
     :: gen == 1 && phase == NEW &&
@@ -65,6 +102,7 @@ proctype worker() {
   if
   :: mine ->
      was_orphan = orphan;
+     who = taker == WAKER;
      atomic {
        assert(gen == 1 && phase == RUNNING);
        if
@@ -83,7 +121,8 @@ inline do_cancel() {
     ended = false;
     if
     :: gen == 1 && phase == NEW ->
-       phase = DONE; cancel = true; ended = true; had = orphan
+       phase = DONE; cancel = true; ended = true; had = orphan;
+       who = taker == WAKER
     :: gen == 1 && phase == RUNNING -> cancel = true
     :: else
     fi
@@ -95,8 +134,11 @@ inline do_cancel() {
 }
 
 inline do_detach() {
+  atomic { /* read after the state; else it is another call's, and not used */
+    who = gen == 1 && taker == WAKER
+  };
   atomic {
-    ended = false;
+    ended = false; gone = true;
     if
     :: gen == 1 && !orphan && (!waited || BUG == SHARED) ->
        if
@@ -106,7 +148,8 @@ inline do_detach() {
        if
        :: BUG == TWICE && phase == DONE -> skip
        :: else -> orphan = true
-       fi
+       fi;
+       gone = false
     :: else
     fi
   };
@@ -117,6 +160,7 @@ inline do_detach() {
      :: else
      fi;
      node_free()
+  :: !ended && !gone && who -> woken = true
   :: else
   fi
 }
@@ -147,8 +191,62 @@ inline do_wait() {
   fi
 }
 
+/* Polls until the result is there, or there is none to be had. */
+proctype joiner() {
+  bool got, refused, registered, ended, had, who, gone, dropped = false;
+  if
+  :: dropped = true /* at some time, while it waits */
+  :: skip
+  fi;
+poll:
+  got = false; refused = false; registered = false;
+  if
+  :: gen != 1 || orphan || waited -> refused = true
+  :: else
+  fi;
+  atomic {
+    if
+    :: !refused && gen == 1 && taker == OPEN ->
+       taker = WAKER; registered = true
+    :: !refused && gen == 1 && taker == WAKER -> registered = true
+    :: !refused && gen == 1 && taker == ENDED -> got = true
+    :: else -> refused = true
+    fi
+  };
+  if
+  :: registered ->
+     if
+     :: gen != 1 || orphan -> refused = true /* somebody has detached it */
+     :: else ->
+        if
+        :: woken -> woken = false; goto poll
+        :: dropped -> do_cancel(); do_detach(); refused = true
+        fi
+     fi
+  :: got && !wakeup && BUG != HASTY -> goto poll
+  :: else
+  fi;
+  if
+  :: got ->
+     atomic {
+       if
+       :: BUG == GREEDY && gen == 1 -> skip
+       :: gen != 1 || orphan || waited -> got = false
+       :: else -> waited = true
+       fi
+     }
+  :: else
+  fi;
+  if
+  :: got ->
+     atomic { results++; assert(results == 1); assert(gen == 1) };
+     node_free()
+  :: else
+  fi
+}
+
 proctype waiter() {
-  bool got, refused, ended, had;
+  bool got, refused, ended, had, who, gone;
   do_wait();
   if
   :: !got && !refused -> do_wait()
@@ -161,7 +259,7 @@ proctype waiter() {
 }
 
 proctype rival() {
-  bool got, refused, ended, had;
+  bool got, refused, ended, had, who, gone;
   if
   :: do_cancel()
   :: do_detach()
@@ -171,7 +269,11 @@ proctype rival() {
 }
 
 init {
+#ifdef JOIN
+  atomic { run worker(); run joiner(); run rival() };
+#else
   atomic { run worker(); run waiter(); run rival() };
+#endif
   _nr_pr == 1; /* everybody has come to an end */
   assert(frees <= 1);
   /* Nobody's only if the rival's wait was in the waiter's way. */

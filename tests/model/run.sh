@@ -42,6 +42,8 @@ export out
   for bug in 1 2 3 6 7; do echo park wrong -DHOOK -DBUG=$bug; done
   echo call right
   for bug in 1 2 3 4 5; do echo call wrong -DBUG=$bug; done
+  echo call right -DJOIN
+  for bug in 1 2 4 5 6 7 8 9; do echo call wrong -DJOIN -DBUG=$bug; done
   echo home right
   for bug in 1 2 3 4 5 6; do echo home wrong -DBUG=$bug; done
   echo steal right
