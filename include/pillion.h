@@ -193,7 +193,7 @@ int pillion_log_set(pillion_log_fn fn, void *data, pillion_drop_fn drop);
 typedef struct pillion_library_counts {
   size_t size;
   uint64_t executors;
-  uint64_t tasks;    /* C tasks that live or wait to be taken */
+  uint64_t tasks;    /* C tasks that live or wait to be taken; calls on pools */
   uint64_t calls;    /* calls in flight or waiting to be taken */
   uint64_t payloads; /* requests and results in memory of their own */
   uint64_t workers;  /* goroutines that wait for work or do it */
@@ -695,9 +695,10 @@ typedef uint64_t pillion_pool; /* see pillion/pool.h */
  *   functions (a coroutine stays with the worker that began it). The call
  *   counts among the pool's tasks, too, until it has ended, and is cancelled with
  *   them; its result goes where it always goes: to the executor, or to
- *   pillion_task_wait if that is 0. The context hooks have no part in it. If the
- *   pool was closed PILLION_ECLOSED is returned, PILLION_EAGAIN if it is full,
- *   PILLION_EBADHANDLE if it is gone.
+ *   pillion_task_wait if that is 0. It carries no context token, neither the
+ *   executor's nor the pool's. PILLION_ECLOSED is returned if the pool was
+ *   closed, PILLION_EAGAIN if it is full, PILLION_EBADHANDLE if it is gone,
+ *   PILLION_EINVAL for functions of other kinds.
  * deadline: when the function's context shall end, absolute, whether or not
  *   the loop turns; Go sees it as the context's Deadline. The call then ends
  *   with PILLION_ETIMEDOUT, unless it returns something else than the context's

@@ -56,7 +56,7 @@ extern "C" {
  * pillion_pool_options are what a pool is made of; zero, or NULL, is always a
  * good value.
  *
- * context_hooks: what every task of the pool's carries, as for executors in
+ * context_hooks: what every C task of the pool's carries, as for executors in
  *   pillion.h. The token is captured by the thread that spawns, also one of
  *   another executor. Polls and the drop, and what is called around them, are
  *   on whichever worker has the task; the drop may be on the thread that frees
