@@ -211,6 +211,30 @@ func TestContextOfAShieldedTask(t *testing.T) {
 	equal(t, "after the section", late.Err(), context.Canceled)
 }
 
+// One that is made in the section, after the cancel, goes on as well.
+func TestContextMadeInAShieldedTask(t *testing.T) {
+	r := newRig(t)
+	done := false
+	p := shieldUntil(t, &done)
+	var ctx context.Context
+	shield := p.onPoll
+	p.onPoll = func(cx *Context) {
+		if cx.Cancelled() {
+			ctx = cx.Context()
+			equal(t, "error", ctx.Err(), nil)
+		}
+		shield(cx)
+	}
+	task := mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	task.Cancel()
+	r.turn(1)
+	done = true
+	p.waker.Wake()
+	r.turn(1)
+	equal(t, "after the section", ctx.Err(), context.Canceled)
+}
+
 func TestContextHasTheDeadline(t *testing.T) {
 	r := newRig(t)
 	p := new(probe)

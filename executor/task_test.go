@@ -97,6 +97,18 @@ func TestJoinWakesEveryJoinerOnce(t *testing.T) {
 	equal(t, "a late join", late.Done(), true)
 }
 
+func TestJoinerThatAsksAgainIsOneJoiner(t *testing.T) {
+	r := newRig(t)
+	task := mustSpawn[int](t, r.Local, new(probe))
+	joiner := mustSpawn(t, r.Local, task.Join())
+	r.turn(2)
+	for range 3 {
+		makeWaker(joiner.slot, joiner.gen).Wake()
+		r.turn(1)
+	}
+	equal(t, "joiners beyond the first", task.extra == nil, true)
+}
+
 func TestJoinOfCancelledTask(t *testing.T) {
 	r := newRig(t)
 	task := mustSpawn[int](t, r.Local, new(probe))

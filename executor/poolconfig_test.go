@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"runtime"
+	"sync/atomic"
+	"testing"
+)
+
+// ledger is hooks that count, and tokens that know whether they are entered.
+type ledger struct {
+	t                                 *testing.T
+	captured, entered, left, released atomic.Int64
+}
+
+type token struct{ inside atomic.Bool }
+
+func (h *ledger) Capture() any { h.captured.Add(1); return new(token) }
+
+func (h *ledger) Enter(x any) {
+	h.entered.Add(1)
+	if x.(*token).inside.Swap(true) {
+		h.t.Error("entered twice")
+	}
+}
+
+func (h *ledger) Leave(x any) {
+	h.left.Add(1)
+	if !x.(*token).inside.Swap(false) {
+		h.t.Error("left without being entered")
+	}
+}
+
+func (h *ledger) Release(x any) {
+	h.released.Add(1)
+	if x.(*token).inside.Load() {
+		h.t.Error("released before it was left")
+	}
+}
+
+func TestPoolHooksComeInPairs(t *testing.T) {
+	const tasks, polls = 100, 5
+	h := &ledger{t: t}
+	p := NewPool(PoolConfig{Context: h})
+	for i := range tasks {
+		n := 0
+		task := mustSpawn(t, p, Future[int](FutureFunc[int](func(cx *Context) (int, bool, error) {
+			if n++; n == polls && i%10 == 0 {
+				panic("any")
+			}
+			cx.WakeSelf()
+			return n, n == polls, nil
+		})))
+		if i%10 == 1 {
+			task.Cancel()
+		}
+	}
+	if err := p.Start(3); err != nil {
+		t.Fatal(err)
+	}
+	for p.Live() > 0 {
+		runtime.Gosched()
+	}
+	p.Stop()
+	if err := p.Free(); err != nil {
+		t.Error(err)
+	}
+	equal(t, "tokens", h.captured.Load(), tasks)
+	equal(t, "tokens released", h.released.Load(), tasks)
+	// Each poll, and each end; the cancelled ones have an end only.
+	equal(t, "entered", h.entered.Load(), tasks*(polls+1)-tasks/10*polls)
+	equal(t, "left", h.left.Load(), h.entered.Load())
+}
+
+func TestPoolMaxTimers(t *testing.T) {
+	r, p := newRig(t), NewPool(PoolConfig{MaxTimers: 1})
+	if err := p.Join(r.Local); err != nil {
+		t.Fatal(err)
+	}
+	first := mustSpawn(t, p, Future[struct{}](SleepUntil(10)))
+	second := mustSpawn(t, p, Future[struct{}](SleepUntil(5)))
+	r.turn(2)
+	deadline := mustSpawn[int](t, p, new(probe), WithDeadline[int](7))
+	equal(t, "deadline", r.turn(1).Deadline, 7)
+	_, err := second.Result()
+	equal(t, "over the quota", err, ErrAgain)
+	equal(t, "what is a task's own isn't refused", deadline.Done(), false)
+	r.now = 10
+	r.turn(1)
+	equal(t, "done", first.Done() && deadline.Done(), true)
+	if err := r.Local.Free(); err != nil {
+		t.Error(err)
+	}
+	if err := p.Free(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPoolClockIsTheStartedOnes(t *testing.T) {
+	p := NewPool(PoolConfig{Clock: func() int64 { return 42 }})
+	if err := p.Start(1); err != nil {
+		t.Fatal(err)
+	}
+	now, err := Run(p, Future[int64](FutureFunc[int64](func(cx *Context) (int64, bool, error) { return cx.Now(), true, nil })))
+	equal(t, "now", now, 42)
+	equal(t, "error", err, nil)
+	p.Stop()
+	if err := p.Free(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Executors, tasks, timers and workers start no goroutine; only Start does.
+func TestNothingIsStartedUnasked(t *testing.T) {
+	before := runtime.NumGoroutine()
+	r, p := newRig(t), NewPool(PoolConfig{})
+	if err := p.Join(r.Local); err != nil {
+		t.Fatal(err)
+	}
+	for _, on := range []Executor{r.Local, p} {
+		mustSpawn(t, on, Future[struct{}](SleepUntil(5)))
+		mustSpawn[int](t, on, Timeout[int](5, NewPromise[int](nil)))
+		mustSpawn[int](t, on, &probe{onPoll: func(cx *Context) { cx.Context().Done() }}, WithDeadline[int](5))
+	}
+	r.turn(6)
+	if n := runtime.NumGoroutine(); n > before {
+		t.Errorf("%d goroutines more", n-before)
+	}
+	r.now = 10
+	r.turn(4)
+	equal(t, "live", r.Live()+p.Live(), 0)
+	if err := r.Local.Free(); err != nil {
+		t.Error(err)
+	}
+	if err := p.Free(); err != nil {
+		t.Error(err)
+	}
+	if n := runtime.NumGoroutine(); n > before {
+		t.Errorf("%d goroutines more", n-before)
+	}
+}
