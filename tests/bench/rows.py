@@ -125,7 +125,7 @@ ROWS = [
         [Peer("tokio yield-mt", TOKIO_MT + ", yield_now", 1.0),
          Peer("go go-yield", "goroutines, runtime.Gosched", 0.5)]),
     Row("multi_threaded: Go: a ring of 1000 tasks on a pool, a hop", "ns", "go pool-ring",
-        [Peer("tokio ring-mt", TOKIO_MT + ", wake_by_ref", None),
+        [Peer("tokio ring-mt", TOKIO_MT + ", wake_by_ref", 1.0),
          Peer("go go-ring", "goroutines and channels", 0.7)]),
     Row("an empty turn", "ns", "c empty",
         [Peer("peer go_call", "a call from C into Go that does nothing", "10 ns"),
