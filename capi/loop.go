@@ -82,7 +82,9 @@ func pillion__go_turn(t *C.struct_pillion__guest_turn) {
 	t.coroutines = C.uint32_t(coro.Suspended(l.local) + coro.Idle(l.local))
 }
 
+// deliver contains its own panics, so that no other post is lost with it.
 func (l *loop) deliver(p *C.struct_pillion__post) {
+	defer contain(nil)
 	if p.call == nil {
 		l.local.Deliver(uint32(p.slot))
 		return
