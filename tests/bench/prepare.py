@@ -22,9 +22,12 @@ NEEDS_TEST_LIBRARY = {"uv_await", "stall"}
 versions = {}
 
 
-def run(*argv, cwd=ROOT, **env):
-    done = subprocess.run([str(a) for a in argv], cwd=cwd, text=True, capture_output=True,
-                          env={**os.environ, **env})
+def run(*argv, cwd=ROOT, limit=None, **env):
+    try:
+        done = subprocess.run([str(a) for a in argv], cwd=cwd, text=True, capture_output=True,
+                              env={**os.environ, **env}, timeout=limit)
+    except subprocess.TimeoutExpired as hung:
+        raise RuntimeError(str(hung)) from hung
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, argv))}\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -113,7 +116,7 @@ def argv(command):
 
 def measure(command):
     """Runs a command once. Its only value, or all of them if it has more."""
-    out = json.loads(run(*argv(command), PYTHONPATH=ROOT / "bindings" / "python" / "src"))
+    out = json.loads(run(*argv(command), limit=180, PYTHONPATH=ROOT / "bindings" / "python" / "src"))
     return next(iter(out.values())) if len(out) == 1 else out
 
 

@@ -61,9 +61,8 @@ fn measure(mut round: impl FnMut() -> u64) -> f64 {
     start.elapsed().as_nanos() as f64 / steps as f64
 }
 
-fn steps<F: Future<Output = ()> + 'static>(task: impl Fn(u64) -> F) -> f64 {
+fn steps<F: Future<Output = ()> + 'static>(ex: &Executor, task: impl Fn(u64) -> F) -> f64 {
     const EACH: u64 = 10_000;
-    let ex = executor();
     measure(|| {
         run(ex, async {
             let tasks: Vec<_> = (0..TASKS).map(|_| ex.spawn(task(EACH))).collect();
@@ -114,7 +113,7 @@ fn spawns(joined: bool) -> f64 {
 
 fn awaits() -> f64 {
     let ex = executor();
-    steps(move |n| async move {
+    steps(ex, move |n| async move {
         for _ in 0..n {
             black_box(ex.spawn(once()).await);
         }
@@ -177,8 +176,8 @@ fn idle() -> f64 {
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let value = match args[0].as_str() {
-        "wake" => steps(SelfWake),
-        "yield" => steps(yields),
+        "wake" => steps(executor(), SelfWake),
+        "yield" => steps(executor(), yields),
         "await" => awaits(),
         "spawn" => spawns(false),
         "spawn-join" => spawns(true),
