@@ -44,6 +44,11 @@
  * its workers, as of their last turns: so a loop that lives as long as there is
  * work goes on, and is told when the last task has gone. A worker that is to
  * wait for work that isn't there yet joins with PILLION_HOLD.
+ *
+ * A LOOP THAT BLOCKS keeps nobody from what waits in its turn, but for two
+ * things: a single task that was woken in the poll that blocks, and the earliest
+ * timer, if no other worker has made a turn since it was set. Both then come
+ * late, and neither is lost.
  */
 
 #include "../pillion.h"
