@@ -18,6 +18,8 @@ import "C"
 import (
 	"fmt"
 	"unsafe"
+
+	"github.com/pillion-dev/pillion/executor/export"
 )
 
 // pillion__go_functions runs at the library's start, and again after a shutdown.
@@ -25,9 +27,15 @@ import (
 // functions have been exported by then.
 //
 //export pillion__go_functions
-func pillion__go_functions() (rc C.int) {
+func pillion__go_functions(errbuf *C.char, errcap C.size_t) (rc C.int) {
 	defer contain(&rc)
-	return register()
+	if err := export.Err(); err != nil {
+		return refuse(C.PILLION_EINVAL, err.Error(), errbuf, errcap)
+	}
+	if rc := register(); rc < 0 {
+		return refuse(rc, "the functions do not fit into the table", errbuf, errcap)
+	}
+	return 0
 }
 
 // pillion__go_start runs after it, if there are functions.
@@ -67,6 +75,16 @@ func contain(rc *C.int) {
 }
 
 func warn(text string) {
+	C.pillion__warn(terminated(text))
+}
+
+// refuse gives rc, and puts where the caller reads it why that is.
+func refuse(rc C.int, text string, errbuf *C.char, errcap C.size_t) C.int {
+	return C.pillion__refuse(rc, terminated(text), errbuf, errcap)
+}
+
+// terminated gives a text for a call into C that keeps nothing of it.
+func terminated(text string) *C.char {
 	b := append([]byte(text), 0)
-	C.pillion__warn((*C.char)(unsafe.Pointer(&b[0])))
+	return (*C.char)(unsafe.Pointer(&b[0]))
 }

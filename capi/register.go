@@ -16,6 +16,8 @@ import (
 // first call, and only read afterwards.
 var functions []*export.Function
 
+var added int // functions in C's table, also after a start that failed
+
 var kinds = map[export.Kind]C.uint32_t{
 	export.KindOffload: C.PILLION_KIND_OFFLOAD,
 	export.KindCPU:     C.PILLION_KIND_CPU,
@@ -29,10 +31,11 @@ func register() C.int {
 		return 0
 	}
 	all := export.Functions()
-	for _, f := range all {
+	for _, f := range all[added:] {
 		if rc := addFunction(f); rc < 0 {
 			return rc
 		}
+		added++
 	}
 	functions = all
 	return 0

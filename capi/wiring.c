@@ -8,7 +8,15 @@ void pillion__warn(const char *text) {
   pillion__log(PILLION_LOG_WARNING, "%s", text);
 }
 
-static int go_functions(void) { return pillion__go_functions(); }
+/* Also a warning: what starts the library by itself has no errbuf. */
+int pillion__refuse(int rc, const char *text, char *errbuf, size_t errcap) {
+  pillion__warn(text);
+  return pillion__fail(rc, errbuf, errcap, "%s", text);
+}
+
+static int go_functions(char *errbuf, size_t errcap) {
+  return pillion__go_functions(errbuf, errcap);
+}
 static int go_start(void) { return pillion__go_start(); }
 static int go_stop(void) { return pillion__go_stop(); }
 

@@ -5,6 +5,7 @@
 #include "core.h"
 
 void pillion__warn(const char *text);
+int pillion__refuse(int rc, const char *text, char *errbuf, size_t errcap);
 
 /* cgo has no name for a member of an unnamed union. */
 enum { PILLION__DEADLINE_AT = offsetof(struct pillion__call, deadline) };

@@ -140,7 +140,8 @@ typedef struct pillion_start_options {
  * Threads: any; it may wait for Go, so call it before the loop runs.
  * Reentrancy: not inside a turn.
  * Ownership: *options is copied; the allocator's data must outlive the process.
- * Returns: 0, PILLION_EVERSION, PILLION_EINVAL, PILLION_ENOMEM or
+ * Returns: 0, PILLION_EVERSION, PILLION_EINVAL (also: a Go function was
+ *   registered by a bad name or twice; errbuf names it), PILLION_ENOMEM or
  *   PILLION_ESYSTEM (no descriptor to be had).
  * Since: 0.1
  */

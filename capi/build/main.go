@@ -7,7 +7,9 @@
 //
 // It is run inside the module that the packages belong to. The SONAME is the
 // output's base name, unless -soname gives another; exactly the symbols of
-// pillion.h leave the library. One process has one Go runtime: who wants the
+// pillion.h leave the library. The packages' init functions are run once to see
+// that what they register can be; -unchecked is for those that can run only where
+// the library is used. One process has one Go runtime: who wants the
 // functions of two packages in one process builds one library with both.
 package main
 
@@ -30,8 +32,9 @@ const capi = "github.com/pillion-dev/pillion/capi"
 func main() {
 	output := flag.String("o", "", "the library to write, say libfoo.so")
 	soname := flag.String("soname", "", "its SONAME; by default the base name of the output")
+	unchecked := flag.Bool("unchecked", false, "do not run the packages' init functions to check what they register")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: build -o libfoo.so [-soname NAME] [packages]")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: build -o libfoo.so [-soname NAME] [-unchecked] [packages]")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -42,7 +45,14 @@ func main() {
 	if *soname == "" {
 		*soname = filepath.Base(*output)
 	}
-	if err := build(*output, *soname, flag.Args()); err != nil {
+	if !*unchecked {
+		exitOn(check(flag.Args()))
+	}
+	exitOn(build(*output, *soname, flag.Args()))
+}
+
+func exitOn(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "build:", err)
 		os.Exit(1)
 	}

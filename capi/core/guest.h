@@ -30,9 +30,9 @@ struct pillion__guest_turn {
 
 /* All of them enter Go. Set once, by capi, before anything runs. */
 struct pillion__guest {
-  int (*functions)(void); /* register them */
-  int (*start)(void);     /* start the dispatcher, if there are functions */
-  int (*stop)(void);      /* end workers and dispatcher */
+  int (*functions)(char *errbuf, size_t errcap); /* register them */
+  int (*start)(void); /* start the dispatcher, if there are functions */
+  int (*stop)(void);  /* end workers and dispatcher */
   void (*turn)(struct pillion__guest_turn *turn);
   uint32_t (*settle)(uint32_t index); /* end idle coroutines; how many stay? */
   void (*free)(uint32_t index); /* drop all Go tasks, on their thread */

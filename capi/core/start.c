@@ -55,12 +55,11 @@ static int start(const pillion_start_options *o, char *errbuf,
                  size_t errcap) {
   int rc = configured ? 0 : configure(o, errbuf, errcap);
   if (rc < 0) return rc;
-  if (pillion__guest.functions != NULL) rc = pillion__guest.functions();
-  if (rc < 0)
-    return pillion__fail(rc, errbuf, errcap, "Go's functions are not known");
+  if (pillion__guest.functions != NULL)
+    rc = pillion__guest.functions(errbuf, errcap);
   /* Without any there is nothing to call: no ring, descriptor or goroutine. */
   bool any = pillion__function_any();
-  if (any)
+  if (rc == 0 && any)
     rc = pillion__ring_open(o->ring == 0 ? 16384 : o->ring, errbuf, errcap);
   if (rc < 0) {
     if (!configured) pillion__allocator_set(NULL);

@@ -2,15 +2,11 @@
 
 package export
 
-import (
-	"fmt"
-
-	"github.com/pillion-dev/pillion/executor"
-)
+import "github.com/pillion-dev/pillion/executor"
 
 // Async registers a function that gives a future: it runs on the caller's loop, or on
-// the pool that the caller names, without a goroutine or a coroutine of its own. It
-// panics as [Func] does.
+// the pool that the caller names, without a goroutine or a coroutine of its own, as
+// [Func] does.
 //
 //	export.Async("clock.sleep", func(ns int64) executor.Future[struct{}] {
 //		return executor.Sleep(time.Duration(ns))
@@ -21,16 +17,16 @@ import (
 // fn is called in the first poll of the call's task, on the thread that polls. On a
 // pool, each poll may be on another thread.
 func Async[Req, Resp any](name string, fn func(request Req) executor.Future[Resp], opts ...Option) {
-	f, o := newFunction[Req, Resp](name, opts)
+	f, o := newFunction[Req, Resp](name, fn == nil, opts)
 	f.Kind = KindAsync
 	if o.cpu {
-		panic(fmt.Sprintf("export: %s: a future can't be CPU-bound", name))
+		o.wrong = "a future can't be CPU-bound"
 	}
 	a := &async[Req, Resp]{fn, decoder[Req](o.codec), encoder[Resp](o.codec)}
 	f.future = func(payload []byte) executor.Future[[]byte] {
 		return &asyncCall[Req, Resp]{async: a, payload: payload}
 	}
-	register(f)
+	register(f, o)
 }
 
 // async is what all calls of a function share.

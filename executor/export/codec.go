@@ -5,6 +5,7 @@ package export
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 )
 
 // Codec turns requests and responses into Go values and back. Any goroutine may
@@ -83,6 +84,15 @@ func isRaw[T any]() bool {
 	switch any(zero).(type) {
 	case []byte, string, struct{}:
 		return true
+	}
+	return false
+}
+
+// uncodable reports whether JSON has no form for any value of the type.
+func uncodable[T any]() bool {
+	switch t := reflect.TypeFor[T](); t.Kind() {
+	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
+		return !t.Implements(jsonMarshaler) && !t.Implements(textMarshaler)
 	}
 	return false
 }

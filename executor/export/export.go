@@ -17,13 +17,7 @@
 package export
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"regexp"
-	"slices"
-	"strings"
-	"sync"
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
@@ -47,6 +41,7 @@ type Function struct {
 	Kind         Kind
 	Doc          string
 
+	place             string // where it was registered
 	codec             string
 	request, response any // descriptions of the types
 	call              func(ctx context.Context, payload []byte) ([]byte, error)
@@ -58,9 +53,11 @@ type Function struct {
 type Option func(*options)
 
 type options struct {
+	name  string
 	cpu   bool
 	doc   string
 	codec Codec
+	wrong string // with the registration; see Err
 }
 
 // CPUBound says that a function computes instead of waiting: no more of its kind
@@ -74,10 +71,12 @@ func Doc(text string) Option { return func(o *options) { o.doc = text } }
 func WithCodec(c Codec) Option { return func(o *options) { o.codec = c } }
 
 // Func registers a function that runs in a worker goroutine. Its context ends when
-// the caller cancels. A bad name, or one that is taken, panics: it is called from
-// an init function, where nobody could act on an error.
+// the caller cancels. It is called from an init function, where nobody could act on
+// an error, and where a panic would end the process that loads the library: a
+// mistake, such as a bad name or one that is taken, registers nothing and is told by
+// [Err].
 func Func[Req, Resp any](name string, fn func(ctx context.Context, request Req) (Resp, error), opts ...Option) {
-	f, o := newFunction[Req, Resp](name, opts)
+	f, o := newFunction[Req, Resp](name, fn == nil, opts)
 	f.Kind = KindOffload
 	if o.cpu {
 		f.Kind = KindCPU
@@ -94,16 +93,16 @@ func Func[Req, Resp any](name string, fn func(ctx context.Context, request Req) 
 		}
 		return encode(response)
 	}
-	register(f)
+	register(f, o)
 }
 
-// Loop registers a function that runs as a coroutine on the caller's loop. It
-// panics as [Func] does.
+// Loop registers a function that runs as a coroutine on the caller's loop, as [Func]
+// does.
 func Loop[Req, Resp any](name string, fn func(co *coro.Co, request Req) (Resp, error), opts ...Option) {
-	f, o := newFunction[Req, Resp](name, opts)
+	f, o := newFunction[Req, Resp](name, fn == nil, opts)
 	f.Kind = KindLoop
 	if o.cpu {
-		panic(fmt.Sprintf("export: %s: a function on the loop can't be CPU-bound", name))
+		o.wrong = "a function on the loop can't be CPU-bound"
 	}
 	decode, encode := decoder[Req](o.codec), encoder[Resp](o.codec)
 	f.begin = func(co *coro.Co, payload []byte) ([]byte, error) {
@@ -117,7 +116,7 @@ func Loop[Req, Resp any](name string, fn func(co *coro.Co, request Req) (Resp, e
 		}
 		return encode(response)
 	}
-	register(f)
+	register(f, o)
 }
 
 // Call runs an offloaded function in this goroutine. A panic in it is an
@@ -166,62 +165,4 @@ func (f *Function) Start(payload []byte) executor.Future[[]byte] {
 	default:
 		return offload.Go(func(ctx context.Context) ([]byte, error) { return f.call(ctx, payload) })
 	}
-}
-
-var registry struct {
-	sync.RWMutex
-	byName map[string]*Function
-}
-
-var validName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$`)
-
-func newFunction[Req, Resp any](name string, opts []Option) (*Function, *options) {
-	if !validName.MatchString(name) {
-		panic(fmt.Sprintf("export: %q is not of the form module.function", name))
-	}
-	o := new(options)
-	for _, opt := range opts {
-		opt(o)
-	}
-	module, function, _ := strings.Cut(name, ".")
-	return &Function{
-		Module: module, Name: function, Doc: o.doc,
-		codec:    codecName[Req, Resp](o.codec),
-		request:  describe[Req](),
-		response: describe[Resp](),
-	}, o
-}
-
-func register(f *Function) {
-	registry.Lock()
-	defer registry.Unlock()
-	name := f.Module + "." + f.Name
-	if registry.byName[name] != nil {
-		panic(fmt.Sprintf("export: %s is registered twice", name))
-	}
-	if registry.byName == nil {
-		registry.byName = make(map[string]*Function)
-	}
-	registry.byName[name] = f
-}
-
-// Lookup finds a function by its full name, or gives nil. For any goroutine.
-func Lookup(name string) *Function {
-	registry.RLock()
-	defer registry.RUnlock()
-	return registry.byName[name]
-}
-
-// Functions gives all functions in the order of their names. For any goroutine.
-func Functions() []*Function {
-	registry.RLock()
-	defer registry.RUnlock()
-	all := make([]*Function, 0, len(registry.byName))
-	for _, f := range registry.byName {
-		all = append(all, f)
-	}
-	slices.SortFunc(all, func(a, b *Function) int {
-		return cmp.Or(cmp.Compare(a.Module, b.Module), cmp.Compare(a.Name, b.Name))
-	})
-	return all
 }

@@ -203,23 +203,63 @@ func TestFunctionsAreSorted(t *testing.T) {
 	equal(t, "unknown", Lookup("test.unknown"), nil)
 }
 
-func TestMistakesPanicAtRegistration(t *testing.T) {
+func TestMistakesAreTold(t *testing.T) {
 	fn := func(context.Context, string) (string, error) { return "", nil }
-	for want, register := range map[string]func(){
-		"export: test.raw is registered twice":               func() { Func("test.raw", fn) },
-		`export: "plain" is not of the form module.function`: func() { Func("plain", fn) },
-		`export: "a.b.c" is not of the form module.function`: func() { Func("a.b.c", fn) },
-		`export: "a.b-c" is not of the form module.function`: func() { Func("a.b-c", fn) },
-		"export: test.cpu: a function on the loop can't be CPU-bound": func() {
+	raw := Lookup("test.raw")
+	for _, c := range []struct {
+		want     string
+		register func()
+	}{
+		{`"test.raw": the name is taken by ` + raw.place, func() { Func("test.raw", fn) }},
+		{`"plain": the name is not of the form module.function`, func() { Func("plain", fn) }},
+		{`"a.b.c": the name is not of the form module.function`, func() { Func("a.b.c", fn) }},
+		{`"a.b-c": the name is not of the form module.function`, func() { Func("a.b-c", fn) }},
+		{`"a.b\x00c": the name is not of the form module.function`, func() { Func("a.b\x00c", fn) }},
+		{`"a.b\n": the name is not of the form module.function`, func() { Func("a.b\n", fn) }},
+		{`"test.cpu": a function on the loop can't be CPU-bound`, func() {
 			Loop("test.cpu", func(*coro.Co, string) (string, error) { return "", nil }, CPUBound())
-		},
+		}},
+		{`"test.cpu": a future can't be CPU-bound`, func() {
+			Async("test.cpu", func(string) executor.Future[string] { return nil }, CPUBound())
+		}},
+		{`"test.gone": the function is nil`, func() { Func[string, string]("test.gone", nil) }},
+		{`"test.gone": the function is nil`, func() { Loop[string, string]("test.gone", nil) }},
+		{`"test.gone": the function is nil`, func() { Async[string, string]("test.gone", nil) }},
+		{`"test.chan": a request of type chan int has no JSON form`, func() {
+			Func("test.chan", func(context.Context, chan int) (string, error) { return "", nil })
+		}},
+		{`"test.chan": a response of type func() has no JSON form`, func() {
+			Func("test.chan", func(context.Context, string) (func(), error) { return nil, nil })
+		}},
+		{`"test.option": panic in an option: runtime error: invalid memory address or nil pointer dereference`, func() {
+			Func("test.option", fn, Doc(""), nil)
+		}},
+		{`"test.codec": panic in an option: runtime error: invalid memory address or nil pointer dereference`, func() {
+			Func("test.codec", fn, WithCodec((*named)(nil)))
+		}},
 	} {
-		func() {
-			defer func() { equal(t, "panic", fmt.Sprint(recover()), want) }()
-			register()
-		}()
+		before := len(Functions())
+		_, file, line, _ := runtime.Caller(0)
+		c.register()
+		equal(t, "functions", len(Functions()), before)
+		text := Err().Error()
+		text = text[strings.LastIndex(text, "\n")+1:]
+		place, text, _ := strings.Cut(text, ": export: ")
+		equal(t, "mistake", text, c.want)
+		equal(t, "file of "+text, strings.HasPrefix(place, file+":"), true)
+		var at int
+		fmt.Sscan(place[len(file)+1:], &at)
+		equal(t, "line before this of "+text, at < line && at > line-60, true)
 	}
+	equal(t, "the first", Lookup("test.raw"), raw)
 }
+
+type named struct {
+	upper
+	name string
+}
+
+func (n *named) Name() string { return n.name }
 
 func TestRawCallAllocatesNothing(t *testing.T) {
 	f := Lookup("test.raw")

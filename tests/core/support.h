@@ -213,8 +213,9 @@ static struct {
   pthread_t dispatcher;
 } guest;
 
-static int guest_functions(void) {
+static int guest_functions(char *errbuf, size_t errcap) {
   static bool registered;
+  (void)errbuf, (void)errcap;
   if (registered) return 0;
   registered = true;
   pillion__function_add("test.cpu", "test", "{}", PILLION_KIND_CPU);
