@@ -30,7 +30,6 @@ __attribute__((constructor(102))) static void wire(void) {
       .free = pillion__go_free,
       .count = pillion__go_count,
       .rewatch = pillion__go_rewatch,
-      .serve = pillion__go_serve,
       .leave = pillion__go_leave,
       .pool_free = pillion__go_pool_free,
   };

@@ -197,7 +197,7 @@ typedef struct pillion_library_counts {
   uint64_t tasks;    /* C tasks that live or wait to be taken; calls on pools */
   uint64_t calls;    /* calls in flight or waiting to be taken */
   uint64_t payloads; /* requests and results in memory of their own */
-  uint64_t workers;  /* goroutines that wait for work or do it */
+  uint64_t workers;  /* of Go and of pools: they wait for work or do it */
   uint64_t parked;   /* goroutines lost to runtime.Goexit */
   uint64_t watches;  /* descriptors that are watched */
   uint64_t pools;    /* alive, or with events that wait to be taken */

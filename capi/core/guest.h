@@ -37,8 +37,6 @@ struct pillion__guest {
   uint32_t (*settle)(uint32_t index); /* end idle coroutines; how many stay? */
   void (*free)(uint32_t index); /* drop all Go tasks, on their thread */
   void (*count)(uint64_t *workers, uint64_t *parked);
-  /* Start `n` goroutines, each of which calls pillion__pool_serve. */
-  void (*serve)(uint64_t pool, uint64_t stops, uint32_t n);
   void (*rewatch)(uint32_t index); /* a new host knows of no descriptor */
   void (*leave)(uint32_t index); /* the executor's pool, on its thread */
   void (*pool_free)(uint32_t pool); /* drop all of the pool's Go tasks */
@@ -58,7 +56,6 @@ struct pillion__job {
 };
 
 /* What Go calls. */
-void pillion__pool_serve(uint64_t pool, uint64_t stops);
 int pillion__ring_fd(void);
 int pillion__ring_take(struct pillion__job *jobs, int cap);
 int pillion__ring_sleep(void);

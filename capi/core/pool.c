@@ -145,7 +145,7 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
   pool->batch = o.max_tasks == 0 ? 64 : 1;
   pool->seed = o.seed;
   pool->hooks = hooks;
-  atomic_store(&pool->goroutines, 0);
+  atomic_store(&pool->threads, 0);
   atomic_store(&pool->deadline, PILLION_TIME_NEVER);
   pool->timers.deadline = PILLION_TIME_NEVER;
   pool->timers.max_armed = UINT32_MAX;
@@ -226,7 +226,7 @@ static int pool_retire(struct pillion__pool *pool, uint64_t gen) {
   pthread_mutex_lock(&pool->lock);
   if (atomic_load(&pool->gen) != gen)
     rc = PILLION_EBADHANDLE; /* another thread was faster */
-  else if (pool->workers_in > 0 || atomic_load(&pool->goroutines) > 0)
+  else if (pool->workers_in > 0 || atomic_load(&pool->threads) > 0)
     rc = PILLION_EBUSY;
   else
     atomic_store(&pool->gen, gen + 1);
@@ -269,7 +269,7 @@ void pillion__pool_count(pillion_library_counts *out) {
     uint64_t refs = atomic_load(&pool->refs);
     if (refs == 0) continue;
     out->pools++;
-    out->workers += atomic_load(&pool->goroutines);
+    out->workers += atomic_load(&pool->threads);
     out->tasks += refs - atomic_load(&pool->gen) % 2;
   }
 }
@@ -291,7 +291,7 @@ int pillion_pool_stat(pillion_pool_stats *out, pillion_pool pool) {
   }
   stats.live = atomic_load(&p->refs) - 1;
   stats.idle = atomic_load(&p->idle_count);
-  stats.goroutines = atomic_load(&p->goroutines);
+  stats.threads = atomic_load(&p->threads);
   *out = stats;
   return 0;
 }

@@ -11,7 +11,7 @@
  *   member.c  how they join and leave
  *   pslot.c   cells for tasks, and starting them
  *   pend.c    how the end of a task is told: events, joins, detaching
- *   serve.c   workers that Go runs
+ *   serve.c   workers with threads of the pool's own
  *   pguest.c  Go tasks that the same workers poll
  *   ptimer.c  timers that whoever polls may set, and deadlines
  *   pool.c    making, closing, freeing
@@ -127,8 +127,8 @@ struct pillion__pool {
   _Atomic uint64_t gen;     /* of the handle; even: not in use */
   _Atomic uint64_t closing; /* gen << 2, below it 0 or 1 + mode */
   _Alignas(64) _Atomic uint64_t refs;
-  _Atomic uint64_t goroutines; /* of Go's that work for it, or soon will */
-  _Atomic uint64_t stops;      /* times that they were told to stop */
+  _Atomic uint64_t threads; /* of its own that work for it, or soon will */
+  _Atomic uint64_t stops;   /* times that they were told to stop */
   _Atomic uint32_t called;     /* there was a call for it */
   _Atomic uint32_t guest;      /* Go has a side of it */
   _Atomic uint32_t guest_inbox; /* Go takes from it: slot + 1 */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Workers that Go runs: each is a goroutine that is locked to its thread, makes
- * one call into here, and is out of the scheduler's way until it returns. It is
- * a host like any other, and the smallest: it turns, and sleeps in ppoll(2).
+ * Workers of the pool's own: each is a thread that does nothing but turn an
+ * executor and sleep in ppoll(2), the smallest of hosts. It enters Go as any
+ * host's thread does, for Go's futures only.
  */
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <time.h>
 
 #include "pool.h"
@@ -39,21 +40,100 @@ static int serve_loop(struct pillion__pool *pool, pillion_executor ex,
   }
 }
 
+/*
+ * What one pillion_pool_start has started: all of them work, or none does. Each
+ * says how its start went, and waits for what is made of it.
+ */
+struct crew {
+  pillion_pool handle;
+  struct pillion__pool *pool;
+  uint64_t stops;
+  uint32_t reports, waiting; /* under crew_lock, as all that follow */
+  int rc;                    /* the first failure */
+  bool decided;
+};
+
+static pthread_mutex_t crew_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t crew_changed = PTHREAD_COND_INITIALIZER;
+
+/* By a worker. From here on the crew may be gone. */
+static int crew_await(struct crew *crew, int rc) {
+  pthread_mutex_lock(&crew_lock);
+  crew->reports++;
+  if (crew->rc == 0) crew->rc = rc;
+  pthread_cond_broadcast(&crew_changed);
+  while (!crew->decided) pthread_cond_wait(&crew_changed, &crew_lock);
+  rc = crew->rc;
+  crew->waiting--;
+  pthread_cond_broadcast(&crew_changed);
+  pthread_mutex_unlock(&crew_lock);
+  return rc;
+}
+
+/* By who started `n` of them. */
+static int crew_decide(struct crew *crew, uint32_t n, int rc) {
+  pthread_mutex_lock(&crew_lock);
+  while (crew->reports < n) pthread_cond_wait(&crew_changed, &crew_lock);
+  if (crew->rc == 0) crew->rc = rc;
+  crew->waiting = n;
+  crew->decided = true;
+  pthread_cond_broadcast(&crew_changed);
+  while (crew->waiting > 0) pthread_cond_wait(&crew_changed, &crew_lock);
+  rc = crew->rc;
+  pthread_mutex_unlock(&crew_lock);
+  return rc;
+}
+
 /* Works for the pool until it is closed and empty, or told to stop. */
-void pillion__pool_serve(uint64_t handle, uint64_t stops) {
-  struct pillion__pool *pool =
-      atomic_load(&pillion__pools[pillion__slot_of(handle)]);
-  pillion_executor ex;
+static void *serve(void *data) {
+  struct crew *crew = data;
+  struct pillion__pool *pool = crew->pool;
+  uint64_t stops = crew->stops;
+  pillion_executor ex = 0;
+  pthread_setname_np(pthread_self(), "pillion-pool");
   int rc = pillion_executor_new(&ex, NULL, NULL, 0);
-  if (rc == 0) {
-    rc = pillion_pool_join(handle, ex, PILLION_HOLD);
-    if (rc == 0) rc = serve_loop(pool, ex, stops);
-    pillion_executor_free(ex);
+  if (rc == 0) rc = pillion_pool_join(crew->handle, ex, PILLION_HOLD);
+  if (crew_await(crew, rc) == 0) {
+    rc = serve_loop(pool, ex, stops);
+    if (rc < 0)
+      pillion__log(PILLION_LOG_WARNING, "a pool's thread ended early: %s",
+                   pillion_strerror(rc));
   }
-  if (rc < 0)
-    pillion__log(PILLION_LOG_WARNING, "a goroutine of a pool ended early: %s",
-                 pillion_strerror(rc));
-  atomic_fetch_sub(&pool->goroutines, 1); /* the pool may be freed now */
+  if (ex != 0) pillion_executor_free(ex);
+  atomic_fetch_sub(&pool->threads, 1); /* the pool may be freed now */
+  return NULL;
+}
+
+/*
+ * Signals are the host's: the threads are born with all blocked but those that
+ * a fault of their own raises.
+ */
+static uint32_t crew_threads(struct crew *crew, pthread_t *threads,
+                             uint32_t n) {
+  static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
+                               SIGSYS};
+  sigset_t blocked, old;
+  uint32_t i = 0;
+  sigfillset(&blocked);
+  for (size_t f = 0; f < sizeof faults / sizeof *faults; f++)
+    sigdelset(&blocked, faults[f]);
+  pthread_sigmask(SIG_SETMASK, &blocked, &old);
+  while (i < n && pthread_create(&threads[i], NULL, serve, crew) == 0) i++;
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  return i;
+}
+
+static int crew_start(struct crew *crew, uint32_t n) {
+  pthread_t threads[PILLION__WORKERS];
+  uint32_t got = crew_threads(crew, threads, n);
+  int rc = crew_decide(crew, got, got < n ? PILLION_EAGAIN : 0);
+  for (uint32_t i = 0; i < got; i++)
+    if (rc < 0)
+      pthread_join(threads[i], NULL);
+    else
+      pthread_detach(threads[i]);
+  atomic_fetch_sub(&crew->pool->threads, n - got);
+  return rc;
 }
 
 int pillion_pool_start(pillion_pool pool, uint32_t n) {
@@ -62,18 +142,17 @@ int pillion_pool_start(pillion_pool pool, uint32_t n) {
   if (rc < 0) return rc;
   if (n == 0 || n > PILLION__WORKERS) return PILLION_EINVAL;
   if (pillion__turning) return PILLION_EREENTRANT;
-  if (pillion__guest.serve == NULL) return PILLION_ENOTSUP;
   pthread_mutex_lock(&p->lock); /* against free */
   if (atomic_load(&p->gen) != pillion__gen_of(pool))
     rc = PILLION_EBADHANDLE;
   else if (pillion__pool_closing(p) != 0)
     rc = PILLION_ECLOSED;
   else
-    atomic_fetch_add(&p->goroutines, n);
-  uint64_t stops = atomic_load(&p->stops);
+    atomic_fetch_add(&p->threads, n);
+  struct crew crew = {.handle = pool, .pool = p};
+  crew.stops = atomic_load(&p->stops);
   pthread_mutex_unlock(&p->lock);
-  if (rc == 0) pillion__guest.serve(pool, stops, n);
-  return rc;
+  return rc < 0 ? rc : crew_start(&crew, n);
 }
 
 int pillion_pool_stop(pillion_pool pool, int64_t timeout) {
@@ -85,7 +164,7 @@ int pillion_pool_stop(pillion_pool pool, int64_t timeout) {
   struct timespec nap = {0, 50000};
   atomic_fetch_add(&p->stops, 1);
   pillion__pool_poke_workers(p);
-  while (atomic_load(&p->goroutines) > 0) {
+  while (atomic_load(&p->threads) > 0) {
     if (pillion__now() >= deadline) return PILLION_ETIMEDOUT;
     nanosleep(&nap, NULL);
     if (nap.tv_nsec < 5000000) nap.tv_nsec *= 2;

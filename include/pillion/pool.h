@@ -3,9 +3,9 @@
 #define PILLION_POOL_H
 
 /*
- * Pools: tasks that move between threads. Pillion starts none for them. A pool
- * is worked for by executors that join it, each on a thread and a loop of its
- * own: libuv here, poll(2) there, asyncio in a third. What an executor had it
+ * Pools: tasks that move between threads. Pillion starts none unasked. A pool is
+ * worked for by executors that join it, each on a thread and a loop of its own:
+ * libuv here, poll(2) there, asyncio in a third. What an executor had it
  * keeps: its own tasks stay with it, its descriptor, deadline and turn remain
  * all that its loop needs, and so its adapter remains the same. A share of each
  * turn goes to the pool's tasks, and a worker that has none left takes some
@@ -153,17 +153,21 @@ int pillion_pool_spawn(pillion_task *out, pillion_pool pool,
                        void *self, uint64_t token, uint32_t flags);
 
 /*
- * pillion_pool_start asks Go for `n` workers: goroutines that are locked to
- * threads of their own, make executors of their own and do nothing but work for
- * the pool, until it is closed and empty or pillion_pool_stop is called. None is
- * started that was not asked for here. They count among `workers` in
- * pillion_library_count.
+ * pillion_pool_start starts `n` threads that make executors of their own and do
+ * nothing but work for the pool, until it is closed and empty or
+ * pillion_pool_stop is called. When it answers 0 all of them are workers; after
+ * an error none is, and none is left. None is started that was not asked for
+ * here. They count among `workers` in pillion_library_count, are called
+ * "pillion-pool", and take no signal of the process's.
  *
- * Threads: any; it enters Go, so call it before the loop runs.
+ * Threads: any; it waits until the new threads have run, and never for Go. Call
+ *   it before the loop runs.
  * Reentrancy: not inside a turn.
  * Ownership: none.
  * Returns: 0, PILLION_EBADHANDLE, PILLION_EREENTRANT, PILLION_EINVAL (none, or
- *   more than 256), PILLION_ECLOSED or PILLION_ENOTSUP (there is no Go).
+ *   more than 256), PILLION_ECLOSED, PILLION_EAGAIN (no more threads to be had,
+ *   or 256 workers in the pool), PILLION_ESYSTEM (no descriptors) or
+ *   PILLION_ENOMEM.
  * Since: 0.1
  */
 int pillion_pool_start(pillion_pool pool, uint32_t n);
@@ -215,9 +219,9 @@ int pillion_pool_free(pillion_pool pool);
  */
 typedef struct pillion_pool_stats {
   size_t size;
-  uint64_t workers;    /* executors that are in it */
-  uint64_t idle;       /* of which have found nothing to do */
-  uint64_t goroutines; /* of which Go runs */
+  uint64_t workers; /* executors that are in it */
+  uint64_t idle;    /* of which have found nothing to do */
+  uint64_t threads; /* of which pillion_pool_start has started */
   uint64_t live; /* tasks that have not ended or not been taken; it may be too
                     large while workers are in their turns */
   uint64_t polls;  /* by all that ever worked for it */

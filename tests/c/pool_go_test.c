@@ -41,7 +41,7 @@ static void no_call_no_turn_enters_go(void **state) {
   assert_ok(pillion_executor_free(ex));
 }
 
-static void goroutines_run_it_for_a_thread_that_waits(void **state) {
+static void its_threads_run_it_for_a_thread_that_waits(void **state) {
   pillion_value value;
   pillion_task task;
   (void)state;
@@ -54,8 +54,8 @@ static void goroutines_run_it_for_a_thread_that_waits(void **state) {
   pillion_value_drop(&value);
 }
 
-/* No call ends before all threads, and both goroutines, have polled some. */
-static void calls_move_between_threads_and_goroutines(void **state) {
+/* No call ends before all threads, the pool's two too, have polled some. */
+static void calls_move_between_all_threads(void **state) {
   pthread_t threads[THREADS];
   (void)state;
   for (int i = 0; i < THREADS; i++)
@@ -220,8 +220,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       POOL_TEST(one_worker_that_is_home_as_well),
       POOL_TEST(no_call_no_turn_enters_go),
-      POOL_TEST(goroutines_run_it_for_a_thread_that_waits),
-      POOL_TEST(calls_move_between_threads_and_goroutines),
+      POOL_TEST(its_threads_run_it_for_a_thread_that_waits),
+      POOL_TEST(calls_move_between_all_threads),
       POOL_TEST(neither_side_starves),
       POOL_TEST(n_wakes_before_a_poll_are_one),
       POOL_TEST(a_signal_handler_wakes),

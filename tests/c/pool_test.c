@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Pools through the library: threads of the program's own, and goroutines. */
+/* Pools through the library: threads of the program's own, and of theirs. */
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -80,7 +80,7 @@ static void on_event(const pillion_event *event, void *data) {
   taken++;
 }
 
-static void goroutines_work_only_on_request(void **state) {
+static void threads_work_only_on_request(void **state) {
   (void)state;
   pillion_executor home;
   assert_int_equal(counts_now().workers, 0);
@@ -107,7 +107,7 @@ static void goroutines_work_only_on_request(void **state) {
   assert_ok(pillion_executor_free(home));
 }
 
-/* Goroutines enter and leave what the loop's thread has captured. */
+/* Its threads enter and leave what the loop's thread has captured. */
 static _Thread_local uintptr_t inside;
 static _Atomic int captured, entered, left, released;
 
@@ -289,7 +289,7 @@ static int asker_poll(pillion_value *out, pillion_context *cx, void *self) {
 
 static const pillion_future asking = {sizeof asking, asker_poll, NULL};
 
-static void tasks_on_goroutines_ask_go(void **state) {
+static void tasks_on_its_threads_ask_go(void **state) {
   (void)state;
   static struct asker askers[50];
   pillion_executor home;
@@ -361,7 +361,7 @@ static void time_is_up_while_go_blocks(void **state) {
   assert_ok(pillion_executor_free(home));
 }
 
-/* Goroutines that ran calls stay for others. */
+/* Workers that ran calls stay for others. */
 static int free_pool_only(void **state) {
   (void)state;
   int rc = pillion_pool_stop(pool, LONG_ENOUGH);
@@ -375,11 +375,11 @@ static int free_pool_only(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      POOL_TEST(goroutines_work_only_on_request),
+      POOL_TEST(threads_work_only_on_request),
       POOL_TEST(tokens_go_where_their_tasks_go),
       POOL_TEST(blocked_worker_keeps_nothing_back),
       POOL_TEST(children_are_joined_across_threads),
-      CALL_TEST(tasks_on_goroutines_ask_go),
+      CALL_TEST(tasks_on_its_threads_ask_go),
       CALL_TEST(time_is_up_while_go_blocks),
   };
   return run_group(tests);
