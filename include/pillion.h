@@ -917,7 +917,7 @@ int pillion_task_wait(pillion_value *out, pillion_task task, int64_t timeout);
 
 #define PILLION_WOKEN 0     /* the task will be polled */
 #define PILLION_COALESCED 1 /* it was going to be already */
-#define PILLION_STALE 2     /* it is gone */
+#define PILLION_STALE 2     /* it has ended */
 
 /*
  * pillion_wake says "poll that task again"; future.h has the contract.

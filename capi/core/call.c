@@ -301,7 +301,7 @@ int pillion__call_cancel(struct pillion__call *call, uint32_t gen,
   uint64_t old = atomic_load(&call->state), new;
   do {
     uint32_t phase = old & PILLION__CALL_PHASE;
-    if ((uint32_t)(old >> 32) != gen || phase == 0) return PILLION_EBADHANDLE;
+    if (!pillion__call_known(call, gen, old)) return PILLION_EBADHANDLE;
     if (phase == PILLION__CALL_DONE) return 2;
     new = old | PILLION__CALL_CANCEL | bits;
     if (old & PILLION__CALL_CANCEL && !(old & PILLION__CALL_EXPIRED))
@@ -376,6 +376,7 @@ void pillion__call_event(struct pillion__executor *ex,
   event->length = call->length;
   if (call->length > PILLION_INLINE) {
     event->payload.data = call->payload.memory;
+    atomic_store(&call->state, 0); /* the handle is stale from here on */
     pillion__list_push(&ex->taken, call->slot);
   } else {
     memcpy(event->payload.bytes, call->payload.bytes, PILLION_INLINE);

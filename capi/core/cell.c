@@ -202,6 +202,9 @@ int pillion_wake(pillion_waker waker) {
       return pillion__ptask_wake((struct pillion__ptask *)cell, slot, gen,
                                  NULL);
     if (chunk->type != PILLION__CHUNK_GUEST_POOL) return PILLION_EBADHANDLE;
+  } else if (chunk->type == PILLION__CHUNK_TASKS &&
+             atomic_load_explicit(&cell->what, memory_order_relaxed) & 1) {
+    return PILLION_STALE; /* the task that is there now has ended */
   }
   return pillion__post(&cell->head, slot, gen, PILLION__WAKE);
 }

@@ -206,6 +206,18 @@ struct pillion__call {
 };
 _Static_assert(sizeof(struct pillion__call) == 128, "a call is 128 bytes");
 
+/*
+ * Reports whether a handle of generation `gen` still means the call with this
+ * `state`. Its handle goes with its executor, although Go may run it on.
+ */
+static inline bool pillion__call_known(struct pillion__call *call,
+                                       uint32_t gen, uint64_t state) {
+  return (uint32_t)(state >> 32) == gen &&
+         (state & PILLION__CALL_PHASE) != 0 &&
+         !(state & PILLION__CALL_ORPHAN &&
+           atomic_load(&call->executor) != NULL);
+}
+
 /* ---- The directory of chunks -------------------------------------------- */
 
 #define PILLION__CHUNK 1024u /* slots */

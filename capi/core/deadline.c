@@ -30,6 +30,20 @@ void pillion__expire(struct pillion__executor *ex, pillion_task task) {
     task_expire(ex, (struct pillion__cell *)head, task);
 }
 
+/* The executor of a call that lives and is the calling thread's. */
+static int call_owner(struct pillion__executor **ex, struct pillion__call *call,
+                      uint32_t gen) {
+  *ex = atomic_load(&call->executor);
+  if (!pillion__call_known(call, gen, atomic_load(&call->state)))
+    return PILLION_EBADHANDLE;
+  if (*ex == NULL) return PILLION_EINVAL; /* one that a thread waits for */
+  int rc = pillion__executor_own(*ex);
+  if (rc < 0) return rc;
+  uint64_t state = atomic_load(&call->state);
+  if (!pillion__call_known(call, gen, state)) return PILLION_EBADHANDLE;
+  return (state & PILLION__CALL_PHASE) == PILLION__CALL_DONE ? 2 : 0;
+}
+
 /* The executor of a task or call that lives and is the calling thread's. */
 static int deadline_owner(struct pillion__executor **ex, pillion_task task) {
   uint32_t type;
@@ -39,21 +53,12 @@ static int deadline_owner(struct pillion__executor **ex, pillion_task task) {
       atomic_load_explicit(&head->gen, memory_order_acquire) !=
           pillion__gen_of(task))
     return PILLION_EBADHANDLE;
-  bool call = type == PILLION__CHUNK_CALLS;
-  *ex = call ? atomic_load(&((struct pillion__call *)head)->executor)
-             : atomic_load(&pillion__directory[pillion__slot_of(task) /
-                                               PILLION__CHUNK]
-                                .executor);
-  if (*ex == NULL) return PILLION_EINVAL; /* a call that a thread waits for */
+  if (type == PILLION__CHUNK_CALLS)
+    return call_owner(ex, (struct pillion__call *)head, pillion__gen_of(task));
+  *ex = atomic_load(
+      &pillion__directory[pillion__slot_of(task) / PILLION__CHUNK].executor);
   int rc = pillion__executor_own(*ex);
   if (rc < 0) return rc;
-  if (call) {
-    uint64_t state = atomic_load(&((struct pillion__call *)head)->state);
-    if ((state & PILLION__CALL_PHASE) == PILLION__CALL_DONE) return 2;
-    return (uint32_t)(state >> 32) == pillion__gen_of(task)
-               ? 0
-               : PILLION_EBADHANDLE;
-  }
   if (!(head->flags & PILLION__LIVE)) return PILLION_EBADHANDLE;
   return head->flags & (PILLION__ENDED | PILLION__POLLING) ? 2 : 0;
 }

@@ -83,11 +83,13 @@ int pillion__call_detach(struct pillion__call *call, pillion_task task) {
   uint32_t gen = pillion__gen_of(task);
   struct pillion__executor *ex = atomic_load(&call->executor);
   uint64_t old = atomic_load(&call->state);
-  if (pillion__kind_of(task) != PILLION__TASK || (uint32_t)(old >> 32) != gen ||
-      (old & PILLION__CALL_PHASE) == 0)
+  if (pillion__kind_of(task) != PILLION__TASK ||
+      !pillion__call_known(call, gen, old))
     return PILLION_EBADHANDLE;
   if (ex != NULL) {
     int rc = pillion__executor_own(ex);
+    if (rc == 0 && !pillion__call_known(call, gen, atomic_load(&call->state)))
+      rc = PILLION_EBADHANDLE; /* freed meanwhile */
     if (rc < 0) return rc;
     if (PILLION__MODE(call->head.flags) != PILLION_JOIN) return PILLION_EINVAL;
     call->head.flags += (PILLION_DETACH - PILLION_JOIN) << PILLION__MODE_SHIFT;

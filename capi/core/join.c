@@ -97,6 +97,9 @@ int pillion__join(pillion_value *out, pillion_context *cx,
   if (type == PILLION__CHUNK_CALLS) {
     call = (struct pillion__call *)head;
     struct pillion__executor *its = atomic_load(&call->executor);
+    if (!pillion__call_known(call, pillion__gen_of(task),
+                             atomic_load(&call->state)))
+      return PILLION_EBADHANDLE;
     if (its == NULL) return pillion__call_join(out, cx, call, task);
     if (its != ex) return PILLION_EWRONGTHREAD;
     joiner = &call->joiner;

@@ -97,10 +97,13 @@ void pillion__ptask_event(struct pillion__executor *ex,
   event->length = task->u.done.length;
   memcpy(event->payload.bytes, task->u.done.payload, PILLION_INLINE);
   atomic_fetch_sub(&ex->pool_events, 1);
-  if (event->length > PILLION_INLINE)
+  if (event->length > PILLION_INLINE) {
+    /* The handle is stale from here on. */
+    atomic_store_explicit(&task->head.mode, 0, memory_order_relaxed);
     pillion__list_push(&ex->taken, slot);
-  else
+  } else {
     pillion__pslot_free(pillion__pool_of(slot), task, slot);
+  }
 }
 
 /* ---- The end ------------------------------------------------------------- */
@@ -123,6 +126,11 @@ void pillion__ptask_end(struct pillion__pool *pool,
   pillion_executor home = task->u.live.home;
   uint32_t mode =
       atomic_load_explicit(&task->head.mode, memory_order_relaxed);
+  /* Before the drop: a wake or a cancel from there comes too late. */
+  atomic_store_explicit(&task->head.pend,
+                        (uint64_t)ptask_gen(task) << 32 | PILLION__QUEUED |
+                            PILLION__DONE,
+                        memory_order_release);
   if (PILLION__UNLIKELY(task->head.next & PILLION__CONTEXT))
     pillion__hooks_drop(&pool->hooks, task->u.live.context, future,
                         task->u.live.self);
@@ -143,10 +151,6 @@ void pillion__ptask_end(struct pillion__pool *pool,
   atomic_store_explicit(&task->head.mode,
                         mode | outcome << PILLION__OUTCOME_SHIFT,
                         memory_order_relaxed);
-  atomic_store_explicit(&task->head.pend,
-                        (uint64_t)ptask_gen(task) << 32 | PILLION__QUEUED |
-                            PILLION__DONE,
-                        memory_order_release);
   if (PILLION__MODE(mode) == PILLION_EVENT)
     tell_home(task, slot, home);
   else
@@ -207,10 +211,15 @@ int pillion__pool_op_join(pillion_value *out, pillion_context *cx,
   if (head == NULL || pillion__kind_of(task) != PILLION__TASK ||
       atomic_load(&head->gen) != pillion__gen_of(task))
     return PILLION_EBADHANDLE;
+  if (type == PILLION__CHUNK_TASKS) return PILLION_EWRONGTHREAD;
+  if (type != PILLION__CHUNK_CALLS) return PILLION_EBADHANDLE;
   struct pillion__call *call = (struct pillion__call *)head;
-  if (type == PILLION__CHUNK_CALLS && atomic_load(&call->executor) == NULL)
+  if (atomic_load(&call->executor) == NULL)
     return pillion__call_join(out, cx, call, task);
-  return PILLION_EWRONGTHREAD;
+  return pillion__call_known(call, pillion__gen_of(task),
+                             atomic_load(&call->state))
+             ? PILLION_EWRONGTHREAD
+             : PILLION_EBADHANDLE;
 }
 
 int pillion__ptask_detach(pillion_task handle) {

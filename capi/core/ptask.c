@@ -18,8 +18,8 @@
  *   3  by compare-and-swap from QUEUED alone, the way that 4 fails
  *   4  to the back of the own deque; a task that woke itself does no
  *      read-modify-write at all
- *   5  the result is stored; wakers that come from now on are stale. A detached
- *      task goes to `free` at once
+ *   5  wakers that come from now on are stale, also out of the drop; the result is
+ *      stored. A detached task goes to `free` at once
  *   7  the generation grows, then `pend` becomes 0; only from there a slot is
  *      used again, by compare-and-swap of 0
  *

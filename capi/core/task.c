@@ -98,18 +98,18 @@ int pillion_task_spawn(pillion_task *out, pillion_executor executor,
 /* A cell in the ready ring isn't used again before it is popped either. */
 static void cell_free(struct pillion__executor *ex, struct pillion__cell *cell,
                       uint32_t slot) {
-  uint32_t gen = atomic_load_explicit(&cell->head.gen, memory_order_relaxed);
   cell->head.flags &= PILLION__READY_BIT;
-  atomic_store_explicit(&cell->head.gen, gen + 1, memory_order_release);
   if (cell->head.flags == 0) pillion__slot_give(ex, cell, slot);
 }
 
-/* Its result was taken; the payload may still be lent. */
+/* Its result was taken, and its handle is stale; the payload may still be lent. */
 static void consumed(struct pillion__executor *ex, struct pillion__cell *cell) {
+  uint32_t gen = atomic_load_explicit(&cell->head.gen, memory_order_relaxed);
   cell->head.flags &= ~PILLION__LIVE;
   if (cell->head.flags & PILLION__READY_BIT) ex->ready_stale++;
   atomic_store_explicit(&ex->tasks_live, tasks_live(ex) - 1,
                         memory_order_relaxed);
+  atomic_store_explicit(&cell->head.gen, gen + 1, memory_order_release);
 }
 
 void pillion__task_free(struct pillion__executor *ex,
@@ -125,6 +125,14 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
                                              uint32_t outcome) {
   const pillion_future *future = pillion__future_of(cell);
   pillion_waker joiner = cell->u.live.joiner;
+  if (value->length > UINT32_MAX) {
+    pillion_value_drop(value);
+    value->status = PILLION_EMSGSIZE;
+  }
+  /* Before the drop: a wake or a cancel from there comes too late. */
+  atomic_store_explicit(&cell->what,
+                        value->length << 32 | (uint32_t)value->status << 1 | 1,
+                        memory_order_release);
   cell->head.flags |= PILLION__POLLING;
   if (PILLION__UNLIKELY(cell->head.flags & PILLION__CONTEXT))
     pillion__hooks_drop(&ex->hooks, cell->u.live.context, future,
@@ -132,13 +140,6 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
   else if (future->drop != NULL)
     future->drop(cell->u.live.self);
   ex->dropped++;
-  if (value->length > UINT32_MAX) {
-    pillion_value_drop(value);
-    value->status = PILLION_EMSGSIZE;
-  }
-  atomic_store_explicit(&cell->what,
-                        value->length << 32 | (uint32_t)value->status << 1 | 1,
-                        memory_order_release);
   memcpy(cell->u.payload, value->payload.bytes, PILLION_INLINE);
   cell->head.flags =
       (cell->head.flags & ~(PILLION__POLLING | PILLION__CONTEXT)) |

@@ -84,7 +84,7 @@ static void wake_after_the_end_polls_nothing(void **state) {
   spawn(ex, &probe, 7, PILLION_EVENT);
   assert_int_equal(pillion_executor_turn(NULL, 0, NULL, ex, NULL), 0);
   assert_int_equal(pillion_wake_local(probe.waker), PILLION_STALE);
-  assert_int_equal(pillion_wake(probe.waker), PILLION_WOKEN);
+  assert_int_equal(pillion_wake(probe.waker), PILLION_STALE);
   assert_int_equal(turn(ex), 1);
   assert_int_equal(probe.polls, 1);
   assert_int_equal(probe.drops, 1);

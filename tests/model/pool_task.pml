@@ -103,14 +103,14 @@ end_unborn:
 
 /* The end of the first task, by the holder. */
 inline end_joined() {
-  atomic { result = true; ending = true };
   atomic {
     if
     :: BUG == LATE -> clear_pend()
     :: else -> wake = false; cancel = false; done = true
-    fi;
-    holders = 0
+    fi
   };
+  atomic { result = true; ending = true };
+  holders = 0;
   if
   :: BUG == JOIN -> was = joiner; joiner = ENDED
   :: else -> atomic { was = joiner; joiner = ENDED }
