@@ -22,6 +22,10 @@ import (
 	"github.com/pillion-dev/pillion/executor/export"
 )
 
+// unpatched names the changes to Go's runtime that this library lacks: capi/build sets
+// it, a plain go build makes none.
+var unpatched = "all"
+
 // pillion__go_functions runs at the library's start, and again after a shutdown.
 // The C entry waits for Go's own start, package initialisation included, so all
 // functions have been exported by then.
@@ -29,6 +33,9 @@ import (
 //export pillion__go_functions
 func pillion__go_functions(errbuf *C.char, errcap C.size_t) (rc C.int) {
 	defer contain(&rc)
+	if unpatched != "" {
+		warn("built without changes to Go's runtime that keep it from harming its host: " + unpatched)
+	}
 	if err := export.Err(); err != nil {
 		return refuse(C.PILLION_EINVAL, err.Error(), errbuf, errcap)
 	}

@@ -38,6 +38,7 @@
 #include "core/task.c"
 #include "core/timer.c"
 #include "core/turn.c"
+#include "core/visit.c"
 #include "core/wait.c"
 #include "core/watch.c"
 #include "core/wheel.c"

@@ -14,23 +14,45 @@ int pillion__refuse(int rc, const char *text, char *errbuf, size_t errcap) {
   return pillion__fail(rc, errbuf, errcap, "%s", text);
 }
 
-static int go_functions(char *errbuf, size_t errcap) {
-  return pillion__go_functions(errbuf, errcap);
-}
-static int go_start(void) { return pillion__go_start(); }
-static int go_stop(void) { return pillion__go_stop(); }
+/* Makes a function that enters Go, with the host's signals held back. */
+#define VISIT(name, parameters, arguments)                                    \
+  static void visit_##name parameters {                                       \
+    sigset_t mask;                                                            \
+    pillion__visit_begin(&mask);                                              \
+    pillion__go_##name arguments;                                             \
+    pillion__visit_end(&mask);                                                \
+  }
+#define VISIT_FOR(type, name, parameters, arguments)                          \
+  static type visit_##name parameters {                                       \
+    sigset_t mask;                                                            \
+    pillion__visit_begin(&mask);                                              \
+    type answer = pillion__go_##name arguments;                               \
+    pillion__visit_end(&mask);                                                \
+    return answer;                                                            \
+  }
+
+VISIT_FOR(int, functions, (char *errbuf, size_t errcap), (errbuf, errcap))
+VISIT_FOR(int, start, (void), ())
+VISIT_FOR(int, stop, (void), ())
+VISIT(turn, (struct pillion__guest_turn * turn), (turn))
+VISIT_FOR(uint32_t, settle, (uint32_t index), (index))
+VISIT(free, (uint32_t index), (index))
+VISIT(count, (uint64_t *workers, uint64_t *parked), (workers, parked))
+VISIT(rewatch, (uint32_t index), (index))
+VISIT(leave, (uint32_t index), (index))
+VISIT(pool_free, (uint32_t pool), (pool))
 
 __attribute__((constructor(102))) static void wire(void) {
   pillion__guest = (struct pillion__guest){
-      .functions = go_functions,
-      .start = go_start,
-      .stop = go_stop,
-      .turn = pillion__go_turn,
-      .settle = pillion__go_settle,
-      .free = pillion__go_free,
-      .count = pillion__go_count,
-      .rewatch = pillion__go_rewatch,
-      .leave = pillion__go_leave,
-      .pool_free = pillion__go_pool_free,
+      .functions = visit_functions,
+      .start = visit_start,
+      .stop = visit_stop,
+      .turn = visit_turn,
+      .settle = visit_settle,
+      .free = visit_free,
+      .count = visit_count,
+      .rewatch = visit_rewatch,
+      .leave = visit_leave,
+      .pool_free = visit_pool_free,
   };
 }

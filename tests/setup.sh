@@ -24,6 +24,7 @@ test_needs=(
   make:build-essential g++:build-essential clang:clang cmake:cmake
   git:git spin:spin valgrind:valgrind
   /usr/include/cmocka.h:libcmocka-dev
+  /usr/include/glib-2.0/glib.h:libglib2.0-dev
 )
 
 is_there() {

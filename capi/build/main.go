@@ -33,8 +33,9 @@ func main() {
 	output := flag.String("o", "", "the library to write, say libfoo.so")
 	soname := flag.String("soname", "", "its SONAME; by default the base name of the output")
 	unchecked := flag.Bool("unchecked", false, "do not run the packages' init functions to check what they register")
+	without := flag.String("without", "", "changes to Go's runtime that are to be left out, by `names` with commas")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: build -o libfoo.so [-soname NAME] [-unchecked] [packages]")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: build -o libfoo.so [-soname NAME] [-unchecked] [-without NAMES] [packages]")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -48,7 +49,8 @@ func main() {
 	if !*unchecked {
 		exitOn(check(flag.Args()))
 	}
-	exitOn(build(*output, *soname, flag.Args()))
+	leave := strings.FieldsFunc(*without, func(r rune) bool { return r == ',' })
+	exitOn(build(*output, *soname, leave, flag.Args()))
 }
 
 func exitOn(err error) {
@@ -58,7 +60,7 @@ func exitOn(err error) {
 	}
 }
 
-func build(output, soname string, patterns []string) error {
+func build(output, soname string, without, patterns []string) error {
 	packages, err := list("{{.ImportPath}}", patterns...)
 	if err != nil {
 		return err
@@ -87,15 +89,24 @@ func build(output, soname string, patterns []string) error {
 	if err := o.addFingerprint(dir[0]); err != nil {
 		return err
 	}
+	g, err := runtimeOfGo()
+	if err != nil {
+		return err
+	}
+	if err := g.patch(&o, without); err != nil {
+		return err
+	}
 	config, err := o.write()
 	if err != nil {
 		return err
 	}
 	external := fmt.Sprintf("-Wl,--version-script=%s -Wl,-soname,%s",
 		filepath.Join(dir[0], "exports.map"), soname)
+	unpatched := fmt.Sprintf("-X %s.unpatched=%s", capi, strings.Join(without, ","))
+	os.Setenv("GOROOT", g.root)
 	_, err = run("go", "build", "-overlay", config, "-trimpath",
 		"-buildmode=c-shared", "-o", output,
-		"-ldflags", "-s -w -extldflags '"+external+"'", mainDir)
+		"-ldflags", "-s -w "+unpatched+" -extldflags '"+external+"'", mainDir)
 	if err != nil {
 		return err
 	}

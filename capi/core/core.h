@@ -19,12 +19,15 @@
  *   post.c   events that any thread posts
  *   turn.c   one round of work
  *   pool.h   tasks that move between executors
+ *   visit.c  a host's thread inside Go
  *   executor.c, configure.c, guard.c, start.c, wait.c, memory.c, log.c,
  *   error.c, function.c
  *
  * No Go, no cgo: Go stands behind what guest.h declares; cells and calls are
  * laid out in cell.h, executors in executor.h.
  */
+
+#include <signal.h>
 
 #include "executor.h"
 #include "guest.h"
@@ -38,6 +41,10 @@ PILLION__HIDDEN void pillion__park_stop(struct pillion__executor *ex);
 
 /* executor.c */
 PILLION__HIDDEN bool pillion__bound(struct pillion__executor *ex);
+
+/* visit.c: around everything that enters Go on a host's thread */
+PILLION__HIDDEN void pillion__visit_begin(sigset_t *mask);
+PILLION__HIDDEN void pillion__visit_end(const sigset_t *mask);
 
 /* configure.c */
 PILLION__HIDDEN int pillion__configure(struct pillion__executor *ex,

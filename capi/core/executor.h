@@ -95,7 +95,6 @@ PILLION__HIDDEN extern _Thread_local struct pillion__executor *pillion__here
 PILLION__HIDDEN extern _Thread_local uint32_t pillion__turning
     __attribute__((tls_model("initial-exec")));
 PILLION__HIDDEN uint64_t pillion__serial_new(void);
-PILLION__HIDDEN extern bool pillion__second_go;
 
 static inline bool pillion__forked(void) {
   return PILLION__UNLIKELY(*pillion__alive_page == 0);

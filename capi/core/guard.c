@@ -95,14 +95,9 @@ static void thread_ends(void *serial) {
  * without one comes after Go's.
  */
 static sigset_t host_mask;
-bool pillion__second_go;
 
 __attribute__((constructor(101))) static void before_go(void) {
-  struct sigaction urg;
   sigset_t all;
-  pillion__second_go =
-      sigaction(SIGURG, NULL, &urg) == 0 && urg.sa_handler != SIG_DFL &&
-      urg.sa_handler != SIG_IGN;
   watch_forks();
   pthread_key_create(&key, thread_ends);
   sigfillset(&all);

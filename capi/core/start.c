@@ -66,10 +66,6 @@ static int start(const pillion_start_options *o, char *errbuf,
     return rc;
   }
   configured = true;
-  if (pillion__second_go)
-    pillion__log(PILLION_LOG_WARNING,
-                 "another handler for SIGURG was there first: if it is a "
-                 "second Go runtime, its goroutines are no longer preempted");
   if (any && pillion__guest.start != NULL) rc = pillion__guest.start();
   if (rc < 0) return pillion__fail(rc, errbuf, errcap, "Go did not start");
   atomic_store(&pillion__stopping, false);

@@ -30,7 +30,7 @@ mkdir -p "$BUILD"
 # Go's threads and heap are none of LeakSanitizer's business: it would stop
 # threads that it cannot, and takes what only Go points to for lost. The
 # tests count what is alive themselves.
-export ASAN_OPTIONS="detect_leaks=0:abort_on_error=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
+export ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:use_sigaltstack=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
 
 passed=0 failed=0 wrong=
@@ -41,7 +41,10 @@ for kind in $kinds; do
   fi
   for name in $names; do
     libs=
-    case $name in uv_*) libs=$(pkg-config --libs libuv) ;; esac
+    case $name in
+    uv_*) libs=$(pkg-config --libs libuv) ;;
+    glib_*) libs=$(pkg-config --cflags --libs glib-2.0) ;;
+    esac
     # shellcheck disable=SC2086
     $CC -std=gnu11 -Wall -Wextra -Werror $extra ${CFLAGS:-} -Iinclude \
       "tests/c/$name.c" -o "$BUILD/$name-$kind" -L"$LIB" -lpillion-test \

@@ -3,11 +3,11 @@
 /*
  * Signals that the program blocks are for its sigwait or signalfd: Go's
  * threads must not take them, and loading must not change anybody's mask.
- * (SIGCHLD is the exception: Go unblocks it whatever one does.)
  */
 #include "support.h"
 
-static const int ours[] = {SIGTERM, SIGUSR1, SIGUSR2, SIGHUP, SIGINT, SIGALRM};
+static const int ours[] = {SIGTERM, SIGUSR1, SIGUSR2, SIGHUP,
+                           SIGINT,  SIGCHLD, SIGPROF, SIGALRM};
 
 static _Atomic int handled;
 static void handler(int signal) {

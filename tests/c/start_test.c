@@ -5,7 +5,6 @@
  * program again, in a process of its own.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <sys/resource.h>
 
 #include "support.h"
@@ -292,37 +291,6 @@ static int many_threads_start_at_once(void) {
   return 0;
 }
 
-/* ---- Two Go runtimes ---------------------------------------------------- */
-
-static void hear(int level, const char *text, void *data) {
-  if (level == PILLION_LOG_WARNING && strstr(text, "Go runtime") != NULL)
-    ++*(int *)data;
-}
-
-static int a_second_go_runtime_is_warned_about(void) {
-  int (*log_set)(pillion_log_fn, void *, pillion_drop_fn);
-  int (*start)(const pillion_start_options *, char *, size_t);
-  char path[4096];
-  int warnings = 0, others = 0;
-  Dl_info us;
-  must(dladdr(dlsym(RTLD_DEFAULT, "pillion_version"), &us) != 0);
-  snprintf(path, sizeof path, "%.*s/libpillion.so",
-           (int)(strrchr(us.dli_fname, '/') - us.dli_fname), us.dli_fname);
-  must(pillion_log_set(hear, &warnings, NULL) == 0);
-  must(pillion_start(NULL, NULL, 0) == 0);
-  must(warnings == 0);
-  void *second = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  must(second != NULL);
-  *(void **)&log_set = dlsym(second, "pillion_log_set");
-  *(void **)&start = dlsym(second, "pillion_start");
-  must(log_set != NULL && log_set != pillion_log_set);
-  must(log_set(hear, &others, NULL) == 0);
-  must(start(NULL, NULL, 0) == 0);
-  must(others == 1);
-  must(warnings == 0);
-  return 0;
-}
-
 /* ---- Running them ------------------------------------------------------- */
 
 #define CASE(name) {#name, name}
@@ -342,7 +310,6 @@ static const struct {
     CASE(all_executors_can_be_had_and_no_more),
     CASE(the_first_use_starts),
     CASE(many_threads_start_at_once),
-    CASE(a_second_go_runtime_is_warned_about),
 };
 
 static void in_a_process_of_its_own(void **state) {

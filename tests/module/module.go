@@ -136,6 +136,15 @@ func init() {
 		}
 		return times, err
 	})
+	export.Loop("test.loop_garbage", func(co *coro.Co, times string) (string, error) {
+		n, err := strconv.Atoi(times)
+		for i := 0; i < n && err == nil; i++ {
+			if _, err = strconv.Atoi(strings.Repeat("1", 1+i%18)); err == nil {
+				err = co.Yield()
+			}
+		}
+		return times, err
+	}, export.Doc("Makes some garbage in each of so many turns."))
 	export.Loop("test.loop_fail", func(_ *coro.Co, s string) (string, error) {
 		return "", export.WithCode(errors.New(s), 42)
 	})

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A host's thread inside Go. While it is there it stands on a goroutine's
+ * stack, which is small, and where no handler of the host's may run: so
+ * signals wait until it is back. For those that a handler with SA_ONSTACK
+ * takes in between, the thread gets a signal stack that is large and guarded,
+ * before Go would give it one of 32 KiB without a guard.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "core.h"
+
+/* The guard is wider than most frames, so that none leaps over it. */
+#define SIGNAL_STACK ((size_t)256 << 10)
+#define GUARD ((size_t)64 << 10)
+
+static pthread_key_t stack_key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static sigset_t visiting; /* the mask of a thread that is in Go */
+static sigset_t pipe_only;
+static _Thread_local bool has_stack
+    __attribute__((tls_model("initial-exec")));
+
+/* The thread ends. What enters Go on it after this gives it another. */
+static void stack_take_back(void *base) {
+  stack_t now, none = {.ss_flags = SS_DISABLE};
+  if (sigaltstack(NULL, &now) == 0 && now.ss_sp == (char *)base + GUARD)
+    sigaltstack(&none, NULL);
+  has_stack = false;
+  munmap(base, GUARD + SIGNAL_STACK);
+}
+
+static void prepare(void) {
+  static const int own[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL, SIGTRAP,
+                            SIGSYS,  SIGABRT, SIGURG, /* Go's preemption */
+#ifdef SIGSTKFLT
+                            SIGSTKFLT,
+#endif
+  };
+  sigfillset(&visiting);
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    sigdelset(&visiting, own[i]);
+  sigemptyset(&pipe_only);
+  sigaddset(&pipe_only, SIGPIPE);
+  pthread_key_create(&stack_key, stack_take_back);
+}
+
+/* Without memory the thread goes on with what it has, as it would alone. */
+static void stack_give(void) {
+  pthread_once(&once, prepare);
+  has_stack = true;
+  stack_t now;
+  if (sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_DISABLE))
+    return; /* it has one of the host's */
+  char *base = mmap(NULL, GUARD + SIGNAL_STACK, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (base == MAP_FAILED) return;
+  stack_t ours = {.ss_sp = base + GUARD, .ss_size = SIGNAL_STACK};
+  if (mprotect(base, GUARD, PROT_NONE) < 0 ||
+      pthread_setspecific(stack_key, base) != 0 ||
+      sigaltstack(&ours, NULL) < 0) {
+    pthread_setspecific(stack_key, NULL);
+    munmap(base, GUARD + SIGNAL_STACK);
+  }
+}
+
+void pillion__visit_begin(sigset_t *mask) {
+  if (PILLION__UNLIKELY(!has_stack)) stack_give();
+  pthread_sigmask(SIG_SETMASK, &visiting, mask);
+}
+
+/*
+ * A SIGPIPE that waits now is of a write in Go, where it is an error of that
+ * write and no more.
+ */
+void pillion__visit_end(const sigset_t *mask) {
+  static const struct timespec at_once;
+  if (!sigismember(mask, SIGPIPE)) sigtimedwait(&pipe_only, NULL, &at_once);
+  pthread_sigmask(SIG_SETMASK, mask, NULL);
+}

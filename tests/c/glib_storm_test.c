@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* GLib reaps its children in a thread of its own or by pidfd; see storm.h. */
+#include <glib-unix.h>
+#include <glib.h>
+
+#include "storm.h"
+
+static GMainLoop *loop;
+
+static void start(void);
+
+static void finish_if_calm(void) {
+  if (children_alive == 0 && children_left == 0 && calls_alive == 0)
+    g_main_loop_quit(loop);
+}
+
+static void on_exit_of(GPid pid, gint status, gpointer data) {
+  (void)data;
+  g_spawn_close_pid(pid);
+  if (status == 0) children_ended++;
+  children_alive--;
+  if (children_left > 0) start();
+  finish_if_calm();
+}
+
+static void start(void) {
+  char *arguments[] = {"/bin/true", NULL};
+  GPid pid;
+  assert_true(g_spawn_async(NULL, arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD,
+                            NULL, NULL, &pid, NULL));
+  children_left--;
+  children_alive++;
+  g_child_watch_add(pid, on_exit_of, NULL);
+}
+
+static gboolean on_readable(gint fd, GIOCondition condition, gpointer data) {
+  pillion_event events[64];
+  (void)fd, (void)condition, (void)data;
+  int n = pillion_executor_turn(events, COUNT(events), NULL, storm_executor,
+                                NULL);
+  assert_true(n >= 0);
+  for (int i = 0; i < n; i++) storm_event(&events[i], NULL);
+  finish_if_calm();
+  return G_SOURCE_CONTINUE;
+}
+
+static void glib_starts_children(void **state) {
+  int fd;
+  (void)state;
+  storm_begin();
+  int children = children_left;
+  loop = g_main_loop_new(NULL, FALSE);
+  assert_ok(pillion_executor_fd(&fd, storm_executor));
+  guint source = g_unix_fd_add(fd, G_IO_IN, on_readable, NULL);
+  for (int i = 0; i < 16; i++) start();
+  g_main_loop_run(loop);
+  g_source_remove(source);
+  g_main_loop_unref(loop);
+  storm_end(children);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(glib_starts_children)};
+  return cmocka_run_group_tests(tests, NULL, nothing_is_left);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A probe for each change that capi/build makes to Go's runtime: each case fails
+ * with a library that is built `-without` it. Each is a process of its own, since
+ * what was there before the library is what matters.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+
+#include "support.h"
+
+/* ---- Before the library ------------------------------------------------- */
+
+static atomic_int heard[65];
+static bool was_open[64]; /* descriptors */
+
+static void count(int signal) { heard[signal]++; }
+
+static void segfault(int signal) {
+  if (++heard[signal] > 1) _exit(3);
+}
+
+static void handle(int signal, void (*handler)(int), int flags) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = handler;
+  action.sa_flags = flags;
+  sigaction(signal, &action, NULL);
+}
+
+static int flags_of(int signal) {
+  struct sigaction action;
+  must(sigaction(signal, NULL, &action) == 0);
+  return action.sa_flags & (SA_ONSTACK | SA_RESTART);
+}
+
+/* Runs before any library's constructor. */
+static void before_load(int argc, char **argv, char **envp) {
+  (void)envp;
+  for (int fd = 0; fd < 64; fd++) was_open[fd] = fcntl(fd, F_GETFD) >= 0;
+  if (argc < 2) return;
+  if (strcmp(argv[1], "handlers_keep_their_flags") == 0) {
+    handle(SIGUSR1, count, SA_RESTART);
+    handle(SIGTERM, count, SA_RESTART | SA_ONSTACK);
+  }
+  if (strcmp(argv[1], "a_handler_that_resets_itself_runs_once") == 0)
+    handle(SIGSEGV, segfault, SA_RESETHAND | SA_NODEFER);
+  if (strcmp(argv[1], "an_earlier_handler_hears_of_urgent_data") == 0)
+    handle(SIGURG, count, SA_RESTART);
+}
+__attribute__((section(".preinit_array"), used)) static void (
+    *preinit)(int, char **, char **) = before_load;
+
+/* ---- The probes --------------------------------------------------------- */
+
+static int handlers_keep_their_flags(void) {
+  must(pillion_start(NULL, NULL, 0) == 0);
+  must(flags_of(SIGUSR1) == SA_RESTART);
+  must(flags_of(SIGTERM) == (SA_RESTART | SA_ONSTACK));
+  must(kill(getpid(), SIGUSR1) == 0);
+  must(heard[SIGUSR1] == 1);
+  return 0;
+}
+
+/* It dies by the second fault; segfault ends it otherwise with 3. */
+static int a_handler_that_resets_itself_runs_once(void) {
+  struct rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  must(pillion_start(NULL, NULL, 0) == 0);
+  static int *volatile nowhere;
+  *nowhere = 0;
+  return 4;
+}
+
+static int an_earlier_handler_hears_of_urgent_data(void) {
+  must(pillion_start(NULL, NULL, 0) == 0);
+  for (int i = 1; i <= 100; i++) {
+    must(kill(getpid(), SIGURG) == 0);
+    while (heard[SIGURG] < i) sched_yield();
+  }
+  return 0;
+}
+
+static int loading_opens_no_descriptor(void) {
+  for (int fd = 0; fd < 64; fd++)
+    must((fcntl(fd, F_GETFD) >= 0) == was_open[fd]);
+  return 0;
+}
+
+/* What os/exec starts, in a worker and on the loop, is told by its signal mask. */
+static int children_block_nothing(void) {
+  struct seen seen = {0};
+  sigset_t all;
+  sigfillset(&all);
+  must(pthread_sigmask(SIG_BLOCK, &all, NULL) == 0);
+  pillion_executor ex = new_executor();
+  submit(ex, "test.child_mask", "", 1, PILLION_EVENT);
+  submit(ex, "test.loop_child_mask", "", 2, PILLION_EVENT);
+  run(ex, &seen);
+  must(seen.count == 2);
+  for (size_t i = 0; i < 2; i++) {
+    must(seen.event[i].status == 0);
+    must(strcmp(seen.event[i].bytes, "0000000000000000") == 0);
+  }
+  must(pillion_executor_free(ex) == 0);
+  return 0;
+}
+
+/* Go's own profile of its processors has samples of the function that burns them. */
+static int gos_profiles_have_samples(void) {
+  pillion_value value = ask("test.profile", "500");
+  must(value.status == 0);
+  must(bytes_are(pillion_value_data(&value), value.length, "found"));
+  pillion_value_drop(&value);
+  return 0;
+}
+
+/* The host's profiler has one, by a handler without SA_ONSTACK. */
+static int the_hosts_profiler_runs_beside_go(void) {
+  struct itimerval every = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};
+  struct seen seen = {0};
+  pillion_executor ex = new_executor();
+  handle(SIGPROF, count, SA_RESTART);
+  must(setitimer(ITIMER_PROF, &every, NULL) == 0);
+  for (int i = 0; i < 4; i++)
+    submit(ex, "test.garbage", "300", i, PILLION_EVENT);
+  submit(ex, "test.loop_yield", "20000", 4, PILLION_EVENT);
+  run(ex, &seen);
+  must(setitimer(ITIMER_PROF, &never, NULL) == 0);
+  must(seen.count == 5);
+  must(heard[SIGPROF] > 0);
+  must(pillion_executor_free(ex) == 0);
+  return 0;
+}
+
+/*
+ * In the other library a loop that makes no call ends when it is told to, which
+ * is after a collection: that has to interrupt it.
+ */
+static void *collect(void *data) {
+  pillion_value value = ask("test.collect", "");
+  (void)data;
+  must(value.status == 0);
+  must(ask_number("test.loosen", "") == 0);
+  return NULL;
+}
+
+static int a_second_library_leaves_goroutines_interruptible(void) {
+  int (*start)(const pillion_start_options *, char *, size_t);
+  char path[4096];
+  Dl_info us;
+  pthread_t thread;
+  must(dladdr(dlsym(RTLD_DEFAULT, "pillion_version"), &us) != 0);
+  snprintf(path, sizeof path, "%.*s/libpillion.so",
+           (int)(strrchr(us.dli_fname, '/') - us.dli_fname), us.dli_fname);
+  must(pillion_start(NULL, NULL, 0) == 0);
+  void *second = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  must(second != NULL);
+  *(void **)&start = dlsym(second, "pillion_start");
+  must(start != NULL && start != pillion_start);
+  must(start(NULL, NULL, 0) == 0);
+  pillion_executor ex = new_executor();
+  struct seen seen = {0};
+  submit(ex, "test.tight", "", 1, PILLION_EVENT);
+  await_waiting(1);
+  must(pthread_create(&thread, NULL, collect, NULL) == 0);
+  run(ex, &seen);
+  must(pthread_join(thread, NULL) == 0);
+  must(seen.count == 1 && seen.event[0].status == 0);
+  must(pillion_executor_free(ex) == 0);
+  return 0;
+}
+
+/* ---- Running them ------------------------------------------------------- */
+
+#define CASE(name) {#name, name, 0}
+#define DIES(name, signal) {#name, name, 128 + (signal)}
+static const struct probe_case {
+  const char *name;
+  int (*main)(void);
+  int status;
+} cases[] = {
+    CASE(handlers_keep_their_flags),
+    DIES(a_handler_that_resets_itself_runs_once, SIGSEGV),
+    CASE(an_earlier_handler_hears_of_urgent_data),
+    CASE(loading_opens_no_descriptor),
+    CASE(children_block_nothing),
+    CASE(gos_profiles_have_samples),
+    CASE(the_hosts_profiler_runs_beside_go),
+    CASE(a_second_library_leaves_goroutines_interruptible),
+};
+
+static void in_a_process_of_its_own(void **state) {
+  const struct probe_case *c = *state;
+  assert_int_equal(run_self(c->name), c->status);
+}
+
+int main(int argc, char **argv) {
+  struct CMUnitTest tests[COUNT(cases)];
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    if (argc > 1 && strcmp(argv[1], cases[i].name) == 0) {
+      alarm(60);
+      int rc = cases[i].main();
+      return rc == 0 ? nothing_is_left(NULL) : rc;
+    }
+    memset(&tests[i], 0, sizeof tests[i]);
+    tests[i].name = cases[i].name;
+    tests[i].test_func = in_a_process_of_its_own;
+    tests[i].initial_state = (void *)(uintptr_t)&cases[i];
+  }
+  if (argc > 1) return 2;
+  return run_group(tests);
+}
