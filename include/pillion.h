@@ -37,8 +37,14 @@
  * pillion_strerror answers PILLION_EFORKED and touches nothing of the
  * parent's. Fork before the library is loaded, or exec.
  *
- * WHAT GO IMPOSES. Loading starts 5 to 6 threads and never unloads. Signal
- * handlers should be installed with SA_ONSTACK. One Go runtime a process.
+ * SIGNALS. The library's threads take none of the program's signals, and a
+ * thread of the program's that is inside Go, in a turn with Go tasks to poll,
+ * holds them back until it has left it: handlers need no SA_ONSTACK, and hooks
+ * that Go calls run with signals blocked. Such a thread is given a signal
+ * stack of 256 KiB, unless it has one. Handlers for SIGSEGV, SIGBUS, SIGFPE,
+ * SIGPIPE and SIGURG have to be there before the library.
+ *
+ * WHAT GO IMPOSES. Loading starts 5 to 6 threads and never unloads.
  *
  * SIZES AND UNITS. Time is int64_t nanoseconds of CLOCK_MONOTONIC, absolute,
  * where not called a timeout. Lengths are bytes. Structs that begin with
