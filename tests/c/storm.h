@@ -106,8 +106,18 @@ static void storm_event(const pillion_event *event, void *data) {
   if (children_alive > 0 || children_left > 0) storm_call(event->token);
 }
 
+/* A storm that hangs has failed. SIGALRM is one of its signals. */
+static void storm_clock(void) {
+  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+  struct itimerspec limit = {.it_value = {120, 0}};
+  timer_t timer;
+  assert_ok(timer_create(CLOCK_MONOTONIC, &event, &timer));
+  assert_ok(timer_settime(timer, 0, &limit, NULL));
+}
+
 static void storm_begin(void) {
   const char *n = getenv("STORM_CHILDREN");
+  storm_clock();
   children_left = n != NULL ? atoi(n) : 1000;
   storm_target = pthread_self();
   storm_executor = new_executor();
