@@ -7,10 +7,13 @@ import (
 	"compress/gzip"
 	"context"
 	"io"
+	"os"
 	"os/exec"
 	"runtime"
 	"runtime/pprof"
+	"strconv"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/pillion-dev/pillion/executor/coro"
 	"github.com/pillion-dev/pillion/executor/export"
@@ -23,6 +26,11 @@ func init() {
 	export.Func("test.child_mask", func(context.Context, []byte) ([]byte, error) { return childMask() },
 		export.Doc("Tells which signals a child of os/exec blocks."))
 	export.Loop("test.loop_child_mask", func(*coro.Co, []byte) ([]byte, error) { return childMask() })
+	export.Loop("test.loop_mask", func(*coro.Co, []byte) ([]byte, error) { return blocked("thread-self") },
+		export.Doc("Tells which signals the loop's thread blocks."))
+	export.Func("test.write", func(_ context.Context, fd string) (string, error) { return write(fd) },
+		export.Doc("Writes a byte to a descriptor: what is the error?"))
+	export.Loop("test.loop_write", func(_ *coro.Co, fd string) (string, error) { return write(fd) })
 	export.Func("test.profile", func(_ context.Context, ms string) (string, error) {
 		return profile(ms)
 	}, export.Doc("Profiles itself for so many milliseconds: is it found in the profile?"))
@@ -47,6 +55,24 @@ func init() {
 func childMask() ([]byte, error) {
 	out, err := exec.Command("sed", "-n", `s/^SigBlk:\t//p`, "/proc/self/status").Output()
 	return bytes.TrimSpace(out), err
+}
+
+func blocked(process string) ([]byte, error) {
+	status, err := os.ReadFile("/proc/" + process + "/status")
+	_, after, _ := bytes.Cut(status, []byte("\nSigBlk:\t"))
+	mask, _, _ := bytes.Cut(after, []byte("\n"))
+	return mask, err
+}
+
+func write(fd string) (string, error) {
+	n, err := strconv.Atoi(fd)
+	if err != nil {
+		return "", err
+	}
+	if _, err = syscall.Write(n, []byte("x")); err != nil {
+		return err.Error(), nil
+	}
+	return "written", nil
 }
 
 func profile(ms string) (string, error) {

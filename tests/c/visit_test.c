@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The program's own thread inside Go: which signals it takes there, on which
+ * stack, and that it comes back as it went.
+ */
+#define _GNU_SOURCE
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+
+#include "support.h"
+
+#define KERNEL_SIGSET 8 /* bytes; the rest of a sigset_t is never written */
+
+static atomic_int heard, elsewhere;
+static char *stack_low, *stack_high; /* of the thread that turns */
+
+static void handle(int signal, void (*handler)(int), int flags) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = handler;
+  action.sa_flags = flags;
+  assert_ok(sigaction(signal, &action, NULL));
+}
+
+static void where(int signal) {
+  char here = (char)signal;
+  heard++;
+  if (&here < stack_low || &here >= stack_high) elsewhere++;
+}
+
+static void find_stack(void) {
+  pthread_attr_t attributes;
+  void *low;
+  size_t size;
+  assert_ok(pthread_getattr_np(pthread_self(), &attributes));
+  assert_ok(pthread_attr_getstack(&attributes, &low, &size));
+  pthread_attr_destroy(&attributes);
+  stack_low = low;
+  stack_high = stack_low + size;
+}
+
+static atomic_bool quiet;
+static pthread_t target;
+static void *send(void *data) {
+  struct timespec nap = {0, 50000};
+  while (!quiet) {
+    pthread_kill(target, *(int *)data);
+    nanosleep(&nap, NULL);
+  }
+  return NULL;
+}
+
+static void handlers_run_on_the_threads_own_stack(void **state) {
+  int number = SIGUSR1;
+  pthread_t sender;
+  struct seen seen = {0};
+  (void)state;
+  find_stack();
+  heard = elsewhere = 0;
+  handle(SIGUSR1, where, SA_RESTART);
+  target = pthread_self();
+  quiet = false;
+  pillion_executor ex = new_executor();
+  for (int i = 0; i < 16; i++)
+    submit(ex, "test.loop_garbage", "2000", i, PILLION_EVENT);
+  assert_ok(pthread_create(&sender, NULL, send, &number));
+  run(ex, &seen);
+  quiet = true;
+  assert_ok(pthread_join(sender, NULL));
+  handle(SIGUSR1, SIG_DFL, 0);
+  assert_int_equal(seen.count, 16);
+  assert_true(heard > 0);
+  assert_int_equal(elsewhere, 0);
+  assert_ok(pillion_executor_free(ex));
+}
+
+/* The signals that Go lives by stay open, and glibc's own two. */
+static void a_turn_in_go_holds_signals_back(void **state) {
+  static const int open[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL, SIGTRAP, SIGSYS,
+                             SIGABRT, SIGURG, SIGSTKFLT, SIGKILL, SIGSTOP, 32, 33};
+  struct seen seen = {0};
+  sigset_t before, after;
+  (void)state;
+  pillion_executor ex = new_executor();
+  submit(ex, "test.loop_mask", "", 1, PILLION_EVENT);
+  assert_ok(pthread_sigmask(SIG_SETMASK, NULL, &before));
+  run(ex, &seen);
+  assert_ok(pthread_sigmask(SIG_SETMASK, NULL, &after));
+  assert_memory_equal(&before, &after, KERNEL_SIGSET);
+  assert_int_equal(seen.event[0].status, 0);
+  uint64_t blocked = strtoull(seen.event[0].bytes, NULL, 16), want = ~UINT64_C(0);
+  for (size_t i = 0; i < COUNT(open); i++) want &= ~(UINT64_C(1) << (open[i] - 1));
+  assert_int_equal(blocked, want);
+  assert_ok(pillion_executor_free(ex));
+}
+
+/* Every way into Go gives the mask back as it was: odd, but not what Go's is. */
+static void every_entry_gives_the_mask_back(void **state) {
+  struct seen seen = {0};
+  sigset_t odd, now, before;
+  pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
+  (void)state;
+  sigemptyset(&odd);
+  sigaddset(&odd, SIGHUP);
+  sigaddset(&odd, SIGURG);
+  assert_ok(pthread_sigmask(SIG_SETMASK, &odd, &before));
+#define same_mask()                                          \
+  (pthread_sigmask(SIG_SETMASK, NULL, &now),                 \
+   assert_memory_equal(&odd, &now, KERNEL_SIGSET))
+  assert_ok(pillion_shutdown(PILLION_CANCEL, LONG_ENOUGH));
+  same_mask();
+  assert_ok(pillion_start(NULL, NULL, 0));
+  same_mask();
+  pillion_executor ex = new_executor();
+  submit(ex, "test.loop_yield", "3", 1, PILLION_EVENT);
+  run(ex, &seen);
+  same_mask();
+  assert_ok(pillion_library_count(&counts));
+  same_mask();
+  assert_ok(pillion_executor_release(ex));
+  same_mask();
+  assert_ok(pillion_executor_bind(ex));
+  submit(ex, "test.loop_block", "", 1, PILLION_DETACH);
+  assert_int_equal(turn(ex, &seen, NULL), 0);
+  assert_ok(pillion_executor_free(ex));
+  same_mask();
+  assert_ok(pthread_sigmask(SIG_SETMASK, &before, NULL));
+}
+
+/* ---- Stacks ------------------------------------------------------------- */
+
+static atomic_int deep;
+static void large(int signal) {
+  volatile char frame[200 << 10];
+  for (size_t i = 0; i < sizeof frame; i += 512) frame[i] = (char)signal;
+  deep += frame[512] == signal;
+}
+
+static stack_t signal_stack(void) {
+  stack_t stack;
+  must(sigaltstack(NULL, &stack) == 0);
+  return stack;
+}
+
+static int enter_go(void *data) {
+  pillion_executor ex = 0;
+  struct seen seen = {0};
+  must(pillion_executor_new(&ex, NULL, NULL, 0) == 0);
+  submit(ex, "test.loop_yield", "1", 1, PILLION_EVENT);
+  must(pillion_poll_run(ex, see, &seen) == 0);
+  must(pillion_executor_free(ex) == 0);
+  if (data != NULL) *(stack_t *)data = signal_stack();
+  must(raise(SIGUSR1) == 0);
+  return 0;
+}
+
+static void a_handler_with_a_large_frame_has_room(void **state) {
+  stack_t stack;
+  (void)state;
+  deep = 0;
+  handle(SIGUSR1, large, SA_ONSTACK);
+  assert_ok(on_thread(enter_go, &stack));
+  assert_int_equal(deep, 1);
+  assert_true(stack.ss_size >= 256 << 10);
+  handle(SIGUSR1, SIG_DFL, 0);
+}
+
+static bool mapped(const char *at) {
+  unsigned char there;
+  char *page = (char *)((uintptr_t)at & ~(uintptr_t)4095);
+  return mincore(page, 4096, &there) == 0;
+}
+
+/* Threads come and go, and no stack of theirs, nor a guard, is left. */
+static void the_stack_goes_with_its_thread(void **state) {
+  stack_t stack;
+  (void)state;
+  handle(SIGUSR1, large, SA_ONSTACK);
+  for (int i = 0; i < 50; i++) {
+    assert_ok(on_thread(enter_go, &stack));
+    assert_false(mapped(stack.ss_sp));
+    assert_false(mapped((char *)stack.ss_sp - 1));
+  }
+  handle(SIGUSR1, SIG_DFL, 0);
+}
+
+static int with_an_own_stack(void *data) {
+  stack_t ours = {.ss_sp = data, .ss_size = 512 << 10}, now;
+  must(sigaltstack(&ours, NULL) == 0);
+  must(enter_go(&now) == 0);
+  return now.ss_sp == data && now.ss_size == ours.ss_size ? 0 : 1;
+}
+
+static void a_stack_of_the_programs_stays(void **state) {
+  (void)state;
+  void *memory = malloc(512 << 10);
+  handle(SIGUSR1, large, SA_ONSTACK);
+  assert_ok(on_thread(with_an_own_stack, memory));
+  handle(SIGUSR1, SIG_DFL, 0);
+  free(memory);
+}
+
+/* ---- SIGPIPE ------------------------------------------------------------ */
+
+static void broke(int signal) {
+  (void)signal;
+  heard++;
+}
+
+/* A write in Go to nobody is an error of Go's; one in C is the program's signal. */
+static void a_broken_pipe_in_go_is_no_signal(void **state) {
+  struct seen seen = {0};
+  int ends[2];
+  char number[16];
+  (void)state;
+  assert_ok(pipe(ends));
+  close(ends[0]);
+  snprintf(number, sizeof number, "%d", ends[1]);
+  for (int handled = 0; handled < 2; handled++) {
+    heard = 0;
+    handle(SIGPIPE, handled ? broke : SIG_DFL, 0);
+    pillion_executor ex = new_executor();
+    submit(ex, "test.loop_write", number, 1, PILLION_EVENT);
+    submit(ex, "test.write", number, 2, PILLION_EVENT);
+    seen.count = 0;
+    run(ex, &seen);
+    for (int i = 0; i < 2; i++)
+      assert_string_equal(seen.event[i].bytes, "broken pipe");
+    assert_int_equal(heard, 0);
+    assert_ok(pillion_executor_free(ex));
+  }
+  assert_int_equal(write(ends[1], "x", 1), -1);
+  assert_int_equal(heard, 1);
+  handle(SIGPIPE, SIG_DFL, 0);
+  close(ends[1]);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(handlers_run_on_the_threads_own_stack),
+      cmocka_unit_test(a_turn_in_go_holds_signals_back),
+      cmocka_unit_test(every_entry_gives_the_mask_back),
+      cmocka_unit_test(a_handler_with_a_large_frame_has_room),
+      cmocka_unit_test(the_stack_goes_with_its_thread),
+      cmocka_unit_test(a_stack_of_the_programs_stays),
+      cmocka_unit_test(a_broken_pipe_in_go_is_no_signal),
+  };
+  return run_group(tests);
+}
