@@ -29,7 +29,7 @@ func (cx *Context) WakeSelf() {
 }
 
 // Now gives the time at which this turn began, on the executor's clock, in
-// nanoseconds.
+// nanoseconds. On a [Pool] it isn't before a time whose timers any worker has fired.
 func (cx *Context) Now() int64 { return cx.local.now }
 
 // Local gives the executor whose turn this is, to spawn further tasks on. For a task

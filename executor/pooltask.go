@@ -112,6 +112,7 @@ func (w *worker) step(slot uint32) {
 	if t == nil {
 		return
 	}
+	w.catchUp()
 	l := w.local
 	done, polled, outcome := true, true, CancelledBeforeStart
 	switch {

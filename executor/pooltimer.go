@@ -10,8 +10,9 @@ import (
 // poolTimers are the timers of a pool's tasks. Any worker fires them, as any may
 // have the task's turn or its drop by then.
 type poolTimers struct {
-	next atomic.Int64 // when the first one is due; written under the lock
-	max  int
+	next  atomic.Int64 // when the first one is due; written under the lock
+	fired atomic.Int64 // the latest time whose timers were fired; likewise
+	max   int
 
 	mu    sync.Mutex
 	wheel wheel
@@ -66,12 +67,25 @@ func (p *poolTimers) disarm(t *Timer) {
 func (p *poolTimers) due(now int64, wakers []Waker) []Waker {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if now > p.fired.Load() {
+		p.fired.Store(now)
+	}
 	for p.wheel.count > 0 && p.wheel.deadline() <= now {
 		t := p.wheel.first()
 		wakers = append(wakers, t.waker)
 		p.disarm(t)
 	}
 	return wakers
+}
+
+// catchUp keeps the time of a turn from being before that of another worker's turn
+// which has begun later and fired timers since: a task that was woken by one must not
+// see that it isn't due. It is called once the task is the caller's, which
+// synchronises with the wake.
+func (w *worker) catchUp() {
+	if fired := w.pool.timers.fired.Load(); fired > w.local.now {
+		w.local.now = fired
+	}
 }
 
 // fire wakes the tasks whose timers are due.

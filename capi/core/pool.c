@@ -147,6 +147,7 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
   pool->hooks = hooks;
   atomic_store(&pool->threads, 0);
   atomic_store(&pool->deadline, PILLION_TIME_NEVER);
+  atomic_store(&pool->fired, 0);
   pool->timers.deadline = PILLION_TIME_NEVER;
   pool->timers.max_armed = UINT32_MAX;
   atomic_store(&pool->closing, gen << 2);

@@ -124,9 +124,10 @@ struct pillion__pool {
   _Atomic uint32_t workers_end; /* of the places that were ever taken */
   _Atomic uint64_t idle[PILLION__WORKERS / 64];
   _Atomic int64_t deadline; /* of the earliest timer */
+  _Atomic int64_t fired;    /* the latest time whose timers were fired */
   _Atomic uint64_t gen;     /* of the handle; even: not in use */
-  _Atomic uint64_t closing; /* gen << 2, below it 0 or 1 + mode */
   _Alignas(64) _Atomic uint64_t refs;
+  _Atomic uint64_t closing; /* gen << 2, below it 0 or 1 + mode */
   _Atomic uint64_t threads; /* of its own that work for it, or soon will */
   _Atomic uint64_t stops;   /* times that they were told to stop */
   _Atomic uint32_t called;     /* there was a call for it */
@@ -167,6 +168,17 @@ static inline int pillion__pool_get(struct pillion__pool **out,
 
 static inline uint32_t pillion__pool_closing(struct pillion__pool *pool) {
   return (uint32_t)atomic_load(&pool->closing) & 3u;
+}
+
+/*
+ * The time in a turn that began at `now`. Another worker's turn may have begun
+ * later and fired timers since: a task that was woken by one must not see a time
+ * before it. Who calls has synchronised with the wake.
+ */
+static inline int64_t pillion__pool_now(struct pillion__pool *pool,
+                                        int64_t now) {
+  int64_t fired = atomic_load_explicit(&pool->fired, memory_order_relaxed);
+  return PILLION__LIKELY(fired <= now) ? now : fired;
 }
 
 static inline struct pillion__pool *pillion__pool_of(uint32_t slot) {

@@ -224,6 +224,7 @@ void pillion__ptask_run(struct pillion__worker *worker, uint32_t slot) {
   task->head.next |= PILLION__POLLED;
   worker->woke_itself = false;
   worker->context.waker = pillion__handle(PILLION__WAKER, slot, gen);
+  worker->context.now = pillion__pool_now(worker->pool, worker->context.now);
   pillion_value value;
   value.status = 0;
   value.reserved = 0;

@@ -8,6 +8,10 @@
  *
  * Nothing foreign is called under the lock: what fires goes to the inbox, and
  * workers are poked afterwards.
+ *
+ * A task may be polled in a turn that began before its timer was fired in
+ * another. The pool's `fired` keeps its time from being an earlier one, in which
+ * it would take its timer for armed. tests/model/pool_timer.pml is this.
  */
 #include "pool.h"
 
@@ -48,7 +52,7 @@ int pillion__ptask_deadline(pillion_timer *storage, pillion_task handle,
     return PILLION_EBADHANDLE;
   if (pillion__worker_here(pool) == NULL) return PILLION_EWRONGTHREAD;
   if (pend >> 32 == gen && pend & PILLION__DONE) return 2;
-  int64_t now = pillion__here->context.now;
+  int64_t now = pillion__pool_now(pool, pillion__here->context.now);
   bool past = at <= now;
   int rc = ptimer_arm(pool, storage, now, handle,
                       past ? PILLION_TIME_NEVER : at);
@@ -78,10 +82,12 @@ static void ptimer_fire(void *pool, uint64_t waker) {
     pillion__ptask_wake_quietly(task, slot, gen);
 }
 
-/* The caller takes from the inbox next. */
+/* The time first, then the wakes. The caller takes from the inbox next. */
 void pillion__ptimers_fire(struct pillion__pool *pool, int64_t now) {
   pthread_mutex_lock(&pool->timers_lock);
   if (pool->timers.deadline <= now) {
+    atomic_store_explicit(&pool->fired, pillion__pool_now(pool, now),
+                          memory_order_relaxed);
     pillion__timers_expire(&pool->timers, now, ptimer_fire, pool);
     publish_deadline(pool);
   }

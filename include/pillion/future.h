@@ -96,7 +96,8 @@ typedef struct pillion_ops pillion_ops;
 typedef struct pillion_context {
   size_t size;
   pillion_waker waker;
-  int64_t now; /* the time at which this turn began, ns */
+  int64_t now; /* the time at which this turn began, ns; in a pool it isn't
+                  before a time whose timers any worker has fired */
   const pillion_ops *ops;
   void *runtime; /* the executor's own */
 } pillion_context;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Timers of tasks that move: set here, fired there, cleared elsewhere. */
+#include "pillion/time.h"
 #include "pool_support.h"
 
 static pillion_pool pool;
@@ -112,6 +113,195 @@ static void leaver_has_another_look_at_the_deadline(void **state) {
   assert_true(progress.deadline < PILLION_TIME_NEVER);
 }
 
+/* ---- A worker whose turn began before the firing -------------------------- */
+
+/*
+ * `two` has begun its turn at 10 and polls `blocker`, during which `one` fires
+ * what is due at 20, on a thread of its own. Then `two` polls what was woken.
+ */
+enum { EARLY = 10, LATE = 20 };
+
+static int two_virtual_workers(void **state) {
+  (void)state;
+  pool = pool_new();
+  one = executor_at(1);
+  two = executor_at(1);
+  assert_ok(pillion_pool_join(pool, one, 0));
+  assert_ok(pillion_pool_join(pool, two, 0));
+  return 0;
+}
+
+static struct probe busy, blocker;
+
+/* A budget keeps each from stealing what the other has. */
+static uint32_t turn_of(pillion_executor ex, uint32_t max_polls) {
+  pillion_budget budget = PILLION_BUDGET_INIT;
+  budget.max_polls = max_polls;
+  progress = (pillion_progress)PILLION_PROGRESS_INIT;
+  pillion_executor_turn(NULL, 0, &progress, ex, &budget);
+  return progress.polled;
+}
+
+static void *one_fires(void *data) {
+  (void)data;
+  virtual_now = LATE;
+  pillion_executor_bind(one);
+  turn_of(one, 1); /* of `busy` */
+  pillion_executor_release(one);
+  return NULL;
+}
+
+static int fires_elsewhere(struct probe *probe, pillion_value *out,
+                           pillion_context *cx) {
+  (void)probe, (void)out, (void)cx;
+  on_thread(one_fires, NULL);
+  return PILLION_READY;
+}
+
+static int busy_once_more(struct probe *probe, pillion_value *out,
+                          pillion_context *cx) {
+  (void)out;
+  cx->ops->wake(cx->waker);
+  return probe->polls == 2 ? PILLION_READY : PILLION_PENDING;
+}
+
+/* A sleeper, in each of the ways in which a task may wait for a time. */
+struct sleeper {
+  int (*waits)(struct sleeper *sleeper, pillion_context *cx);
+  pillion_timer timer;
+  pillion_interval every;
+  int polls, rc;
+  int64_t seen; /* the time of the last poll */
+  bool fires;   /* during its second poll */
+  pillion_waker waker;
+};
+
+static int sleeper_poll(pillion_value *out, pillion_context *cx, void *self) {
+  struct sleeper *sleeper = self;
+  (void)out;
+  sleeper->polls++;
+  sleeper->waker = cx->waker;
+  if (sleeper->fires && sleeper->polls == 2) on_thread(one_fires, NULL);
+  sleeper->seen = cx->now;
+  return sleeper->rc = sleeper->waits(sleeper, cx);
+}
+
+static void sleeper_drop(void *self) {
+  pillion_timer_clear(&((struct sleeper *)self)->timer);
+  pillion_interval_clear(&((struct sleeper *)self)->every);
+}
+
+static const pillion_future sleeping = {sizeof sleeping, sleeper_poll,
+                                        sleeper_drop};
+
+static int sleeps(struct sleeper *sleeper, pillion_context *cx) {
+  return pillion_sleep(&sleeper->timer, cx, LATE - EARLY);
+}
+
+static int sleeps_until(struct sleeper *sleeper, pillion_context *cx) {
+  return pillion_sleep_until(&sleeper->timer, cx, LATE);
+}
+
+static int times_out(struct sleeper *sleeper, pillion_context *cx) {
+  return pillion_timeout(&sleeper->timer, cx, LATE - EARLY, PILLION_PENDING);
+}
+
+static int ticks(struct sleeper *sleeper, pillion_context *cx) {
+  if (sleeper->every.period == 0)
+    pillion_interval_init(&sleeper->every, LATE - EARLY, PILLION_MISSED_SKIP);
+  return pillion_interval_tick(NULL, &sleeper->every, cx);
+}
+
+/* No helper: it arms once and believes that it is woken at its time. */
+static int believes(struct sleeper *sleeper, pillion_context *cx) {
+  if (sleeper->polls == 1)
+    return pillion_timer_set(&sleeper->timer, cx, LATE);
+  return cx->now < LATE ? PILLION_PENDING : PILLION_READY;
+}
+
+static int (*const ways[])(struct sleeper *, pillion_context *) = {
+    sleeps, sleeps_until, times_out, ticks, believes};
+
+static struct sleeper sleepers[COUNT(ways)];
+
+static void sleepers_spawn(void) {
+  virtual_now = EARLY;
+  memset(sleepers, 0, sizeof sleepers);
+  busy = (struct probe){.step = busy_once_more};
+  blocker = (struct probe){.step = fires_elsewhere};
+  pool_spawn_as(pool, &busy);
+  assert_int_equal(turn_of(one, 1), 1);
+  assert_ok(pillion_executor_release(one));
+  for (size_t i = 0; i < COUNT(ways); i++) {
+    sleepers[i].waits = ways[i];
+    assert_ok(pillion_pool_spawn(NULL, pool, 0, &sleeping, &sleepers[i], 0,
+                                 PILLION_DETACH));
+  }
+  assert_int_equal(turn_of(two, COUNT(ways)), COUNT(ways));
+  assert_int_equal(progress.deadline, LATE);
+}
+
+static void sleepers_have_slept(void) {
+  for (size_t i = 0; i < COUNT(ways); i++) {
+    assert_int_equal(sleepers[i].polls, 2);
+    assert_int_equal(sleepers[i].seen, LATE);
+    assert_true(sleepers[i].rc == PILLION_READY ||
+                sleepers[i].rc == PILLION_ETIMEDOUT);
+  }
+  assert_int_equal(busy.polls, 2);
+  assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
+  turn(one); /* gives its credit back */
+  assert_int_equal(pool_stats(pool).live, 0);
+}
+
+static void stolen_in_a_turn_that_began_before_the_firing(void **state) {
+  (void)state;
+  sleepers_spawn();
+  pool_spawn_as(pool, &blocker);
+  turn(two);
+  sleepers_have_slept();
+}
+
+/* Fired while they wait for their polls already, woken by something else. */
+static void queued_in_a_turn_that_began_before_the_firing(void **state) {
+  (void)state;
+  sleepers_spawn();
+  pool_spawn_as(pool, &blocker);
+  for (size_t i = 0; i < COUNT(ways); i++) pillion_wake(sleepers[i].waker);
+  assert_int_equal(turn_of(two, 1 + COUNT(ways)), 1 + COUNT(ways));
+  sleepers_have_slept();
+}
+
+/* Fired in the midst of a poll of the task itself. */
+static void polled_in_a_turn_that_began_before_the_firing(void **state) {
+  (void)state;
+  sleepers_spawn();
+  sleepers[0].fires = true;
+  for (size_t i = 0; i < COUNT(ways); i++) pillion_wake(sleepers[i].waker);
+  assert_int_equal(turn_of(two, 1 + COUNT(ways)), 1 + COUNT(ways));
+  assert_int_equal(sleepers[0].polls--, 3);
+  sleepers_have_slept();
+}
+
+/* The next pool in the same memory has a time of its own. */
+static void time_of_a_pool_is_not_that_of_an_earlier_one(void **state) {
+  for (int round = 0; round < 2; round++) {
+    sleepers_spawn();
+    for (size_t i = 0; i < COUNT(ways); i++)
+      assert_int_equal(sleepers[i].seen, EARLY);
+    on_thread(one_fires, NULL);
+    turn(two);
+    sleepers_have_slept();
+    if (round > 0) break;
+    executor_free(one);
+    executor_free(two);
+    pool_free(pool);
+    two_virtual_workers(state);
+  }
+}
+
+#define VIRTUAL_TEST(name) \
+  cmocka_unit_test_setup_teardown(name, two_virtual_workers, free_all)
 #define POOL_TEST(name) \
   cmocka_unit_test_setup_teardown(name, two_workers, free_all)
 
@@ -121,6 +311,10 @@ int main(void) {
       POOL_TEST(timer_moved_and_cleared_elsewhere),
       POOL_TEST(timer_of_another_runtime),
       POOL_TEST(leaver_has_another_look_at_the_deadline),
+      VIRTUAL_TEST(stolen_in_a_turn_that_began_before_the_firing),
+      VIRTUAL_TEST(queued_in_a_turn_that_began_before_the_firing),
+      VIRTUAL_TEST(polled_in_a_turn_that_began_before_the_firing),
+      VIRTUAL_TEST(time_of_a_pool_is_not_that_of_an_earlier_one),
   };
   guest_install();
   return cmocka_run_group_tests(tests, NULL, NULL);

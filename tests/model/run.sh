@@ -60,6 +60,8 @@ export out
   for bug in 1 2 3 6 7 8 9; do echo pool_idle wrong -DBUG=$bug; done
   echo pool_idle right -DLEAVE
   for bug in 1 2 4 5 7; do echo pool_idle wrong -DLEAVE -DBUG=$bug; done
+  echo pool_timer right
+  for bug in 1 2 3 4 5; do echo pool_timer wrong -DBUG=$bug; done
 } >$out/searches
 xargs -P 2 -I{} bash -c 'search {}' <$out/searches >$out/results
 
