@@ -114,7 +114,8 @@ func (w *Watch) Open(l *Local, fd int, closer io.Closer) error {
 //
 // [ErrClosed] if that was done before.
 func (w *Watch) Close() error {
-	if r, _ := post(w.key(), pendClose); r == Stale || r == BadHandle {
+	r, pending := post(w.key(), pendClose)
+	if r == Stale || r == BadHandle || pending&pendClose != 0 {
 		return ErrClosed
 	}
 	return nil

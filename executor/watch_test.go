@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -210,14 +211,18 @@ func TestCloseFromAnyGoroutine(t *testing.T) {
 	_, task := r.await(&w, Readable, 1)
 	r.turn(1)
 	var wg sync.WaitGroup
+	var first atomic.Int32
 	for range 4 {
 		wg.Go(func() {
-			if err := w.Close(); err != nil {
+			if err := w.Close(); err == nil {
+				first.Add(1)
+			} else if err != ErrClosed {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
+	equal(t, "first", first.Load(), 1)
 	r.traced("watch7:1")
 	r.turn(1)
 	_, err := task.Result()

@@ -147,8 +147,8 @@ typedef struct pillion_start_options {
  * Reentrancy: not inside a turn.
  * Ownership: *options is copied; the allocator's data must outlive the process.
  * Returns: 0, PILLION_EVERSION, PILLION_EINVAL (also: a Go function was
- *   registered by a bad name or twice; errbuf names it), PILLION_ENOMEM or
- *   PILLION_ESYSTEM (no descriptor to be had).
+ *   registered by a bad name or twice; errbuf names it), PILLION_ENOMEM,
+ *   PILLION_ESYSTEM (no descriptor to be had) or PILLION_EREENTRANT.
  * Since: 0.1
  */
 int pillion_start(const pillion_start_options *options, char *errbuf,
@@ -168,8 +168,8 @@ int pillion_start(const pillion_start_options *options, char *errbuf,
  * Threads: any but one that a call in flight needs.
  * Reentrancy: not inside a turn.
  * Ownership: none.
- * Returns: 0, PILLION_ETIMEDOUT (some calls still run; call again) or
- *   PILLION_EINVAL.
+ * Returns: 0, PILLION_ETIMEDOUT (some calls still run; call again),
+ *   PILLION_EREENTRANT or PILLION_EINVAL.
  * Since: 0.1
  */
 int pillion_shutdown(int mode, int64_t timeout);
@@ -313,8 +313,8 @@ typedef struct pillion_executor_options {
  * Threads: any.
  * Reentrancy: anywhere; not inside a turn if the library has not started.
  * Ownership: *out is the caller's, to be closed and freed.
- * Returns: 0, PILLION_EINVAL, PILLION_EVERSION, PILLION_ENOMEM,
- *   PILLION_EAGAIN (4,095 executors are alive) or PILLION_ESYSTEM.
+ * Returns: 0, PILLION_EAGAIN (4,095 executors are alive), or as
+ *   pillion_start.
  * Since: 0.1
  */
 int pillion_executor_new(pillion_executor *out,
@@ -491,8 +491,9 @@ typedef struct pillion_host {
  * Threads: the owner's.
  * Reentrancy: not inside a turn.
  * Ownership: *host is copied; its data is the library's until drop.
- * Returns: 0, PILLION_EBADHANDLE, PILLION_EINVAL, PILLION_EWRONGTHREAD or
- *   PILLION_EREENTRANT.
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EINVAL, PILLION_EWRONGTHREAD,
+ *   PILLION_EREENTRANT or PILLION_ENOMEM (the earlier hooks stay; never for
+ *   NULL).
  * Since: 0.1
  */
 int pillion_executor_host(pillion_executor executor, const pillion_host *host);
@@ -781,7 +782,7 @@ int pillion_call_batch(pillion_task *out, pillion_executor executor,
  * Ownership: *out is the caller's, to be released with pillion_value_drop.
  * Returns: 0 with the result in *out (out->status tells how the function
  *   ended; a failure's payload is described at pillion_failure),
- *   PILLION_ETIMEDOUT, or as pillion_call_submit.
+ *   PILLION_ETIMEDOUT, PILLION_EREENTRANT, or as pillion_call_submit.
  * Since: 0.1
  */
 int pillion_call_wait(pillion_value *out, pillion_function function,

@@ -241,8 +241,11 @@ static void publish(struct pillion__call *call, uint64_t old) {
   uint32_t slot = call->slot, gen = (uint32_t)(old >> 32);
   uint32_t pool = atomic_load_explicit(&call->pool, memory_order_relaxed);
   bool owned = atomic_load(&call->executor) != NULL;
-  uint64_t taker = pillion__joiner(PILLION__JOIN_ENDED, gen);
-  if (!owned) taker = atomic_exchange(&call->taker, taker);
+  uint64_t taker = 0;
+  if (!owned &&
+      atomic_load(&call->taker) != pillion__joiner(PILLION__JOIN_NEVER, gen))
+    taker = atomic_exchange(&call->taker,
+                            pillion__joiner(PILLION__JOIN_ENDED, gen));
   if (old & PILLION__CALL_ORPHAN) {
     pillion__call_free(call);
   } else if (owned) {

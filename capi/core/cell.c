@@ -165,24 +165,28 @@ int pillion__post(struct pillion__head *head, uint32_t slot, uint32_t gen,
   return post_bits(head, slot, gen, bits, &before);
 }
 
-/* 0, 1 if it was asked before, or PILLION_EBADHANDLE if it is gone. */
-int pillion__post_cancel(struct pillion__head *head, uint32_t slot,
-                         uint32_t gen) {
+/*
+ * A bit that stays (PILLION__KEPT): 0, 1 if it was asked before, or
+ * PILLION_EBADHANDLE if the handle is stale.
+ */
+int pillion__post_once(struct pillion__head *head, uint32_t slot,
+                       uint32_t gen, uint32_t bit) {
   uint64_t pend = atomic_load(&head->pend);
-  if (pend >> 32 == gen && pend & PILLION__CANCEL) return 1;
+  if (pend >> 32 == gen && pend & bit) return 1;
   uint32_t before = 0;
-  if (post_bits(head, slot, gen, PILLION__CANCEL, &before) == PILLION_STALE)
+  if (post_bits(head, slot, gen, bit, &before) == PILLION_STALE)
     return PILLION_EBADHANDLE;
-  return (before & PILLION__CANCEL) != 0;
+  return (before & bit) != 0;
 }
 
-/* The owner's own cancel, for others to see. Tells whether it was asked before. */
-bool pillion__mark_cancel(struct pillion__head *head, uint32_t gen) {
+/* The owner's own, for others to see. Reports whether it was asked before. */
+bool pillion__mark_once(struct pillion__head *head, uint32_t gen,
+                        uint32_t bit) {
   uint64_t old = atomic_load(&head->pend), new;
   do {
     bool same = old >> 32 == gen;
-    if (same && old & PILLION__CANCEL) return true;
-    new = (uint64_t)gen << 32 | PILLION__CANCEL |
+    if (same && old & bit) return true;
+    new = (uint64_t)gen << 32 | bit |
           (same ? (uint32_t)old : old & PILLION__QUEUED);
   } while (!atomic_compare_exchange_weak(&head->pend, &old, new));
   return false;

@@ -45,9 +45,9 @@ static inline uint32_t pillion__gen_of(uint64_t h) { return (uint32_t)h; }
 
 /*
  * The bits of `pend`, below the generation they are meant for. QUEUED says
- * that the cell is on its way through an inbox; who set it pushes it. A C
- * task's CANCEL stays when the owner takes the others, so that whoever asks
- * later learns that he is.
+ * that the cell is on its way through an inbox; who set it pushes it. KEPT
+ * stay when the owner takes the others, so that later askers learn that they
+ * are late.
  */
 #define PILLION__QUEUED 1u
 #define PILLION__WAKE 2u
@@ -57,6 +57,7 @@ static inline uint32_t pillion__gen_of(uint64_t h) { return (uint32_t)h; }
 #define PILLION__CLOSE 32u      /* of a watch */
 #define PILLION__TIMEOUT 64u    /* a pool's task: its deadline was the CANCEL */
 #define PILLION__EVENTS_SHIFT 8 /* what came, for a watch of Go's */
+#define PILLION__KEPT (PILLION__CANCEL | PILLION__CLOSE) /* in C's own cells */
 
 /* The owner's flags of a task. */
 #define PILLION__READY_BIT 1u  /* in the ready ring */
@@ -268,9 +269,10 @@ PILLION__HIDDEN struct pillion__head *pillion__head_of(uint64_t handle,
                                                        uint32_t *type);
 PILLION__HIDDEN int pillion__post(struct pillion__head *head, uint32_t slot,
                                   uint32_t gen, uint32_t bits);
-PILLION__HIDDEN int pillion__post_cancel(struct pillion__head *head,
-                                         uint32_t slot, uint32_t gen);
-PILLION__HIDDEN bool pillion__mark_cancel(struct pillion__head *head,
-                                          uint32_t gen);
+PILLION__HIDDEN int pillion__post_once(struct pillion__head *head,
+                                       uint32_t slot, uint32_t gen,
+                                       uint32_t bit);
+PILLION__HIDDEN bool pillion__mark_once(struct pillion__head *head,
+                                        uint32_t gen, uint32_t bit);
 
 #endif

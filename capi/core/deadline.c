@@ -12,7 +12,7 @@ static void task_expire(struct pillion__executor *ex,
   uint32_t flags = cell->head.flags;
   if (!(flags & PILLION__LIVE) ||
       flags & (PILLION__ENDED | PILLION__POLLING) ||
-      pillion__mark_cancel(&cell->head, pillion__gen_of(task)))
+      pillion__mark_once(&cell->head, pillion__gen_of(task), PILLION__CANCEL))
     return; /* it has ended, it is ending, or somebody was faster */
   cell->head.flags |= PILLION__EXPIRED;
   pillion__task_posted(ex, cell, pillion__slot_of(task), PILLION__CANCEL);

@@ -43,12 +43,12 @@ int pillion_task_cancel(pillion_task task) {
     /* The word first: it is the task's if the generation is, afterwards. */
     bool ended = atomic_load(&((struct pillion__cell *)head)->what) & 1;
     if (atomic_load(&head->gen) != gen) return PILLION_EBADHANDLE;
-    return ended ? 2 : pillion__post_cancel(head, slot, gen);
+    return ended ? 2 : pillion__post_once(head, slot, gen, PILLION__CANCEL);
   }
   int rc = task_find(&ex, &cell, task);
   if (rc < 0) return rc;
   if (cell->head.flags & (PILLION__ENDED | PILLION__POLLING)) return 2;
-  rc = pillion__mark_cancel(head, gen);
+  rc = pillion__mark_once(head, gen, PILLION__CANCEL);
   pillion__task_posted(ex, cell, slot, PILLION__CANCEL);
   if (!atomic_load_explicit(&ex->in_turn, memory_order_relaxed))
     pillion__poke(ex);

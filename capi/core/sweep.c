@@ -22,9 +22,10 @@ static void each_running(struct pillion__executor *ex,
 
 static void ask(struct pillion__executor *ex, struct pillion__cell *cell,
                 uint32_t slot) {
-  pillion__mark_cancel(
+  pillion__mark_once(
       &cell->head,
-      atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
+      atomic_load_explicit(&cell->head.gen, memory_order_relaxed),
+      PILLION__CANCEL);
   pillion__task_posted(ex, cell, slot, PILLION__CANCEL);
 }
 

@@ -33,13 +33,13 @@ uint32_t pillion__list_pop(struct pillion__list *list) {
 
 /* ---- The inbox ----------------------------------------------------------- */
 
-/* A task that was asked to stop stays so; see PILLION__CANCEL. */
+/* A task that was asked to stop stays so, and a watch that was to close. */
 static uint64_t pending_after(struct pillion__head *head, uint32_t type,
                               uint64_t pend) {
-  return type == PILLION__CHUNK_TASKS && pend & PILLION__CANCEL &&
+  return type == PILLION__CHUNK_TASKS && pend & PILLION__KEPT &&
                  (uint32_t)(pend >> 32) ==
                      atomic_load_explicit(&head->gen, memory_order_relaxed)
-             ? pend >> 32 << 32 | PILLION__CANCEL
+             ? pend >> 32 << 32 | (pend & PILLION__KEPT)
              : 0;
 }
 
@@ -170,8 +170,7 @@ static uint32_t run_guest(struct pillion__executor *ex, uint32_t max_polls,
   turn.pool = ex->worker == NULL ? 0 : pillion__guest_pool(ex->worker);
   turn.count = 0;
   turn.max_polls = max_polls;
-  turn.max_ns = until == PILLION_TIME_NEVER ? 0 : until - now;
-  if (turn.max_ns < 0) turn.max_ns = 1;
+  turn.max_ns = 0;
   turn.polled = turn.more = 0;
   turn.deadline = PILLION_TIME_NEVER;
   turn.coroutines = 0;
@@ -181,6 +180,10 @@ static uint32_t run_guest(struct pillion__executor *ex, uint32_t max_polls,
   if (turn.count == 0 && !woken && !ex->guest_more &&
       ex->guest_deadline > now)
     return 0;
+  if (until != PILLION_TIME_NEVER) { /* C's tasks have had some of it */
+    int64_t left = until - pillion__clock(ex);
+    turn.max_ns = left > 0 ? left : 1;
+  }
   ex->go_entries++;
   ex->guest_known = 1;
   pillion__guest.turn(&turn);
@@ -234,6 +237,7 @@ static size_t take_ended(struct pillion__executor *ex, pillion_event *events,
 static size_t take(struct pillion__executor *ex, pillion_event *events,
                    size_t cap) {
   size_t n = 0;
+  if (cap == 0) return 0; /* there may be no array to point into */
   if (ex->turns % 2 == 0) n = pillion__posts_take(ex, events, cap);
   n += take_ended(ex, events + n, cap - n);
   if (n < cap) n += pillion__posts_take(ex, events + n, cap - n);

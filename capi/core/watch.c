@@ -275,14 +275,16 @@ int pillion_watch_close(pillion_watch handle) {
   struct pillion__executor *ex = key_executor(handle);
   if (atomic_load_explicit(&ex->owner, memory_order_relaxed) !=
       pillion__me()) {
-    int rc = pillion__post(head, slot, pillion__gen_of(handle), PILLION__CLOSE);
-    return rc == PILLION_STALE ? PILLION_EBADHANDLE : 0;
+    int rc = pillion__post_once(head, slot, pillion__gen_of(handle),
+                                PILLION__CLOSE);
+    return rc == 0 ? 0 : PILLION_EBADHANDLE;
   }
   if (!(head->flags & PILLION__WATCHES)) return PILLION_EBADHANDLE;
+  bool again = pillion__mark_once(head, pillion__gen_of(handle), PILLION__CLOSE);
   if (watch_end(ex, (struct watch *)head, slot) &&
       !atomic_load_explicit(&ex->in_turn, memory_order_relaxed))
     pillion__poke(ex);
-  return 0;
+  return again ? PILLION_EBADHANDLE : 0;
 }
 
 /* A close calls the host, which is not to be done wherever posts are taken. */

@@ -115,8 +115,8 @@ static inline int pillion__poll_wait(pillion_poll *loop, int64_t timeout) {
  * Threads: the owner's; the first call binds the executor to its thread.
  * Reentrancy: not inside a turn, and not in on_event.
  * Ownership: none.
- * Returns: the number of events, PILLION_ESYSTEM (poll failed), or as
- *   pillion_executor_turn.
+ * Returns: the number of events, PILLION_ESYSTEM (poll failed),
+ *   PILLION_ENOMEM, or as pillion_executor_turn.
  * Since: 0.1
  */
 static inline int pillion_poll_once(pillion_poll *loop, int64_t timeout) {

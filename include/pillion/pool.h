@@ -87,8 +87,7 @@ typedef struct pillion_pool_options {
  * Threads: any.
  * Reentrancy: anywhere; not inside a turn if the library has not started.
  * Ownership: *out is the caller's, to be closed and freed.
- * Returns: 0, PILLION_EINVAL, PILLION_EVERSION, PILLION_ENOMEM or
- *   PILLION_EAGAIN (1,024 pools are alive).
+ * Returns: 0, PILLION_EAGAIN (1,024 pools are alive), or as pillion_start.
  * Since: 0.1
  */
 int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,

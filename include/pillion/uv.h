@@ -131,7 +131,7 @@ static inline void pillion__uv_on_timer(uv_timer_t *timer) {
  *   the caller's.
  * Returns: 0, PILLION_EBADHANDLE, PILLION_EINVAL (it has no descriptor),
  *   PILLION_EWRONGTHREAD, PILLION_EREENTRANT, PILLION_EBUSY (it is on this
- *   loop already) or PILLION_ESYSTEM (the loop refused).
+ *   loop already), PILLION_ENOMEM or PILLION_ESYSTEM (the loop refused).
  * Since: 0.1
  */
 static inline int pillion_uv_attach(pillion_uv *out, uv_loop_t *loop,

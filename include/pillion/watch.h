@@ -70,7 +70,8 @@ int pillion_watch_open(pillion_watch *out, pillion_executor executor, int fd,
  * Threads: any.
  * Reentrancy: anywhere; not from signal handlers.
  * Ownership: the handle is stale afterwards.
- * Returns: 0, or PILLION_EBADHANDLE (also if it was closed before).
+ * Returns: 0, or PILLION_EBADHANDLE (also if it was closed before: of all who
+ *   close, on any threads, one gets 0).
  * Since: 0.1
  */
 int pillion_watch_close(pillion_watch watch);

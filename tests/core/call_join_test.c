@@ -107,6 +107,25 @@ static void there_is_one_taker(void **state) {
   assert_int_equal(first.rc, PILLION_READY);
 }
 
+/* What can't be joined before its end can't be joined after it. */
+static void call_that_was_not_started_to_be_joined(void **state) {
+  (void)state;
+  pillion_value value;
+  for (int local = 0; local < 2; local++) {
+    struct probe early = {.step = joins, .task = submit(PILLION_EVENT)};
+    struct probe late = {.step = joins, .task = early.task};
+    start(&early, local);
+    turn(ex);
+    assert_int_equal(early.rc, PILLION_EINVAL);
+    run_one();
+    start(&late, local);
+    turn(ex);
+    assert_int_equal(late.rc, PILLION_EINVAL);
+    assert_ok(pillion_task_wait(&value, late.task, 0));
+    assert_memory_equal(value.payload.bytes, "ping", 4);
+  }
+}
+
 static void *waits(void *data) {
   struct probe *probe = data;
   probe->rc = pillion_task_wait(&probe->value, probe->task,
@@ -351,6 +370,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       CALL_TEST(joined_before_and_after_the_end),
       CALL_TEST(there_is_one_taker),
+      CALL_TEST(call_that_was_not_started_to_be_joined),
       CALL_TEST(thread_that_waits_keeps_tasks_out),
       CALL_TEST(dead_joiner_leaves_the_call_to_another),
       CALL_TEST(abandoned_by_the_drop_of_its_joiner),

@@ -36,6 +36,29 @@ static void start_without_memory_can_be_repeated(void **state) {
   assert_ok(pillion_function_find(&echo, "test.echo"));
 }
 
+static void counts_drop(void *data) { ++*(int *)data; }
+
+static void hooks_that_find_no_memory_leave_the_earlier_ones(void **state) {
+  (void)state;
+  int drops = 0;
+  pillion_executor ex = executor_new();
+  pillion_host host = PILLION_HOST_INIT, now = PILLION_HOST_INIT;
+  host.data = &drops;
+  host.drop = counts_drop;
+  assert_ok(pillion_executor_host(ex, &host));
+  fail_at = 0;
+  assert_int_equal(pillion_executor_host(ex, &host), PILLION_ENOMEM);
+  assert_int_equal(drops, 0);
+  assert_ok(pillion_executor_hooks(&now, ex));
+  assert_ptr_equal(now.data, &drops);
+  fail_at = 0;
+  assert_ok(pillion_executor_host(ex, NULL));
+  assert_int_equal(drops, 1);
+  fail_at = -1;
+  executor_free(ex);
+  assert_int_equal(drops, 1);
+}
+
 static void single_task_in_steady_state_allocates_nothing(void **state) {
   (void)state;
   pillion_executor ex = executor_new();
@@ -258,6 +281,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(start_without_memory_can_be_repeated),
       TEST(failures_before_there_are_any_chunks),
+      TEST(hooks_that_find_no_memory_leave_the_earlier_ones),
       TEST(single_task_in_steady_state_allocates_nothing),
       TEST(thousand_tasks_in_steady_state_allocate_nothing),
       TEST(calls_in_steady_state_allocate_only_for_long_payloads),

@@ -44,6 +44,31 @@ static void clock_drives_the_budget(void **state) {
   executor_free(ex);
 }
 
+/* Go gets what C's tasks have left of the time, and at least a try. */
+static void time_budget_is_spent_once(void **state) {
+  (void)state;
+  struct probe probe = {.step = ticks};
+  pillion_executor ex = executor_at(1000);
+  pillion_budget budget = PILLION_BUDGET_INIT;
+  budget.max_ns = 10;
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  pillion__guest_wake(pillion__slot_of(ex));
+  pillion_executor_turn(NULL, 0, NULL, ex, &budget);
+  assert_int_equal(guest.turns, 1);
+  assert_int_equal(guest.max_ns, 8);
+  budget.max_ns = 2;
+  pillion__guest_wake(pillion__slot_of(ex));
+  pillion_executor_turn(NULL, 0, NULL, ex, &budget);
+  assert_int_equal(guest.max_ns, 1);
+  budget.max_ns = 0; /* no limit */
+  pillion__guest_wake(pillion__slot_of(ex));
+  pillion_executor_turn(NULL, 0, NULL, ex, &budget);
+  assert_int_equal(guest.max_ns, 0);
+  assert_int_equal(guest.turns, 3);
+  executor_free(ex);
+  guest_reset();
+}
+
 static int tells_time(struct probe *probe, pillion_value *out,
                       pillion_context *cx) {
   (void)out;
@@ -207,6 +232,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(clock_tells_futures_the_time),
       TEST(clock_drives_the_budget),
+      TEST(time_budget_is_spent_once),
       TEST(time_before_zero_counts_as_zero),
       TEST(budget_without_end_polls_all),
       TEST(options_are_the_default_budget),

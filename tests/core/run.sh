@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # run.sh [NAME...]: builds capi/core without Go and runs its tests (NAME_test.c;
-# all of them by default) four ways: plain, under ASan and UBSan, under TSan, and
-# in valgrind those that need no second thread. A log is shown if something in
-# it failed; the last line has the totals.
+# all of them by default) five ways: plain, under ASan and UBSan, under clang's
+# UBSan, which knows more, under TSan, and in valgrind those that need no second
+# thread. A log is shown if something in it failed; the last line has the totals.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 out=build/core
@@ -14,6 +14,7 @@ flags="-std=c11 -D_GNU_SOURCE -g -Wall -Wextra -pedantic -Werror -Iinclude -Icap
 declare -A how=(
   [plain]="-O2"
   [asan]="-O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+  [clang]="-O1 -fsanitize=undefined -fno-sanitize-recover=all -w" # gcc warns
   # GCC sees through less when it is instrumented, and TSan through no fences.
   [tsan]="-O1 -fsanitize=thread -Wno-tsan -Wno-maybe-uninitialized"
 )
@@ -46,6 +47,8 @@ check() {
 }
 
 build() { # VARIANT
+  local cc=$cc
+  [ "$1" != clang ] || cc=clang
   mkdir -p "$out/$1"
   local core=(capi/core/*.c)
   printf '%s\n' "${core[@]}" |
@@ -54,7 +57,7 @@ build() { # VARIANT
     xargs -P 2 -I{} sh -c "$cc $flags ${how[$1]} tests/core/{}_test.c $(printf "$out/$1/%s.o " "${core[@]##*/}" | sed 's/\.c\.o/.o/g') -o $out/$1/{}_test -lcmocka -pthread"
 }
 
-for variant in plain asan tsan; do
+for variant in plain asan clang tsan; do
   if ! build $variant; then
     echo "$variant does not build"
     failed=$((failed + 1))

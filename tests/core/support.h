@@ -207,6 +207,7 @@ static struct {
   int64_t deadline;
   struct pillion__post posts[512];
   uint32_t post_count, max_polls;
+  int64_t max_ns;
   struct pillion__call *loop_calls[512]; /* begun, and not yet ended */
   uint32_t loop_count;
   bool dispatching; /* `dispatcher` runs, below */
@@ -234,6 +235,7 @@ static int guest_stop(void) {
 static void guest_turn(struct pillion__guest_turn *t) {
   guest.turns++;
   guest.max_polls = t->max_polls;
+  guest.max_ns = t->max_ns;
   for (uint32_t i = 0; i < t->count; i++) {
     if (guest.post_count < COUNT(guest.posts))
       guest.posts[guest.post_count++] = t->posts[i];

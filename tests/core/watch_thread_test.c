@@ -31,7 +31,7 @@ static void closing_from_another_thread_is_done_by_the_next_turn(void **state) {
   turn(ex);
   on_thread(close_it, &closing);
   assert_ok(closing.rc);
-  assert_ok(closing.again); /* it has not been done yet */
+  assert_int_equal(closing.again, PILLION_EBADHANDLE);
   assert_traced("watchr");
   assert_true(readable(ex));
   turn(ex);
@@ -59,8 +59,10 @@ static void the_owner_is_faster(void **state) {
   await(ex, &a, closing.watch, R);
   turn(ex);
   on_thread(close_it, &closing);
-  assert_ok(pillion_watch_close(closing.watch));
-  assert_traced("watchr unwatch");
+  assert_ok(closing.rc);
+  assert_traced("watchr");
+  assert_int_equal(pillion_watch_close(closing.watch), PILLION_EBADHANDLE);
+  assert_traced("unwatch"); /* not the first, but at once */
   assert_ok(pillion_watch_open(&fresh, ex, mine, PILLION_WATCH_OWN));
   spawn(ex, &probe, 0, PILLION_DETACH);
   turn(ex);
@@ -70,6 +72,31 @@ static void the_owner_is_faster(void **state) {
   assert_traced("");
   assert_ok(pillion_watch_close(fresh)); /* the old close didn't meet it */
   executor_free(ex);
+  close(other);
+}
+
+/* The first post was taken from the inbox already, and nothing done yet. */
+static void a_close_is_remembered_until_it_is_done(void **state) {
+  (void)state;
+  int other, mine = some_fd(&other);
+  struct closing closing;
+  struct probe probe = {.ready_at = 1};
+  pillion_executor ex = executor_new();
+  host_set(ex, &host);
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  assert_ok(pillion_watch_open(&closing.watch, ex, mine, 0));
+  on_thread(close_it, &closing);
+  assert_ok(closing.rc);
+  pillion__drain(pillion__executor_at(pillion__slot_of(ex)));
+  on_thread(close_it, &closing);
+  assert_int_equal(closing.rc, PILLION_EBADHANDLE);
+  assert_int_equal(closing.again, PILLION_EBADHANDLE);
+  assert_int_equal(library_counts().watches, 1);
+  turn(ex);
+  assert_int_equal(library_counts().watches, 0);
+  executor_free(ex);
+  close(mine);
   close(other);
 }
 
@@ -196,6 +223,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(closing_from_another_thread_is_done_by_the_next_turn),
       TEST(the_owner_is_faster),
+      TEST(a_close_is_remembered_until_it_is_done),
       TEST(a_spawn_finds_the_close),
       TEST(a_threads_watches_end_with_it),
       TEST(another_thread_may_not_free_open_watches),

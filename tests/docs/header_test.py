@@ -46,6 +46,9 @@ def test_declaration_is_documented(header: str, name: str, comment: str | None) 
     assert at == sorted(at), f"{name}: not in the order {SECTIONS}"
     for start, end in zip(at, at[1:] + [len(text)]):
         assert " ".join(text[start:end]).split(":", 1)[1].strip(), f"{name}: an empty section"
+    reentrancy, returns = (" ".join(text[at[i] : at[i + 1]]) for i in (1, 3))
+    if "not inside a turn" in reentrancy:
+        assert "PILLION_EREENTRANT" in returns or " as pillion_" in returns, f"{name}: it returns PILLION_EREENTRANT"
 
 
 def test_parameters_are_named() -> None:
