@@ -61,13 +61,6 @@ func pillion__go_stop() (rc C.int) {
 	return 0
 }
 
-//export pillion__go_count
-func pillion__go_count(workers, parked *C.uint64_t) {
-	defer contain(nil)
-	*workers = C.uint64_t(workersAlive())
-	*parked = C.uint64_t(parkedForGood.Load())
-}
-
 // contain keeps a panic of ours from crossing into C. None is expected: those of
 // authors' functions are their tasks' errors.
 func contain(rc *C.int) {

@@ -9,6 +9,8 @@ import "C"
 import (
 	"os"
 	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"sync/atomic"
 	"unsafe"
 
@@ -40,7 +42,7 @@ func startDispatcher() {
 	d := &dispatcher{
 		wakeup:   os.NewFile(uintptr(C.pillion__ring_fd()), "pillion"),
 		ended:    make(chan struct{}),
-		blocking: offload.NewPool(0),
+		blocking: offload.NewPool(boundThreads()),
 		cpu:      offload.NewPool(runtime.GOMAXPROCS(0)),
 		jobs:     (*[batch]C.struct_pillion__job)(C.calloc(batch, C.sizeof_struct_pillion__job)),
 	}
@@ -61,12 +63,31 @@ func stopDispatcher() {
 	C.free(unsafe.Pointer(d.jobs))
 }
 
-func workersAlive() int {
-	d := current.Load()
-	if d == nil {
-		return 0
+// boundThreads says how many workers may block at a time, of the calls', and also
+// of what Go functions offload themselves. Go ends the process at so many threads,
+// which must be more.
+func boundThreads() int {
+	if n := int(C.pillion__max_workers); n > 0 {
+		offload.Blocking().SetLimit(n)
 	}
-	return d.blocking.Workers() + d.cpu.Workers()
+	limit := offload.Blocking().Limit()
+	if most := 2*limit + 2000; most > 10000 {
+		debug.SetMaxThreads(max(most, debug.SetMaxThreads(most)))
+	}
+	return limit
+}
+
+//export pillion__go_count
+func pillion__go_count(counts *C.pillion_library_counts) {
+	defer contain(nil)
+	counts.parked = C.uint64_t(parkedForGood.Load())
+	threads := []metrics.Sample{{Name: "/sched/threads/total:threads"}}
+	metrics.Read(threads)
+	counts.threads = C.uint64_t(threads[0].Value.Uint64())
+	if d := current.Load(); d != nil {
+		counts.workers = C.uint64_t(d.blocking.Workers() + d.cpu.Workers())
+		counts.max_workers = C.uint64_t(d.blocking.Limit())
+	}
 }
 
 func (d *dispatcher) run() {
@@ -110,8 +131,10 @@ func (d *dispatcher) hand(taken []C.struct_pillion__job) {
 		case pool(b.call) != 0:
 			j.spawn(pool(b.call) - 1)
 		case j.function.Kind == export.KindCPU:
+			j.startClock()
 			d.toCPU = append(d.toCPU, j)
 		default:
+			j.startClock()
 			d.toBlocking = append(d.toBlocking, j)
 		}
 	}

@@ -71,13 +71,15 @@ func asked(call *C.struct_pillion__call) error {
 	return nil
 }
 
-// Run implements [offload.Job]. A call that it cannot take up was cancelled, and
-// its node may be another call's by now.
+// Run implements [offload.Job]. A call that it cannot take up was cancelled, or its
+// time was up, and its node may be another call's by now.
 func (j *job) Run() {
 	if !takeUp(state(j.call), j.gen) {
+		j.ctx.Stop()
 		return
 	}
-	if !j.startClock() {
+	if at := deadline(j.call); at != executor.Never && at <= int64(C.pillion__now()) {
+		j.ctx.Stop()
 		publish(j.call, C.PILLION_ETIMEDOUT, C.PILLION_OUTCOME_CANCELLED_UNSTARTED, nil)
 		return
 	}
@@ -91,31 +93,50 @@ func (j *job) Run() {
 	})
 }
 
-// startClock gives the context the call's deadline. It tells whether that is still
-// to come.
-func (j *job) startClock() bool {
-	at := deadline(j.call)
-	if at == executor.Never {
-		return true
-	}
-	now := int64(C.pillion__now())
-	if at <= now {
+// Moot implements [offload.Moot].
+func (j *job) Moot() bool {
+	if isNew(state(j.call).Load(), j.gen) {
 		return false
 	}
-	j.ctx.Until(time.Now().Add(time.Duration(at - now)))
+	j.ctx.Stop()
 	return true
 }
 
-// deadline is the one that a running call began with. Its result will lie there.
+// startClock gives the context the call's deadline, before the job waits for a
+// worker.
+func (j *job) startClock() {
+	at := deadline(j.call)
+	if !isNew(state(j.call).Load(), j.gen) || at == executor.Never {
+		return // it was cancelled: what was read may be a result's length
+	}
+	left := time.Duration(at - int64(C.pillion__now()))
+	j.ctx.UntilThen(time.Now().Add(left), j.expire)
+}
+
+// expire ends a call whose time is up, also one that still waits for a worker.
+func (j *job) expire() {
+	if takeUp(state(j.call), j.gen) {
+		publish(j.call, C.PILLION_ETIMEDOUT, C.PILLION_OUTCOME_CANCELLED_UNSTARTED, nil)
+		return
+	}
+	j.ctx.End(context.DeadlineExceeded)
+}
+
+// deadline is the one that a call began with. Its result will lie there.
 func deadline(call *C.struct_pillion__call) int64 {
 	return *(*int64)(unsafe.Add(unsafe.Pointer(call), C.PILLION__DEADLINE_AT))
+}
+
+// isNew reports whether a state is that of a call that waits for a worker.
+func isNew(state uint64, gen uint32) bool {
+	return uint32(state>>32) == gen && state&C.PILLION__CALL_PHASE == C.PILLION__CALL_NEW
 }
 
 // takeUp makes a new call a running one. A waiter may have left its mark already.
 func takeUp(state *atomic.Uint64, gen uint32) bool {
 	for {
 		old := state.Load()
-		if uint32(old>>32) != gen || old&C.PILLION__CALL_PHASE != C.PILLION__CALL_NEW {
+		if !isNew(old, gen) {
 			return false
 		}
 		if state.CompareAndSwap(old, old-C.PILLION__CALL_NEW+C.PILLION__CALL_RUNNING) {

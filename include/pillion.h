@@ -121,13 +121,26 @@ typedef struct pillion_allocator {
   void *data;
 } pillion_allocator;
 
+/*
+ * pillion_start_options are what the library is made of; zero, or NULL, is
+ * always a good value.
+ *
+ * max_workers: so many calls of functions that may block run at once, and as
+ *   many things that Go functions offload themselves. More wait, in their
+ *   order, and a cancel or a deadline ends them there. Each that blocks in the
+ *   system has a thread, and Go ends the process when it can't have one. So
+ *   the default is half of the threads that the limits of user, cgroup and
+ *   system leave to the process when it starts, 8,192 at the most. A call that
+ *   waits for another keeps its worker meanwhile: when all of them do, none
+ *   goes on before its deadline.
+ */
 typedef struct pillion_start_options {
   size_t size;
   int version;          /* PILLION_VERSION_NUMBER of the program's header */
   uint32_t ring;        /* submissions waiting for Go, a power of two;
                            0: 16384 */
   uint32_t max_calls;   /* calls in flight in the process; 0: 1 << 20 */
-  uint32_t reserved;    /* zero */
+  uint32_t max_workers; /* blocking calls at once; 0: see above */
   uint64_t max_request; /* bytes of one request; 0: 1 GiB */
   const pillion_allocator *allocator; /* NULL: malloc and free */
 } pillion_start_options;
@@ -195,7 +208,8 @@ int pillion_log_set(pillion_log_fn fn, void *data, pillion_drop_fn drop);
 
 /*
  * pillion_library_counts are the library's live things. When a program has
- * freed all that it made, every one but `workers` and `parked` is zero.
+ * freed all that it made, every one is zero but `workers`, `parked`, `threads`
+ * and `max_workers`.
  */
 typedef struct pillion_library_counts {
   size_t size;
@@ -207,10 +221,12 @@ typedef struct pillion_library_counts {
   uint64_t parked;   /* goroutines lost to runtime.Goexit */
   uint64_t watches;  /* descriptors that are watched */
   uint64_t pools;    /* alive, or with events that wait to be taken */
+  uint64_t threads;  /* of Go and of pools; Go keeps those that are idle */
+  uint64_t max_workers; /* blocking calls that run at once; 0: not started */
 } pillion_library_counts;
 
 #define PILLION_LIBRARY_COUNTS_INIT \
-  { sizeof(pillion_library_counts), 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(pillion_library_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /*
  * pillion_library_count fills *out, as far as out->size goes.

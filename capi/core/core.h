@@ -336,7 +336,7 @@ PILLION__HIDDEN int pillion__started_for(int version, char *errbuf,
                                          size_t errcap);
 PILLION__HIDDEN extern _Atomic bool pillion__stopping;
 PILLION__HIDDEN extern uint64_t pillion__max_request;
-PILLION__HIDDEN extern uint32_t pillion__max_calls;
+PILLION__HIDDEN extern uint32_t pillion__max_calls, pillion__max_workers;
 
 /* function.c */
 PILLION__HIDDEN bool pillion__function_any(void);

@@ -36,7 +36,7 @@ struct pillion__guest {
   void (*turn)(struct pillion__guest_turn *turn);
   uint32_t (*settle)(uint32_t index); /* end idle coroutines; how many stay? */
   void (*free)(uint32_t index); /* drop all Go tasks, on their thread */
-  void (*count)(uint64_t *workers, uint64_t *parked);
+  void (*count)(pillion_library_counts *out); /* what is Go's */
   void (*rewatch)(uint32_t index); /* a new host knows of no descriptor */
   void (*leave)(uint32_t index); /* the executor's pool, on its thread */
   void (*pool_free)(uint32_t pool); /* drop all of the pool's Go tasks */

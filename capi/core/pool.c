@@ -270,7 +270,9 @@ void pillion__pool_count(pillion_library_counts *out) {
     uint64_t refs = atomic_load(&pool->refs);
     if (refs == 0) continue;
     out->pools++;
-    out->workers += atomic_load(&pool->threads);
+    uint64_t threads = atomic_load(&pool->threads);
+    out->workers += threads;
+    out->threads += threads;
     out->tasks += refs - atomic_load(&pool->gen) % 2;
   }
 }

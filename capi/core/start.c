@@ -3,6 +3,7 @@
 /* Start, shutdown, and the counts of the whole library. */
 #include <pthread.h>
 #include <sched.h>
+#include <string.h>
 #include <time.h>
 
 #include "core.h"
@@ -10,7 +11,7 @@
 struct pillion__guest pillion__guest;
 _Atomic bool pillion__stopping = true;
 uint64_t pillion__max_request;
-uint32_t pillion__max_calls;
+uint32_t pillion__max_calls, pillion__max_workers;
 
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t phase_changed = PTHREAD_COND_INITIALIZER;
@@ -47,6 +48,7 @@ static int configure(const pillion_start_options *o, char *errbuf,
     pillion__allocator_set(o->allocator);
   }
   pillion__max_calls = o->max_calls == 0 ? 1u << 20 : o->max_calls;
+  pillion__max_workers = o->max_workers;
   pillion__max_request = o->max_request == 0 ? 1u << 30 : o->max_request;
   return 0;
 }
@@ -97,8 +99,6 @@ int pillion_start(const pillion_start_options *options, char *errbuf,
   }
   int rc = version_check(o.version, errbuf, errcap);
   if (rc < 0) return rc;
-  if (o.reserved != 0)
-    return pillion__fail(PILLION_EINVAL, errbuf, errcap, "reserved is not 0");
   if ((o.ring & (o.ring - 1)) != 0)
     return pillion__fail(PILLION_EINVAL, errbuf, errcap,
                          "ring is %u, not a power of two", o.ring);
@@ -162,15 +162,16 @@ static void count_tasks(struct pillion__executor *ex, void *data) {
 
 int pillion_library_count(pillion_library_counts *out) {
   if (pillion__forked()) return PILLION_EFORKED;
-  if (out == NULL || out->size < sizeof *out) return PILLION_EINVAL;
+  /* Older programs know fewer. */
+  if (out == NULL || out->size < offsetof(pillion_library_counts, threads))
+    return PILLION_EINVAL;
   pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
   counts.size = out->size;
   pillion__executor_each(count_tasks, &counts);
   counts.calls = pillion__calls_alive();
   counts.payloads = atomic_load(&pillion__payloads_alive);
-  if (pillion__guest.count != NULL)
-    pillion__guest.count(&counts.workers, &counts.parked);
+  if (pillion__guest.count != NULL) pillion__guest.count(&counts);
   pillion__pool_count(&counts);
-  *out = counts;
+  memcpy(out, &counts, counts.size < sizeof counts ? counts.size : sizeof counts);
   return 0;
 }

@@ -24,19 +24,19 @@ type Context = cancelctx.Context
 // NewContext makes a context.
 func NewContext() *Context { return new(Context) }
 
-// Blocking is the pool that [Go] uses. It is made at the first use and has no
-// limit.
-var Blocking = sync.OnceValue(func() *Pool { return NewPool(0) })
+// Blocking is the pool that [Go] uses. It is made at the first use, with
+// [DefaultLimit].
+var Blocking = sync.OnceValue(func() *Pool { return NewPool(DefaultLimit()) })
 
 // CPUBound is the pool that [CPU] uses. It has as many workers as Go had processors
 // at the first use.
 var CPUBound = sync.OnceValue(func() *Pool { return NewPool(runtime.GOMAXPROCS(0)) })
 
-// Go makes a future of a function that may block. It runs from the first poll on;
-// cancelling the task cancels its context, and doesn't wait for it to return. The
-// context has the task's task-locals as its values and the task's deadline. A panic
-// in the function is the error, an [executor.PanicError], and runtime.Goexit is
-// [executor.ErrGoexit].
+// Go makes a future of a function that may block. It runs from the first poll on, or
+// as soon as [Blocking] has a worker for it; cancelling the task cancels its context,
+// and doesn't wait for it to return. The context has the task's task-locals as its
+// values and the task's deadline. A panic in the function is the error, an
+// [executor.PanicError], and runtime.Goexit is [executor.ErrGoexit].
 func Go[T any](f func(ctx context.Context) (T, error)) executor.Future[T] {
 	return &call[T]{f: f, pool: Blocking}
 }

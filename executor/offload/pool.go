@@ -16,22 +16,30 @@ type Job interface {
 	Run()
 }
 
+// Moot is for jobs that may become pointless while they wait for a worker. Those of
+// whom Moot says so are forgotten when the queue is about to grow. It is called under
+// the pool's lock.
+type Moot interface {
+	Moot() bool
+}
+
 // Pool runs jobs in goroutines that it starts as they are needed and uses again.
 // All methods are for any goroutine, also for a job, except that a job must not
 // call Close.
 //
 // # Notes
 //
-// A job never waits behind one that blocks, unless the pool is limited. Yet many
-// short jobs don't make many workers: at most one worker at a time is on its way
-// to its first job, and it calls for the next one only when it has got there and
-// sees more to do. So the pool grows at the pace at which the scheduler really
+// A job waits behind those that block only where the limit is reached, and then in
+// its order; a job that waits for another one of its pool may do so for ever there.
+// Yet many short jobs don't make many workers: at most one worker at a time is on
+// its way to its first job, and it calls for the next one only when it has got there
+// and sees more to do. So the pool grows at the pace at which the scheduler really
 // runs new goroutines.
 type Pool struct {
-	limit int
 	spare int // idle workers over this number end
 
 	mu      sync.Mutex
+	limit   int
 	jobs    queue
 	idle    []*worker
 	workers int
@@ -139,7 +147,7 @@ func (p *Pool) take(w *worker, searching bool) Job {
 			}
 			return job
 		}
-		if p.closed || len(p.idle) >= p.spare {
+		if p.closed || len(p.idle) >= p.spare || p.limit > 0 && p.workers > p.limit {
 			p.workers--
 			if p.workers == 0 {
 				p.ended.Broadcast()
@@ -154,6 +162,22 @@ func (p *Pool) take(w *worker, searching bool) Job {
 		p.mu.Unlock()
 		_, searching = <-w.wake
 	}
+}
+
+// SetLimit changes the limit. More workers than that end as they become idle.
+func (p *Pool) SetLimit(limit int) {
+	p.mu.Lock()
+	p.limit = limit
+	call := p.call()
+	p.mu.Unlock()
+	p.answer(call)
+}
+
+// Limit is the most workers that there may be, or 0.
+func (p *Pool) Limit() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.limit
 }
 
 // Workers says how many workers there are, busy and idle.
@@ -187,7 +211,10 @@ type queue struct {
 func (q *queue) len() int { return int(q.tail - q.head) }
 
 func (q *queue) push(jobs []Job) {
-	if need := q.len() + len(jobs); need > len(q.buf) {
+	if q.len()+len(jobs) > len(q.buf) {
+		q.forget()
+		// A half of it is free then, or a sweep could be due with every push.
+		need := 2 * (q.len() + len(jobs))
 		size := max(64, len(q.buf))
 		for size < need {
 			size *= 2
@@ -201,6 +228,23 @@ func (q *queue) push(jobs []Job) {
 	n := copy(q.part(q.tail, len(jobs)), jobs)
 	copy(q.part(q.tail+uint(n), len(jobs)-n), jobs[n:])
 	q.tail += uint(len(jobs))
+}
+
+// forget drops the jobs that are moot.
+func (q *queue) forget() {
+	to := q.head
+	for at := q.head; at != q.tail; at++ {
+		job := q.buf[at&uint(len(q.buf)-1)]
+		if m, ok := job.(Moot); ok && m.Moot() {
+			continue
+		}
+		q.buf[to&uint(len(q.buf)-1)] = job
+		to++
+	}
+	for at := to; at != q.tail; at++ {
+		q.buf[at&uint(len(q.buf)-1)] = nil
+	}
+	q.tail = to
 }
 
 // part gives the stretch of the ring from at on that lies in one piece, up to n.

@@ -320,7 +320,7 @@ static void structs_shorter_than_the_first_versions_are_left_alone(
   memset(&u, 0xaa, sizeof u);
   u.size = sizeof u.stats - 1;
   assert_int_equal(pillion_executor_stat(&u.stats, zoo.ex), PILLION_EINVAL);
-  u.size = sizeof u.counts - 1;
+  u.size = offsetof(pillion_library_counts, threads) - 1;
   assert_int_equal(pillion_library_count(&u.counts), PILLION_EINVAL);
   u.size = sizeof u.progress - 1;
   assert_int_equal(pillion_executor_turn(NULL, 0, &u.progress, zoo.ex, NULL),
@@ -348,6 +348,23 @@ static void larger_structs_of_later_headers_are_filled_as_far_as_known(
   u.counts.size = sizeof u;
   assert_ok(pillion_library_count(&u.counts));
   assert_int_equal(u.bytes[sizeof u - 1], 0xaa);
+}
+
+static void structs_of_the_first_version_are_filled_as_far_as_they_go(
+    void **state) {
+  (void)state;
+  union {
+    pillion_library_counts counts;
+    unsigned char bytes[256];
+  } u;
+  const size_t first = offsetof(pillion_library_counts, threads);
+  memset(&u, 0xaa, sizeof u);
+  u.counts.size = first;
+  assert_ok(pillion_library_count(&u.counts));
+  assert_int_equal(u.counts.size, first);
+  assert_true(u.counts.executors >= 1 && u.counts.executors < 100);
+  for (size_t i = first; i < sizeof u; i++)
+    assert_int_equal(u.bytes[i], 0xaa);
 }
 
 static void unknown_flags_and_modes_are_refused(void **state) {
@@ -560,6 +577,7 @@ int main(void) {
       WITH_ZOO(structs_of_impossible_size_are_refused),
       WITH_ZOO(structs_shorter_than_the_first_versions_are_left_alone),
       WITH_ZOO(larger_structs_of_later_headers_are_filled_as_far_as_known),
+      WITH_ZOO(structs_of_the_first_version_are_filled_as_far_as_they_go),
       WITH_ZOO(unknown_flags_and_modes_are_refused),
       cmocka_unit_test(unknown_functions_are_not_found),
       cmocka_unit_test(functions_are_listed_by_name_and_described),

@@ -287,3 +287,27 @@ def test_sync_calls_over_the_quota_are_refused():
         asyncio.run(main())
         """
     )
+
+
+def test_blocking_calls_over_max_workers_wait():
+    run(
+        """
+        import asyncio
+        async def main():
+            lib.start(max_workers=2)
+            (r, w), (begun, begins) = os.pipe(), os.pipe()
+            calls = [lib.submit("test.read", f"{r} {begins} {i}") for i in range(5)]
+            await asyncio.sleep(0)
+            first = os.read(begun, 2) + os.read(begun, 2)
+            assert sorted(first[::2]) == [0, 1]
+            counts = lib.counts()
+            assert counts["max_workers"] == counts["workers"] == 2, counts
+            assert counts["threads"] >= 2, counts
+            calls[2].cancel()
+            os.write(w, b"x" * 4)
+            await asyncio.gather(*calls, return_exceptions=True)
+            assert [c.cancelled() for c in calls] == [False, False, True, False, False]
+            assert os.read(begun, 10)[::2] == bytes([3, 4])
+        asyncio.run(main())
+        """
+    )

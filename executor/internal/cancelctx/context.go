@@ -79,7 +79,13 @@ type clock struct {
 // with context.DeadlineExceeded. No goroutine waits for that. Whoever is done with
 // the context calls Stop.
 func (c *Context) Until(at time.Time) {
-	c.clock = &clock{at, time.AfterFunc(time.Until(at), func() { c.End(context.DeadlineExceeded) })}
+	c.UntilThen(at, func() { c.End(context.DeadlineExceeded) })
+}
+
+// UntilThen is Until with a function that is called in the end's place, in a
+// goroutine of its own.
+func (c *Context) UntilThen(at time.Time, expire func()) {
+	c.clock = &clock{at, time.AfterFunc(time.Until(at), expire)}
 }
 
 // Stop gives the timer of a deadline back, if there is one.

@@ -39,7 +39,7 @@ EVENTS = struct.Struct("=II8xi4xQ24s8x")
 class StartOptions(ctypes.Structure):
     _fields_ = [
         ("size", c_size_t), ("version", c_int), ("ring", c_uint32),
-        ("max_calls", c_uint32), ("reserved", c_uint32),
+        ("max_calls", c_uint32), ("max_workers", c_uint32),
         ("max_request", c_uint64), ("allocator", c_void_p),
     ]  # fmt: skip
 
@@ -63,7 +63,10 @@ class FunctionInfo(ctypes.Structure):
 
 
 class LibraryCounts(ctypes.Structure):
-    names = ("executors", "tasks", "calls", "payloads", "workers", "parked", "watches", "pools")
+    names = (
+        "executors", "tasks", "calls", "payloads", "workers", "parked",
+        "watches", "pools", "threads", "max_workers",
+    )  # fmt: skip
     _fields_ = [("size", c_size_t)] + [(name, c_uint64) for name in names]
 
 
@@ -176,11 +179,13 @@ class Abi:
             raise refused(status, detail or self.strerror(status))
         return status
 
-    def begin(self, ring: int = 0, max_calls: int = 0, max_request: int = 0) -> None:
+    def begin(
+        self, ring: int = 0, max_calls: int = 0, max_request: int = 0, max_workers: int = 0
+    ) -> None:
         """Compares versions and starts the library; later calls change nothing."""
         text = ctypes.create_string_buffer(256)
         size = ctypes.sizeof(StartOptions)
-        options = StartOptions(size, VERSION_NUMBER, ring, max_calls, 0, max_request)
+        options = StartOptions(size, VERSION_NUMBER, ring, max_calls, max_workers, max_request)
         rc = self.start(ctypes.byref(options), text, len(text))
         self.check(rc, text.value.decode("utf-8", "replace"))
 

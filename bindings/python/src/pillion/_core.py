@@ -30,10 +30,16 @@ class Local(threading.local):
 
 class Core:
     def __init__(
-        self, path: str, local: Local, ring: int = 0, max_calls: int = 0, max_request: int = 0
+        self,
+        path: str,
+        local: Local,
+        ring: int = 0,
+        max_calls: int = 0,
+        max_request: int = 0,
+        max_workers: int = 0,
     ) -> None:
         self.abi = _abi.Abi(path)
-        self.abi.begin(ring, max_calls, max_request)
+        self.abi.begin(ring, max_calls, max_request, max_workers)
         self.process = os.getpid()
         self.loop_functions: Set[int] = set()
         self.local = local

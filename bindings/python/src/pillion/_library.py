@@ -234,7 +234,7 @@ class Library:
         return f"{number >> 16}.{number >> 8 & 255}.{number & 255}"
 
     def counts(self) -> Dict[str, int]:
-        """What lives in the process: executors, tasks, calls, payloads, workers, parked."""
+        """What lives in the process: executors, tasks, calls, payloads, workers, threads, …"""
         core = self._core()
         core.sweep()
         counts = _abi.LibraryCounts(ctypes.sizeof(_abi.LibraryCounts))
@@ -268,15 +268,19 @@ class Library:
             if end is not None and time.monotonic() >= end:
                 raise Timeout("calls are still running")
 
-    def start(self, *, ring: int = 0, max_calls: int = 0, max_request: int = 0) -> None:
+    def start(
+        self, *, ring: int = 0, max_calls: int = 0, max_request: int = 0, max_workers: int = 0
+    ) -> None:
         """Loads the library now, and starts it again after a shutdown.
 
         The sizes count if nothing has used the library before: submissions
-        waiting for Go (a power of two), calls in flight in the process, and
-        bytes of one request. 0 is the default.
+        waiting for Go (a power of two), calls in flight in the process, bytes
+        of one request, and blocking calls that run at once while others wait.
+        0 is the default.
         """
         with self._lock:
             if self._loaded is None:
-                self._loaded = Core(self.path, self._local, ring, max_calls, max_request)
+                sizes = ring, max_calls, max_request, max_workers
+                self._loaded = Core(self.path, self._local, *sizes)
                 return
         self._loaded.abi.begin()

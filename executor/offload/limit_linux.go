@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package offload
+
+import (
+	"bufio"
+	"bytes"
+	"io/fs"
+	"math"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// root is where the files of the kernel are. Each question that they don't answer
+// leaves its limit out.
+var root = os.DirFS("/")
+
+// threadsLeft says how many threads the process may start beside those that are
+// there, or a number from enough upwards.
+func threadsLeft(enough int) int {
+	total := threadsOfSystem()
+	left := min(int64(enough),
+		number("proc/sys/kernel/threads-max")-total,
+		number("proc/sys/kernel/pid_max")-total,
+		leftInCgroups(),
+		leftOfMemory())
+	if limit, bound := limitOfUser(); bound && limit-total < left {
+		left = min(left, limit-threadsOfUser())
+	}
+	return int(max(left, 0))
+}
+
+// unlimited is small enough for sums.
+const unlimited = math.MaxInt64 / 2
+
+func number(name string) int64 {
+	text, err := fs.ReadFile(root, name)
+	if err != nil {
+		return unlimited
+	}
+	return parse(strings.TrimSpace(string(text)))
+}
+
+func parse(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil { // "max", "unlimited"
+		return unlimited
+	}
+	return min(n, unlimited)
+}
+
+// threadsOfSystem are those of all users, which is cheaper to know than those of one.
+func threadsOfSystem() int64 {
+	text, _ := fs.ReadFile(root, "proc/loadavg")
+	if fields := strings.Fields(string(text)); len(fields) > 3 {
+		if _, total, ok := strings.Cut(fields[3], "/"); ok {
+			return parse(total)
+		}
+	}
+	return 0
+}
+
+// limitOfUser is RLIMIT_NPROC, and whether it binds this process.
+func limitOfUser() (limit int64, bound bool) {
+	limit = limitNamed("Max processes")
+	status := statusOf("self")
+	capabilities, _ := strconv.ParseUint(status["CapEff"], 16, 64)
+	const sysAdmin, sysResource = 1 << 21, 1 << 24
+	return limit, limit < unlimited && capabilities&(sysAdmin|sysResource) == 0
+}
+
+// limitNamed is a soft limit by its name in /proc/self/limits.
+func limitNamed(name string) int64 {
+	text, _ := fs.ReadFile(root, "proc/self/limits")
+	for line := range strings.Lines(string(text)) {
+		if values, ok := strings.CutPrefix(line, name); ok {
+			if fields := strings.Fields(values); len(fields) > 0 {
+				return parse(fields[0])
+			}
+		}
+	}
+	return unlimited
+}
+
+func threadsOfUser() (n int64) {
+	user := firstOf(statusOf("self")["Uid"])
+	processes, _ := fs.Glob(root, "proc/[0-9]*")
+	for _, process := range processes {
+		if status := statusOf(path.Base(process)); firstOf(status["Uid"]) == user {
+			n += max(1, parse(status["Threads"]))
+		}
+	}
+	return n
+}
+
+func statusOf(process string) map[string]string {
+	text, _ := fs.ReadFile(root, "proc/"+process+"/status")
+	status := make(map[string]string)
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			status[name] = strings.TrimSpace(value)
+		}
+	}
+	return status
+}
+
+func firstOf(values string) string {
+	first, _, _ := strings.Cut(values, "\t")
+	return first
+}
+
+// leftInCgroups heeds the process's cgroup and those above, of either version.
+func leftInCgroups() int64 {
+	text, _ := fs.ReadFile(root, "proc/self/cgroup")
+	left := int64(unlimited)
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+		fields := strings.SplitN(lines.Text(), ":", 3)
+		if len(fields) < 3 {
+			continue
+		}
+		mount := "sys/fs/cgroup"
+		switch fields[1] {
+		case "":
+		case "pids":
+			mount += "/pids"
+		default:
+			continue
+		}
+		for at := path.Join(mount, fields[2]); ; at = path.Dir(at) {
+			if limit := number(at + "/pids.max"); limit < unlimited {
+				left = min(left, limit-number(at+"/pids.current"))
+			}
+			if len(at) <= len(mount) {
+				break
+			}
+		}
+	}
+	return left
+}
+
+// leftOfMemory is how many stacks RLIMIT_AS leaves room for. A thread's is as large
+// as the limit on stacks.
+func leftOfMemory() int64 {
+	space := limitNamed("Max address space")
+	if space == unlimited {
+		return unlimited
+	}
+	stack := limitNamed("Max stack size")
+	if stack == unlimited {
+		stack = 2 << 20 // glibc's choice then
+	}
+	page := int64(os.Getpagesize())
+	text, _ := fs.ReadFile(root, "proc/self/statm")
+	pages, _, _ := strings.Cut(string(text), " ")
+	return (space - parse(pages)*page) / (stack + page)
+}

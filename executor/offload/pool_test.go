@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package offload
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// A limit that is raised lets those in that wait.
+func TestLimitIsRaised(t *testing.T) {
+	p := newPool(t, 1)
+	var all, done sync.WaitGroup
+	all.Add(3)
+	done.Add(3)
+	for range 3 {
+		p.Submit(jobFunc(func() { all.Done(); all.Wait(); done.Done() }))
+	}
+	equal(t, "limit", p.Limit(), 1)
+	equal(t, "workers", p.Workers(), 1)
+	p.SetLimit(3)
+	done.Wait()
+	p.SetLimit(1) // they end as they become idle
+	for p.Workers() > 1 {
+		p.Submit(jobFunc(func() {}))
+		runtime.Gosched()
+	}
+}
+
+type mootJob struct {
+	moot atomic.Bool
+	ran  func()
+}
+
+func (j *mootJob) Run()       { j.ran() }
+func (j *mootJob) Moot() bool { return j.moot.Load() }
+
+// Jobs that are given up while the only worker is busy take no room, and those in
+// between keep their order.
+func TestJobsThatAreMootAreForgotten(t *testing.T) {
+	p := NewPool(1)
+	var gate sync.WaitGroup
+	gate.Add(1)
+	p.Submit(jobFunc(gate.Wait))
+	var got []int
+	kept := 0
+	for i := range 10000 {
+		j := &mootJob{ran: func() { got = append(got, i) }}
+		p.Submit(j)
+		j.moot.Store(i%1000 != 7)
+		if i%1000 == 7 {
+			kept++
+		}
+	}
+	p.mu.Lock()
+	room := len(p.jobs.buf)
+	p.mu.Unlock()
+	if room > 256 {
+		t.Errorf("room for %d jobs, %d of which are wanted", room, kept)
+	}
+	gate.Done()
+	p.Close()
+	last := -1
+	for _, i := range got {
+		if i <= last {
+			t.Fatalf("%d after %d", i, last)
+		}
+		last = i
+		if i%1000 == 7 {
+			kept--
+		}
+	}
+	equal(t, "missing", kept, 0)
+}
