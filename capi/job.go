@@ -6,6 +6,7 @@ package capi
 import "C"
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"runtime"
@@ -147,7 +148,6 @@ func takeUp(state *atomic.Uint64, gen uint32) bool {
 
 // request copies a call's request into Go's memory: a function may keep it.
 func request(call *C.struct_pillion__call) []byte {
-	n := C.int(call.request_length)
 	if call.request_length == 0 {
 		return nil
 	}
@@ -155,7 +155,7 @@ func request(call *C.struct_pillion__call) []byte {
 	if call.request_length > C.PILLION_INLINE {
 		from = *(*unsafe.Pointer)(from)
 	}
-	return C.GoBytes(from, n)
+	return bytes.Clone(unsafe.Slice((*byte)(from), int(call.request_length))) // C.GoBytes takes 2 GiB at most
 }
 
 // complete publishes the end of a call that runs. why is what its context ended

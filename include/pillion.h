@@ -49,6 +49,9 @@
  * SIZES AND UNITS. Time is int64_t nanoseconds of CLOCK_MONOTONIC, absolute,
  * where not called a timeout. Lengths are bytes. Structs that begin with
  * `size` are made with their PILLION_…_INIT and grow at the end only.
+ * A payload has at most PILLION_MAX_PAYLOAD bytes. A longer request or post is
+ * refused with PILLION_EMSGSIZE; a longer result, of a Go function or a C
+ * future, is thrown away, and PILLION_EMSGSIZE is the status of what gave it.
  */
 
 #include <stddef.h>
@@ -121,6 +124,8 @@ typedef struct pillion_allocator {
   void *data;
 } pillion_allocator;
 
+#define PILLION_MAX_PAYLOAD UINT32_MAX /* just below 4 GiB */
+
 /*
  * pillion_start_options are what the library is made of; zero, or NULL, is
  * always a good value.
@@ -141,7 +146,8 @@ typedef struct pillion_start_options {
                            0: 16384 */
   uint32_t max_calls;   /* calls in flight in the process; 0: 1 << 20 */
   uint32_t max_workers; /* blocking calls at once; 0: see above */
-  uint64_t max_request; /* bytes of one request; 0: 1 GiB */
+  uint64_t max_request; /* bytes of one request or post, up to
+                           PILLION_MAX_PAYLOAD; 0: 1 GiB */
   const pillion_allocator *allocator; /* NULL: malloc and free */
 } pillion_start_options;
 
@@ -160,8 +166,8 @@ typedef struct pillion_start_options {
  * Reentrancy: not inside a turn.
  * Ownership: *options is copied; the allocator's data must outlive the process.
  * Returns: 0, PILLION_EVERSION, PILLION_EINVAL (also: a Go function was
- *   registered by a bad name or twice; errbuf names it), PILLION_ENOMEM,
- *   PILLION_ESYSTEM (no descriptor to be had) or PILLION_EREENTRANT.
+ *   registered by a bad name or twice; errbuf names it), PILLION_EMSGSIZE
+ *   (max_request), PILLION_ENOMEM, PILLION_ESYSTEM (no descriptor to be had) or PILLION_EREENTRANT.
  * Since: 0.1
  */
 int pillion_start(const pillion_start_options *options, char *errbuf,
@@ -701,8 +707,8 @@ int pillion_module_list(const char **out, size_t cap);
  * Reentrancy: anywhere; not from signal handlers.
  * Ownership: the request is copied before the call returns.
  * Returns: 0, PILLION_EBADHANDLE, PILLION_EAGAIN (too many in flight),
- *   PILLION_EMSGSIZE, PILLION_ENOMEM, PILLION_ECLOSED or PILLION_EINVAL (a
- *   loop or async function without an executor, unknown flags).
+ *   PILLION_EMSGSIZE (more than max_request), PILLION_ENOMEM, PILLION_ECLOSED
+ *   or PILLION_EINVAL (a loop or async function without an executor, unknown flags).
  * Since: 0.1
  */
 int pillion_call_submit(pillion_task *out, pillion_executor executor,

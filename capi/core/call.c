@@ -269,7 +269,7 @@ void pillion__call_complete(struct pillion__call *call, int32_t status,
                             uint64_t length) {
   pillion__payload_clear(call, call->request_length);
   call->request_length = 0;
-  if (length > UINT32_MAX) {
+  if (length > PILLION_MAX_PAYLOAD) {
     status = PILLION_EMSGSIZE;
     length = 0;
   } else if (!pillion__payload_set(call, result, length)) {

@@ -136,7 +136,7 @@ void pillion__ptask_end(struct pillion__pool *pool,
                         task->u.live.self);
   else if (future->drop != NULL)
     future->drop(task->u.live.self);
-  if (value->length > UINT32_MAX) {
+  if (value->length > PILLION_MAX_PAYLOAD) {
     pillion_value_drop(value);
     value->status = PILLION_EMSGSIZE;
   }

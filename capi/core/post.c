@@ -143,8 +143,7 @@ int pillion_executor_post(pillion_executor executor, uint64_t token,
   int rc = pillion__executor_get(&ex, executor);
   if (rc < 0) return rc;
   if (payload == NULL && length > 0) return PILLION_EINVAL;
-  if (length > pillion__max_request || length > UINT32_MAX)
-    return PILLION_EMSGSIZE;
+  if (length > pillion__max_request) return PILLION_EMSGSIZE;
   if (pillion__closing(ex) != 0) return PILLION_ECLOSED;
   ring = atomic_load_explicit(&ex->posts, memory_order_acquire);
   if (PILLION__UNLIKELY(ring == NULL)) {

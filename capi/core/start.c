@@ -102,6 +102,9 @@ int pillion_start(const pillion_start_options *options, char *errbuf,
   if ((o.ring & (o.ring - 1)) != 0)
     return pillion__fail(PILLION_EINVAL, errbuf, errcap,
                          "ring is %u, not a power of two", o.ring);
+  if (o.max_request > PILLION_MAX_PAYLOAD)
+    return pillion__fail(PILLION_EMSGSIZE, errbuf, errcap,
+                         "max_request is more than %u", PILLION_MAX_PAYLOAD);
   if (pillion__turning)
     return atomic_load(&pillion__stopping)
                ? pillion__fail(PILLION_EREENTRANT, errbuf, errcap,

@@ -125,7 +125,7 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
                                              uint32_t outcome) {
   const pillion_future *future = pillion__future_of(cell);
   pillion_waker joiner = cell->u.live.joiner;
-  if (value->length > UINT32_MAX) {
+  if (value->length > PILLION_MAX_PAYLOAD) {
     pillion_value_drop(value);
     value->status = PILLION_EMSGSIZE;
   }
