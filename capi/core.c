@@ -10,6 +10,7 @@
 #include "core/context.c"
 #include "core/deadline.c"
 #include "core/deque.c"
+#include "core/descriptor.c"
 #include "core/error.c"
 #include "core/executor.c"
 #include "core/function.c"

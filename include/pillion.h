@@ -167,7 +167,8 @@ typedef struct pillion_start_options {
  * Ownership: *options is copied; the allocator's data must outlive the process.
  * Returns: 0, PILLION_EVERSION, PILLION_EINVAL (also: a Go function was
  *   registered by a bad name or twice; errbuf names it), PILLION_EMSGSIZE
- *   (max_request), PILLION_ENOMEM, PILLION_ESYSTEM (no descriptor to be had) or PILLION_EREENTRANT.
+ *   (max_request), PILLION_ENOMEM, PILLION_ESYSTEM (no descriptor to be had)
+ *   or PILLION_EREENTRANT.
  * Since: 0.1
  */
 int pillion_start(const pillion_start_options *options, char *errbuf,
@@ -346,7 +347,8 @@ int pillion_executor_new(pillion_executor *out,
 /*
  * pillion_executor_fd tells the descriptor that is readable while there is
  * something to do. Watch it for reading, level-triggered. The library reads
- * it, writes it and closes it; nobody else does.
+ * it, writes it and closes it; nobody else does. Like all of the library's it
+ * is above 0, 1 and 2, also where those are closed.
  *
  * Threads: any.
  * Reentrancy: anywhere.

@@ -78,6 +78,29 @@ var patches = []patch{
 		"	msigrestore(getg().m.sigmask)\n\n	inForkedChild = false\n",
 		"	msigrestore(sigset{})\n\n	inForkedChild = false\n",
 	)}},
+	{"descriptors-above-stdio", []edit{in("netpoll_epoll.go",
+		"		throw(\"runtime: netpollinit failed\")\n	}\n",
+		"		throw(\"runtime: netpollinit failed\")\n	}\n	epfd = aboveStdio(epfd)\n",
+	), in("netpoll_epoll.go",
+		"		throw(\"runtime: eventfd failed\")\n	}\n",
+		"		throw(\"runtime: eventfd failed\")\n	}\n	efd = aboveStdio(efd)\n",
+	), in("netpoll_epoll.go",
+		"func netpollIsPollDescriptor(fd uintptr) bool {\n",
+		`// aboveStdio moves a descriptor, if there is another one to be had.
+func aboveStdio(fd int32) int32 {
+	if fd > 2 {
+		return fd
+	}
+	above, _ := fcntl(fd, 1030, 3) // F_DUPFD_CLOEXEC
+	if above < 0 {
+		return fd
+	}
+	closefd(fd)
+	return above
+}
+
+func netpollIsPollDescriptor(fd uintptr) bool {
+`)}},
 	{"no-descriptor-stays-open", []edit{in("cgroup_linux.go",
 		"	cgroupCPU cgroup.CPU\n",
 		"	cgroupMax int32 // as it was at the load\n",

@@ -20,8 +20,8 @@
  *   turn.c   one round of work
  *   pool.h   tasks that move between executors
  *   visit.c  a host's thread inside Go
- *   executor.c, configure.c, guard.c, start.c, wait.c, memory.c, log.c,
- *   error.c, function.c
+ *   executor.c, configure.c, guard.c, start.c, wait.c, memory.c, descriptor.c,
+ *   log.c, error.c, function.c
  *
  * No Go, no cgo: Go stands behind what guest.h declares; cells and calls are
  * laid out in cell.h, executors in executor.h.
@@ -321,6 +321,10 @@ PILLION__HIDDEN void pillion__ring_close(void);
 PILLION__HIDDEN void pillion__ring_cancel(struct pillion__call *call);
 PILLION__HIDDEN void pillion__ring_publish(void);
 PILLION__HIDDEN void pillion__ring_poke(void);
+
+/* descriptor.c */
+PILLION__HIDDEN int pillion__descriptor_event(void);
+PILLION__HIDDEN int pillion__descriptor_copy(int fd);
 
 /* memory.c, log.c, start.c */
 PILLION__HIDDEN void *pillion__alloc(size_t bytes);

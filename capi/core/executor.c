@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -123,7 +122,7 @@ int pillion_executor_new(pillion_executor *out,
 
   int fd = -1;
   if (!(o.flags & PILLION_NO_FD)) {
-    fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    fd = pillion__descriptor_event();
     if (fd < 0)
       return pillion__fail(PILLION_ESYSTEM, errbuf, errcap, "no eventfd: %s",
                            strerror(errno));

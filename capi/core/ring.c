@@ -7,9 +7,7 @@
  * on a descriptor, and is poked once a burst.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -44,8 +42,8 @@ int pillion__ring_open(uint32_t capacity, char *errbuf, size_t errcap) {
     for (uint32_t i = 0; i < capacity; i++)
       atomic_init(&ring[i].sequence, i);
   }
-  if (ring_fd < 0) ring_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  ring_go_fd = ring_fd < 0 ? -1 : fcntl(ring_fd, F_DUPFD_CLOEXEC, 0);
+  if (ring_fd < 0) ring_fd = pillion__descriptor_event();
+  ring_go_fd = ring_fd < 0 ? -1 : pillion__descriptor_copy(ring_fd);
   if (ring_go_fd < 0)
     return pillion__fail(PILLION_ESYSTEM, errbuf, errcap,
                          "no eventfd for the submission ring: %s",

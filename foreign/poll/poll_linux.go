@@ -34,9 +34,18 @@ var (
 	_ executor.Watcher = (*Loop)(nil)
 )
 
+// aboveStdio is where our descriptors begin: what is written to stderr, or put in
+// its place, must not meet one of them in a program that has closed it.
+const aboveStdio = 3
+
 // New makes a loop, which holds one descriptor until [Loop.Close].
 func New() (*Loop, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err == nil && fd < aboveStdio {
+		low := fd
+		fd, err = unix.FcntlInt(uintptr(low), unix.F_DUPFD_CLOEXEC, aboveStdio)
+		unix.Close(low)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Descriptors of the library's own. None is 0, 1 or 2: in a process that has
+ * closed those, whatever writes to stderr would write into it, and daemon(3)
+ * would put /dev/null in its place.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "core.h"
+
+#define ABOVE_STDIO 3
+
+/* Both answer -1, and errno says why. */
+int pillion__descriptor_copy(int fd) {
+  return fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_STDIO);
+}
+
+int pillion__descriptor_event(void) {
+  int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (fd < 0 || fd >= ABOVE_STDIO) return fd;
+  int above = pillion__descriptor_copy(fd), saved = errno;
+  close(fd);
+  errno = saved;
+  return above;
+}
