@@ -182,12 +182,14 @@ static inline int pillion_uv_attach(pillion_uv *out, uv_loop_t *loop,
  * Threads: the loop's.
  * Reentrancy: anywhere but in a turn that the loop did not make.
  * Ownership: *uv is the loop's until on_close is called.
- * Returns: 0, PILLION_EWRONGTHREAD, PILLION_EREENTRANT or PILLION_ECLOSED (it
- *   was detached before; on_close is not called).
+ * Returns: 0 or, and on_close is not called, PILLION_EWRONGTHREAD,
+ *   PILLION_EREENTRANT, PILLION_EFORKED (the loop's epoll set is the parent's),
+ *   or PILLION_ECLOSED (it was detached before).
  * Since: 0.1
  */
 static inline int pillion_uv_detach(pillion_uv *uv,
                                     pillion_uv_close_fn on_close) {
+  if (pillion_wake(0) == PILLION_EFORKED) return PILLION_EFORKED;
   if (uv->detached) return PILLION_ECLOSED;
   uv->on_close = on_close;
   if (!uv->busy) return pillion__uv_detach(uv);

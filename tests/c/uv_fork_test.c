@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A forked child that cleans its copy of the loop up: the adapters refuse, since
+ * the epoll set and the descriptors in it are the parent's, too.
+ */
+#include <sys/wait.h>
+
+#include "support.h"
+
+#include "pillion/poll.h"
+#include "pillion/uv.h"
+
+#define CALLS 20
+
+static uv_loop_t loop;
+static pillion_uv uv, freed;
+static pillion_executor ex;
+static int events, closes, status_in_event;
+
+static void on_close(pillion_uv *which, void *data) {
+  (void)which, (void)data;
+  closes++;
+}
+
+static void on_event(const pillion_event *event, void *data) {
+  (void)event, (void)data;
+  events++;
+}
+
+/* The descriptors in the loop's epoll set. */
+static void watched_by(char *out, size_t cap) {
+  char name[64], line[256];
+  size_t n = 0;
+  snprintf(name, sizeof name, "/proc/self/fdinfo/%d", uv_backend_fd(&loop));
+  FILE *file = fopen(name, "r");
+  assert_non_null(file);
+  while (fgets(line, sizeof line, file) != NULL)
+    if (strncmp(line, "tfd:", 4) == 0 && n < cap)
+      n += (size_t)snprintf(out + n, cap - n, "%.28s\n", line);
+  fclose(file);
+}
+
+static int child(void) {
+  pillion_poll poll;
+  alarm(20);
+  if (pillion_uv_detach(&uv, on_close) != PILLION_EFORKED) return 1;
+  if (pillion_uv_detach(&freed, on_close) != PILLION_EFORKED) return 2;
+  if (pillion_uv_attach(&freed, &loop, ex, on_event, NULL) != PILLION_EFORKED)
+    return 3;
+  if (pillion_executor_host(ex, NULL) != PILLION_EFORKED) return 4;
+  pillion_poll_init(&poll, ex, on_event, NULL);
+  if (pillion_poll_once(&poll, 0) != PILLION_EFORKED) return 5;
+  if (pillion_executor_free(ex) != PILLION_EFORKED) return 6;
+  return closes == 0 ? 0 : 7;
+}
+
+static int forks(void) {
+  int status = 0;
+  pid_t pid = fork();
+  if (pid == 0) _exit(child());
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static void on_event_that_forks(const pillion_event *event, void *data) {
+  if (events == 0) status_in_event = forks();
+  on_event(event, data);
+}
+
+static void start(pillion_uv_event_fn fn) {
+  pillion_executor gone;
+  events = closes = 0;
+  uv_loop_init(&loop);
+  gone = new_executor();
+  assert_ok(pillion_uv_attach(&freed, &loop, gone, on_event, NULL));
+  uv_run(&loop, UV_RUN_NOWAIT);
+  assert_ok(pillion_executor_free(gone));
+  ex = new_executor();
+  assert_ok(pillion_uv_attach(&uv, &loop, ex, fn, NULL));
+  for (int i = 0; i < CALLS; i++)
+    submit(ex, "test.block", "", i, PILLION_EVENT);
+  uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+/* The parent's loop hears of every call's end. */
+static void finish(void) {
+  assert_ok(pillion_executor_close(ex, PILLION_CANCEL));
+  uv_run(&loop, UV_RUN_DEFAULT);
+  assert_int_equal(events, CALLS);
+  assert_ok(pillion_uv_detach(&uv, on_close));
+  assert_ok(pillion_uv_detach(&freed, on_close));
+  uv_run(&loop, UV_RUN_DEFAULT);
+  assert_int_equal(closes, 2);
+  assert_ok(pillion_executor_free(ex));
+  assert_ok(uv_loop_close(&loop));
+}
+
+static void child_that_cleans_up(void **state) {
+  char before[1024] = "", after[1024] = "";
+  (void)state;
+  start(on_event);
+  watched_by(before, sizeof before);
+  assert_string_not_equal(before, "");
+  assert_int_equal(forks(), 0);
+  watched_by(after, sizeof after);
+  assert_string_equal(before, after);
+  finish();
+}
+
+static void child_that_cleans_up_inside_an_event(void **state) {
+  (void)state;
+  status_in_event = -1;
+  start(on_event_that_forks);
+  finish();
+  assert_int_equal(status_in_event, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(child_that_cleans_up),
+      cmocka_unit_test(child_that_cleans_up_inside_an_event),
+  };
+  return run_group(tests);
+}
