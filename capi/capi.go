@@ -48,9 +48,11 @@ func pillion__go_functions(errbuf *C.char, errcap C.size_t) (rc C.int) {
 // pillion__go_start runs after it, if there are functions.
 //
 //export pillion__go_start
-func pillion__go_start() (rc C.int) {
+func pillion__go_start(errbuf *C.char, errcap C.size_t) (rc C.int) {
 	defer contain(&rc)
-	startDispatcher()
+	if rc, err := startDispatcher(); err != nil {
+		return refuse(rc, err.Error(), errbuf, errcap)
+	}
 	return 0
 }
 

@@ -28,6 +28,7 @@
 #include "core/pend.c"
 #include "core/pguest.c"
 #include "core/pool.c"
+#include "core/probe.c"
 #include "core/pslot.c"
 #include "core/ptask.c"
 #include "core/ptimer.c"

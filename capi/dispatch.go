@@ -7,11 +7,14 @@ package capi
 import "C"
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/pillion-dev/pillion/executor/export"
@@ -38,16 +41,31 @@ var current atomic.Pointer[dispatcher]
 
 var parkedForGood atomic.Uint64 // goroutines that called Goexit on a loop
 
-func startDispatcher() {
+func startDispatcher() (C.int, error) {
 	d := &dispatcher{
-		wakeup:   os.NewFile(uintptr(C.pillion__ring_fd()), "pillion"),
+		wakeup:   os.NewFile(uintptr(C.pillion__ring_fd_take()), "pillion"),
 		ended:    make(chan struct{}),
 		blocking: offload.NewPool(boundThreads()),
 		cpu:      offload.NewPool(runtime.GOMAXPROCS(0)),
 		jobs:     (*[batch]C.struct_pillion__job)(C.calloc(batch, C.sizeof_struct_pillion__job)),
 	}
+	// A file that the netpoller did not take says so only when it is used.
+	if err := d.wakeup.SetDeadline(time.Time{}); err != nil {
+		d.free()
+		return C.PILLION_ESYSTEM, fmt.Errorf("Go cannot watch its descriptor: %w", err)
+	}
+	if d.jobs == nil {
+		d.free()
+		return C.PILLION_ENOMEM, errors.New("no memory for the dispatcher")
+	}
 	current.Store(d)
 	go d.run()
+	return 0, nil
+}
+
+func (d *dispatcher) free() {
+	d.wakeup.Close()
+	C.free(unsafe.Pointer(d.jobs))
 }
 
 // stopDispatcher is called when no job is left and the ring is closed.
@@ -59,8 +77,7 @@ func stopDispatcher() {
 	<-d.ended
 	d.blocking.Close()
 	d.cpu.Close()
-	d.wakeup.Close()
-	C.free(unsafe.Pointer(d.jobs))
+	d.free()
 }
 
 // boundThreads says how many workers may block at a time, of the calls', and also
@@ -95,7 +112,7 @@ func (d *dispatcher) run() {
 	asleep := (*atomic.Uint32)(unsafe.Pointer(C.pillion__ring_asleep()))
 	awake := func(uintptr) bool { return asleep.Load() == 0 }
 	// The descriptor is waited for, and never read: each write is an event.
-	raw, err := d.wakeup.SyscallConn()
+	raw, _ := d.wakeup.SyscallConn()
 	for {
 		n := C.pillion__ring_take(&d.jobs[0], C.int(len(d.jobs)))
 		switch {
@@ -104,12 +121,8 @@ func (d *dispatcher) run() {
 		case n > 0:
 			d.hand(d.jobs[:n])
 		case C.pillion__ring_sleep() != 0:
-			if err == nil {
-				err = raw.Read(awake)
-			}
-			if err != nil {
-				warn("the dispatcher cannot sleep: " + err.Error())
-				return
+			if raw.Read(awake) != nil {
+				time.Sleep(time.Millisecond) // it looks by itself, and no call hangs
 			}
 		}
 	}

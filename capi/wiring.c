@@ -32,7 +32,7 @@ int pillion__refuse(int rc, const char *text, char *errbuf, size_t errcap) {
   }
 
 VISIT_FOR(int, functions, (char *errbuf, size_t errcap), (errbuf, errcap))
-VISIT_FOR(int, start, (void), ())
+VISIT_FOR(int, start, (char *errbuf, size_t errcap), (errbuf, errcap))
 VISIT_FOR(int, stop, (void), ())
 VISIT(turn, (struct pillion__guest_turn * turn), (turn))
 VISIT_FOR(uint32_t, settle, (uint32_t index), (index))

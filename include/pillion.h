@@ -160,15 +160,16 @@ typedef struct pillion_start_options {
  * load) and registers the Go functions. Calling it is optional: what needs it
  * calls it with the defaults. Once started, later calls compare the version
  * and change nothing. After a shutdown it starts again, and nothing else
- * does. `options` may be NULL; a reason goes to `errbuf`, which may be NULL.
+ * does. One that fails has changed nothing, and can be tried again. `options`
+ * may be NULL; a reason goes to `errbuf`, which may be NULL.
  *
  * Threads: any; it may wait for Go, so call it before the loop runs.
  * Reentrancy: not inside a turn.
  * Ownership: *options is copied; the allocator's data must outlive the process.
  * Returns: 0, PILLION_EVERSION, PILLION_EINVAL (also: a Go function was
  *   registered by a bad name or twice; errbuf names it), PILLION_EMSGSIZE
- *   (max_request), PILLION_ENOMEM, PILLION_ESYSTEM (no descriptor to be had)
- *   or PILLION_EREENTRANT.
+ *   (max_request), PILLION_ENOMEM, PILLION_ESYSTEM (no descriptors, epoll or
+ *   threads to be had; errbuf says which) or PILLION_EREENTRANT.
  * Since: 0.1
  */
 int pillion_start(const pillion_start_options *options, char *errbuf,

@@ -22,7 +22,7 @@ demo_needs=(
 )
 test_needs=(
   make:build-essential g++:build-essential clang:clang cmake:cmake
-  git:git spin:spin valgrind:valgrind
+  git:git spin:spin valgrind:valgrind strace:strace
   /usr/include/cmocka.h:libcmocka-dev
   /usr/include/glib-2.0/glib.h:libglib2.0-dev
 )

@@ -15,7 +15,7 @@
  *            deadline.c  when they are cancelled
  *   watch.c  descriptors that are awaited;  host.c  who watches them
  *   call.c   calls of Go functions;  node.c  their memory;  ring.c  their way
- *            to Go;  sweep.c  all of them at once
+ *            to Go;  probe.c  what that needs;  sweep.c  all of them at once
  *   post.c   events that any thread posts
  *   turn.c   one round of work
  *   pool.h   tasks that move between executors
@@ -28,6 +28,8 @@
  */
 
 #include <signal.h>
+
+#include <pthread.h>
 
 #include "executor.h"
 #include "guest.h"
@@ -313,11 +315,22 @@ PILLION__HIDDEN void pillion__payload_free(void *memory);
 extern PILLION__HIDDEN _Atomic uint64_t pillion__calls_running;
 extern PILLION__HIDDEN _Atomic uint64_t pillion__payloads_alive;
 
+/* guard.c */
+PILLION__HIDDEN int pillion__thread_start(pthread_t *out,
+                                          void *(*body)(void *data),
+                                          void *data);
+
+/* probe.c */
+PILLION__HIDDEN int pillion__probe_threads(char *errbuf, size_t errcap);
+PILLION__HIDDEN int pillion__probe_poller(int fd, char *errbuf,
+                                          size_t errcap);
+
 /* ring.c */
 PILLION__HIDDEN int pillion__ring_open(uint32_t capacity, char *errbuf,
                                        size_t errcap);
 PILLION__HIDDEN bool pillion__ring_push(uint32_t slot, uint32_t gen);
 PILLION__HIDDEN void pillion__ring_close(void);
+PILLION__HIDDEN void pillion__ring_undo(bool first);
 PILLION__HIDDEN void pillion__ring_cancel(struct pillion__call *call);
 PILLION__HIDDEN void pillion__ring_publish(void);
 PILLION__HIDDEN void pillion__ring_poke(void);

@@ -107,3 +107,21 @@ __attribute__((constructor(101))) static void before_go(void) {
 __attribute__((constructor)) static void after_go(void) {
   pthread_sigmask(SIG_SETMASK, &host_mask, NULL);
 }
+
+/*
+ * A thread of ours, born with all signals blocked but those that a fault of its
+ * own raises: the others are the host's. 0 or an error of pthread_create's.
+ */
+int pillion__thread_start(pthread_t *out, void *(*body)(void *data),
+                          void *data) {
+  static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
+                               SIGSYS};
+  sigset_t blocked, old;
+  sigfillset(&blocked);
+  for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+    sigdelset(&blocked, faults[i]);
+  pthread_sigmask(SIG_SETMASK, &blocked, &old);
+  int error = pthread_create(out, NULL, body, data);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  return error;
+}

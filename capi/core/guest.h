@@ -31,7 +31,8 @@ struct pillion__guest_turn {
 /* All of them enter Go. Set once, by capi, before anything runs. */
 struct pillion__guest {
   int (*functions)(char *errbuf, size_t errcap); /* register them */
-  int (*start)(void); /* start the dispatcher, if there are functions */
+  /* Start the dispatcher, if there are functions. */
+  int (*start)(char *errbuf, size_t errcap);
   int (*stop)(void);  /* end workers and dispatcher */
   void (*turn)(struct pillion__guest_turn *turn);
   uint32_t (*settle)(uint32_t index); /* end idle coroutines; how many stay? */
@@ -57,6 +58,7 @@ struct pillion__job {
 
 /* What Go calls. */
 int pillion__ring_fd(void);
+int pillion__ring_fd_take(void);
 int pillion__ring_take(struct pillion__job *jobs, int cap);
 int pillion__ring_sleep(void);
 _Atomic uint32_t *pillion__ring_asleep(void);

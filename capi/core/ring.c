@@ -25,7 +25,7 @@ static _Atomic uint32_t ring_cancels;   /* slot + 1 */
 static _Atomic uint32_t ring_asleep;
 static _Atomic bool ring_closed = true;
 static int ring_fd = -1; /* ours for good: a late poke never meets a closed one */
-static int ring_go_fd = -1; /* Go's copy, which Go closes */
+static int ring_go_fd = -1; /* Go's copy, until Go takes it */
 
 #define RING_END UINT32_MAX /* of the list of cancels */
 
@@ -58,8 +58,26 @@ void pillion__ring_close(void) {
   pillion__ring_publish();
 }
 
-/* Go closes it. */
+/* After a start that failed; `first`: nobody has used it. */
+void pillion__ring_undo(bool first) {
+  atomic_store(&ring_closed, true);
+  if (ring_go_fd >= 0) close(ring_go_fd);
+  ring_go_fd = -1;
+  if (!first) return;
+  if (ring_fd >= 0) close(ring_fd);
+  ring_fd = -1;
+  pillion__free(ring);
+  ring = NULL;
+}
+
 int pillion__ring_fd(void) { return ring_go_fd; }
+
+/* It is the caller's from here on. */
+int pillion__ring_fd_take(void) {
+  int fd = ring_go_fd;
+  ring_go_fd = -1;
+  return fd;
+}
 
 bool pillion__ring_push(uint32_t slot, uint32_t gen) {
   uint32_t at = atomic_load_explicit(&ring_tail, memory_order_relaxed);
@@ -94,11 +112,14 @@ void pillion__ring_cancel(struct pillion__call *call) {
   pillion__ring_publish();
 }
 
+/* One that failed is left to who publishes next. */
 void pillion__ring_poke(void) {
   uint64_t one = 1;
   int saved = errno;
-  if (write(ring_fd, &one, sizeof one) < 0)
+  if (write(ring_fd, &one, sizeof one) < 0) {
     pillion__log(PILLION_LOG_WARNING, "cannot poke Go: %s", strerror(errno));
+    atomic_store(&ring_asleep, 1);
+  }
   errno = saved;
 }
 

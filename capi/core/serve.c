@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <time.h>
 
 #include "pool.h"
@@ -104,28 +103,11 @@ static void *serve(void *data) {
   return NULL;
 }
 
-/*
- * Signals are the host's: the threads are born with all blocked but those that
- * a fault of their own raises.
- */
-static uint32_t crew_threads(struct crew *crew, pthread_t *threads,
-                             uint32_t n) {
-  static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
-                               SIGSYS};
-  sigset_t blocked, old;
-  uint32_t i = 0;
-  sigfillset(&blocked);
-  for (size_t f = 0; f < sizeof faults / sizeof *faults; f++)
-    sigdelset(&blocked, faults[f]);
-  pthread_sigmask(SIG_SETMASK, &blocked, &old);
-  while (i < n && pthread_create(&threads[i], NULL, serve, crew) == 0) i++;
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  return i;
-}
-
 static int crew_start(struct crew *crew, uint32_t n) {
   pthread_t threads[PILLION__WORKERS];
-  uint32_t got = crew_threads(crew, threads, n);
+  uint32_t got = 0;
+  while (got < n && pillion__thread_start(&threads[got], serve, crew) == 0)
+    got++;
   int rc = crew_decide(crew, got, got < n ? PILLION_EAGAIN : 0);
   for (uint32_t i = 0; i < got; i++)
     if (rc < 0)

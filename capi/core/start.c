@@ -53,23 +53,33 @@ static int configure(const pillion_start_options *o, char *errbuf,
   return 0;
 }
 
+/* What the functions need, if there are any: a ring, a descriptor and Go. */
+static int start_calls(const pillion_start_options *o, char *errbuf,
+                       size_t errcap) {
+  int rc = pillion__ring_open(o->ring == 0 ? 16384 : o->ring, errbuf, errcap);
+  if (rc == 0) rc = pillion__probe_poller(pillion__ring_fd(), errbuf, errcap);
+  if (rc == 0 && pillion__guest.start != NULL)
+    rc = pillion__guest.start(errbuf, errcap);
+  if (rc < 0) pillion__ring_undo(!configured);
+  return rc;
+}
+
+/* A start that failed has changed nothing, and can be tried again. */
 static int start(const pillion_start_options *o, char *errbuf,
                  size_t errcap) {
   int rc = configured ? 0 : configure(o, errbuf, errcap);
   if (rc < 0) return rc;
-  if (pillion__guest.functions != NULL)
-    rc = pillion__guest.functions(errbuf, errcap);
-  /* Without any there is nothing to call: no ring, descriptor or goroutine. */
-  bool any = pillion__function_any();
-  if (rc == 0 && any)
-    rc = pillion__ring_open(o->ring == 0 ? 16384 : o->ring, errbuf, errcap);
+  if (pillion__guest.functions != NULL) {
+    rc = pillion__probe_threads(errbuf, errcap);
+    if (rc == 0) rc = pillion__guest.functions(errbuf, errcap);
+  }
+  if (rc == 0 && pillion__function_any())
+    rc = start_calls(o, errbuf, errcap);
   if (rc < 0) {
     if (!configured) pillion__allocator_set(NULL);
     return rc;
   }
   configured = true;
-  if (any && pillion__guest.start != NULL) rc = pillion__guest.start();
-  if (rc < 0) return pillion__fail(rc, errbuf, errcap, "Go did not start");
   atomic_store(&pillion__stopping, false);
   atomic_store(&started, true);
   return 0;

@@ -217,3 +217,28 @@ except KeyboardInterrupt:
 """
     )
     assert (code, out) == (0, "interrupted\n")
+
+
+def test_a_library_that_cannot_start_says_so_and_is_tried_again():
+    run(
+        """
+        import resource
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)) # Go would raise a soft one
+        taken = []
+        try:
+            while True:
+                taken.append(os.dup(0))
+        except OSError:
+            os.close(taken.pop()) # for the loader
+        for use in (lib.start, lib.functions, lambda: lib.call_sync("test.echo")):
+            try:
+                use()
+            except pillion.SystemFailure as error:
+                assert "eventfd" in str(error), error
+            else:
+                raise AssertionError(use)
+        for fd in taken:
+            os.close(fd)
+        assert lib.call_sync("test.echo", "now") == b"now"
+        """
+    )

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What the system does not give is an error of the start, which has changed
+ * nothing, and which works when it is tried again.
+ */
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "support.h"
+
+/* ---- Descriptors --------------------------------------------------------- */
+
+static int balance; /* of the allocator */
+
+static void *count_alloc(size_t bytes, void *data) {
+  ++*(int *)data;
+  return malloc(bytes);
+}
+
+static void count_free(void *memory, void *data) {
+  --*(int *)data;
+  free(memory);
+}
+
+static int next_descriptor(void) {
+  int fd = dup(0);
+  assert_true(fd > 0);
+  close(fd);
+  return fd;
+}
+
+static int go_refuses, go_starts;
+
+static int guest_start(char *errbuf, size_t errcap) {
+  go_starts++;
+  close(pillion__ring_fd_take());
+  if (go_refuses)
+    return pillion__fail(PILLION_ESYSTEM, errbuf, errcap, "Go says no");
+  return 0;
+}
+
+static void a_start_without_means_is_tried_again(void **state) {
+  (void)state;
+  const pillion_allocator allocator = {count_alloc, count_free, &balance};
+  pillion_start_options options = PILLION_START_OPTIONS_INIT;
+  struct rlimit old, limit;
+  char why[128];
+  int rc, refused = 0, first = next_descriptor();
+  options.allocator = &allocator;
+  options.ring = 64;
+  assert_ok(getrlimit(RLIMIT_NOFILE, &old));
+  limit = old;
+  go_refuses = 1;
+  for (limit.rlim_cur = (rlim_t)first;; limit.rlim_cur++) {
+    why[0] = 0;
+    assert_ok(setrlimit(RLIMIT_NOFILE, &limit));
+    rc = pillion_start(&options, why, sizeof why);
+    assert_ok(setrlimit(RLIMIT_NOFILE, &old));
+    assert_int_equal(rc, PILLION_ESYSTEM);
+    assert_true(strlen(why) > 0);
+    assert_int_equal(balance, 0);
+    assert_int_equal(next_descriptor(), first);
+    if (go_starts > 0) break;
+    refused++;
+  }
+  assert_int_equal(refused, 4); /* the ring's, Go's copy, its poller and its own */
+  assert_string_equal(why, "Go says no");
+  go_refuses = 0;
+  options.ring = 2; /* now it counts */
+  assert_ok(pillion_start(&options, why, sizeof why));
+  assert_int_equal(balance, 1);
+  pillion_executor ex = executor_new();
+  int taken = 0;
+  while (pillion_call_submit(NULL, ex, function("test.echo"), "", 0, 0,
+                             PILLION_DETACH) == 0)
+    taken++;
+  assert_int_equal(taken, 2);
+  executor_free(ex);
+}
+
+/* ---- Threads ------------------------------------------------------------- */
+
+/* Limits on processes don't bind root, so this is a process of another user. */
+static int with_few_threads(void) {
+  uid_t user = 20000 + (uid_t)getpid() % 40000;
+  struct rlimit limit = {4, 64};
+  char why[128] = "";
+  guest_install();
+  if (setrlimit(RLIMIT_NPROC, &limit) < 0) return 1;
+  if (setgid(user) < 0 || setuid(user) < 0) return 2;
+  if (pillion_start(NULL, why, sizeof why) != PILLION_ESYSTEM) return 3;
+  if (strstr(why, "threads") == NULL) return 4;
+  limit.rlim_cur = 64;
+  if (setrlimit(RLIMIT_NPROC, &limit) < 0) return 5;
+  return pillion_start(NULL, NULL, 0) < 0 ? 6 : 0;
+}
+
+static void a_start_without_threads_is_tried_again(void **state) {
+  int status = 0;
+  (void)state;
+  if (geteuid() != 0) skip();
+  pid_t child = vfork();
+  if (child == 0) {
+    execl("/proc/self/exe", "few_threads", (char *)NULL);
+    _exit(127);
+  }
+  assert_true(child > 0);
+  while (waitpid(child, &status, 0) < 0) assert_int_equal(errno, EINTR);
+  assert_int_equal(status, 0);
+}
+
+int main(int argc, char **argv) {
+  (void)argc;
+  if (strcmp(argv[0], "few_threads") == 0) return with_few_threads();
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_start_without_threads_is_tried_again),
+      cmocka_unit_test(a_start_without_means_is_tried_again),
+  };
+  guest_install();
+  pillion__guest.start = guest_start;
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
