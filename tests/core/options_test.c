@@ -199,6 +199,28 @@ static void seeded_turn_still_polls_each_task_once(void **state) {
   }
 }
 
+/* Two tasks are in either order, and that of a seed is no fixed one. */
+static void seed_swaps_two_tasks(void **state) {
+  (void)state;
+  int in_order = 0, swapped = 0;
+  for (uint64_t seed = 1; seed <= 32; seed++) {
+    pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
+    struct probe a = {.name = "a", .ready_at = 1}, b = a;
+    b.name = "b";
+    options.seed = seed;
+    pillion_executor ex = executor_with(&options);
+    spawn(ex, &a, 0, PILLION_DETACH);
+    spawn(ex, &b, 0, PILLION_DETACH);
+    traced[0] = 0;
+    turn(ex);
+    in_order += strcmp(traced, "a b") == 0;
+    swapped += strcmp(traced, "b a") == 0;
+    executor_free(ex);
+  }
+  assert_int_equal(in_order + swapped, 32);
+  assert_in_range(swapped, 4, 28);
+}
+
 static void without_a_seed_it_is_first_in_first_out(void **state) {
   (void)state;
   char got[N * TURNS];
@@ -238,6 +260,7 @@ int main(void) {
       TEST(options_are_the_default_budget),
       TEST(same_seed_gives_the_same_order),
       TEST(seeded_turn_still_polls_each_task_once),
+      TEST(seed_swaps_two_tasks),
       TEST(without_a_seed_it_is_first_in_first_out),
       TEST(impossible_options_are_refused),
   };

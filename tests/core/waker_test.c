@@ -362,6 +362,47 @@ static void wake_preserves_errno(void **state) {
   executor_free(ex);
 }
 
+static int hook_wakes;
+
+static int hook_that_spoils_errno(void *data) {
+  (void)data;
+  hook_wakes++;
+  errno = ERANGE;
+  return PILLION_ECLOSED;
+}
+
+/* Whatever it comes to: the poke fails, or there was nothing to be read. */
+static void wake_that_fails_preserves_errno(void **state) {
+  (void)state;
+  pillion_host host = PILLION_HOST_INIT;
+  struct probe probe = {0};
+  uint64_t full = UINT64_MAX - 1, count;
+  int fd, after[3];
+  pillion_executor ex = executor_new();
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  assert_ok(pillion_executor_fd(&fd, ex));
+  assert_int_equal(write(fd, &full, sizeof full), sizeof full);
+  errno = EDOM;
+  pillion_wake(probe.waker); /* its write finds no room */
+  after[0] = errno;
+  assert_int_equal(stats_of(ex).poke_errors, 1);
+  assert_int_equal(read(fd, &count, sizeof count), sizeof count);
+  errno = EDOM;
+  turn(ex); /* its read finds nothing */
+  after[1] = errno;
+  host.wake = hook_that_spoils_errno;
+  assert_ok(pillion_executor_host(ex, &host));
+  turn(ex);
+  hook_wakes = 0;
+  errno = EDOM;
+  pillion_wake(probe.waker);
+  after[2] = errno;
+  assert_int_equal(hook_wakes, 1);
+  for (size_t i = 0; i < COUNT(after); i++) assert_int_equal(after[i], EDOM);
+  executor_free(ex);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(n_wakes_give_one_poll),
@@ -381,6 +422,7 @@ int main(void) {
       TEST(task_that_wakes_itself_goes_to_the_back),
       TEST(wakes_are_served_in_the_order_in_which_they_came),
       TEST(wake_preserves_errno),
+      TEST(wake_that_fails_preserves_errno),
   };
   return cmocka_run_group_tests_name("waker", tests, NULL, NULL);
 }

@@ -126,6 +126,31 @@ static void a_spawn_finds_the_close(void **state) {
   close(other);
 }
 
+static void *frees_it(void *data) {
+  struct probe *probe = data;
+  probe->rc = pillion_executor_free(probe->executor);
+  return NULL;
+}
+
+/* Its host would hear of a descriptor on a thread that isn't its own. */
+static void another_thread_cannot_free_what_watches(void **state) {
+  (void)state;
+  int other, mine = some_fd(&other);
+  struct probe freeing = {.executor = executor_new()};
+  pillion_watch watch;
+  host_set(freeing.executor, &host);
+  assert_ok(pillion_watch_open(&watch, freeing.executor, mine, 0));
+  turn(freeing.executor);
+  on_thread(frees_it, &freeing);
+  assert_int_equal(freeing.rc, PILLION_EWRONGTHREAD);
+  assert_int_equal(library_counts().watches, 1);
+  assert_ok(pillion_watch_close(watch));
+  on_thread(frees_it, &freeing);
+  assert_ok(freeing.rc);
+  close(mine);
+  close(other);
+}
+
 static void *owns_and_ends(void *data) {
   struct closing *closing = data;
   pillion_executor ex = host.ex = executor_new();
@@ -224,6 +249,7 @@ int main(void) {
       TEST(closing_from_another_thread_is_done_by_the_next_turn),
       TEST(the_owner_is_faster),
       TEST(a_close_is_remembered_until_it_is_done),
+      TEST(another_thread_cannot_free_what_watches),
       TEST(a_spawn_finds_the_close),
       TEST(a_threads_watches_end_with_it),
       TEST(another_thread_may_not_free_open_watches),
