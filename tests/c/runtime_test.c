@@ -123,6 +123,40 @@ static int gos_profiles_have_samples(void) {
 }
 
 /*
+ * No thread may be born for longer than Go tries. The calls wait for theirs, and
+ * the process lives. For root there is no such limit.
+ */
+static int threads_are_waited_for(void) {
+  struct rlimit limit, none;
+  struct timespec longer = {0, 600 * MS};
+  struct seen seen = {0};
+  char request[64], report[16];
+  int from[2], to[2];
+  must(pipe(from) == 0 && pipe(to) == 0);
+  must(pillion_start(NULL, NULL, 0) == 0);
+  if (getuid() == 0) must(setresuid(65534, 65534, 65534) == 0);
+  must(getrlimit(RLIMIT_NPROC, &limit) == 0);
+  none = limit;
+  none.rlim_cur = 1;
+  must(setrlimit(RLIMIT_NPROC, &none) == 0);
+  pillion_executor ex = new_executor();
+  for (int i = 0; i < 24; i++) {
+    snprintf(request, sizeof request, "%d %d %d", from[0], to[1], i);
+    submit(ex, "test.read", request, i, PILLION_EVENT);
+  }
+  nanosleep(&longer, NULL); /* stock Go gives up after 0.21 s */
+  must(setrlimit(RLIMIT_NPROC, &limit) == 0);
+  for (int i = 0; i < 24; i++) {
+    must(read(to[0], report, 2) == 2);
+    must(write(from[1], "x", 1) == 1);
+  }
+  run(ex, &seen);
+  must(seen.count == 24);
+  must(pillion_executor_free(ex) == 0);
+  return 0;
+}
+
+/*
  * In the other library a loop that makes no call ends when it is told to, which
  * is after a collection: that has to interrupt it.
  */
@@ -175,6 +209,7 @@ static const struct probe_case {
     CASE(loading_opens_no_descriptor),
     CASE(children_block_nothing),
     CASE(gos_profiles_have_samples),
+    CASE(threads_are_waited_for),
     CASE(a_second_library_leaves_goroutines_interruptible),
 };
 
