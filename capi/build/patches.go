@@ -72,7 +72,12 @@ var patches = []patch{
 `)}},
 	{"threads-are-waited-for", []edit{{[]string{"cgo/gcc_linux_amd64.c", "cgo/gcc_linux_arm64.c", "cgo/pthread_unix.c"},
 		"	err = _cgo_try_pthread_create(&p, &attr, threadentry, ts);\n",
-		"	do err = _cgo_try_pthread_create(&p, &attr, threadentry, ts); while (err == EAGAIN);\n",
+		`	for (;;) {
+		extern uintptr_t x_cgo_pthread_key_created; /* by the first call into Go: the load is over */
+		err = _cgo_try_pthread_create(&p, &attr, threadentry, ts);
+		if (err != EAGAIN || !__atomic_load_n(&x_cgo_pthread_key_created, __ATOMIC_RELAXED)) break;
+	}
+`,
 	}}},
 	{"children-block-nothing", []edit{in("proc.go",
 		"	msigrestore(getg().m.sigmask)\n\n	inForkedChild = false\n",

@@ -173,6 +173,60 @@ static bool mapped(const char *at) {
   return mincore(page, 4096, &there) == 0;
 }
 
+/* Reports whether nothing can be read or written at `at`. */
+static bool guarded(const char *at) {
+  char line[256], rights[5] = "";
+  unsigned long long low, high;
+  FILE *maps = fopen("/proc/self/maps", "r");
+  bool found = false;
+  must(maps != NULL);
+  while (!found && fgets(line, sizeof line, maps) != NULL)
+    found = sscanf(line, "%llx-%llx %4s", &low, &high, rights) == 3 &&
+            low <= (uintptr_t)at && (uintptr_t)at < high;
+  fclose(maps);
+  return found && strcmp(rights, "---p") == 0;
+}
+
+static int look_below(void *data) {
+  stack_t stack;
+  (void)data;
+  must(enter_go(&stack) == 0);
+  must(!guarded(stack.ss_sp));
+  for (int kib = 4; kib <= 64; kib += 4)
+    must(guarded((char *)stack.ss_sp - kib * 1024));
+  return 0;
+}
+
+static void the_stack_has_a_guard_below(void **state) {
+  (void)state;
+  handle(SIGUSR1, large, SA_ONSTACK);
+  assert_ok(on_thread(look_below, NULL));
+  handle(SIGUSR1, SIG_DFL, 0);
+}
+
+/* A key that was created later is destroyed later: the stack has gone by then. */
+static pthread_key_t late;
+static void raise_late(void *data) {
+  (void)data;
+  raise(SIGUSR1);
+}
+
+static int end_with_a_signal(void *data) {
+  must(enter_go(NULL) == 0);
+  must(pthread_setspecific(late, data) == 0);
+  return 0;
+}
+
+static void a_signal_finds_a_dying_threads_own_stack(void **state) {
+  assert_ok(pthread_key_create(&late, raise_late));
+  handle(SIGUSR1, large, SA_ONSTACK);
+  deep = 0;
+  assert_ok(on_thread(end_with_a_signal, state));
+  assert_int_equal(deep, 2);
+  handle(SIGUSR1, SIG_DFL, 0);
+  assert_ok(pthread_key_delete(late));
+}
+
 /* Threads come and go, and no stack of theirs, nor a guard, is left. */
 static void the_stack_goes_with_its_thread(void **state) {
   stack_t stack;
@@ -243,6 +297,8 @@ int main(void) {
       cmocka_unit_test(a_turn_in_go_holds_signals_back),
       cmocka_unit_test(every_entry_gives_the_mask_back),
       cmocka_unit_test(a_handler_with_a_large_frame_has_room),
+      cmocka_unit_test(the_stack_has_a_guard_below),
+      cmocka_unit_test(a_signal_finds_a_dying_threads_own_stack),
       cmocka_unit_test(the_stack_goes_with_its_thread),
       cmocka_unit_test(a_stack_of_the_programs_stays),
       cmocka_unit_test(a_broken_pipe_in_go_is_no_signal),
