@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -46,7 +47,7 @@ func startDispatcher() (C.int, error) {
 		wakeup:   os.NewFile(uintptr(C.pillion__ring_fd_take()), "pillion"),
 		ended:    make(chan struct{}),
 		blocking: offload.NewPool(boundThreads()),
-		cpu:      offload.NewPool(runtime.GOMAXPROCS(0)),
+		cpu:      offload.NewPool(processors()),
 		jobs:     (*[batch]C.struct_pillion__job)(C.calloc(batch, C.sizeof_struct_pillion__job)),
 	}
 	// A file that the netpoller did not take says so only when it is used.
@@ -93,6 +94,18 @@ func boundThreads() int {
 	}
 	return limit
 }
+
+// processors says how many calls may compute at a time: as many as Go had processors.
+// From here on it has one more, so that a loop's thread that enters Go finds one, and
+// the dispatcher too. One that the user has set stays.
+var processors = sync.OnceValue(func() int {
+	n := runtime.GOMAXPROCS(0)
+	offload.CPUBound().SetLimit(n)
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(n + 1)
+	}
+	return n
+})
 
 //export pillion__go_count
 func pillion__go_count(counts *C.pillion_library_counts) {

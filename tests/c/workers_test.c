@@ -4,6 +4,9 @@
  * More calls that block in the system than there may be threads. Each case is
  * this program again, in a process of its own.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <poll.h>
 #include <stdbool.h>
 #include <sys/resource.h>
@@ -160,6 +163,54 @@ static int the_user_has_threads_left(void) {
   return 0;
 }
 
+/* ---- Processors ---------------------------------------------------------- */
+
+static long number(const char *name, const char *request) {
+  char text[32] = "";
+  pillion_value value;
+  pillion_function f;
+  must(pillion_function_find(&f, name) == 0);
+  must(pillion_call_wait(&value, f, request, strlen(request), LONG_ENOUGH) ==
+       0);
+  must(value.status == 0 && value.length < sizeof text);
+  memcpy(text, pillion_value_data(&value), value.length);
+  pillion_value_drop(&value);
+  return strtol(text, NULL, 10);
+}
+
+/* So many calls that compute run at a time, of eight that could. */
+static long most_computing(void) {
+  pillion_function crowd;
+  pillion_value value;
+  must(pillion_function_find(&crowd, "test.crowd") == 0);
+  for (int i = 0; i < 8; i++)
+    must(pillion_call_submit(&tasks[i], 0, crowd, "10", 2, 0, PILLION_JOIN) ==
+         0);
+  for (int i = 0; i < 8; i++) {
+    must(pillion_task_wait(&value, tasks[i], LONG_ENOUGH) == 0);
+    pillion_value_drop(&value);
+  }
+  return number("test.crowd", "0");
+}
+
+/* In a process that may use one processor. */
+static int one_is_left_for_the_loop(void) {
+  must(number("test.processors", "") == 2);
+  must(most_computing() == 1);
+  must(pillion_shutdown(PILLION_DRAIN, LONG_ENOUGH) == 0);
+  must(pillion_start(NULL, NULL, 0) == 0);
+  must(number("test.processors", "") == 2); /* once, not with every start */
+  must(most_computing() == 1);
+  return 0;
+}
+
+/* With GOMAXPROCS=3. */
+static int what_the_user_says_stays(void) {
+  must(number("test.processors", "") == 3);
+  must(most_computing() <= 3);
+  return 0;
+}
+
 /* ---- Running them -------------------------------------------------------- */
 
 #define CASE(name) {#name, name}
@@ -172,10 +223,25 @@ static const struct {
     CASE(a_deadline_ends_a_call_that_runs_too),
     CASE(go_has_threads_left),
     CASE(the_user_has_threads_left),
+    CASE(one_is_left_for_the_loop),
+    CASE(what_the_user_says_stays),
 };
 
 static void in_a_process_of_its_own(void **state) {
-  assert_int_equal(run_self(*state), 0);
+  cpu_set_t all, first;
+  CPU_ZERO(&first);
+  assert_ok(sched_getaffinity(0, sizeof all, &all));
+  for (int i = 0; CPU_COUNT(&first) == 0; i++)
+    if (CPU_ISSET(i, &all)) CPU_SET(i, &first);
+  assert_ok(unsetenv("GOMAXPROCS"));
+  if (strcmp(*state, "one_is_left_for_the_loop") == 0)
+    assert_ok(sched_setaffinity(0, sizeof first, &first));
+  if (strcmp(*state, "what_the_user_says_stays") == 0)
+    assert_ok(setenv("GOMAXPROCS", "3", 1));
+  int rc = run_self(*state);
+  assert_ok(unsetenv("GOMAXPROCS"));
+  assert_ok(sched_setaffinity(0, sizeof all, &all));
+  assert_int_equal(rc, 0);
 }
 
 int main(int argc, char **argv) {

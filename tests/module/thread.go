@@ -5,12 +5,27 @@ package module
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/pillion-dev/pillion/executor/export"
 )
 
+var computing, mostComputing atomic.Int64
+
 func init() {
+	export.Func("test.processors", func(context.Context, []byte) (string, error) {
+		return fmt.Sprint(runtime.GOMAXPROCS(0)), nil
+	})
+	export.Func("test.crowd", func(_ context.Context, ms string) (string, error) {
+		n := computing.Add(1)
+		defer computing.Add(-1)
+		for most := mostComputing.Load(); n > most && !mostComputing.CompareAndSwap(most, n); most = mostComputing.Load() {
+		}
+		err := until(ms, runtime.Gosched)
+		return fmt.Sprint(mostComputing.Load()), err
+	}, export.CPUBound(), export.Doc("Tells how many of its kind have run at a time, after so many milliseconds."))
 	export.Func("test.read", func(_ context.Context, request string) (string, error) {
 		var from, to, number int
 		if _, err := fmt.Sscan(request, &from, &to, &number); err != nil {
