@@ -2,6 +2,8 @@
 #
 #   make demo    the main job: hash and fetch through Go, from libuv and asyncio
 #   make test    everything that is checked; installs what it needs
+#   make fuzz    sequences of calls, FUZZ_SECONDS (300) of them
+#   make mutants plants MUTANTS (100) mistakes, and says which no test finds
 #   make bench   our speeds beside those of our peers, to build/bench.jsonl
 #   make lib     the stock library and the tests' own, to build/lib
 
@@ -11,7 +13,7 @@ VERSION := $(shell sed -n 's/.*VERSION_STRING "\(.*\)"/\1/p' include/pillion/ver
 SOURCES := $(shell find capi executor tests/module -name '*.go' -o -name '*.[ch]' -o -name '*.map') \
 	$(wildcard include/*.h include/pillion/*.h) go.mod
 
-.PHONY: help lib demo test bench clean
+.PHONY: help lib demo test fuzz mutants bench clean
 help:
 	@sed -n 's/^#   //p' Makefile
 
@@ -34,6 +36,15 @@ demo:
 
 test:
 	@tests/run.sh
+
+fuzz:
+	@tests/setup.sh test
+	@tests/fuzz/run.sh
+
+mutants:
+	@tests/setup.sh test
+	@build/venv/bin/python -m pip install -q --disable-pip-version-check -r tests/mutants/requirements.txt
+	@build/venv/bin/python tests/mutants/mutants.py
 
 bench:
 	@tests/bench/run.sh

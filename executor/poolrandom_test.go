@@ -3,6 +3,7 @@
 package executor
 
 import (
+	"hash/crc32"
 	"math/rand/v2"
 	"testing"
 )
@@ -218,32 +219,73 @@ func (p *randomPool) settle() {
 	}
 }
 
+func newRandomPool(t *testing.T, random *rand.Rand, seed uint64) *randomPool {
+	p := &randomPool{t: t, random: random, pool: NewPool(PoolConfig{Seed: seed}), now: 1}
+	for range 3 {
+		w := &randomWorker{deadline: Never}
+		w.Local = p.newLocal(w)
+		p.workers = append(p.workers, w)
+	}
+	equal(t, "join", p.pool.Join(p.workers[0].Local), nil)
+	p.workers[0].joined = true
+	return p
+}
+
+// end settles, frees all, and counts.
+func (p *randomPool) end() {
+	p.settle()
+	for _, w := range p.workers {
+		equal(p.t, "free a worker", w.Local.Free(), nil)
+	}
+	equal(p.t, "free", p.pool.Free(), nil)
+	for _, f := range p.futures {
+		equal(p.t, "drops", f.drops, 1)
+	}
+}
+
 func TestPoolRunsRandomPrograms(t *testing.T) {
 	for seed := range uint64(300) {
-		p := &randomPool{t: t, random: rand.New(rand.NewPCG(seed, 0)), pool: NewPool(PoolConfig{Seed: seed}), now: 1}
-		for range 3 {
-			w := &randomWorker{deadline: Never}
-			w.Local = p.newLocal(w)
-			p.workers = append(p.workers, w)
-		}
-		equal(t, "join", p.pool.Join(p.workers[0].Local), nil)
-		p.workers[0].joined = true
+		p := newRandomPool(t, rand.New(rand.NewPCG(seed, 0)), seed)
 		for range 300 {
 			p.step()
 			if p.random.IntN(30) == 0 {
 				p.settle()
 			}
 		}
-		p.settle()
-		for _, w := range p.workers {
-			equal(t, "free a worker", w.Local.Free(), nil)
-		}
-		equal(t, "free", p.pool.Free(), nil)
-		for _, f := range p.futures {
-			equal(t, "drops", f.drops, 1)
-		}
+		p.end()
 		if t.Failed() {
 			t.Fatal("seed", seed)
 		}
 	}
+}
+
+// choices makes random numbers of an input's bytes, and others that follow from them
+// after the last.
+type choices struct {
+	bytes []byte
+	rest  *rand.PCG
+}
+
+func (c *choices) Uint64() uint64 {
+	if len(c.bytes) == 0 {
+		return c.rest.Uint64()
+	}
+	b := uint64(c.bytes[0])
+	c.bytes = c.bytes[1:]
+	return b << 56
+}
+
+// FuzzPool is the above with the fuzzer's choices.
+func FuzzPool(f *testing.F) {
+	f.Fuzz(func(t *testing.T, program []byte) {
+		c := &choices{program, rand.NewPCG(uint64(crc32.ChecksumIEEE(program)), 2)}
+		p := newRandomPool(t, rand.New(c), uint64(len(program)))
+		for n := 0; n < 100 || len(c.bytes) > 0; n++ {
+			p.step()
+			if p.random.IntN(30) == 0 {
+				p.settle()
+			}
+		}
+		p.end()
+	})
 }

@@ -23,6 +23,7 @@ demo_needs=(
 test_needs=(
   make:build-essential g++:build-essential clang:clang cmake:cmake
   git:git spin:spin valgrind:valgrind strace:strace
+  /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a:libclang-rt-14-dev
   /usr/include/cmocka.h:libcmocka-dev
   /usr/include/glib-2.0/glib.h:libglib2.0-dev
 )

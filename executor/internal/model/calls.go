@@ -192,6 +192,7 @@ func (m *Model) SetDeadline(task int, at int64) error {
 }
 
 func (m *Model) setDeadline(t *task, at int64) {
+	told := m.deadline()
 	m.disarm(t.deadline)
 	t.deadline = nil
 	switch {
@@ -205,10 +206,9 @@ func (m *Model) setDeadline(t *task, at int64) {
 		if m.Bug == DeadlineLate {
 			at++
 		}
-		sooner := at < m.deadline()
 		t.deadline = &timer{at: at, fire: func() { m.noteCancel(t, executor.ErrTimedOut) }}
 		m.arm(t.deadline)
-		if sooner {
+		if at < told {
 			m.poke() // the host knows of a later one only
 		}
 	}
