@@ -3,10 +3,13 @@
 package offload
 
 import (
+	"context"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor"
 )
 
 // A limit that is raised lets those in that wait.
@@ -73,4 +76,36 @@ func TestJobsThatAreMootAreForgotten(t *testing.T) {
 		}
 	}
 	equal(t, "missing", kept, 0)
+}
+
+// A future that one task has begun and another awaits wakes the one that polled last.
+func TestFutureIsHandedToAnotherTask(t *testing.T) {
+	p := NewPool(0)
+	l := newLoop(t)
+	gate := make(chan struct{})
+	begun := &call[int]{
+		f:    func(context.Context) (int, error) { <-gate; return 42, nil },
+		pool: func() *Pool { return p },
+	}
+	turn := func(polls int) {
+		t.Helper()
+		progress, err := l.Poll(executor.Budget{})
+		equal(t, "error", err, nil)
+		equal(t, "polls", progress.Polled, polls)
+	}
+	begins := executor.FutureFunc[struct{}](func(cx *executor.Context) (none struct{}, ready bool, err error) {
+		_, ready, err = begun.Poll(cx)
+		equal(t, "ready", ready, false)
+		return none, true, err
+	})
+	executor.Spawn(l.Local, executor.Future[struct{}](begins))
+	turn(1)
+	task, _ := executor.Spawn(l.Local, executor.Future[int](begun))
+	turn(1)
+	close(gate)
+	p.Close() // when the job has run, and has woken whom it knew of
+	turn(1)
+	v, err := task.Result()
+	equal(t, "value", v, 42)
+	equal(t, "error", err, nil)
 }

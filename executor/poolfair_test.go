@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"runtime"
+	"testing"
+)
+
+func TestPoolPokesEachOfManyWorkers(t *testing.T) {
+	const n = 150
+	c := newCrewRig(t, n)
+	c.pokes()
+	var probes [n]probe
+	for i := range probes {
+		probes[i].ready = true
+		mustSpawn[int](t, c.Pool, &probes[i])
+	}
+	for i, r := range c.workers {
+		if r.pokes != 1 {
+			t.Fatalf("worker %d was poked %d times", i, r.pokes)
+		}
+	}
+	c.turn(n-1, n)
+	for i := range n {
+		c.turn(i, 0)
+	}
+	for i := range probes {
+		probes[i].want(t, 1, 1)
+	}
+}
+
+// A worker that turns unasked isn't poked meanwhile, and all others are as before.
+func TestPoolKnowsWhichOfManyWorkersAreIdle(t *testing.T) {
+	const n = 150
+	c := newCrewRig(t, n)
+	for at, r := range c.workers {
+		mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: func(*Context) {
+			for i := range n {
+				idle := c.Pool.idle[i/64].Load()>>(i%64)&1 == 1
+				if idle != (i != at) {
+					t.Fatalf("worker %d is idle in a turn of worker %d: %v", i, at, idle)
+				}
+			}
+		}})
+		c.turn(at, 1)
+	}
+}
+
+// What a worker had taken from its ring when a poll called Goexit isn't lost, and
+// others are told of it.
+func TestPoolBatchOutlivesGoexit(t *testing.T) {
+	c := newCrewRig(t, 2)
+	gone := &probe{onPoll: func(*Context) {
+		c.turn(1, 0) // it finds nothing: the batch is worker 0's
+		c.pokes()
+		runtime.Goexit()
+	}}
+	mustSpawn[int](t, c.Pool, gone)
+	var others [5]probe
+	for i := range others {
+		p := c.named(string(rune('a'+i)), &others[i])
+		p.ready = true
+		mustSpawn[int](t, c.Pool, p)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.workers[0].Poll(Budget{})
+	}()
+	<-done
+	equal(t, "pokes", c.pokes(), "[0 1]")
+	c.turn(1, 3)
+	c.turn(0, 2)
+	c.wantTrace("a1 b1 c1 d0 e0")
+	gone.want(t, 1, 1)
+	for i := range others {
+		others[i].want(t, 1, 1)
+	}
+}
+
+// A loop that blocks in a poll, or between its turns, keeps the last task of its ring
+// from nobody.
+func TestPoolLastTaskOfABlockedLoopIsTaken(t *testing.T) {
+	t.Run("in a poll", func(t *testing.T) {
+		c := newCrewRig(t, 2)
+		var probes [batchSize + 1]probe
+		for i := range probes {
+			p := c.named(string(rune('a'+i)), &probes[i])
+			p.ready = true
+			mustSpawn[int](t, c.Pool, p)
+		}
+		inside := probes[0].onPoll
+		probes[0].onPoll = func(cx *Context) {
+			inside(cx)
+			c.turn(1, 1)
+		}
+		c.turn(0, batchSize)
+		c.wantTrace("a0 i1 b0 c0 d0 e0 f0 g0 h0")
+	})
+	t.Run("between turns", func(t *testing.T) {
+		c := newCrewRig(t, 2)
+		c.pokes()
+		a := c.named("a", new(probe))
+		a.onPoll = both(a.onPoll, (*Context).WakeSelf)
+		mustSpawn[int](t, c.Pool, a)
+		equal(t, "pokes", c.pokes(), "[1 0]")
+		c.turn(0, 1)
+		equal(t, "pokes", c.pokes(), "[0 1]")
+		c.turn(1, 1)
+		c.wantTrace("a0 a1")
+	})
+}
+
+// Tasks that can't be stolen get their share, however busy the others are.
+func TestPoolBoundTasksComeBetweenBusyOnes(t *testing.T) {
+	c := newCrewRig(t, 1)
+	bound := &probe{onPoll: func(cx *Context) { cx.Bind(); cx.WakeSelf() }}
+	mustSpawn[int](t, c.Pool, bound)
+	for range batchSize {
+		mustSpawn[int](t, c.Pool, &probe{onPoll: (*Context).WakeSelf})
+	}
+	const turns = 100
+	for range turns {
+		c.turn(0, batchSize+1)
+	}
+	if bound.polls < turns/2 {
+		t.Errorf("%d polls in %d turns", bound.polls, turns)
+	}
+}
