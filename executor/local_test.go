@@ -108,6 +108,18 @@ func TestMaxTimeIsLookedAtEvery64Polls(t *testing.T) {
 	r.turn(72)
 }
 
+func TestMaxTimeReachedExactlyEndsTheTurn(t *testing.T) {
+	r := newRig(t)
+	for range 200 {
+		mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: func(*Context) { r.now++ }})
+	}
+	p, _ := r.Poll(Budget{MaxTime: 64})
+	equal(t, "polled", p.Polled, 64)
+	equal(t, "more", p.More, true)
+	p, _ = r.Poll(Budget{MaxTime: 65})
+	equal(t, "polled with a nanosecond left", p.Polled, 128)
+}
+
 func TestMaxTasks(t *testing.T) {
 	l := New(Config{MaxTasks: 2})
 	defer l.Free()

@@ -174,6 +174,22 @@ func TestCancelOfAScopeIsNoError(t *testing.T) {
 	equal(t, "error", f.parent.Err(), nil)
 }
 
+// No task awaits the scope, so nothing else has a reason to poke.
+func TestCancelOfAScopePokesAnIdleHost(t *testing.T) {
+	r := newRig(t)
+	s := NewScope(r.Local, ScopeConfig{})
+	child := mustSpawnIn[int](t, s, new(probe))
+	r.turn(1)
+	r.pokes = 0
+	s.Cancel()
+	equal(t, "pokes", r.pokes, 1)
+	s.Cancel()
+	equal(t, "pokes of a second cancel", r.pokes, 1)
+	r.turn(0)
+	equal(t, "outcome", child.Outcome(), CancelledRunning)
+	s.Drop()
+}
+
 func TestCancelledParentWaitsForItsChildren(t *testing.T) {
 	f := newFamily(t, 1, ScopeConfig{})
 	shielded := &slow{turns: 1}

@@ -59,6 +59,24 @@ func TestTimerIsUsedAgain(t *testing.T) {
 	}
 }
 
+// Its storage is the caller's, and may be armed anew elsewhere.
+func TestTimerOutlivesItsExecutor(t *testing.T) {
+	for _, dropped := range []bool{true, false} {
+		r, timer := newRig(t), SleepUntil(100)
+		mustSpawn[int](t, r.Local, &probe{onPoll: func(cx *Context) { timer.Poll(cx) }}) // its drop leaves the timer
+		equal(t, "deadline", r.turn(1).Deadline, 100)
+		r.Free()
+		if dropped {
+			timer.Drop()
+		}
+		other := newRig(t)
+		mustSpawn(t, other.Local, timer)
+		equal(t, "deadline elsewhere", other.turn(1).Deadline, 100)
+		other.now = 100
+		equal(t, "live", other.turn(1).Live, 0)
+	}
+}
+
 func TestEqualDeadlinesFireInTheirOrder(t *testing.T) {
 	r := newRig(t)
 	var got []int

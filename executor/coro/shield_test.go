@@ -44,6 +44,33 @@ func TestShieldHoldsACancelOff(t *testing.T) {
 	equal(t, "polls", after.polls, 1)
 }
 
+func TestAwaitFailsAgainAfterTheShieldOfACancelledCoroutine(t *testing.T) {
+	l := newLocal(t)
+	g, section, after := new(gate), new(gate), new(gate)
+	trace := ""
+	task := spawn(t, l, func(co *Co) (int, error) {
+		_, err := Await(co, g)
+		trace += fmt.Sprint("await ", err, "; ")
+		Shield(co, func() error {
+			v, err := Await(co, section)
+			trace += fmt.Sprint("inside ", v, err, "; ")
+			return err
+		})
+		_, err = Await(co, after)
+		trace += fmt.Sprint("after ", err)
+		return 1, err
+	})
+	poll(l)
+	task.Cancel()
+	poll(l)
+	equal(t, "done", task.Done(), false)
+	open(l, section)
+	equal(t, "trace", trace, "await executor: cancelled; inside 7 <nil>; after executor: cancelled")
+	equal(t, "polls", after.polls, 0)
+	equal(t, "drops", after.drops, 1)
+	equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
+}
+
 func TestDeferredCleanUpAwaits(t *testing.T) {
 	l := newLocal(t)
 	g, shutdown := new(gate), new(gate)

@@ -381,6 +381,25 @@ static void live_hook_tells_the_first_and_the_last(void **state) {
   executor_free(ex);
 }
 
+/* At once, outside a turn: the loop may be about to end. */
+static void live_hook_hears_of_the_owners_submissions(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  pillion_host host = hooks();
+  assert_ok(pillion_executor_host(ex, &host));
+  turn(ex);
+  assert_int_equal(told.lives, 0);
+  pillion_function loop = function("test.loop");
+  pillion_task task;
+  assert_ok(pillion_call_submit(&task, ex, loop, NULL, 0, 1, PILLION_EVENT));
+  assert_int_equal(told.lives, 1);
+  assert_int_equal(told.last_live, 1);
+  pillion_call batch[2] = {{.function = loop}, {.function = loop}};
+  assert_int_equal(pillion_call_batch(NULL, ex, batch, 2, NULL, PILLION_DETACH), 2);
+  assert_int_equal(told.lives, 1);
+  executor_free(ex);
+}
+
 static void live_is_told_to_a_host_that_comes_late(void **state) {
   (void)state;
   pillion_executor ex = executor_new();
@@ -500,11 +519,13 @@ int main(void) {
       TEST(refused_wake_is_counted),
       TEST(poke_survives_the_change_of_hosts),
       TEST(live_hook_tells_the_first_and_the_last),
+      TEST(live_hook_hears_of_the_owners_submissions),
       TEST(live_is_told_to_a_host_that_comes_late),
       TEST(timer_hook_is_called_when_the_deadline_changes),
       TEST(hooks_are_inside_the_turn),
       TEST(drop_of_old_hooks_may_free_the_executor),
       TEST(host_of_the_wrong_size_is_refused),
   };
+  guest_install();
   return cmocka_run_group_tests_name("park", tests, NULL, NULL);
 }

@@ -73,6 +73,30 @@ static int joins(struct probe *probe, pillion_value *out,
   return probe->rc == PILLION_PENDING ? PILLION_PENDING : PILLION_READY;
 }
 
+/* Its host waits for nothing that will never come. */
+static void closing_home_takes_no_more_ends(void **state) {
+  (void)state;
+  struct probe probe = {0}, child = {.ready_at = 1};
+  pillion_pool pool = pool_new();
+  pillion_executor worker = executor_new(), home = executor_new();
+  assert_ok(pillion_pool_join(pool, worker, 0));
+  assert_ok(pillion_executor_close(home, PILLION_DRAIN));
+  assert_int_equal(pillion_pool_spawn(NULL, pool, home, &probing, &probe, 1,
+                                      PILLION_EVENT),
+                   PILLION_ECLOSED);
+  turn(worker);
+  assert_int_equal(probe.polls + probe.drops, 0);
+  assert_int_equal(pool_stats(pool).live, 0);
+  assert_int_equal(turn(home), 0);
+  assert_int_equal(progress.live, 0);
+  pool_spawn(pool, home, &child, 1, PILLION_DETACH); /* it tells home nothing */
+  turn(worker);
+  assert_int_equal(child.drops, 1);
+  executor_free(worker);
+  executor_free(home);
+  pool_free(pool);
+}
+
 static void joined_by_a_local_task(void **state) {
   (void)state;
   struct probe child = {.ready_at = 2}, joiner = {.step = joins};
@@ -149,6 +173,7 @@ int main(void) {
       TEST(end_is_an_event_at_home),
       TEST(home_may_be_the_worker_itself),
       TEST(home_that_was_freed_forgoes_the_event),
+      TEST(closing_home_takes_no_more_ends),
       TEST(joined_by_a_local_task),
       TEST(joined_by_a_task_of_the_pool),
       TEST(detached_while_joined),

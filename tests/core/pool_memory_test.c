@@ -92,6 +92,29 @@ static void every_allocation_may_fail(void **state) {
   assert_in_range(out_of_memory, 4, points - 1);
 }
 
+/* The first of the process that needs a cell: there is no chunk yet. */
+static void spawn_without_memory_leaves_its_home_as_it_was(void **state) {
+  (void)state;
+  pillion_pool pool = pool_new();
+  pillion_executor home = executor_new();
+  struct probe probe = {.ready_at = 1};
+  fail_at = 0;
+  assert_int_equal(pillion_pool_spawn(NULL, pool, home, &probing, &probe, 7,
+                                      PILLION_EVENT),
+                   PILLION_ENOMEM);
+  assert_int_equal(probe.drops, 0);
+  assert_int_equal(pool_stats(pool).live, 0);
+  assert_true(readable(home)); /* its host may have seen an end that was to come */
+  turn(home);
+  assert_int_equal(progress.live, 0);
+  pool_spawn(pool, home, &probe, 7, PILLION_EVENT);
+  assert_ok(pillion_pool_join(pool, home, 0));
+  assert_int_equal(turn(home), 1);
+  assert_int_equal(progress.live, 0);
+  executor_free(home);
+  pool_free(pool);
+}
+
 int main(void) {
   guest_install();
   const pillion_allocator allocator = {failing_alloc, plainly_free, NULL};
@@ -99,6 +122,7 @@ int main(void) {
   options.allocator = &allocator;
   if (pillion_start(&options, NULL, 0) < 0) return 1;
   const struct CMUnitTest tests[] = {
+      TEST(spawn_without_memory_leaves_its_home_as_it_was),
       TEST(every_allocation_may_fail),
   };
   return cmocka_run_group_tests_name("pool_memory", tests, NULL, NULL);
