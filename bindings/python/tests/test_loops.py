@@ -283,7 +283,7 @@ def test_cancel_of_a_call_that_failed_before_it_was_sent(lib, timeout):
         task = asyncio.create_task(lib.call("test.echo", timeout=timeout))
         await asyncio.sleep(0)  # it has called, and nothing was sent yet
         host = lib._local.host
-        assert host.burst.futures
+        assert host.burst.calls
         host.fail(pillion.WrongThread())
         task.cancel()  # not an IndexError
         with pytest.raises(asyncio.CancelledError):

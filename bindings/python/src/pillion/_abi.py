@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import ctypes
 import struct
+from collections import deque
 from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 from ._errors import LibraryNotFound, refused
 
@@ -34,6 +35,13 @@ LARGE = 1 << 20  # bytes whose copying is worth a release of the GIL
 # the payload. Task, outcome, flags and the reserved word are passed over.
 EVENT_SIZE = 64
 EVENTS = struct.Struct("=II8xi4xQ24s8x")
+
+
+def copied(at: int, length: int) -> bytes:
+    """The bytes at an address."""
+    if length < 1 << 31:
+        return ctypes.string_at(at, length)
+    return (ctypes.c_char * length).from_address(at).raw  # string_at counts in an int
 
 
 class StartOptions(ctypes.Structure):
@@ -98,27 +106,29 @@ class Payload(ctypes.Union):
 
 class Value(ctypes.Structure):
     length: int
+    owners: Optional[Iterator[int]] = None
     _fields_ = [
         ("status", c_int32), ("reserved", c_uint32), ("length", c_uint64),
         ("payload", Payload),
     ]  # fmt: skip
 
-    def take(self) -> bytes:
-        """Copies the bytes out, and releases what the value holds."""
+    def copy(self) -> bytes:
         length = self.length
         if length <= INLINE:
             return bytes(self.payload.bytes[:length])
-        try:
-            return ctypes.string_at(self.payload.ref.data, length)
-        finally:
-            self.drop()
+        return copied(self.payload.ref.data or 0, length)
 
     def drop(self) -> None:
-        """Releases what the value holds, and empties it."""
-        length, ref = self.length, self.payload.ref
-        self.length = 0
-        if length > INLINE and ref.release:
-            ref.release(ref.owner)
+        """Releases what the value holds, once, whatever interrupts it.
+
+        A signal handler runs between two bytecodes only: there is none between
+        taking the owner from the iterator and releasing it.
+        """
+        ref = self.payload.ref
+        if self.length > INLINE and ref.release:
+            if self.owners is None:
+                self.owners = iter((ref.owner,))
+            deque(map(ref.release, self.owners), 0)
 
 
 Function = Callable[..., int]

@@ -6,25 +6,48 @@ from __future__ import annotations
 from array import array
 from asyncio import Future
 from itertools import accumulate
-from typing import Callable, List, Optional
+from typing import Callable, List, Optional, Tuple
 
 from . import _abi
 
 
 class Burst:
-    """The calls of one turn, by index."""
+    """The calls of one turn, by index.
 
-    __slots__ = ("number", "futures", "functions", "requests", "tasks", "sent", "live", "dropped")
+    They gather in `calls`, by one append each, which no exception can leave half
+    done. What counts is in `futures` and `tasks`: a call whose future is None has
+    ended, one whose task is 0 has not been sent. The rest follows from them.
+    """
+
+    __slots__ = (
+        "number", "calls", "futures", "functions", "requests", "tasks", "sent", "live", "dropped",
+    )  # fmt: skip
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.futures: List[Optional[Future[bytes]]] = []  # None: it has ended
+        self.calls: List[Tuple[int, bytes, Future[bytes]]] = []
+        self.futures: List[Optional[Future[bytes]]] = []
         self.functions: List[int] = []
         self.requests: List[bytes] = []
-        self.tasks: array[int] = array("Q")
+        self.tasks: Optional[array[int]] = None  # before it is split
         self.sent = 0
         self.live = 0
         self.dropped = False  # some were cancelled before they were sent
+
+    def split(self) -> array[int]:
+        """Turns the calls into columns; `tasks` comes last, since it says so."""
+        functions, requests, futures = zip(*self.calls)
+        self.functions, self.requests, self.futures = [*functions], [*requests], [*futures]
+        self.live = len(futures)
+        self.tasks = tasks = array("Q", bytes(8 * len(futures)))
+        self.calls = []
+        return tasks
+
+    def waiting(self) -> List[Future[bytes]]:
+        """The futures of the calls that have not ended."""
+        if self.tasks is None:
+            return [future for _, _, future in self.calls]
+        return [future for future in self.futures if future is not None]
 
 
 class Table:
@@ -49,6 +72,7 @@ class Table:
         functions, requests = burst.functions, burst.requests
         count = last - first
         token = burst.number << 32 | first
+        assert burst.tasks is not None
         out = burst.tasks.buffer_info()[0] + 8 * first
         if count == 1 and len(requests[first]) < _abi.LARGE:
             request = requests[first]

@@ -8,7 +8,7 @@ import json
 import sys
 import threading
 import time
-from asyncio import AbstractEventLoop, CancelledError, Future, TimerHandle, _get_running_loop
+from asyncio import AbstractEventLoop, Future, TimerHandle, _get_running_loop
 from functools import partial
 from typing import Any, Dict, List, Optional, Union
 
@@ -94,24 +94,22 @@ class Library:
         if type(payload) is not bytes:
             payload = encode(payload)
         burst = host.burst
-        futures = burst.futures
-        index = len(futures)
+        calls = burst.calls
+        index = len(calls)
         if not index and _get_running_loop() is not host.loop:
             host = self._core().attach()  # that loop runs in another thread by now
             burst = host.burst
-            futures = burst.futures
-            index = len(futures)
+            calls = burst.calls
+            index = len(calls)
         future: Future[bytes] = host.new_future()
         if not index:
             host.wanted()
-        burst.functions.append(function)
-        burst.requests.append(payload)
-        futures.append(future)
+        calls.append((function, payload, future))
         if timeout is not None:
             return await self._call_until(host, burst, index, future, timeout)
         try:
             return await future
-        except CancelledError:
+        except BaseException:
             host.cancel(burst, index)
             raise
 
@@ -127,7 +125,7 @@ class Library:
         timer: TimerHandle = host.loop.call_later(timeout, expire)
         try:
             return await future
-        except CancelledError:
+        except BaseException:
             host.cancel(burst, index)
             raise
         finally:
@@ -164,18 +162,16 @@ class Library:
         if type(payload) is not bytes:
             payload = encode(payload)
         burst = host.burst
-        index = len(burst.futures)
+        index = len(burst.calls)
         if not index and _get_running_loop() is not host.loop:
             host = self._core().attach()  # as in `call`
             burst = host.burst
-            index = len(burst.futures)
+            index = len(burst.calls)
         future = CallFuture(loop=host.loop)
         future._pillion_call = partial(host.cancel, burst, index)
         if not index:
             host.wanted()
-        burst.functions.append(function)
-        burst.requests.append(payload)
-        burst.futures.append(future)
+        burst.calls.append((function, payload, future))
         return future
 
     def call_sync(

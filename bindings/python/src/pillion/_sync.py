@@ -18,35 +18,49 @@ def nanoseconds(timeout: Optional[float]) -> int:
     return max(0, int(timeout * 1e9))
 
 
+class Waiting:
+    """A call that a thread waits for. However it is left, it is given up."""
+
+    task, value = ctypes.c_uint64(), _abi.Value()  # until it has its own
+
+    def __init__(self, abi: _abi.Abi) -> None:
+        self.abi = abi
+        self.task = ctypes.c_uint64()
+        self.value = _abi.Value()
+
+    def end(self) -> None:
+        """May be called twice, and be interrupted: what has ended already is refused."""
+        if self.task.value:
+            self.abi.task_cancel(self.task)
+            self.abi.task_detach(self.task)
+            self.task.value = 0
+        self.value.drop()
+
+    __del__ = end  # if an exception struck as `end` was entered
+
+
 def call(core: Core, function: int, request: bytes, timeout: Optional[float]) -> bytes:
     abi = core.abi
-    task = ctypes.c_uint64()
-    value = _abi.Value()
+    waiting = Waiting(abi)
+    task, value = waiting.task, waiting.value
     end = time.monotonic_ns() + nanoseconds(timeout)
-    waiting = True  # from before the submission on: an interrupt may strike right after it
     try:
         submit = abi.submit if len(request) < _abi.LARGE else abi.submit_large
-        rc = submit(ctypes.byref(task), 0, function, request, len(request), 0, _abi.JOIN)
-        if rc < 0:
-            waiting = False
-            abi.check(rc)
+        abi.check(submit(ctypes.byref(task), 0, function, request, len(request), 0, _abi.JOIN))
         while True:
             left = min(_abi.NEVER, max(0, end - time.monotonic_ns()))
             rc = abi.task_wait(ctypes.byref(value), task, left)
             if rc == 0:
-                waiting = False
-                status, data = value.status, value.take()
                 break
             if rc == _abi.ETIMEDOUT:
                 raise Timeout()
             if rc != _abi.EINTR:
                 abi.check(rc)
             # Python's signal handlers run here, and KeyboardInterrupt leaves.
+        task.value = 0
+        status, data = value.status, value.copy()
     finally:
-        if waiting and task.value:
-            abi.task_cancel(task)
-            abi.task_detach(task)
-        value.drop()  # what came together with an interrupt
+        waiting.end()
     if status:
         raise failed(status, data)
     return data

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ctypes
 import math
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Set
 
 import outcome
 import trio
@@ -14,6 +14,7 @@ import trio
 from . import _abi
 from ._core import Core
 from ._errors import Cancelled, Error, Timeout, failed
+from ._mend import UNKNOWN
 
 TAKE = 256  # events a turn; what is left keeps the descriptor readable
 RETRY = 0.001  # seconds, when the quota is used up
@@ -21,13 +22,26 @@ GUEST = 1 << 63  # marks the tokens of loop functions, which run in our turns
 
 
 class Call:
-    """A call in flight, and the trio task that waits for it, if it still does."""
+    """A call in flight, and the trio task that waits for it, if one does."""
 
     __slots__ = ("task", "waiter")
 
     def __init__(self) -> None:
         self.task = ctypes.c_uint64()
-        self.waiter: Optional[trio.lowlevel.Task] = trio.lowlevel.current_task()
+        self.waiter: Optional[trio.lowlevel.Task] = None
+
+    def wake(self, answer: outcome.Outcome[bytes]) -> None:
+        """Reschedules the waiter; once more if an exception has struck in the middle of it."""
+        waiter: Any = self.waiter
+        if waiter is None:
+            return
+        if getattr(waiter, "_next_send_fn", None) is not None:
+            if waiter in waiter._runner.runq:
+                self.waiter = None
+                return
+            waiter._next_send_fn = None
+        trio.lowlevel.reschedule(waiter, answer)
+        self.waiter = None
 
 
 class Host:
@@ -36,7 +50,10 @@ class Host:
         self.abi = core.abi
         self.calls: Dict[int, Call] = {}
         self.tokens = 0
-        self.guests = 0
+        self.guests: Set[int] = set()
+        self.left = 0  # events that were taken, while they are handed out; or UNKNOWN
+        self.total = 0  # events that have been handed out
+        self.error: Optional[BaseException] = None  # for the next call
         self.events = (ctypes.c_char * (_abi.EVENT_SIZE * TAKE))()
         self.progress = _abi.Progress(ctypes.sizeof(_abi.Progress))
         self.executor, self.fd = self.abi.new_executor()
@@ -50,28 +67,55 @@ class Host:
         """Turns the executor until the run ends, which cancels system tasks."""
         try:
             while True:
-                with trio.move_on_after(seconds_until(self.turn())):
+                try:
+                    self.turn()
+                    wait = seconds_until(self.progress.deadline)
+                except BaseException as error:
+                    self.struck(error)
+                    continue
+                with trio.move_on_after(wait):
                     await trio.lowlevel.wait_readable(self.fd)
         finally:
             hosts().pop(self.core, None)
             self.core.forget(self.executor)
 
-    def turn(self) -> int:
+    def struck(self, error: BaseException) -> None:
+        """An exception in a turn, such as a signal handler's, would end the run: a call
+        that waits gets it, or the next one; the others get their results all the same."""
+        for call in [*self.calls.values()]:
+            if call.waiter is not None:
+                self.abi.task_cancel(call.task)
+                call.wake(outcome.Error(error))
+                return
+        self.error = error
+
+    def turn(self) -> None:
         """Takes completions; enters Go if loop functions are in flight."""
+        if self.left:
+            self.hand_out(self.count_left())
         turn = self.abi.turn_go if self.guests else self.abi.turn
         at = ctypes.addressof(self.events)
-        count = turn(at, TAKE, ctypes.addressof(self.progress), self.executor, None)
-        self.abi.check(count)
+        self.left = UNKNOWN
+        self.left = turn(at, TAKE, ctypes.addressof(self.progress), self.executor, None)
+        self.hand_out(self.abi.check(self.left))
+
+    def count_left(self) -> int:
+        """How many events the turn took that an exception ended."""
+        stats = _abi.ExecutorStats(ctypes.sizeof(_abi.ExecutorStats))
+        self.abi.check(self.abi.executor_stat(ctypes.byref(stats), self.executor))
+        return int(stats.events - self.total)
+
+    def hand_out(self, count: int) -> None:
+        """Each of the events that were taken; what has been done of it is passed over."""
         view = memoryview(self.events).cast("B")[: _abi.EVENT_SIZE * count]
         for low, high, status, length, data in _abi.EVENTS.iter_unpack(view):
             token = high << 32 | low
-            call = self.calls.pop(token)
-            self.guests -= token >= GUEST
-            if call.waiter is not None:
-                if length > _abi.INLINE:
-                    data = ctypes.string_at(int.from_bytes(data[:8], "little"), length)
-                trio.lowlevel.reschedule(call.waiter, result(status, data[:length]))
-        return int(self.progress.deadline)
+            call = self.calls.get(token)
+            if call is not None and call.waiter is not None:
+                call.wake(result(status, length, data))
+            self.calls.pop(token, None)
+            self.guests.discard(token)
+        self.total, self.left = self.total + count, 0
 
     def start(self, function: int, request: bytes) -> Call:
         self.tokens += 1
@@ -80,15 +124,21 @@ class Host:
         call = Call()
         submit = self.abi.submit if len(request) < _abi.LARGE else self.abi.submit_large
         task = ctypes.byref(call.task)
-        self.abi.check(
-            submit(task, self.executor, function, request, len(request), token, _abi.EVENT)
-        )
-        self.guests += guest
-        self.calls[token] = call
+        if guest:
+            self.guests.add(token)
+        self.calls[token] = call  # before it is sent: its event must find it
+        rc = submit(task, self.executor, function, request, len(request), token, _abi.EVENT)
+        if rc < 0:
+            self.calls.pop(token)
+            self.guests.discard(token)
+        self.abi.check(rc)
         return call
 
     async def call(self, function: int, request: bytes) -> bytes:
         await trio.lowlevel.checkpoint_if_cancelled()
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
         while True:
             try:
                 call = self.start(function, request)
@@ -103,8 +153,14 @@ class Host:
             self.abi.task_cancel(call.task)
             return trio.lowlevel.Abort.SUCCEEDED
 
-        data: bytes = await trio.lowlevel.wait_task_rescheduled(abort)
-        return data
+        try:
+            call.waiter = trio.lowlevel.current_task()
+            data: bytes = await trio.lowlevel.wait_task_rescheduled(abort)
+            return data
+        finally:
+            if call.waiter is not None:  # an exception kept it from waiting
+                call.waiter = None
+                self.abi.task_cancel(call.task)
 
 
 def seconds_until(deadline: int) -> float:
@@ -113,7 +169,13 @@ def seconds_until(deadline: int) -> float:
     return max(0, deadline - time.monotonic_ns() + 1000) / 1e9  # never early by a rounding
 
 
-def result(status: int, data: bytes) -> outcome.Outcome[bytes]:
+def result(status: int, length: int, data: bytes) -> outcome.Outcome[bytes]:
+    try:
+        if length > _abi.INLINE:
+            data = _abi.copied(int.from_bytes(data[:8], "little"), length)
+    except MemoryError:
+        status = _abi.ENOMEM
+    data = data[:length]
     if not status:
         return outcome.Value(data)
     return outcome.Error(Cancelled() if status == _abi.ECANCELLED else failed(status, data))

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of a host's work when an exception strikes in the middle of it.
+
+Events that were taken lie in the host's buffer until the next turn of the
+executor. `left` says how many of them are not handed out; a call that has got
+its own has no future any more. So after an exception everything is handed out
+again from the first, and what had been done is passed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+from asyncio import AbstractEventLoop, Future
+from collections import deque
+from contextvars import Context
+from typing import Any, Callable, Deque, Dict, List, Optional, Set, Tuple
+
+from . import _abi
+from ._burst import Burst
+from ._errors import failed
+
+UNKNOWN = -1  # an exception struck before the number was written down
+
+
+def complete(future: Future[bytes], status: int, length: int, data: bytes) -> None:
+    """Ends a call whose result is long or a failure."""
+    try:
+        if length > _abi.INLINE:
+            data = _abi.copied(int.from_bytes(data[:8], "little"), length)
+        else:
+            data = data[:length]
+    except MemoryError:
+        status, data = _abi.ENOMEM, b""
+    if not status:
+        future.set_result(data)
+    elif status == _abi.ECANCELLED:
+        future.cancel()
+    else:
+        future.set_exception(failed(status, data))
+
+
+def wake(callback: Callable[[Future[bytes]], object], future: Future[bytes]) -> None:
+    """Calls a future's callback late, unless it is a task's that has gone on already."""
+    task = getattr(callback, "__self__", None)
+    if not isinstance(task, asyncio.Task) or getattr(task, "_fut_waiter", future) is future:
+        callback(future)
+
+
+class Mending:
+    """The part of a host that an exception leaves to be put right."""
+
+    __slots__ = (
+        "abi", "loop", "context", "executor", "view", "burst", "bursts", "backlog", "guests",
+        "deadline", "left", "total", "doing", "python",
+    )  # fmt: skip
+
+    abi: _abi.Abi
+    loop: AbstractEventLoop
+    context: Context
+    executor: int
+    view: memoryview
+    burst: Burst
+    bursts: Dict[int, Burst]
+    backlog: Deque[Burst]
+    guests: Set[int]
+    deadline: Optional[int]
+    left: int  # events that were taken, while they are handed out; or UNKNOWN
+    total: int  # events that have been handed out
+    doing: Any  # the future that is being ended, and its callbacks
+    python: bool  # the loop's call_soon is, and can be interrupted
+
+    def turn(self) -> None:
+        raise NotImplementedError
+
+    def again(self) -> None:
+        """Has another turn begin where an exception ended this one.
+
+        Twice, for one may be struck as it is entered; and a further exception
+        here, which the one that is under way outdoes, does not keep it from that.
+        """
+        for _ in range(3):
+            try:
+                self.rescue()
+                self.loop.call_soon(self.turn, context=self.context)
+                self.loop.call_soon(self.turn, context=self.context)
+                return
+            except BaseException:
+                if self.loop.is_closed():
+                    return
+
+    def gather(self) -> None:
+        """Puts the calls that have come since the last flush into the backlog."""
+        if self.burst.calls and (not self.backlog or self.backlog[-1] is not self.burst):
+            self.backlog.append(self.burst)
+
+    def settle(self, burst: Burst, ended: int) -> None:
+        burst.live -= ended
+        if not burst.live:
+            self.bursts.pop(burst.number, None)
+
+    def note(self, future: Future[bytes]) -> None:
+        """Before a future is ended: what `rescue` needs to know."""
+        if self.python:
+            self.doing = future, future._callbacks
+
+    def rescue(self) -> None:
+        """Schedules what a future lost when its call_soon raised.
+
+        A future that has ended forgets its callbacks, called or not. Those that
+        the loop has got are in its list still, as we are in one callback yet.
+        """
+        if self.doing is None:
+            return
+        future, callbacks = self.doing
+        if callbacks and future.done():
+            got = [
+                handle._callback
+                for handle in getattr(self.loop, "_ready", ())
+                if handle._args and handle._args[0] is future
+            ]
+            for callback, context in callbacks:
+                if not any(known is callback for known in got):
+                    self.loop.call_soon(wake, callback, future, context=context)
+        self.doing = None
+
+    def mend(self) -> None:
+        """Hands out what was taken, and makes the counts agree with what is there."""
+        stats = _abi.ExecutorStats(ctypes.sizeof(_abi.ExecutorStats))
+        known = self.abi.executor_stat(ctypes.byref(stats), self.executor) == 0
+        count = self.left
+        if count == UNKNOWN:
+            count = stats.events - self.total if known else 0
+        for index, of, status, length, data in _abi.EVENTS.iter_unpack(
+            self.view[: _abi.EVENT_SIZE * count]
+        ):
+            burst = self.bursts.get(of)
+            if burst is not None:
+                future = burst.futures[index]
+                if future is not None and not future.done():
+                    self.note(future)
+                    complete(future, status, length, data)
+                burst.futures[index] = None
+            self.guests.discard(of << 32 | index)
+        for burst in [*self.bursts.values()]:
+            if burst.tasks is not None:
+                burst.live = len(burst.waiting())
+                if not burst.live:
+                    self.bursts.pop(burst.number, None)
+        self.gather()
+        for burst in self.backlog:
+            burst.dropped = True  # perhaps one of them has ended
+        self.deadline = None
+        if known:
+            self.total = stats.events
+        self.left = 0

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a host sends the calls that have gathered.
+
+A burst stays in the backlog until all of it is sent, and the library writes the
+handle of each call that it has taken into the burst's `tasks`: no exception makes
+a call be sent twice, or never.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future
+from typing import Optional, Set
+
+from . import _abi
+from ._burst import Burst, Table
+from ._errors import Error, refused
+from ._mend import Mending
+
+# Answers that concern one call alone. After any other the rest would get it too.
+OWN_FAULTS = frozenset((_abi.EINVAL, _abi.ENOMEM, _abi.EMSGSIZE))
+
+
+class Sending(Mending):
+    """The part of a host that sends."""
+
+    __slots__ = ("table", "number", "loop_functions")
+
+    table: Table
+    number: int
+    loop_functions: Set[int]
+
+    def try_later(self) -> None:
+        raise NotImplementedError
+
+    def next_burst(self) -> Burst:
+        self.number = self.number + 1 & 0xFFFFFFFF
+        while self.number in self.bursts:  # after 2**32 bursts, a call still lives
+            self.number = self.number + 1 & 0xFFFFFFFF
+        return Burst(self.number)
+
+    def resend(self) -> None:
+        """Sends the backlog, as far as the library takes it."""
+        backlog = self.backlog
+        while backlog:
+            burst = backlog[0]
+            if burst is self.burst:
+                self.burst = self.next_burst()
+            if burst.tasks is None:
+                self.bursts[burst.number] = burst
+                burst.split()
+            if not self.send(burst):
+                return self.try_later()
+            backlog.popleft()
+
+    def send(self, burst: Burst) -> bool:
+        """Sends what a burst has left; False if the library is full."""
+        futures, tasks = burst.futures, burst.tasks
+        assert tasks is not None
+        total = len(futures)
+        while burst.sent < total:
+            first, last = burst.sent, total
+            if tasks[first]:
+                burst.sent += 1  # an exception struck after the submission
+                continue
+            if burst.dropped:
+                if self.gone(futures[first]):
+                    self.end(burst, first, None)
+                    continue
+                last = next((i for i in range(first, total) if self.gone(futures[i])), total)
+            rc = self.submit(burst, first, last)
+            if rc > 0:
+                burst.sent += rc
+            elif rc == _abi.EAGAIN:
+                return False
+            else:
+                upto = first + 1 if rc in OWN_FAULTS else total
+                for index in range(first, upto):
+                    self.end(burst, index, refused(rc, self.abi.strerror(rc)))
+        burst.functions = []
+        burst.requests = []
+        return True
+
+    @staticmethod
+    def gone(future: Optional[Future[bytes]]) -> bool:
+        return future is None or future.done()
+
+    def submit(self, burst: Burst, first: int, last: int) -> int:
+        """One pillion_call_batch, of burst[first:last]."""
+        if self.loop_functions:
+            for index in range(first, last):
+                if burst.functions[index] in self.loop_functions:
+                    self.guests.add(burst.number << 32 | index)
+        return self.table.submit(self.executor, burst, first, last)
+
+    def end(self, burst: Burst, index: int, error: Optional[Error]) -> None:
+        """Ends a call that Go never saw."""
+        future = burst.futures[index]
+        if future is not None and not future.done() and error is not None:
+            self.note(future)
+            future.set_exception(error)
+        burst.futures[index] = None
+        burst.sent = index + 1
+        self.guests.discard(burst.number << 32 | index)
+        self.settle(burst, 1)
+
+    def fail(self, error: Error) -> None:
+        """Ends every call that is in flight here."""
+        for burst in [*self.bursts.values(), *self.backlog, self.burst]:
+            for future in burst.waiting():
+                if not future.done():
+                    self.note(future)
+                    future.set_exception(error)
+            burst.calls = []
+            burst.futures = [None] * len(burst.futures)  # a cancel finds nothing to do
+        self.bursts.clear()
+        self.backlog.clear()
+        self.guests.clear()
+        self.burst = self.next_burst()
