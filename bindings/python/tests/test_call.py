@@ -311,3 +311,8 @@ def test_blocking_calls_over_max_workers_wait():
         asyncio.run(main())
         """
     )
+
+
+async def test_submit_of_a_name_with_a_nul(lib):
+    with pytest.raises(pillion.NotFound):
+        lib.submit("test.echo\0admin", "x")

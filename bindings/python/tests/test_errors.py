@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import asyncio
 
+import anyio
 import pytest
 from conftest import ASYNCIO, TRIO, run
 
@@ -17,6 +18,21 @@ async def test_unknown_function(lib):
         lib.describe("nothing")
     with pytest.raises(TypeError, match="a function's name is a str, not bytes"):
         await lib.call(b"test.echo")
+
+
+@pytest.mark.parametrize("name", ["test.echo\0admin", "test.echo\0", "\0test.echo", "test.echo\udc00"])
+async def test_name_that_c_would_read_otherwise(lib, name):
+    await lib.call("test.echo")
+    before = lib.counts()["calls"]
+    with pytest.raises(pillion.NotFound):
+        await lib.call(name, "x")
+    with pytest.raises(pillion.NotFound):
+        await lib.call_json(name, "x")
+    with pytest.raises(pillion.NotFound):
+        lib.describe(name)
+    with pytest.raises(pillion.NotFound):
+        await anyio.to_thread.run_sync(lib.call_sync, name)
+    assert lib.counts()["calls"] == before
 
 
 @pytest.mark.parametrize("name", ["test.fail", "test.loop_fail"])

@@ -94,7 +94,9 @@ class Core:
         if not isinstance(name, str):
             raise TypeError(f"a function's name is a str, not {type(name).__name__}")
         handle = ctypes.c_uint64()
-        rc = self.abi.function_find(ctypes.byref(handle), name.encode())
+        text = name.encode(errors="replace")  # a surrogate: no name has a question mark
+        # C would read up to a NUL, and find another function.
+        rc = _abi.ENOTFOUND if b"\0" in text else self.abi.function_find(ctypes.byref(handle), text)
         self.abi.check(rc, f"no such function: {name}" if rc == _abi.ENOTFOUND else "")
         if self.abi.describe(handle.value).kind in (_abi.KIND_LOOP, _abi.KIND_ASYNC):
             self.loop_functions.add(handle.value)
