@@ -116,4 +116,9 @@ func netpollIsPollDescriptor(fd uintptr) bool {
 		"	return adjustCgroupGOMAXPROCS(procs, cgroupCPU)\n",
 		"	return min(procs, cgroupMax)\n",
 	)}},
+	{"descriptor-limit-stays", []edit{in("../syscall/rlimit.go",
+		"	if err := Getrlimit(RLIMIT_NOFILE, &lim); err == nil && lim.Max > 0 && lim.Cur < lim.Max-1 {\n",
+		`	const raise = false
+	if err := Getrlimit(RLIMIT_NOFILE, &lim); raise && err == nil && lim.Max > 0 && lim.Cur < lim.Max-1 {
+`)}},
 }

@@ -44,6 +44,8 @@ static int flags_of(int signal) {
 /* Runs before any library's constructor. */
 static void before_load(int argc, char **argv, char **envp) {
   (void)envp;
+  if (argc > 1 && strcmp(argv[1], "the_limit_of_descriptors_stays") == 0)
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){100, 1000});
   for (int fd = 0; fd < 64; fd++) was_open[fd] = fcntl(fd, F_GETFD) >= 0;
   if (argc < 2) return;
   if (strcmp(argv[1], "handlers_keep_their_flags") == 0) {
@@ -201,6 +203,14 @@ static int a_second_library_leaves_goroutines_interruptible(void) {
   return 0;
 }
 
+static int the_limit_of_descriptors_stays(void) {
+  struct rlimit limit;
+  must(pillion_start(NULL, NULL, 0) == 0); /* Go has initialised */
+  must(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  must(limit.rlim_cur == 100 && limit.rlim_max == 1000);
+  return 0;
+}
+
 /* ---- Running them ------------------------------------------------------- */
 
 #define CASE(name) {#name, name, 0}
@@ -214,6 +224,7 @@ static const struct probe_case {
     DIES(a_handler_that_resets_itself_runs_once, SIGSEGV),
     CASE(an_earlier_handler_hears_of_urgent_data),
     CASE(no_file_stays_open),
+    CASE(the_limit_of_descriptors_stays),
     CASE(children_block_nothing),
     CASE(gos_profiles_have_samples),
     CASE(threads_are_waited_for),
