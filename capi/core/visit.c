@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "core.h"
 
@@ -21,7 +20,6 @@
 static pthread_key_t stack_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static sigset_t visiting; /* the mask of a thread that is in Go */
-static sigset_t pipe_only;
 static _Thread_local bool has_stack
     __attribute__((tls_model("initial-exec")));
 
@@ -34,9 +32,13 @@ static void stack_take_back(void *base) {
   munmap(base, GUARD + SIGNAL_STACK);
 }
 
+/*
+ * Faults stay open, what preempts goroutines, and the SIGPIPE of a write in Go,
+ * which Go's own handler turns into an error of the write.
+ */
 static void prepare(void) {
   static const int own[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL, SIGTRAP,
-                            SIGSYS,  SIGABRT, SIGURG, /* Go's preemption */
+                            SIGSYS,  SIGABRT, SIGURG, SIGPIPE,
 #ifdef SIGSTKFLT
                             SIGSTKFLT,
 #endif
@@ -44,8 +46,6 @@ static void prepare(void) {
   sigfillset(&visiting);
   for (size_t i = 0; i < sizeof own / sizeof *own; i++)
     sigdelset(&visiting, own[i]);
-  sigemptyset(&pipe_only);
-  sigaddset(&pipe_only, SIGPIPE);
   pthread_key_create(&stack_key, stack_take_back);
 }
 
@@ -73,12 +73,6 @@ void pillion__visit_begin(sigset_t *mask) {
   pthread_sigmask(SIG_SETMASK, &visiting, mask);
 }
 
-/*
- * A SIGPIPE that waits now is of a write in Go, where it is an error of that
- * write and no more.
- */
 void pillion__visit_end(const sigset_t *mask) {
-  static const struct timespec at_once;
-  if (!sigismember(mask, SIGPIPE)) sigtimedwait(&pipe_only, NULL, &at_once);
   pthread_sigmask(SIG_SETMASK, mask, NULL);
 }
