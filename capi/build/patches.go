@@ -75,7 +75,7 @@ var patches = []patch{
 		`	for (;;) {
 		extern uintptr_t x_cgo_pthread_key_created; /* by the first call into Go: the load is over */
 		err = _cgo_try_pthread_create(&p, &attr, threadentry, ts);
-		if (err != EAGAIN || !__atomic_load_n(&x_cgo_pthread_key_created, __ATOMIC_RELAXED)) break;
+		if (err != EAGAIN || errno == ENOMEM || !__atomic_load_n(&x_cgo_pthread_key_created, __ATOMIC_RELAXED)) break;
 	}
 `,
 	}}},

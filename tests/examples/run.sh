@@ -20,12 +20,16 @@ expect() {
 
 go run ./capi/build -o "$out/libhello.so" ./tests/examples/hello
 flags="-Wall -Wextra -Werror -Iinclude -L$out -lhello -Wl,-rpath,$out"
-cc -std=c11 -o "$out/hello" tests/examples/hello.c $flags
-cc -o "$out/hello_uv" tests/examples/hello_uv.c $flags $(pkg-config --cflags --libs libuv)
-expect 'Hello, you!' "$out/hello"
-expect 'Hello, you!' "$out/hello_uv"
-expect 'Hello, you!' env PYTHONPATH=bindings/python/src build/venv/bin/python \
-  tests/examples/hello.py "$out/libhello.so"
+
+# The README's own lines, in a copy of what they name.
+readme=$out/readme
+rm -rf "$readme"
+mkdir "$readme"
+cp -r README.md LICENSE go.mod go.sum include capi executor foreign bindings tests "$readme"
+lines=$(sed -n '/^```$/,/^```$/p' README.md | grep -E '^(go run ./capi|cc -I|PYTHONPATH=|CGO_ENABLED=0)')
+[ "$(wc -l <<<"$lines")" = 5 ]
+expect "$(printf 'Hello, you!\n%.0s' 1 2 3; echo "$(cat README.md LICENSE | wc -c) <nil>")" \
+  env -C "$readme" PATH="$PWD/build/venv/bin:$PATH" bash -euc "$lines"
 
 # One server on two reactors.
 cc -std=c11 -o "$out/echo_uv" tests/examples/echo_uv.c $flags $(pkg-config --cflags --libs libuv)
