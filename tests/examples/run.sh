@@ -26,9 +26,10 @@ readme=$out/readme
 rm -rf "$readme"
 mkdir "$readme"
 cp -r README.md LICENSE go.mod go.sum include capi executor foreign bindings tests "$readme"
-lines=$(sed -n '/^```$/,/^```$/p' README.md | grep -E '^(go run ./capi|cc -I|PYTHONPATH=|CGO_ENABLED=0)')
+lines=$(grep -E '^(go run ./capi|cc -I|PYTHONPATH=|CGO_ENABLED=0)' README.md)
 [ "$(wc -l <<<"$lines")" = 5 ]
-expect "$(printf 'Hello, you!\n%.0s' 1 2 3; echo "$(cat README.md LICENSE | wc -c) <nil>")" \
+bytes=$(cat README.md LICENSE | wc -c)
+expect "$(printf '%s\n' 'Hello, you!' 'Hello, you!' "$bytes <nil>" 'Hello, you!')" \
   env -C "$readme" PATH="$PWD/build/venv/bin:$PATH" bash -euc "$lines"
 
 # One server on two reactors.
