@@ -76,6 +76,82 @@ def test_forked_child_gets_forked_at_every_door():
     )
 
 
+CHILD = """
+import signal, threading, time
+def child():
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            signal.alarm(20)
+            for use in (lambda: lib.call_sync("test.echo", "x"), lib.functions, lib.counts, lib.start, lib.stats,
+                        lambda: pillion.load().call_sync("test.echo", "x")):
+                try:
+                    use()
+                except pillion.Forked:
+                    code = 3
+                except RuntimeError:
+                    assert use is lib.stats  # no loop runs
+                else:
+                    assert code != 3, use
+                    code = 4
+        except BaseException as error:
+            print(repr(error), flush=True)
+            code = 1
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+"""
+
+
+@pytest.mark.parametrize("use", ["call_sync('test.echo')", "start()", "functions()"])
+def test_fork_while_another_thread_loads(use):
+    """The child of the moment finds locks that nobody will release, and a library half there."""
+    run(
+        CHILD
+        + f"""
+from pillion import _abi
+inside, go_on = threading.Event(), threading.Event()
+begin = _abi.Abi.begin
+def slow(*sizes, **names):
+    inside.set()
+    assert go_on.wait(20)
+    begin(*sizes, **names)
+_abi.Abi.begin = slow
+thread = threading.Thread(target=lambda: lib.{use})
+thread.start()
+assert inside.wait(20)
+assert child() == 3, "Forked from everything"
+go_on.set()
+thread.join()
+assert lib.call_sync("test.echo", "parent") == b"parent"
+assert child() == 3
+"""
+    )
+
+
+def test_fork_at_any_moment_of_a_load():
+    """Before the load the child may load; later it is told. It never hangs."""
+    codes = {
+        run(
+            CHILD
+            + f"""
+thread = threading.Thread(target=lib.call_sync, args=("test.echo",))
+thread.start()
+end = time.monotonic() + {moment / 2000}
+while time.monotonic() < end:
+    pass
+code = child()
+thread.join()
+assert lib.call_sync("test.echo", "parent") == b"parent"
+print(code)
+"""
+        ).strip()
+        for moment in range(16)
+    }
+    assert codes <= {"3", "4"}, codes
+
+
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_fork_inside_a_loop(loop):
     """The child's calls fail; its end takes nothing from the parent."""
@@ -117,8 +193,15 @@ def interrupt(code):
     )  # fmt: skip
     try:
         assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
+        for _ in range(12):  # one that comes between Python's last look and its select waits
+            process.send_signal(signal.SIGINT)
+            try:
+                out, _ = process.communicate(timeout=5)
+                break
+            except subprocess.TimeoutExpired:
+                pass
+        else:
+            raise AssertionError("it waits on")
     finally:
         process.kill()
         process.wait()

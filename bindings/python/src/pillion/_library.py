@@ -16,7 +16,7 @@ from . import _abi, _sync
 from ._asyncio import Host
 from ._burst import Burst, CallFuture
 from ._core import Core, Local
-from ._errors import InvalidArgument, Timeout
+from ._errors import Forked, InvalidArgument, Timeout
 
 Payload = Union[bytes, bytearray, memoryview, str, None]
 
@@ -58,6 +58,7 @@ class Library:
         self.path = path
         self._lock = threading.Lock()
         self._loaded: Optional[Core] = None
+        self._half_loaded = False  # the parent was at it when this child was forked
         self._local = Local()
         self._functions = Functions(self)
         self._descriptors: Dict[str, Dict[str, Any]] = {}
@@ -71,8 +72,19 @@ class Library:
             with self._lock:
                 core = self._loaded
                 if core is None:
-                    core = self._loaded = Core(self.path, self._local)
+                    core = self._loaded = self._load()
         return core
+
+    def _load(self, *sizes: int) -> Core:
+        if self._half_loaded:
+            raise Forked()  # another load would find it begun, and wait for its end
+        return Core(self.path, self._local, *sizes)
+
+    def _forked(self) -> None:
+        self._half_loaded = self._half_loaded or self._loaded is None and self._lock.locked()
+        self._lock = threading.Lock()
+        if self._loaded is not None:
+            self._loaded.lock = threading.Lock()
 
     # ---- Calls --------------------------------------------------------------
 
@@ -276,7 +288,6 @@ class Library:
         """
         with self._lock:
             if self._loaded is None:
-                sizes = ring, max_calls, max_request, max_workers
-                self._loaded = Core(self.path, self._local, *sizes)
+                self._loaded = self._load(ring, max_calls, max_request, max_workers)
                 return
         self._loaded.abi.begin()

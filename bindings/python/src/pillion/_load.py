@@ -15,6 +15,17 @@ _loaded: Dict[str, Library] = {}
 _lock = threading.Lock()
 
 
+def forked() -> None:
+    """In a child: no thread is there to release a lock that another has held."""
+    global _lock
+    _lock = threading.Lock()
+    for library in [*_loaded.values()]:
+        library._forked()
+
+
+os.register_at_fork(after_in_child=forked)
+
+
 def find(path: Optional[str] = None) -> str:
     """What dlopen is to be given: see `load`."""
     path = path or os.environ.get("PILLION_LIBRARY")
