@@ -229,7 +229,7 @@ typedef struct pillion_library_counts {
   uint64_t parked;   /* goroutines lost to runtime.Goexit */
   uint64_t watches;  /* descriptors that are watched */
   uint64_t pools;    /* alive, or with events that wait to be taken */
-  uint64_t threads;  /* of Go and of pools; Go keeps those that are idle */
+  uint64_t threads;  /* of Go and of pools; Go keeps some that are idle */
   uint64_t max_workers; /* blocking calls that run at once; 0: not started */
 } pillion_library_counts;
 

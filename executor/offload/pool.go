@@ -54,6 +54,9 @@ type worker struct {
 	wake chan struct{} // one wake for each time that it is taken from idle
 }
 
+// manyWorkers is how many may leave their threads behind when they end.
+const manyWorkers = 256
+
 // NewPool makes a pool of at most limit workers, or of as many as it takes if
 // limit is 0. It starts none.
 func NewPool(limit int) *Pool {
@@ -152,7 +155,11 @@ func (p *Pool) take(w *worker, searching bool) Job {
 			if p.workers == 0 {
 				p.ended.Broadcast()
 			}
+			many := p.workers >= manyWorkers
 			p.mu.Unlock()
+			if many { // Go ends no thread, but with a goroutine that is locked to it
+				runtime.LockOSThread()
+			}
 			return nil
 		}
 		if w.wake == nil {
