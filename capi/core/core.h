@@ -230,6 +230,7 @@ pillion__timers_expire(struct pillion__timers *timers, int64_t now,
                        void (*fn)(void *data, uint64_t waker), void *data);
 PILLION__HIDDEN void pillion__timers_forget(struct pillion__timers *timers);
 PILLION__HIDDEN int64_t pillion__now(void);
+PILLION__HIDDEN void pillion__let_run(uint32_t round);
 
 static inline int64_t pillion__clock(const struct pillion__executor *ex) {
   if (PILLION__LIKELY(ex->clock == NULL)) return pillion__now();

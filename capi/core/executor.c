@@ -3,7 +3,6 @@
 /* Making, finding, closing and freeing executors. */
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -276,6 +275,7 @@ static void drop_unjoined_call(struct pillion__call *call, void *data) {
  */
 static void drop_calls(struct pillion__executor *ex) {
   bool told_go = !ex->guest_known;
+  uint32_t round = 0;
   while (atomic_load(&ex->calls_live) > 0 || !told_go) {
     pillion__drain(ex);
     drop_guest_posts(ex);
@@ -286,7 +286,7 @@ static void drop_calls(struct pillion__executor *ex) {
     drop_guest_posts(ex);
     drop_events(ex);
     pillion__nodes_each(drop_unjoined_call, ex);
-    if (atomic_load(&ex->calls_live) > 0) sched_yield();
+    if (atomic_load(&ex->calls_live) > 0) pillion__let_run(round++);
   }
 }
 
@@ -336,7 +336,8 @@ int pillion_executor_free(pillion_executor executor) {
   uint64_t gen = pillion__gen_of(executor);
   if (!atomic_compare_exchange_strong(&ex->gen, &gen, gen + 1))
     return PILLION_EBADHANDLE; /* another thread was faster */
-  while (atomic_load(&ex->visitors) > 0) sched_yield();
+  uint32_t round = 0;
+  while (atomic_load(&ex->visitors) > 0) pillion__let_run(round++);
   atomic_store(&ex->closing, gen << 2 | (1 + PILLION_CANCEL));
   atomic_store(&ex->owner, pillion__me()); /* for wakes in drops */
   pillion__turning = 1;

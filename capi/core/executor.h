@@ -6,13 +6,16 @@
 #include "cell.h"
 #include "wheel.h"
 
-enum pillion__park { /* the diagram is in park.c */
-  PILLION__IDLE,
-  PILLION__POKING,
-  PILLION__POKED,
-  PILLION__RUNNING,
-  PILLION__SEEN,
-};
+/* The bits of `park`; the diagram is in park.c. */
+#define PILLION__IDLE 0u    /* neither of the next two */
+#define PILLION__POKED 1u   /* set by a poker, until the owner goes idle */
+#define PILLION__RUNNING 2u /* set by the owner, until it goes idle */
+#define PILLION__POKER 4u   /* the count of pokers, which stands above */
+
+/* What the owner knows of the descriptor. */
+#define PILLION__NOT_SIGNALED 0u
+#define PILLION__SIGNALED 1u         /* it is readable */
+#define PILLION__PERHAPS_SIGNALED 2u /* a poker may have written, or will */
 
 #define PILLION__EXECUTORS 4096
 
@@ -45,7 +48,7 @@ struct pillion__executor {
   uint32_t ready_mask, ready_head, ready_tail; /* the latter two only grow */
   struct pillion__cell *polled; /* whose poll is on the stack, or NULL */
   uint32_t ready_stale; /* cells in the ring whose tasks are gone */
-  uint32_t signaled; /* the descriptor is known to be readable */
+  uint32_t signaled;    /* what is known of the descriptor */
   uint32_t free_first; /* recycled cells: slot + 1 */
   uint32_t fresh, fresh_end;
   uint32_t chunk_count, chunks_begun, chunk_cap;

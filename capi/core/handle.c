@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* What is done to a task by its handle, C's or a call's. */
-#include <sched.h>
 
 #include "core.h"
 
@@ -111,7 +110,8 @@ int pillion__call_detach(struct pillion__call *call, pillion_task task) {
   } while (!atomic_compare_exchange_weak(&call->state, &old,
                                          old | PILLION__CALL_ORPHAN));
   if ((old & PILLION__CALL_PHASE) == PILLION__CALL_DONE) {
-    while (atomic_load(&call->wakeup) == 0) sched_yield();
+    uint32_t round = 0;
+    while (atomic_load(&call->wakeup) == 0) pillion__let_run(round++);
     pillion__call_free(call);
   } else if (pillion__kind_of(taker) == PILLION__WAKER) {
     /* It would wait in vain; one that came just now, until the call's end. */

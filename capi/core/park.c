@@ -1,38 +1,38 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-
 /*
  * Parking: when and how the host is told. tests/model/park.pml is this file
  * and pillion__post as a model.
  *
- *            poker                    poker
- *    IDLE ----1----> POKING ----2----> POKED
- *     ^ \            |   ^              |
- *     |  \           5   6              |
- *     |   \          v   |              |
- *     |    \        SEEN              3 |
- *     |     \----------3--------.      |
- *     |                          v      v
- *     '-------------4----------- RUNNING
+ *    IDLE ---1---> POKED, with a poker ---2---> POKED
+ *     ^ \                       \                 |
+ *     |  '------------3-----------+------3-------'
+ *     |                           v
+ *     '------------4----------- RUNNING
  *
- *   1  who pushes into an idle executor's inbox wins the right to poke
- *   2  after it has poked
- *   3  a turn begins; pushes are found by it, nobody pokes
+ *   1  a thread that pushes into an idle executor's inbox wins the right to
+ *      poke, and is counted as a poker
+ *   2  it pokes once, and isn't counted any more. It looks at nothing after
+ *      that: a wake costs one write, wherever the scheduler puts its thread
+ *   3  a turn begins; pushes are found by it, and their threads poke nothing.
+ *      TURN_FOLLOWS begins one early
  *   4  a turn ends with nothing left; the inbox is looked at once more after
  *      it, since a push may have met RUNNING
- *   5  a turn that met POKING ends with nothing left, and has emptied the
- *      descriptor: the poker may lie preempted behind its write, and the host
- *      must not spin until it runs again
- *   6  so that poker, which can't know whether its poke still stands, pokes
- *      once more
  *
- * Only the poker leaves POKING for POKED. `free` waits it out (the poker is
- * between two instructions) before it closes the descriptor.
+ * Pokers are counted beside the state, in whichever it is: a turn that meets one
+ * doesn't wait. The poker may lie preempted before its write or behind it. So a
+ * turn that ends with nothing left empties the descriptor before it goes idle,
+ * and remembers that a write may still come: the next turn is no quiet one then,
+ * and empties it again. That costs at most one turn and one read, and the host
+ * never spins on a poke that is stale.
+ *
+ * `free` waits until there is no poker (they are between two instructions)
+ * before it closes the descriptor.
  */
 #include <errno.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include "core.h"
+
+#define AWAKE (PILLION__POKED | PILLION__RUNNING)
 
 static void signal_host(struct pillion__executor *ex) {
   pillion_host *host = atomic_load(&ex->host);
@@ -51,17 +51,13 @@ static void signal_host(struct pillion__executor *ex) {
 }
 
 void pillion__poke(struct pillion__executor *ex) {
-  uint32_t idle = PILLION__IDLE;
-  if (atomic_load(&ex->park) != PILLION__IDLE ||
-      !atomic_compare_exchange_strong(&ex->park, &idle, PILLION__POKING))
-    return;
-  for (;;) {
-    uint32_t poking = PILLION__POKING;
-    signal_host(ex);
-    if (atomic_compare_exchange_strong(&ex->park, &poking, PILLION__POKED))
-      return;
-    atomic_store(&ex->park, PILLION__POKING);
-  }
+  uint32_t park = atomic_load(&ex->park);
+  do
+    if (park & AWAKE) return;
+  while (!atomic_compare_exchange_weak(
+      &ex->park, &park, park + PILLION__POKED + PILLION__POKER));
+  signal_host(ex);
+  atomic_fetch_sub(&ex->park, PILLION__POKER);
 }
 
 static void empty_descriptor(struct pillion__executor *ex) {
@@ -70,52 +66,30 @@ static void empty_descriptor(struct pillion__executor *ex) {
   if (fd >= 0 && read(fd, &count, sizeof count) < 0) errno = saved;
 }
 
+/* What a poker has written by now is known only once it isn't counted. */
 void pillion__park_enter(struct pillion__executor *ex) {
-  uint32_t state = atomic_load(&ex->park);
-  if (state == PILLION__POKED) {
-    ex->signaled = 1;
-    atomic_store(&ex->park, PILLION__RUNNING);
-  } else if (state == PILLION__IDLE) {
-    atomic_compare_exchange_strong(&ex->park, &state, PILLION__RUNNING);
-  }
-}
-
-/*
- * Nothing is left, but there was a poker when the turn began. First the read,
- * then the look: a poker that writes later finds SEEN and writes again.
- */
-static bool seen(struct pillion__executor *ex) {
-  uint32_t state = atomic_load(&ex->park);
-  while (state == PILLION__POKING || state == PILLION__SEEN) {
-    empty_descriptor(ex);
-    if (atomic_compare_exchange_strong(&ex->park, &state, PILLION__SEEN))
-      return true;
-  }
-  return false; /* POKED by now: the poker is done */
+  uint32_t park = atomic_load_explicit(&ex->park, memory_order_relaxed);
+  if (park & PILLION__RUNNING) return;
+  park = atomic_fetch_add(&ex->park, PILLION__RUNNING);
+  if (park & PILLION__POKED)
+    ex->signaled = park < PILLION__POKER ? PILLION__SIGNALED
+                                        : PILLION__PERHAPS_SIGNALED;
 }
 
 /* Tells whether another turn is due; the host knows by then. */
 bool pillion__park_leave(struct pillion__executor *ex, bool more) {
-  uint32_t state = atomic_load(&ex->park);
   pillion_host *host = atomic_load_explicit(&ex->host, memory_order_relaxed);
   bool hooked = host != NULL && host->wake != NULL;
-  if (state != PILLION__RUNNING) {
-    if (more) { /* the descriptor is readable, or will be */
-      if (hooked) signal_host(ex); /* this turn may have used up the poke */
-      return true;
-    }
-    if (seen(ex)) return false;
-    pillion__park_enter(ex);
-  }
-  if (more) {
-    if (hooked || !ex->signaled) signal_host(ex);
-    ex->signaled = 1;
-    atomic_store(&ex->park, PILLION__POKED);
+  if (more) { /* a hook's call was answered by this turn, a write stays */
+    if (hooked || ex->signaled != PILLION__SIGNALED) signal_host(ex);
+    ex->signaled = PILLION__SIGNALED;
     return true;
   }
-  if (ex->signaled && !hooked) empty_descriptor(ex);
-  ex->signaled = 0;
-  atomic_store(&ex->park, PILLION__IDLE);
+  /* First the look, then the read: a poker that is gone has written before. */
+  bool pokers = atomic_load(&ex->park) >= PILLION__POKER && !hooked;
+  if ((pokers || ex->signaled) && !hooked) empty_descriptor(ex);
+  ex->signaled = pokers ? PILLION__PERHAPS_SIGNALED : PILLION__NOT_SIGNALED;
+  atomic_fetch_and(&ex->park, ~AWAKE);
   if (atomic_load(&ex->inbox) == 0 && atomic_load(&ex->guest_wake) == 0 &&
       (atomic_load(&ex->closing) & 3u) == ex->closed_with &&
       !pillion__posts_ready(ex))
@@ -124,13 +98,13 @@ bool pillion__park_leave(struct pillion__executor *ex, bool more) {
   return true;
 }
 
-/* Leaves the executor in RUNNING, in which nobody pokes any more. */
+/* Leaves the executor in RUNNING, in which nothing pokes any more. */
 void pillion__park_stop(struct pillion__executor *ex) {
-  for (;;) {
-    uint32_t state = atomic_load(&ex->park);
-    if (state == PILLION__POKING || state == PILLION__SEEN)
-      sched_yield();
-    else if (atomic_compare_exchange_weak(&ex->park, &state,
+  for (uint32_t round = 0;; round++) {
+    uint32_t park = atomic_load(&ex->park);
+    if (park >= PILLION__POKER)
+      pillion__let_run(round);
+    else if (atomic_compare_exchange_weak(&ex->park, &park,
                                           PILLION__RUNNING))
       return;
   }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Making, closing and freeing pools. */
-#include <sched.h>
 #include <string.h>
 
 #include "pool.h"
@@ -247,12 +246,12 @@ int pillion_pool_free(pillion_pool pool) {
   pillion__turning = 1; /* its drops are as deep as any */
   if (atomic_load(&p->called)) pillion__calls_cancel_in(p->index + 1);
   if (atomic_load(&p->guest)) pillion__guest.pool_free(p->index);
-  for (;;) {
+  for (uint32_t round = 0;; round++) {
     uint64_t count = 0;
     pillion__pslots_each(p, pool_ask, &count);
     if (count == 0) break;
     drop_inbox(p);
-    sched_yield(); /* a waker may be between two instructions */
+    pillion__let_run(round); /* a waker may be between two instructions */
   }
   pillion__pslots_each(p, pool_detach, NULL);
   pillion__ptimers_forget(p);

@@ -14,7 +14,6 @@
  * Whether the host must be told is looked at after the exchange; the owner
  * looks at the ring after it went idle. tests/model/post.pml is this file.
  */
-#include <sched.h>
 #include <string.h>
 
 #include "core.h"
@@ -89,12 +88,13 @@ int pillion__posts_init(struct pillion__executor *ex, uint32_t posts,
 void pillion__posts_free(struct pillion__executor *ex) {
   uint64_t gen = atomic_load(&ex->gen);
   uint32_t end = (uint32_t)atomic_exchange(&ex->posts_tail, gen << 32);
-  while (atomic_load(&ex->posts_making) > 0) sched_yield();
+  uint32_t round = 0;
+  while (atomic_load(&ex->posts_making) > 0) pillion__let_run(round++);
   struct pillion__posted *ring = atomic_load(&ex->posts);
   uint32_t mask = atomic_load(&ex->posts_mask);
   for (uint32_t at = atomic_load(&ex->posts_head); at != end; at++) {
     struct pillion__posted *posted = &ring[at & mask];
-    while (atomic_load(&posted->sequence) != at + 1) sched_yield();
+    while (atomic_load(&posted->sequence) != at + 1) pillion__let_run(round++);
     if (posted->length > PILLION_INLINE) block_free(posted->payload.block);
   }
   pillion__posts_release(ex);

@@ -10,6 +10,7 @@
  * armed: it is the elder sibling, or the parent of a first child, and the
  * root's is the root.
  */
+#include <sched.h>
 #include <time.h>
 
 #include "core.h"
@@ -18,6 +19,18 @@ int64_t pillion__now(void) {
   struct timespec ts;
   clock_gettime(CLOCK_MONOTONIC, &ts);
   return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/*
+ * For a loop that waits until another thread has done its next instructions.
+ * That one may have a lower priority, and get no turn from yielding.
+ */
+void pillion__let_run(uint32_t round) {
+  struct timespec nap = {0, 50000};
+  if (round < 16)
+    sched_yield();
+  else
+    nanosleep(&nap, NULL);
 }
 
 /* ---- The late ones ------------------------------------------------------- */

@@ -270,7 +270,7 @@ int64_t pillion__next_deadline(const struct pillion__executor *ex) {
 static bool quiet(struct pillion__executor *ex) {
   uint32_t own = (ex->ready_tail ^ ex->ready_head) | ex->done.first | ex->taken.first |
                  ex->guest.first | ex->guest_more | ex->unwatched.first |
-                 ex->posts_lending | ex->pooled;
+                 ex->posts_lending | ex->pooled | ex->signaled;
   uint32_t shared =
       atomic_load_explicit(&ex->inbox, memory_order_relaxed) |
       atomic_load_explicit(&ex->guest_wake, memory_order_relaxed) |

@@ -120,44 +120,117 @@ static void turn_that_nobody_asked_for_reads_nothing_away(void **state) {
 
 /* ---- A poker that stands still ------------------------------------------- */
 
-/* The states in which another thread's poke can be found half done. */
-static void turn_that_meets_a_poker(void **state) {
+static struct pillion__executor *inside(pillion_executor ex) {
+  return pillion__executor_at(pillion__slot_of(ex));
+}
+
+static uint32_t park_of(pillion_executor ex) {
+  return atomic_load(&inside(ex)->park);
+}
+
+/* Another thread's poke, in its three parts. */
+static void poker_wins(pillion_executor ex) {
+  uint32_t park = atomic_fetch_add(&inside(ex)->park,
+                                   PILLION__POKED + PILLION__POKER);
+  assert_int_equal(park % PILLION__POKER, PILLION__IDLE);
+}
+
+static void poker_writes(pillion_executor ex) {
+  uint64_t one = 1;
+  int fd;
+  assert_ok(pillion_executor_fd(&fd, ex));
+  assert_int_equal(write(fd, &one, sizeof one), sizeof one);
+}
+
+static void poker_goes(pillion_executor ex) {
+  atomic_fetch_sub(&inside(ex)->park, PILLION__POKER);
+}
+
+/* The host must not spin until it runs again. */
+static void turn_that_meets_a_poker_behind_its_write(void **state) {
   (void)state;
   pillion_executor ex = executor_new();
-  struct pillion__executor *inside =
-      pillion__executor_at(pillion__slot_of(ex));
   struct probe probe = {0};
-  int fd;
-  uint64_t one = 1;
   spawn(ex, &probe, 0, PILLION_DETACH);
   turn(ex);
-  assert_ok(pillion_executor_fd(&fd, ex));
-
-  /* It has won the right to poke, and written. */
-  atomic_store(&inside->park, PILLION__POKING);
-  assert_int_equal(write(fd, &one, sizeof one), sizeof one);
+  poker_wins(ex);
+  poker_writes(ex);
   pillion_wake(probe.waker);
   turn(ex);
   assert_int_equal(probe.polls, 2);
   assert_int_equal(progress.more, 0);
-  assert_false(readable(ex)); /* the host must not spin until it goes on */
-  assert_int_equal(atomic_load(&inside->park), PILLION__SEEN);
-
-  /* What is posted now is in its hands. */
-  pillion_wake(probe.waker);
   assert_false(readable(ex));
-  uint32_t poking = PILLION__POKING;
-  assert_false(atomic_compare_exchange_strong(&inside->park, &poking,
-                                              PILLION__POKED));
-  atomic_store(&inside->park, PILLION__POKING); /* so it begins again */
-  assert_int_equal(write(fd, &one, sizeof one), sizeof one);
-  atomic_store(&inside->park, PILLION__POKED);
+  assert_int_equal(park_of(ex), PILLION__IDLE + PILLION__POKER);
+
+  /* What is posted now doesn't wait for it. */
+  uint64_t before = pokes(ex);
+  assert_int_equal(pillion_wake(probe.waker), PILLION_WOKEN);
+  assert_int_equal(pokes(ex), before + 1);
   assert_true(readable(ex));
   turn(ex);
   assert_int_equal(probe.polls, 3);
   assert_false(readable(ex));
-  assert_int_equal(atomic_load(&inside->park), PILLION__IDLE);
+  poker_goes(ex);
+  assert_int_equal(park_of(ex), PILLION__IDLE);
+
+  /* One turn more that reads, since it might have written late; then none. */
+  turn(ex);
+  uint64_t turns = stats_of(ex).turns;
+  turn(ex);
+  assert_int_equal(stats_of(ex).turns, turns);
   executor_free(ex);
+}
+
+/* Its write comes when all is over, and is taken out by one turn. */
+static void turn_that_meets_a_poker_before_its_write(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe probe = {0};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  turn(ex);
+  poker_wins(ex);
+  pillion_wake(probe.waker);
+  turn(ex);
+  assert_int_equal(probe.polls, 2);
+  assert_false(readable(ex));
+  poker_writes(ex);
+  poker_goes(ex);
+  assert_true(readable(ex));
+  turn(ex);
+  assert_int_equal(progress.more, 0);
+  assert_false(readable(ex));
+  uint64_t turns = stats_of(ex).turns;
+  turn(ex);
+  assert_int_equal(stats_of(ex).turns, turns);
+  executor_free(ex);
+}
+
+/* Its write may be gone already: it is no news of what is left. */
+static void turn_that_met_a_poker_and_has_more_tells_the_host(void **state) {
+  (void)state;
+  for (int written = 0; written < 2; written++) {
+    pillion_executor ex = executor_new();
+    struct probe a = {0}, b = {0};
+    spawn(ex, &a, 0, PILLION_DETACH);
+    spawn(ex, &b, 0, PILLION_DETACH);
+    turn(ex);
+    poker_wins(ex);
+    if (written) poker_writes(ex);
+    turn(ex); /* takes the write out, if it came */
+    assert_false(readable(ex));
+    pillion_wake_local(a.waker);
+    pillion_wake_local(b.waker);
+    pillion_budget one = PILLION_BUDGET_INIT;
+    one.max_polls = 1;
+    pillion_executor_turn(NULL, 0, &progress, ex, &one);
+    assert_int_equal(progress.more, 1);
+    assert_true(readable(ex));
+    turn(ex);
+    assert_int_equal(b.polls, 2);
+    assert_false(readable(ex));
+    poker_goes(ex);
+    executor_free(ex);
+  }
 }
 
 struct poker {
@@ -171,25 +244,126 @@ static void *goes_on(void *data) {
   uint64_t one = 1;
   for (int i = 0; i < 1000; i++) sched_yield();
   atomic_store(&poker->written, write(poker->fd, &one, sizeof one));
-  atomic_store(&poker->inside->park, PILLION__POKED);
+  atomic_fetch_sub(&poker->inside->park, PILLION__POKER);
   return NULL;
 }
 
 static void free_waits_for_a_poker(void **state) {
   (void)state;
-  const uint32_t poking[] = {PILLION__POKING, PILLION__SEEN};
-  for (size_t i = 0; i < COUNT(poking); i++) {
+  for (int met = 0; met < 2; met++) {
     pillion_executor ex = executor_new();
-    struct poker poker = {pillion__executor_at(pillion__slot_of(ex)), -1, 0};
+    struct poker poker = {inside(ex), -1, 0};
     assert_ok(pillion_executor_fd(&poker.fd, ex));
     turn(ex);
-    atomic_store(&poker.inside->park, poking[i]);
+    poker_wins(ex);
+    if (met) turn(ex);
     pthread_t thread = thread_start(goes_on, &poker);
     executor_free(ex);
     assert_int_equal(atomic_load(&poker.written), 8); /* it was still open */
     assert_int_equal(atomic_load(&poker.inside->park), PILLION__RUNNING);
     pthread_join(thread, NULL);
   }
+}
+
+/* ---- One core -------------------------------------------------------------- */
+
+struct loop {
+  pillion_executor ex;
+  struct probe probe;
+  pillion_host host;
+  _Atomic int polls;
+  _Atomic bool over;
+};
+
+static int counts_polls(struct probe *probe, pillion_value *out,
+                        pillion_context *cx) {
+  struct loop *loop = probe->data;
+  (void)out, (void)cx;
+  atomic_store(&loop->polls, probe->polls);
+  return loop->over ? PILLION_READY : PILLION_PENDING;
+}
+
+static void *turns_until_its_task_ends(void *data) {
+  struct loop *loop = data;
+  int fd;
+  pillion_executor_fd(&fd, loop->ex);
+  pillion_progress p = PILLION_PROGRESS_INIT;
+  do {
+    struct pollfd watched = {fd, POLLIN, 0};
+    poll(&watched, 1, -1);
+    pillion_executor_turn(NULL, 0, &p, loop->ex, NULL);
+  } while (p.live > 0);
+  pillion_executor_release(loop->ex);
+  return NULL;
+}
+
+/* Where the loop's thread likes to run before the poker's write has returned. */
+static void wake_costs_one_poke_on_one_core(void **state) {
+  (void)state;
+  enum { WAKES = 2000 };
+  cpu_set_t all, first;
+  assert_ok(sched_getaffinity(0, sizeof all, &all));
+  int core = 0;
+  while (!CPU_ISSET(core, &all)) core++;
+  CPU_ZERO(&first);
+  CPU_SET(core, &first);
+  assert_ok(sched_setaffinity(0, sizeof first, &first));
+  struct loop loop = {.ex = executor_new()};
+  loop.probe = (struct probe){.step = counts_polls, .data = &loop};
+  spawn(loop.ex, &loop.probe, 0, PILLION_DETACH);
+  assert_ok(pillion_executor_release(loop.ex));
+  pthread_t thread = thread_start(turns_until_its_task_ends, &loop);
+  while (atomic_load(&loop.polls) < 1) sched_yield();
+  uint64_t before = atomic_load(&inside(loop.ex)->pokes);
+  for (int i = 1; i <= WAKES; i++) {
+    loop.over = i == WAKES;
+    pillion_wake(loop.probe.waker);
+    while (atomic_load(&loop.polls) <= i) sched_yield();
+  }
+  pthread_join(thread, NULL);
+  assert_true(atomic_load(&inside(loop.ex)->pokes) - before <= WAKES);
+  sched_setaffinity(0, sizeof all, &all);
+  executor_free(loop.ex);
+}
+
+/*
+ * The hook of a host whose loop does whole turns before the hook returns, as one
+ * with SCHED_FIFO on the poker's core.
+ */
+static void *turns_once(void *data) {
+  struct loop *loop = data;
+  pillion_executor_bind(loop->ex);
+  pillion_executor_turn(NULL, 0, NULL, loop->ex, NULL);
+  pillion_executor_release(loop->ex);
+  return NULL;
+}
+
+static int preempting_calls;
+
+static int loop_preempts(void *data) {
+  if (++preempting_calls <= 10) on_thread(turns_once, data); /* once will do */
+  return 0;
+}
+
+static void poker_whose_loop_preempts_it_calls_the_hook_once(void **state) {
+  (void)state;
+  struct loop loop = {.ex = executor_new()};
+  loop.host = (pillion_host)PILLION_HOST_INIT;
+  loop.host.wake = loop_preempts;
+  loop.host.data = &loop;
+  preempting_calls = 10;
+  assert_ok(pillion_executor_host(loop.ex, &loop.host));
+  loop.probe = (struct probe){.step = counts_polls, .data = &loop};
+  spawn(loop.ex, &loop.probe, 0, PILLION_DETACH);
+  turn(loop.ex);
+  assert_ok(pillion_executor_release(loop.ex));
+  preempting_calls = 0;
+  for (int i = 1; i <= 3; i++) {
+    assert_int_equal(pillion_wake(loop.probe.waker), PILLION_WOKEN);
+    assert_int_equal(preempting_calls, i);
+    assert_int_equal(loop.probe.polls, i + 1);
+  }
+  executor_free(loop.ex);
 }
 
 /* ---- Hooks --------------------------------------------------------------- */
@@ -296,16 +470,17 @@ static void wake_hook_is_called_again_if_the_turn_met_a_poker(void **state) {
   struct probe a = {0}, b = {0};
   spawn(ex, &a, 0, PILLION_DETACH);
   spawn(ex, &b, 0, PILLION_DETACH);
-  struct pillion__executor *inside =
-      pillion__executor_at(pillion__slot_of(ex));
-  atomic_store(&inside->park, PILLION__POKING);
+  turn(ex);
+  poker_wins(ex);
+  pillion_wake_local(a.waker);
+  pillion_wake_local(b.waker);
   int before = told.wakes;
   pillion_budget one = PILLION_BUDGET_INIT;
   one.max_polls = 1;
   pillion_executor_turn(NULL, 0, &progress, ex, &one);
   assert_int_equal(progress.more, 1);
   assert_int_equal(told.wakes, before + 1);
-  atomic_store(&inside->park, PILLION__POKED);
+  poker_goes(ex);
   executor_free(ex);
 }
 
@@ -511,8 +686,12 @@ int main(void) {
       TEST(nobody_pokes_a_running_executor),
       TEST(more_work_costs_no_more_pokes),
       TEST(turn_that_nobody_asked_for_reads_nothing_away),
-      TEST(turn_that_meets_a_poker),
+      TEST(turn_that_meets_a_poker_behind_its_write),
+      TEST(turn_that_meets_a_poker_before_its_write),
+      TEST(turn_that_met_a_poker_and_has_more_tells_the_host),
       TEST(free_waits_for_a_poker),
+      TEST(wake_costs_one_poke_on_one_core),
+      TEST(poker_whose_loop_preempts_it_calls_the_hook_once),
       TEST(wake_hook_takes_the_place_of_the_descriptor),
       TEST(wake_hook_is_called_again_for_more),
       TEST(wake_hook_is_called_again_if_the_turn_met_a_poker),

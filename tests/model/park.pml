@@ -6,26 +6,31 @@
  * Posters push into the inbox and poke. One of them closes the executor instead.
  * The owner is a host that turns when it is told to; it may free the executor at
  * any time, and make another in the same memory with a descriptor of its own. A
- * turn may end with more to do.
+ * turn may end with more to do. The owner's thread may also stand still for good.
  *
- * With HOOK the host has a wake hook and no descriptor: it turns when the hook
- * was called, and looks at nothing else.
+ * The host has a descriptor and looks at nothing else, but for one turn that it
+ * does for something else; with HOOK it has a wake hook in the descriptor's place.
  *
  * Properties: what was posted is found by a turn, and so is a close; once all is
  * quiet the descriptor is unreadable; nothing is written to a closed descriptor
  * and no hook is called after its drop; the host doesn't spin while a poker
- * stands still; free ends (there is no invalid end state).
+ * stands still, and was told when a turn has ended with more; a poker tells the
+ * host once at most, and ends wherever the owner stands; free ends (there is no
+ * invalid end state).
  *
  * BUG names a mistake that the properties have to find.
  */
 #define RECHECK 1 /* no second look at the inbox after going idle */
-#define FREE 2    /* free doesn't wait for a poker */
-#define SEEN_ 3   /* a turn that met a poker leaves it no mark */
+#define FREE 2    /* free doesn't wait for pokers */
+#define FORGET 3  /* a turn that met a poker doesn't expect its write */
 #define SPIN 4    /* a turn that met a poker always asks for another */
 #define ORDER 5   /* the descriptor is emptied after going idle */
 #define CLOSE 6   /* a close isn't looked for after going idle */
 #define AGAIN 7   /* a hook isn't called again for more */
-#define READ 8    /* a turn that met a poker leaves its mark, then reads */
+#define READ 8    /* the descriptor is emptied, then pokers are looked for */
+#define TRUST 9   /* what a poker may have written is taken for written */
+#define UNTIL 10  /* a poker that a turn has met tells the host again */
+#define WAIT 11   /* a poker waits for a turn to begin */
 #ifndef BUG
 #define BUG 0
 #endif
@@ -38,19 +43,18 @@
 #ifndef POSTERS
 #define POSTERS 2
 #endif
-#define IDLE 0
-#define POKING 1
-#define POKED 2
-#define RUNNING 3
-#define SEEN 4
 #define LIVES 2
+#define NO 0
+#define YES 1
+#define PERHAPS 2
 
-byte park = IDLE;
+bool poked = false, running = false; /* the word: two bits, */
+byte pokers = 0;                     /* and a count */
 byte inbox = 0;            /* posts in it */
 byte closing = 0;
 byte life = 0;             /* names the descriptor, or the hook */
 bool open[LIVES];          /* and whether it is */
-byte told[LIVES];          /* written and not read; calls not yet answered */
+bool told[LIVES];          /* written and not read, or called and not answered */
 
 byte posted = 0, found = 0, finished = 0;
 byte empty_turns = 0;
@@ -59,42 +63,39 @@ inline signal_host() {
   target = life;
   atomic {
     assert(open[target]);
-    if
-    :: HOOKED -> told[target] = 1
-    :: told[target] < 9 && !HOOKED -> told[target]++
-    :: else
-    fi;
+    told[target] = true;
     empty_turns = 0
   }
 }
 
 inline poke() {
+  atomic {
+    if
+    :: !poked && !running -> poked = true; pokers++; won = true
+    :: else -> won = false
+    fi
+  };
   if
-  :: park != IDLE -> skip
-  :: else ->
-     atomic {
-       if
-       :: park == IDLE -> park = POKING; won = true
-       :: else -> won = false
-       fi
-     };
-     do
-     :: !won -> break
-     :: won ->
-        signal_host();
-        atomic {
-          if
-          :: park == POKING -> park = POKED; won = false
-          :: else -> park = POKING
-          fi
-        }
-     od
+  :: won ->
+     signal_host();
+     tells++;
+     if
+     :: BUG == WAIT -> running || !poked
+     :: BUG == UNTIL ->
+        do
+        :: poked -> break
+        :: !poked -> signal_host(); tells++; assert(tells == 1)
+        od
+     :: else
+     fi;
+     pokers--
+  :: else
   fi
 }
 
 proctype poster() {
   bool won;
-  byte target;
+  byte target, tells = 0;
   atomic { inbox++; posted++ };
   poke();
   finished++
@@ -102,118 +103,103 @@ proctype poster() {
 
 proctype closer() {
   bool won;
-  byte target;
+  byte target, tells = 0;
   closing = 1;
   poke();
   finished++
 }
 
+/* The owner's thread may be preempted here, and never run again. */
+inline stand() {
+  if
+  :: true -> skip
+  :: true -> goto stands
+  fi
+}
+
 inline empty_descriptor() {
   if
-  :: !HOOKED -> told[life] = 0
+  :: !HOOKED -> told[life] = false
+  :: else
+  fi
+}
+
+inline enter() {
+  if
+  :: !running ->
+     atomic {
+       running = true;
+       if
+       :: poked && (pokers == 0 || BUG == TRUST) -> signaled = YES
+       :: poked && pokers > 0 && BUG != TRUST -> signaled = PERHAPS
+       :: else
+       fi
+     }
   :: else
   fi
 }
 
 inline leave(more) {
-  again = false; marked = false;
   if
-  :: park != RUNNING ->
+  :: more || (BUG == SPIN && pokers > 0) ->
      if
-     :: more || BUG == SPIN ->
-        if
-        :: HOOKED && BUG != AGAIN -> signal_host()
-        :: else
-        fi;
-        again = true; goto left
+     :: (HOOKED && BUG != AGAIN) || (!HOOKED && signaled != YES) -> signal_host()
      :: else
      fi;
-     do /* seen */
-     :: park == POKING || park == SEEN ->
-        if
-        :: BUG != READ -> empty_descriptor()
-        :: else
-        fi;
-        atomic {
-          if
-          :: park == POKING || park == SEEN ->
-             if
-             :: BUG != SEEN_ -> park = SEEN
-             :: else
-             fi;
-             marked = true; break
-          :: else
-          fi
-        }
-     :: else -> break
-     od;
-     if
-     :: marked && BUG == READ -> empty_descriptor(); goto left
-     :: marked && BUG != READ -> goto left
-     :: else
-     fi;
-     if
-     :: park == POKED -> signaled = true; park = RUNNING
-     :: else
-     fi
-  :: else
-  fi;
-  if
-  :: more ->
-     if
-     :: (HOOKED && BUG != AGAIN) || (!HOOKED && !signaled) -> signal_host()
-     :: else
-     fi;
-     signaled = true;
-     park = POKED;
-     again = true
+     signaled = YES
   :: else ->
      if
-     :: signaled && BUG != ORDER -> empty_descriptor()
+     :: BUG == READ && (signaled != NO || pokers > 0) -> empty_descriptor()
      :: else
      fi;
-     park = IDLE;
+     met = pokers > 0 && !HOOKED;
      if
-     :: signaled && BUG == ORDER -> empty_descriptor()
+     :: BUG != ORDER && BUG != READ && (signaled != NO || met) ->
+        empty_descriptor()
      :: else
      fi;
-     signaled = false;
+     stand();
+     atomic { poked = false; running = false };
+     if
+     :: BUG == ORDER && (signaled != NO || met) -> empty_descriptor()
+     :: else
+     fi;
+     if
+     :: met && BUG != FORGET -> signaled = PERHAPS
+     :: else -> signaled = NO
+     fi;
      if
      :: (inbox == 0 || BUG == RECHECK) &&
         (closing == closed_with || BUG == CLOSE) -> skip
-     :: else -> poke(); again = true
+     :: else -> poke(); tells = 0
      fi
-  fi;
-left:
-  skip
+  fi
 }
 
 inline turn() {
-  work = false;
   if
-  :: closing != closed_with -> closed_with = closing; work = true
-  :: else
-  fi;
-  if /* enter */
-  :: park == POKED -> signaled = true; park = RUNNING
-  :: park == IDLE ->
-     atomic {
+  :: !poked && !running && pokers == 0 && inbox == 0 && signaled == NO &&
+     closing == closed_with && !left -> skip /* a quiet one */
+  :: else ->
+     if
+     :: closing != closed_with -> closed_with = closing; work = true
+     :: else
+     fi;
+     enter();
+     atomic { /* drain */
        if
-       :: park == IDLE -> park = RUNNING
+       :: inbox > 0 -> found = found + inbox; inbox = 0; work = true
        :: else
        fi
-     }
-  :: else
-  fi;
-  atomic { /* drain */
-    if
-    :: inbox > 0 -> found = found + inbox; inbox = 0; work = true
-    :: else
-    fi
-  };
-  if
-  :: mores > 0 -> mores--; work = true; leave(true)
-  :: true -> leave(false)
+     };
+     if
+     :: left -> left = false; work = true; leave(false)
+     :: !left && mores > 0 ->
+        mores--; left = true; work = true;
+        leave(true);
+        assert(told[life] || BUG == AGAIN)
+     :: !left -> leave(false)
+     fi
   fi;
   atomic {
     if
@@ -221,50 +207,48 @@ inline turn() {
        empty_turns++;
        assert(empty_turns < 4) /* nobody told the host, and it goes on */
     :: else -> empty_turns = 0
-    fi
+    fi;
+    work = false; met = false; won = false; target = 0
   }
 }
 
 proctype host() {
-  bool won, signaled = false, again, marked = false, work;
-  byte target, closed_with = 0, mores = 1;
+  bool won = false, met = false, work = false, left = false;
+  byte target, closed_with = 0, mores = 1, whims = 1, signaled = NO, tells = 0;
   do
-  :: told[life] > 0 || (again && !HOOKED) ->
+  :: told[life] ->
      if
-     :: HOOKED -> told[life] = 0
+     :: HOOKED -> told[life] = false
      :: else
      fi;
      turn()
+  :: whims > 0 -> whims--; turn() /* for something else */
   :: life + 1 < LIVES -> /* free, and new */
      if
      :: BUG != FREE ->
-        do
-        :: park == IDLE || park == POKED || park == RUNNING ->
-           atomic {
-             if
-             :: park == IDLE || park == POKED || park == RUNNING ->
-                park = RUNNING; break
-             :: else
-             fi
-           }
-        od
-     :: else -> park = RUNNING
+        atomic { pokers == 0 -> poked = false; running = true }
+     :: else -> running = true
      fi;
      open[life] = false;
-     told[life] = 0;
-     closing = 0; closed_with = 0; signaled = false; again = false;
+     told[life] = false;
+     closing = 0; closed_with = 0; signaled = NO; left = false;
      atomic { found = found + inbox; inbox = 0 };
      life++;
      open[life] = true;
-     park = IDLE
-  :: finished == POSTERS + 1 && !(told[life] > 0 || (again && !HOOKED)) ->
-     break
+     atomic { poked = false; running = false }
+  :: finished == POSTERS + 1 && !told[life] -> break
   od;
   /* Quiet. What came between two lives waits for the next poke. */
-  assert(told[life] == 0);
+  assert(!told[life]);
+  assert(!left);
   assert(life > 0 || inbox == 0);
   assert(life > 0 || found == posted);
-  assert(closing == closed_with || life > 0)
+  assert(closing == closed_with || life > 0);
+  goto over;
+stands:
+  finished == POSTERS + 1;
+over:
+  skip
 }
 
 init {

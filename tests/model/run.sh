@@ -38,8 +38,8 @@ export out
   for bug in 1 2 3 4 5; do echo waker wrong -DBUG=$bug; done
   echo park right
   echo park right -DHOOK
-  for bug in 1 2 3 4 5 6 8; do echo park wrong -DBUG=$bug; done
-  for bug in 1 2 3 6 7; do echo park wrong -DHOOK -DBUG=$bug; done
+  for bug in 1 2 3 4 5 6 8 9 10 11; do echo park wrong -DBUG=$bug; done
+  for bug in 1 2 6 7 10 11; do echo park wrong -DHOOK -DBUG=$bug; done
   echo call right
   for bug in 1 2 3 4 5; do echo call wrong -DBUG=$bug; done
   echo call right -DJOIN
