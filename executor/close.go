@@ -2,7 +2,10 @@
 
 package executor
 
-import "runtime"
+import (
+	"runtime"
+	"time"
+)
 
 // CloseMode says what becomes of the tasks that are live when an executor closes.
 type CloseMode uint32
@@ -26,9 +29,7 @@ func (l *Local) Close(mode CloseMode) {
 			break
 		}
 	}
-	if l.state.Load() == stateIdle {
-		l.poke()
-	}
+	l.poke()
 }
 
 // carryOut does on the owner what Close asked for.
@@ -58,7 +59,7 @@ func (l *Local) Free() error {
 	if l.polling {
 		return ErrReentrant
 	}
-	if l.state.Load() == stateFreed {
+	if l.freed() {
 		return nil
 	}
 	l.closing.Store(uint32(Cancel))
@@ -76,12 +77,11 @@ func (l *Local) Free() error {
 	if l.worker != nil {
 		l.worker.leave()
 	}
-	for {
-		s := l.state.Load()
-		if s != statePoking && s != stateSeen && l.state.CompareAndSwap(s, stateFreed) {
+	for round := 0; ; round++ {
+		if park := l.park.Load(); park < parkPoker && l.park.CompareAndSwap(park, parkFreed) {
 			break
 		}
-		runtime.Gosched()
+		letRun(round)
 	}
 	if !l.inbox.empty() {
 		l.inbox.take(l.take)
@@ -94,6 +94,17 @@ func (l *Local) Free() error {
 	l.chunks, l.free, l.ready = nil, nil, ring{}
 	l.fresh, l.freshEnd = 0, 0
 	return nil
+}
+
+// letRun is for a loop that waits until another goroutine has done its next
+// instructions. That one's thread may have a lower priority, and get no turn from
+// yielding.
+func letRun(round int) {
+	if round < 16 {
+		runtime.Gosched()
+	} else {
+		time.Sleep(50 * time.Microsecond)
+	}
 }
 
 // Extension is what a package on top keeps per executor. Retire gives up what is
@@ -154,7 +165,7 @@ func (l *Local) Release() error {
 	switch {
 	case l.polling:
 		return ErrReentrant
-	case l.state.Load() == stateFreed:
+	case l.freed():
 		return ErrClosed
 	case l.suspended():
 		return ErrSuspended

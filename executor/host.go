@@ -8,9 +8,9 @@ import "time"
 // [Watcher], too.
 //
 // Wake makes the loop call [Local.Poll] soon. It is called from any goroutine,
-// also from inside a call to the executor by the owner, but only when the
-// executor is idle, and at most once until the next poll. It must neither block
-// nor call into the executor. Its error is not acted upon: a host that has gone
+// also from inside a call to the executor by the owner, once each time the executor
+// was idle and got work. A waker that is preempted calls it late, for a poll perhaps
+// that finds nothing to do. It must neither block nor call into the executor. Its error is not acted upon: a host that has gone
 // may say so, and nobody is left to tell.
 type Host interface {
 	Wake() error

@@ -31,7 +31,7 @@ type Config struct {
 type Local struct {
 	// Shared with wakers.
 	inbox   Inbox
-	state   atomic.Uint32 // parking; see state.go
+	park    atomic.Uint32 // see state.go
 	closing atomic.Uint32 // the mode that Close asked for
 
 	host  Host
@@ -93,10 +93,12 @@ func New(c Config) *Local {
 
 // wakeHost tells the host that the owner has made work outside of a turn.
 func (l *Local) wakeHost() {
-	if !l.polling && l.state.Load() == stateIdle {
+	if !l.polling {
 		l.poke()
 	}
 }
+
+func (l *Local) freed() bool { return l.park.Load()&parkFreed != 0 }
 
 func (l *Local) makeReady(t *task) bool {
 	if t.flags&flagReady != 0 {

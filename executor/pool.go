@@ -98,7 +98,7 @@ func (p *Pool) join(l *Local, c *crew) error {
 	if l.worker != nil {
 		return ErrJoined
 	}
-	if l.state.Load() == stateFreed {
+	if l.freed() {
 		return ErrClosed
 	}
 	w := &worker{pool: p, local: l}

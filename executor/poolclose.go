@@ -2,8 +2,6 @@
 
 package executor
 
-import "runtime"
-
 // Close is the first phase of the end, as [Local.Close] is: no more tasks are
 // taken, and those there are drain or are cancelled by the workers. It may be called
 // by any goroutine.
@@ -64,9 +62,9 @@ func (p *Pool) Free() error {
 	// Nobody joins any more, so this goroutine is the only one that pops.
 	p.closing.Store(uint32(Cancel))
 	p.cancelAll()
-	for p.live.Load() > 0 || p.asking.Load() > 0 {
+	for round := 0; p.live.Load() > 0 || p.asking.Load() > 0; round++ {
 		p.inbox.take(p.reap)
-		runtime.Gosched() // to who has begun to spawn, or is inside Close
+		letRun(round) // to who has begun to spawn, or is inside Close
 	}
 	p.gone.Store(true)
 	p.mu.Lock()

@@ -58,26 +58,25 @@ const (
 	outcomeShift = 14
 )
 
-// The parking word of a Local.
+// The parking word of a Local: two bits and a count above them.
 //
-//	idle ──poke──► poking ──poke──► poked ──Poll──► running ──park──► idle
-//	  │             ▲  │park                           ▲
-//	  │          poke  ▼                               │
-//	  │             seen                               │
-//	  └────────────────────Poll────────────────────────┘
+//	idle ──waker──► awake, with a poker ──waker──► awake
+//	  │ ▲                     │                      │
+//	  │ │                     ▼                      ▼
+//	  └─┴──────Poll──────── awake ◄──────Poll────────┘
 //
-// Only the owner leaves poked and running; only a waker leaves poking for poked. A
-// turn that finds poking and has nothing left says that it was there, and parks:
-// the waker may lie preempted behind its call of the host, and since it can't know
-// whether that call still stands, it calls once more.
-// A host that was told more also leaves the word at running, which is why a busy
+// A waker that finds the executor idle sets awake, is counted as a poker, calls the
+// host once and isn't counted any more. It looks at nothing after that: so a wake
+// costs one call of the host, wherever the scheduler puts its thread. A turn sets
+// awake, too, and the end of one that has nothing left clears it, whether there are
+// pokers or not; one of those may call the host late, for a turn that finds nothing.
+// A turn that has told its host of more leaves awake set, which is why a busy
 // executor is never poked and a busy turn does no locked instruction.
 const (
-	stateIdle uint32 = iota
-	statePoking
-	statePoked
-	stateRunning
-	stateSeen
-	// stateFreed is final. A waker that still finds it forwards what it pushed.
-	stateFreed
+	parkAwake uint32 = 1
+	// parkFreed is final, and set once no poker is counted. A waker that still finds
+	// it forwards what it pushed.
+	parkFreed uint32 = 2
+	// parkPoker is one poker.
+	parkPoker uint32 = 4
 )

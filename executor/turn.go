@@ -42,13 +42,11 @@ func (l *Local) Poll(b Budget) (Progress, error) {
 	if l.polling {
 		return Progress{}, ErrReentrant
 	}
-	switch l.state.Load() {
-	case stateFreed:
+	switch park := l.park.Load(); {
+	case park&parkFreed != 0:
 		return Progress{Deadline: Never}, ErrClosed
-	case stateIdle:
-		l.state.CompareAndSwap(stateIdle, stateRunning)
-	case statePoked:
-		l.state.Store(stateRunning)
+	case park&parkAwake == 0:
+		l.park.Or(parkAwake)
 	}
 	l.polling = true
 	defer l.endTurn() // also when a future ends the goroutine by Goexit
@@ -82,7 +80,7 @@ func (l *Local) Poll(b Budget) (Progress, error) {
 	} else {
 		l.bursts()
 	}
-	more, deadline := !l.park(), l.deadline()
+	more, deadline := !l.rest(), l.deadline()
 	if l.worker != nil {
 		deadline = min(deadline, l.worker.pool.timers.next.Load())
 	}
@@ -212,23 +210,17 @@ func (l *Local) take(c *chunk, slot uint32) {
 	}
 }
 
-// park goes idle, if nothing came meanwhile.
-func (l *Local) park() bool {
+// rest goes idle, if nothing came meanwhile.
+func (l *Local) rest() bool {
 	if l.ready.len() > 0 || !l.inbox.empty() || l.worker != nil && l.worker.waiting() > 0 {
 		return false
 	}
-	switch l.state.Load() {
-	case stateSeen:
-		return true
-	case statePoking:
-		return l.state.CompareAndSwap(statePoking, stateSeen)
-	}
-	l.state.Store(stateIdle)
-	// Whoever pushed before that store saw no need to poke.
+	l.park.And(^parkAwake)
+	// Whoever pushed before that saw no need to poke.
 	if l.inbox.empty() && l.closing.Load() == l.closed &&
 		(l.worker == nil || l.worker.register()) {
 		return true
 	}
-	l.state.CompareAndSwap(stateIdle, stateRunning)
+	l.park.Or(parkAwake)
 	return false
 }

@@ -180,10 +180,7 @@ func (c *chunk) push(slot uint32) {
 		return
 	}
 	l.inbox.push(slot)
-	switch l.state.Load() {
-	case stateIdle:
-		l.poke()
-	case stateFreed:
+	if !l.poke() && l.freed() {
 		l.forward()
 	}
 }
@@ -203,14 +200,16 @@ func (l *Local) forward() {
 // poke tells the host, and says that it did: not if somebody else just does or the
 // owner is awake.
 func (l *Local) poke() bool {
-	if !l.state.CompareAndSwap(stateIdle, statePoking) {
-		return false
-	}
 	for {
-		_ = l.host.Wake()
-		if l.state.CompareAndSwap(statePoking, statePoked) {
-			return true
+		park := l.park.Load()
+		if park&(parkAwake|parkFreed) != 0 {
+			return false
 		}
-		l.state.Store(statePoking) // it was seen
+		if l.park.CompareAndSwap(park, park+parkAwake+parkPoker) {
+			break
+		}
 	}
+	_ = l.host.Wake()
+	l.park.Add(^parkPoker + 1)
+	return true
 }

@@ -209,27 +209,49 @@ func TestSlotIsRetiredWithItsLastGeneration(t *testing.T) {
 	t.Cleanup(func() { cell.gen.Store(before + 1) }) // other tests lease the chunk
 }
 
-// A poll that meets a waker between the poke and its acknowledgement parks all the
-// same, so that its host can sleep; the waker then pokes once more.
-func TestPollMeetsPoking(t *testing.T) {
+// Polls that come while the waker is still in the host, as those of a loop do that
+// preempts it. It calls the host once, and another waker doesn't wait for it.
+func TestPollsMeetAPoker(t *testing.T) {
 	r := newRig(t)
 	p := new(probe)
 	mustSpawn[int](t, r.Local, p)
 	r.turn(1)
+	r.pokes = 0
 	r.onWake = func() {
 		r.onWake = nil
 		for _, polled := range []int{1, 0} {
-			equal(t, "more while poking", r.turn(polled).More, false)
-			equal(t, "state", r.state.Load(), stateSeen)
+			equal(t, "more beside a poker", r.turn(polled).More, false)
+			equal(t, "park", r.park.Load(), parkPoker)
 		}
-		equal(t, "wake while seen", p.waker.Wake(), Woken)
+		equal(t, "the next wake", p.waker.Wake(), Woken)
+		equal(t, "pokes", r.pokes, 2)
+		equal(t, "park", r.park.Load(), parkAwake+parkPoker)
 	}
 	p.waker.Wake()
-	equal(t, "state", r.state.Load(), statePoked)
-	equal(t, "pokes", r.pokes, 3)
+	equal(t, "pokes", r.pokes, 2)
+	equal(t, "park", r.park.Load(), parkAwake)
 	equal(t, "more", r.turn(1).More, false)
-	equal(t, "state", r.state.Load(), stateIdle)
+	equal(t, "park", r.park.Load(), 0)
 	p.want(t, 3, 0)
+}
+
+func TestPokerWhoseLoopPreemptsItCallsTheHostOnce(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	mustSpawn[int](t, r.Local, p)
+	r.turn(1)
+	r.pokes = 0
+	r.onWake = func() {
+		if r.pokes <= 10 { // by then it is shown
+			r.turn(1)
+		}
+	}
+	for i := 1; i <= 3; i++ {
+		p.waker.Wake()
+		equal(t, "pokes", r.pokes, i)
+		p.want(t, 1+i, 0)
+	}
+	r.onWake = nil
 }
 
 func TestFreeWaitsForPoking(t *testing.T) {
@@ -255,7 +277,7 @@ func TestFreeWaitsForPoking(t *testing.T) {
 	close(leave)
 	<-freed
 	<-woken
-	equal(t, "state", r.state.Load(), stateFreed)
+	equal(t, "park", r.park.Load(), parkFreed)
 }
 
 // chanHost parks its owner on a channel.

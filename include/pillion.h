@@ -478,7 +478,8 @@ int pillion_executor_post(pillion_executor executor, uint64_t token,
  * pillion_host are a host's hooks, each of which may be NULL.
  *
  * wake: called on any thread, in any signal handler, once a burst, when an
- *   idle executor got work; it must not block, lock or run foreign code, and
+ *   idle executor got work (by a thread that was preempted also late, for a
+ *   turn that finds nothing); it must not block, lock or run foreign code, and
  *   answers 0 or PILLION_ECLOSED. It takes the place of the descriptor.
  * timer: called on the owner's thread at the end of a turn in which the
  *   deadline changed.
