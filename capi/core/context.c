@@ -54,6 +54,7 @@ int pillion__context_init(struct pillion__executor *ex,
                           size_t errcap) {
   ex->context.size = sizeof ex->context;
   ex->context.now = 0;
+  ex->context.child = NULL;
   ex->context.ops = &operations;
   ex->context.runtime = ex;
   return pillion__hooks_copy(&ex->hooks, hooks, errbuf, errcap);

@@ -73,6 +73,7 @@ static int worker_enter(struct pillion__pool *pool, uint64_t gen,
   worker->context.size = sizeof worker->context;
   worker->context.ops = &pillion__pool_ops;
   worker->context.runtime = worker;
+  worker->context.child = NULL;
   atomic_store(&worker->awaits, 0);
   ex->worker = worker;
   ex->pooled = 1;

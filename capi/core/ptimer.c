@@ -24,7 +24,8 @@ static void publish_deadline(struct pillion__pool *pool) {
 /* `waker` may be a task's handle, for a deadline. */
 static int ptimer_arm(struct pillion__pool *pool, pillion_timer *timer,
                       int64_t now, uint64_t waker, int64_t deadline) {
-  pillion_context of_pool = {sizeof of_pool, 0, now, &pillion__pool_ops, pool};
+  pillion_context of_pool = {sizeof of_pool, 0, now, &pillion__pool_ops, pool,
+                             NULL};
   pthread_mutex_lock(&pool->timers_lock);
   int rc = pillion__timers_arm(&pool->timers, timer, &of_pool, waker, deadline);
   publish_deadline(pool);

@@ -100,6 +100,7 @@ typedef struct pillion_context {
                   before a time whose timers any worker has fired */
   const pillion_ops *ops;
   void *runtime; /* the executor's own */
+  void *child;   /* scope.h's own; NULL, also where there is no such field */
 } pillion_context;
 
 /*

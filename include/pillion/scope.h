@@ -92,8 +92,10 @@ struct pillion_child {
   pillion_task task;
   pillion_child *next, *prev; /* the owner's */
   pillion_child *link;        /* in `arrived` */
+  pillion_scope *scopes;      /* of its own, in which children run: a list */
   int shared;
   int failed;
+  int busy; /* its poll or drop is on the stack */
 };
 
 /*
@@ -112,6 +114,11 @@ struct pillion_scope {
   uint32_t cancelled;
   uint32_t told; /* those that run were asked to stop */
   uint32_t dropped;
+  pillion_child *owner;         /* while it is in the list of that child */
+  pillion_scope *later, *earlier; /* in that list */
+  pillion_scope *fells;         /* the one whose drop is emptying it just now */
+  uint32_t lost;                /* another drop got at what that was emptying */
+  uint32_t kept;                /* a child could not be evicted */
 };
 
 enum pillion__child_state {
@@ -147,6 +154,41 @@ static inline void pillion__children_remove(pillion_child **ring,
   if (*ring == child) *ring = child->next;
 }
 
+/* ---- Scopes of children, for drops to find -------------------------------- */
+
+/*
+ * A child's drop ends the children of its own scope, and theirs end theirs: as
+ * deep as scopes are nested. So that this takes no stack, a drop goes down by
+ * itself, and ends children from the deepest one upwards. A scope is in its
+ * owner's list while children run in it: only so long must it be where it is.
+ */
+static inline void pillion__scope_list(pillion_scope *scope,
+                                       pillion_context *cx) {
+  pillion_child *owner =
+      cx->size >= sizeof *cx ? (pillion_child *)cx->child : NULL;
+  scope->owner = owner;
+  if (owner == NULL) return;
+  scope->earlier = NULL;
+  scope->later = owner->scopes;
+  if (scope->later != NULL) scope->later->earlier = scope;
+  owner->scopes = scope;
+}
+
+static inline void pillion__scope_unlist(pillion_scope *scope) {
+  if (scope->owner == NULL) return;
+  if (scope->earlier != NULL)
+    scope->earlier->later = scope->later;
+  else
+    scope->owner->scopes = scope->later;
+  if (scope->later != NULL) scope->later->earlier = scope->earlier;
+  scope->owner = NULL;
+}
+
+/* One less runs. */
+static inline void pillion__scope_less(pillion_scope *scope) {
+  if (--scope->count == 0) pillion__scope_unlist(scope);
+}
+
 /* ---- A child, as the executor sees it ------------------------------------- */
 
 static inline int pillion__child_poll(pillion_value *out, pillion_context *cx,
@@ -156,7 +198,11 @@ static inline int pillion__child_poll(pillion_value *out, pillion_context *cx,
   child->outcome = PILLION_OUTCOME_CANCELLED_RUNNING; /* if that happens next */
   child->value.status = 0;
   child->value.length = 0;
+  child->busy = 1;
+  if (!child->shared && cx->size >= sizeof *cx) cx->child = child;
   int rc = child->future->poll(&child->value, cx, child->self);
+  if (!child->shared && cx->size >= sizeof *cx) cx->child = NULL;
+  child->busy = 0;
   if (rc == PILLION_PENDING) return PILLION_PENDING;
   if (rc < 0) {
     child->value.status = rc;
@@ -204,6 +250,8 @@ static inline void pillion__scope_tell(pillion_scope *scope) {
 
 static inline void pillion__child_drop(void *self) {
   pillion_child *child = (pillion_child *)self;
+  child->busy = 1;
+  while (child->scopes != NULL) pillion__scope_unlist(child->scopes);
   pillion__child_end(child, PILLION_ECANCELLED);
   pillion_scope *scope = pillion__child_leave(child);
   if (scope == NULL) {
@@ -304,11 +352,11 @@ static inline int pillion__scope_run(pillion_scope *scope, pillion_context *cx,
                                      pillion_child *child) {
   child->state = PILLION__CHILD_STARTED;
   pillion__children_add(&scope->running, child);
-  scope->count++;
+  if (scope->count++ == 0 && !child->shared) pillion__scope_list(scope, cx);
   int rc = pillion__scope_start(&child->task, cx, child);
   if (rc == 0) return 0;
   pillion__children_remove(&scope->running, child);
-  scope->count--;
+  pillion__scope_less(scope);
   child->state = PILLION__CHILD_WAITING;
   return rc;
 }
@@ -336,7 +384,7 @@ static inline void pillion__scope_look(pillion_scope *scope,
   for (; child != NULL; child = next) {
     next = child->link;
     pillion__children_remove(&scope->running, child);
-    scope->count--;
+    pillion__scope_less(scope);
     if (child->shared) child->failed = pillion__child_failed(child, scope);
     pillion__scope_ended(scope, child);
   }
@@ -362,6 +410,9 @@ static inline void pillion_scope_init(pillion_scope *scope, uint32_t limit) {
   scope->ops = NULL;
   scope->waker = 0;
   scope->count = scope->cancelled = scope->told = scope->dropped = 0;
+  scope->owner = NULL;
+  scope->fells = NULL;
+  scope->lost = scope->kept = 0;
   scope->limit = limit;
 }
 
@@ -403,6 +454,8 @@ static inline int pillion_scope_spawn(pillion_child *child,
   child->state = PILLION__CHILD_WAITING;
   child->next_failed = NULL;
   child->release = NULL;
+  child->scopes = NULL;
+  child->busy = 0;
   child->future = future;
   child->self = self;
   child->scope = scope;
@@ -502,7 +555,7 @@ static inline int pillion_scope_detach(pillion_child *child,
   pillion__children_remove(&scope->running, child);
   child->state = PILLION__CHILD_DETACHED;
   if (pillion__child_leave(child) != NULL) {
-    scope->count--;
+    pillion__scope_less(scope);
     return 0;
   }
   child->state = PILLION__CHILD_STARTED; /* and its owner hasn't looked */
@@ -511,9 +564,59 @@ static inline int pillion_scope_detach(pillion_child *child,
 }
 
 /*
+ * Ends a child that runs, now: 1, and it is still in the ring, so that who looks
+ * from its drop finds it there. Or lets it go, if it can't be ended: 0.
+ */
+static inline int pillion__scope_evict(pillion_scope *scope,
+                                       pillion_child *child, int shared) {
+  const pillion_ops *ops = scope->ops;
+  pillion_task task = child->task;
+  if (!shared && child->scope != NULL && ops->evict(task) == 0) return 1;
+  pillion__children_remove(&scope->running, child);
+  child->state = PILLION__CHILD_DETACHED;
+  if (pillion__child_leave(child) == NULL) return 0; /* it has ended */
+  scope->count--; /* and the child may be gone at any time */
+  ops->cancel(task);
+  if (!shared) scope->kept = 1;
+  return 0;
+}
+
+/*
+ * Ends all children below those of `top`, the deepest first. What their drops
+ * call may drop a scope that is on the way down, and its storage with it:
+ * pillion_scope_drop says so in `lost`, and the way begins again.
+ */
+static inline void pillion__scope_fell(pillion_scope *top) {
+  pillion_scope *scope = top;
+  for (;;) {
+    pillion_child *child = scope->running;
+    if (child != NULL && child->scopes != NULL && !child->busy) {
+      scope = child->scopes;
+      scope->cancelled = scope->dropped = 1;
+      if (scope->fells != NULL) scope->fells->lost = 1;
+      scope->fells = top;
+    } else if (scope == top) {
+      return;
+    } else if (child == NULL) {
+      pillion_child *owner = scope->owner;
+      pillion__scope_unlist(scope);
+      scope->fells = NULL;
+      scope = owner->scope;
+    } else {
+      top->lost = 0;
+      int ended = pillion__scope_evict(scope, child, 0);
+      if (top->lost)
+        scope = top;
+      else if (ended)
+        pillion__children_remove(&scope->running, child);
+    }
+  }
+}
+
+/*
  * pillion_scope_drop ends a scope from its owner's drop: children that run are
- * evicted, which drops them at once, those that wait are dropped too, and
- * results that nobody took are released. An empty or zeroed scope stays as it
+ * evicted, which drops them at once, after those in scopes of their own; those
+ * that wait are dropped too, and results that nobody took are released. An empty or zeroed scope stays as it
  * is. Where tasks move between threads nothing can be evicted: there children
  * that run are cancelled and detached, and their storage must outlive them, as
  * for pillion_scope_detach; or their owner shields itself until it has joined
@@ -523,28 +626,25 @@ static inline int pillion_scope_detach(pillion_child *child,
  * Reentrancy: in the owner's drop, or in its polls.
  * Ownership: all children are the caller's again, but for those detached.
  * Returns: 0, or PILLION_EREENTRANT: a child that is being polled or dropped,
- *   and evicted its owner, was detached.
+ *   and evicted its owner, was detached; or a drop of this scope is on the
+ *   stack already, and goes on.
  * Since: 0.1
  */
 static inline int pillion_scope_drop(pillion_scope *scope) {
-  const pillion_ops *ops = scope->ops;
-  int result = 0;
-  if (ops == NULL) return 0;
-  int shared = (ops->flags & PILLION_OPS_SHARED) != 0;
+  if (scope->ops == NULL) return 0;
+  if (scope->fells == scope) return PILLION_EREENTRANT; /* already at it */
+  int shared = (scope->ops->flags & PILLION_OPS_SHARED) != 0;
   scope->cancelled = 1;
   if (!shared) scope->dropped = 1; /* nobody is to be woken */
+  if (scope->fells != NULL) scope->fells->lost = 1;
+  scope->fells = scope;
   while (scope->waiting != NULL)
     pillion__scope_refuse(scope, scope->waiting, PILLION_ECANCELLED);
   while (scope->running != NULL) {
+    if (!shared) pillion__scope_fell(scope);
     pillion_child *child = scope->running;
-    pillion_task task = child->task;
-    pillion__children_remove(&scope->running, child);
-    if (!shared && child->scope != NULL && ops->evict(task) == 0) continue;
-    child->state = PILLION__CHILD_DETACHED;
-    if (pillion__child_leave(child) == NULL) continue; /* it has ended */
-    scope->count--; /* and may be gone at any time */
-    ops->cancel(task);
-    if (!shared) result = PILLION_EREENTRANT;
+    if (child != NULL && pillion__scope_evict(scope, child, shared))
+      pillion__children_remove(&scope->running, child);
   }
   /* Those on their way are between two instructions. */
   while (scope->count > 0) {
@@ -561,6 +661,8 @@ static inline int pillion_scope_drop(pillion_scope *scope) {
     pillion__children_remove(&scope->ended, child);
     pillion_value_drop(&child->value);
   }
+  pillion__scope_unlist(scope);
+  int result = scope->kept ? PILLION_EREENTRANT : 0;
   pillion_scope_init(scope, scope->limit);
   return result;
 }

@@ -56,7 +56,7 @@ static const pillion_ops ops = {
 static void *runs(void *data) {
   struct task *task = data;
   pillion_context cx = {sizeof cx, (uint64_t)(task - runtime.tasks) + 1, 0,
-                        &ops, NULL};
+                        &ops, NULL, NULL};
   pillion_value value;
   int rc = PILLION_PENDING;
   for (;;) {
