@@ -3,6 +3,7 @@
 package export
 
 import (
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -23,7 +24,10 @@ type Codec interface {
 // decoder settles at registration how requests are read, so that a raw one costs
 // neither reflection nor a copy at the call.
 func decoder[T any](c Codec) func([]byte) (T, error) {
-	if c == nil {
+	decode := json.Unmarshal
+	if c != nil {
+		decode = c.Decode
+	} else if isRaw[T]() {
 		var zero T
 		var raw any
 		switch any(zero).(type) {
@@ -37,10 +41,7 @@ func decoder[T any](c Codec) func([]byte) (T, error) {
 		if f, ok := raw.(func([]byte) (T, error)); ok {
 			return f
 		}
-	}
-	decode := json.Unmarshal
-	if c != nil {
-		decode = c.Decode
+		decode = decodeText
 	}
 	return func(b []byte) (value T, err error) {
 		if err := decode(b, &value); err != nil {
@@ -51,7 +52,10 @@ func decoder[T any](c Codec) func([]byte) (T, error) {
 }
 
 func encoder[T any](c Codec) func(T) ([]byte, error) {
-	if c == nil {
+	encode := json.Marshal
+	if c != nil {
+		encode = c.Encode
+	} else if isRaw[T]() {
 		var zero T
 		var raw any
 		switch any(zero).(type) {
@@ -65,10 +69,7 @@ func encoder[T any](c Codec) func(T) ([]byte, error) {
 		if f, ok := raw.(func(T) ([]byte, error)); ok {
 			return f
 		}
-	}
-	encode := json.Marshal
-	if c != nil {
-		encode = c.Encode
+		encode = encodeText
 	}
 	return func(value T) ([]byte, error) {
 		b, err := encode(value)
@@ -79,10 +80,37 @@ func encoder[T any](c Codec) func(T) ([]byte, error) {
 	}
 }
 
+// decodeText fills a string or bytes by another name, or what has a text of its own.
+func decodeText(data []byte, into any) error {
+	if t, ok := into.(encoding.TextUnmarshaler); ok {
+		return t.UnmarshalText(data)
+	}
+	switch v := reflect.ValueOf(into).Elem(); v.Kind() {
+	case reflect.String:
+		v.SetString(string(data))
+	case reflect.Slice:
+		v.SetBytes(data)
+	default: // it can be written as text only
+		return json.Unmarshal(data, into)
+	}
+	return nil
+}
+
+func encodeText(value any) ([]byte, error) {
+	if t, ok := value.(encoding.TextMarshaler); ok {
+		return t.MarshalText()
+	}
+	if v := reflect.ValueOf(value); v.Kind() == reflect.Slice {
+		return v.Bytes(), nil
+	}
+	return []byte(reflect.ValueOf(value).String()), nil
+}
+
+// isRaw reports whether a whole request or response of this type is those very bytes,
+// as its description tells.
 func isRaw[T any]() bool {
-	var zero T
-	switch any(zero).(type) {
-	case []byte, string, struct{}:
+	switch describe[T]() {
+	case "bytes", "string", "none":
 		return true
 	}
 	return false

@@ -19,7 +19,8 @@ import (
 //	{"struct": [{"name": …, "type": type, "omit": true}]}  omit: may be left out
 //
 // and under the codecs "raw" and "json" a whole request or response of type
-// "bytes" or "string" is those very bytes.
+// "bytes" or "string" is those very bytes, and one of type "none" is empty. The
+// codec is "raw" if both are of these types.
 func (f *Function) Descriptor() string {
 	b, err := json.Marshal(struct {
 		Name     string `json:"name"`

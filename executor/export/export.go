@@ -12,8 +12,10 @@
 //
 // # Notes
 //
-// Requests and responses of type []byte and string cross as they are, struct{} is
-// empty, and everything else is JSON, unless the function has a [Codec] of its own.
+// Requests and responses of type []byte and string cross as they are, types with
+// these under another name too, those with a text of their own (time.Time) as that,
+// struct{} is empty, and everything else is JSON, unless the function has a [Codec]
+// of its own.
 package export
 
 import (

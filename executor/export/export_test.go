@@ -37,6 +37,11 @@ type point struct {
 	Y float64 `json:"y,omitempty"`
 }
 
+type (
+	id   string
+	blob []byte
+)
+
 type upper struct{}
 
 func (upper) Name() string { return "upper" }
@@ -49,6 +54,10 @@ func (upper) Encode(v any) ([]byte, error) { return []byte(v.(string) + "!"), ni
 func init() {
 	Func("test.raw", func(_ context.Context, b []byte) ([]byte, error) { return b, nil })
 	Func("test.text", func(_ context.Context, s string) (string, error) { return "<" + s + ">", nil }, Doc("Text in brackets."))
+	Func("test.id", func(_ context.Context, i id) (id, error) { return i + "!", nil })
+	Func("test.blob", func(_ context.Context, b blob) (blob, error) { return append(b, 0), nil })
+	Func("test.at", func(_ context.Context, t time.Time) (time.Time, error) { return t.Add(time.Second), nil })
+	Func("test.size", func(_ context.Context, i id) (int, error) { return len(i), nil })
 	Func("test.none", func(context.Context, struct{}) (struct{}, error) { return struct{}{}, nil })
 	Func("test.swap", func(_ context.Context, p point) (point, error) { return point{int(p.Y), float64(p.X)}, nil }, CPUBound())
 	Func("test.upper", func(_ context.Context, s string) (string, error) { return s, nil }, WithCodec(upper{}))
@@ -79,6 +88,10 @@ func TestCall(t *testing.T) {
 		{"test.raw", "a\x00b", "a\x00b"},
 		{"test.text", "a", "<a>"},
 		{"test.none", "", ""},
+		{"test.id", `"a`, `"a!`},
+		{"test.blob", "a\xff", "a\xff\x00"},
+		{"test.at", "2026-11-28T12:00:00Z", "2026-11-28T12:00:01Z"},
+		{"test.size", "abc", "3"},
 		{"test.swap", `{"x":1,"y":2}`, `{"x":2,"y":1}`},
 		{"test.upper", "a", "A!"},
 	} {
@@ -100,6 +113,7 @@ func TestCallErrors(t *testing.T) {
 	equal(t, "code of another", Code(errors.New("x")), 0)
 	equal(t, "code on nil", WithCode(nil, 7), nil)
 	equal(t, "malformed", errors.Is(call("test.swap", "{"), ErrRequest), true)
+	equal(t, "no time", errors.Is(call("test.at", "noon"), ErrRequest), true)
 	equal(t, "unencodable", errors.Is(call("test.unencodable", ""), ErrResponse), true)
 	equal(t, "kind", call("test.loop", "{}"), ErrKind)
 	var pe *executor.PanicError
@@ -168,6 +182,9 @@ func TestDescriptors(t *testing.T) {
 		"test.raw":   `{"name":"raw","module":"test","kind":"offload","codec":"raw","request":"bytes","response":"bytes","doc":""}`,
 		"test.text":  `{"name":"text","module":"test","kind":"offload","codec":"raw","request":"string","response":"string","doc":"Text in brackets."}`,
 		"test.none":  `{"name":"none","module":"test","kind":"offload","codec":"raw","request":"none","response":"none","doc":""}`,
+		"test.id":    `{"name":"id","module":"test","kind":"offload","codec":"raw","request":"string","response":"string","doc":""}`,
+		"test.at":    `{"name":"at","module":"test","kind":"offload","codec":"raw","request":"string","response":"string","doc":""}`,
+		"test.size":  `{"name":"size","module":"test","kind":"offload","codec":"json","request":"string","response":"int","doc":""}`,
 		"test.swap":  `{"name":"swap","module":"test","kind":"cpu","codec":"json","request":` + p + `,"response":` + p + `,"doc":""}`,
 		"test.upper": `{"name":"upper","module":"test","kind":"offload","codec":"upper","request":"string","response":"string","doc":""}`,
 		"test.async": `{"name":"async","module":"test","kind":"async","codec":"json","request":` + p + `,"response":"int","doc":""}`,
@@ -199,7 +216,7 @@ func TestFunctionsAreSorted(t *testing.T) {
 		names = append(names, f.Module+"."+f.Name)
 	}
 	equal(t, "sorted", slices.IsSorted(names), true)
-	equal(t, "count", len(names), 13)
+	equal(t, "count", len(names), 17)
 	equal(t, "unknown", Lookup("test.unknown"), nil)
 }
 

@@ -12,7 +12,7 @@ from asyncio import AbstractEventLoop, Future, TimerHandle, _get_running_loop
 from functools import partial
 from typing import Any, Dict, List, Optional, Union
 
-from . import _abi, _sync
+from . import _abi, _objects, _sync
 from ._asyncio import Host
 from ._burst import Burst, CallFuture
 from ._core import Core, Local
@@ -203,19 +203,19 @@ class Library:
         return _sync.call(core, function, encode(payload), timeout)
 
     async def call_json(self, name: str, value: Any, *, timeout: Optional[float] = None) -> Any:
-        """As `call`, for functions whose codec is JSON: sends and returns objects."""
-        request = self._to_json(name, value)
-        return json.loads(await self.call(name, request, timeout=timeout))
+        """As `call`, with objects: sends and returns what the descriptor says.
+
+        A whole request or response that is a string, bytes or nothing is a `str`,
+        `bytes` or `None`; everything else is what json makes of it.
+        """
+        request = _objects.encode(self.describe(name), value)
+        data = await self.call(name, request, timeout=timeout)
+        return _objects.decode(self.describe(name), data)
 
     def call_json_sync(self, name: str, value: Any, timeout: Optional[float] = None) -> Any:
-        """As `call_sync`, for functions whose codec is JSON."""
-        return json.loads(self.call_sync(name, self._to_json(name, value), timeout))
-
-    def _to_json(self, name: str, value: Any) -> bytes:
-        codec = self.describe(name)["codec"]
-        if codec != "json":
-            raise TypeError(f"{name} speaks {codec}, not json: use call or call_sync")
-        return json.dumps(value, separators=(",", ":")).encode()
+        """As `call_sync`, with objects: see `call_json`."""
+        request = _objects.encode(self.describe(name), value)
+        return _objects.decode(self.describe(name), self.call_sync(name, request, timeout))
 
     # ---- Asking -------------------------------------------------------------
 
