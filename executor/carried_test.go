@@ -150,6 +150,15 @@ func TestInContext(t *testing.T) {
 	equal(t, "a token that wasn't taken", own.take(), "")
 }
 
+func TestInContextWhereOthersHaveNone(t *testing.T) {
+	r, h := newRig(t), new(tracer)
+	p := h.probe()
+	p.ready = true
+	mustSpawn[int](t, r.Local, p, InContext[int](h, 1))
+	r.turn(1)
+	equal(t, "trace", h.take(), "+1 poll -1 +1 drop -1 free1")
+}
+
 func TestContextOfATask(t *testing.T) {
 	key, unset := NewTaskLocal[int](), NewTaskLocal[int]()
 	for name, c := range map[string]struct {

@@ -164,6 +164,18 @@ func TestCancelOfACombinator(t *testing.T) {
 	b.want(t, 1, 1)
 }
 
+// That a piece was cancelled says nothing beside what went wrong in another.
+func TestCancelledCombinatorTellsWhatWentWrong(t *testing.T) {
+	r := newRig(t)
+	a, b := &slow{turns: 1, err: ErrCancelled}, &slow{turns: 1, err: errSecond}
+	task := await(t, r, Race[int](a, b))
+	task.Cancel()
+	r.turn(0)
+	a.waker.Wake()
+	r.turn(1)
+	equal(t, "error", task.Err(), errSecond)
+}
+
 // family of Scoped: a body and one child.
 func newScoped(t *testing.T) (r *rig, body, son *kid, kidTask **Task[int], task *Task[int]) {
 	r = newRig(t)

@@ -86,6 +86,8 @@ func TestPoolShieldHoldsBackACancel(t *testing.T) {
 	task.Cancel()
 	c.turn(1, 1)
 	p.want(t, 2, 0)
+	task.Cancel()
+	c.turn(0, 0) // a second one says nothing new
 	p.waker.Wake()
 	c.turn(0, 1)
 	equal(t, "not yet", task.Done(), false)
@@ -107,6 +109,17 @@ func TestPoolOlderRequestIsNotTheNewerTasks(t *testing.T) {
 	equal(t, "wake", p.waker.Wake(), Woken)
 	c.turn(0, 1)
 	p.want(t, 2, 0)
+}
+
+func TestPoolSkipsARetiredSlot(t *testing.T) {
+	c := newCrewRig(t, 1)
+	first := mustSpawn[int](t, c.Pool, &probe{ready: true}).slot
+	cell := &lookup(first + 1).cells[(first+1)&chunkMask]
+	before := cell.gen.Load()
+	cell.gen.Store(lastGen)
+	equal(t, "slot", mustSpawn[int](t, c.Pool, &probe{ready: true}).slot, first+2)
+	c.turn(0, 2)
+	t.Cleanup(func() { cell.gen.Store(before) }) // other tests lease the chunk
 }
 
 // A wake in the turn and a second cancel from elsewhere meet in one cell.

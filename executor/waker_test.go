@@ -108,7 +108,12 @@ func TestForgedWakersAreRefused(t *testing.T) {
 		equal(t, "wake", w.Wake(), BadHandle)
 		equal(t, "local wake", r.WakeLocal(w), BadHandle)
 	}
-	equal(t, "cancel", Handle(p.waker).Cancel(), CancelBad)
+	for _, h := range []Handle{
+		0, 1, ^Handle(0), Handle(p.waker), task.Handle() &^ (1<<32 - 1), Handle(kindTask)<<56 | slotMask<<32 | 1,
+	} {
+		equal(t, "cancel", h.Cancel(), CancelBad)
+		equal(t, "local cancel", r.CancelLocal(h), CancelBad)
+	}
 	// A guess at the generation that comes next passes, and does nothing.
 	equal(t, "wake", makeWaker(task.slot+1, 1).Wake(), Stale)
 	task.Cancel()
@@ -206,6 +211,20 @@ func TestSlotIsRetiredWithItsLastGeneration(t *testing.T) {
 			t.Fatal("a retired slot was used")
 		}
 	}
+	t.Cleanup(func() { cell.gen.Store(before + 1) }) // other tests lease the chunk
+}
+
+// Generations are compared as a ring is: half of them look smaller than 0.
+func TestWakeOfAnOldSlotsTask(t *testing.T) {
+	r, p := newRig(t), new(probe)
+	task := mustSpawn[int](t, r.Local, p)
+	cell := &lookup(task.slot).cells[task.slot&chunkMask]
+	before := cell.gen.Load()
+	cell.gen.Store(1<<31 + 5)
+	task.gen = 1<<31 + 5
+	r.turn(1)
+	equal(t, "wake", p.waker.Wake(), Woken)
+	r.turn(1)
 	t.Cleanup(func() { cell.gen.Store(before + 1) }) // other tests lease the chunk
 }
 

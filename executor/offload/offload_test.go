@@ -127,6 +127,13 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+func TestNoWorkerIsStartedWithoutAJob(t *testing.T) {
+	p := newPool(t, 1)
+	p.SetLimit(3)
+	p.Submit()
+	equal(t, "workers", p.Workers(), 0)
+}
+
 func TestIdleWorkersEnd(t *testing.T) {
 	p := newPool(t, 0)
 	n := p.spare * 3

@@ -531,6 +531,31 @@ static void guest_cells_are_leased_and_woken_like_others(void **state) {
   pillion__guest_return(base);
 }
 
+static int joins_a_handle(struct probe *probe, pillion_value *out,
+                          pillion_context *cx) {
+  probe->rc = pillion_join(out, cx, *(pillion_task *)probe->data);
+  return PILLION_READY;
+}
+
+static void task_of_gos_is_not_joined(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  uint32_t base;
+  void *cells;
+  assert_ok(pillion__guest_lease(&base, &cells, pillion__slot_of(ex)));
+  struct pillion__cell *cell = cells;
+  pillion_task task =
+      pillion__handle(PILLION__TASK, base, atomic_load(&cell->head.gen));
+  cell->head.flags = PILLION__LIVE | PILLION_JOIN << PILLION__MODE_SHIFT;
+  struct probe joiner = {.step = joins_a_handle, .data = &task};
+  spawn(ex, &joiner, 0, PILLION_DETACH);
+  turn(ex);
+  assert_int_equal(joiner.rc, PILLION_EBADHANDLE);
+  cell->head.flags = 0;
+  executor_free(ex);
+  pillion__guest_return(base);
+}
+
 static void cells_of_pure_go_executors_cannot_be_woken(void **state) {
   (void)state;
   uint32_t base, again;
@@ -574,6 +599,7 @@ int main(void) {
       TEST(guest_is_entered_only_when_it_has_work),
       TEST(coroutines_keep_an_executor_on_its_thread),
       TEST(guest_cells_are_leased_and_woken_like_others),
+      TEST(task_of_gos_is_not_joined),
       TEST(cells_of_pure_go_executors_cannot_be_woken),
   };
   return cmocka_run_group_tests_name("executor", tests, NULL, NULL);

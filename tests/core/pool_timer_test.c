@@ -305,6 +305,40 @@ static void time_of_a_pool_is_not_that_of_an_earlier_one(void **state) {
 #define POOL_TEST(name) \
   cmocka_unit_test_setup_teardown(name, two_workers, free_all)
 
+static int takes_a_nanosecond(struct probe *probe, pillion_value *out,
+                              pillion_context *cx) {
+  (void)probe, (void)out, (void)cx;
+  virtual_now++;
+  return PILLION_READY;
+}
+
+/* It is looked at every 64 polls, and reached exactly. */
+static void time_of_a_turn_bounds_the_pools_share(void **state) {
+  (void)state;
+  enum { TASKS = 200 };
+  static struct probe probes[TASKS];
+  pillion_executor ex = executor_at(1000);
+  pillion_pool pool = pool_new();
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  for (int i = 0; i < TASKS; i++) {
+    probes[i] = (struct probe){.step = takes_a_nanosecond};
+    pool_spawn_as(pool, &probes[i]);
+  }
+  pillion_budget budget = PILLION_BUDGET_INIT;
+  budget.max_ns = 64;
+  progress = (pillion_progress)PILLION_PROGRESS_INIT;
+  assert_ok(pillion_executor_turn(NULL, 0, &progress, ex, &budget));
+  assert_int_equal(progress.polled, 64);
+  assert_int_equal(progress.more, 1);
+  budget.max_ns = 65;
+  assert_ok(pillion_executor_turn(NULL, 0, &progress, ex, &budget));
+  assert_int_equal(progress.polled, 128);
+  turn(ex);
+  assert_int_equal(progress.polled, 8);
+  executor_free(ex);
+  pool_free(pool);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       POOL_TEST(timer_set_on_one_fires_on_the_other),
@@ -315,6 +349,7 @@ int main(void) {
       VIRTUAL_TEST(queued_in_a_turn_that_began_before_the_firing),
       VIRTUAL_TEST(polled_in_a_turn_that_began_before_the_firing),
       VIRTUAL_TEST(time_of_a_pool_is_not_that_of_an_earlier_one),
+      TEST(time_of_a_turn_bounds_the_pools_share),
   };
   guest_install();
   return cmocka_run_group_tests(tests, NULL, NULL);
