@@ -2,12 +2,10 @@
 
 package capi
 
-// #include <stdlib.h>
 // #include "wiring.h"
 import "C"
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -22,9 +20,6 @@ import (
 	"github.com/pillion-dev/pillion/executor/offload"
 )
 
-// batch is how many jobs the dispatcher takes at a time.
-const batch = 512
-
 // dispatcher is the goroutine that takes submissions from C and hands them to
 // workers. It sleeps in Go's netpoller, on a descriptor that C writes once a
 // burst.
@@ -34,7 +29,7 @@ type dispatcher struct {
 
 	blocking, cpu     *offload.Pool
 	toBlocking, toCPU []offload.Job
-	jobs              *[batch]C.struct_pillion__job // in C memory: cgo looks through Go memory at every call
+	jobs              []C.struct_pillion__job // C's: cgo looks through Go memory at every call
 }
 
 // current is replaced at a start after a shutdown; C lets only one of them run.
@@ -48,25 +43,16 @@ func startDispatcher() (C.int, error) {
 		ended:    make(chan struct{}),
 		blocking: offload.NewPool(boundThreads()),
 		cpu:      offload.NewPool(processors()),
-		jobs:     (*[batch]C.struct_pillion__job)(C.calloc(batch, C.sizeof_struct_pillion__job)),
+		jobs:     C.pillion__jobs[:],
 	}
 	// A file that the netpoller did not take says so only when it is used.
 	if err := d.wakeup.SetDeadline(time.Time{}); err != nil {
-		d.free()
+		d.wakeup.Close()
 		return C.PILLION_ESYSTEM, fmt.Errorf("Go cannot watch its descriptor: %w", err)
-	}
-	if d.jobs == nil {
-		d.free()
-		return C.PILLION_ENOMEM, errors.New("no memory for the dispatcher")
 	}
 	current.Store(d)
 	go d.run()
 	return 0, nil
-}
-
-func (d *dispatcher) free() {
-	d.wakeup.Close()
-	C.free(unsafe.Pointer(d.jobs))
 }
 
 // stopDispatcher is called when no job is left and the ring is closed.
@@ -78,7 +64,7 @@ func stopDispatcher() {
 	<-d.ended
 	d.blocking.Close()
 	d.cpu.Close()
-	d.free()
+	d.wakeup.Close()
 }
 
 // boundThreads says how many workers may block at a time, of the calls', and also

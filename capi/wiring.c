@@ -4,6 +4,8 @@
 #include "_cgo_export.h"
 #include "wiring.h"
 
+struct pillion__job pillion__jobs[512];
+
 void pillion__warn(const char *text) {
   pillion__log(PILLION_LOG_WARNING, "%s", text);
 }

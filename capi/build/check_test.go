@@ -107,7 +107,7 @@ func TestMistakesAreErrorsOfTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	author(t, bad)
-	if err := build("libgreet.so", "libgreet.so", nil, []string{"./greet"}); err != nil {
+	if err := build("libgreet.so", "libgreet.so", false, nil, []string{"./greet"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile("start.c", []byte(start), 0o644); err != nil {

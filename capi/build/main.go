@@ -33,9 +33,10 @@ func main() {
 	output := flag.String("o", "", "the library to write, say libfoo.so")
 	soname := flag.String("soname", "", "its SONAME; by default the base name of the output")
 	unchecked := flag.Bool("unchecked", false, "do not run the packages' init functions to check what they register")
+	debug := flag.Bool("debug", false, "keep the symbols and what debuggers need")
 	without := flag.String("without", "", "changes to Go's runtime that are to be left out, by `names` with commas")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: build -o libfoo.so [-soname NAME] [-unchecked] [-without NAMES] [packages]")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: build -o libfoo.so [-soname NAME] [-debug] [-unchecked] [-without NAMES] [packages]")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -46,11 +47,12 @@ func main() {
 	if *soname == "" {
 		*soname = filepath.Base(*output)
 	}
+	exitOn(useModules())
 	if !*unchecked {
 		exitOn(check(flag.Args()))
 	}
 	leave := strings.FieldsFunc(*without, func(r rune) bool { return r == ',' })
-	exitOn(build(*output, *soname, leave, flag.Args()))
+	exitOn(build(*output, *soname, *debug, leave, flag.Args()))
 }
 
 func exitOn(err error) {
@@ -60,14 +62,14 @@ func exitOn(err error) {
 	}
 }
 
-func build(output, soname string, without, patterns []string) error {
+func build(output, soname string, debug bool, without, patterns []string) error {
 	packages, err := list("{{.ImportPath}}", patterns...)
 	if err != nil {
 		return err
 	}
 	dir, err := list("{{.Dir}}", capi)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: a vendor folder has not all of Pillion; go mod download fetches it", err)
 	}
 	root, err := run("go", "env", "GOMOD")
 	if err != nil {
@@ -102,11 +104,15 @@ func build(output, soname string, without, patterns []string) error {
 	}
 	external := fmt.Sprintf("-Wl,--version-script=%s -Wl,-soname,%s",
 		filepath.Join(dir[0], "exports.map"), soname)
+	strip := "-s -w "
+	if debug {
+		strip = ""
+	}
 	unpatched := fmt.Sprintf("-X %s.unpatched=%s", capi, strings.Join(without, ","))
 	os.Setenv("GOROOT", g.root)
 	_, err = run("go", "build", "-overlay", config, "-trimpath",
 		"-buildmode=c-shared", "-o", output,
-		"-ldflags", "-s -w "+unpatched+" -extldflags '"+external+"'", mainDir)
+		"-ldflags", strip+unpatched+" -extldflags '"+external+"'", mainDir)
 	if err != nil {
 		return err
 	}

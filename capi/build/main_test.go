@@ -54,7 +54,7 @@ func init() {
 
 func TestBuildInAnAuthorsModule(t *testing.T) {
 	dir := author(t, greet)
-	if err := build("libgreet.so", "libgreet.so.7", nil, []string{"./greet"}); err != nil {
+	if err := build("libgreet.so", "libgreet.so.7", false, nil, []string{"./greet"}); err != nil {
 		t.Fatal(err)
 	}
 	lib, err := elf.Open("libgreet.so")
@@ -95,7 +95,7 @@ func TestBuildInAnAuthorsModule(t *testing.T) {
 
 func TestBuildSaysWhatIsWrong(t *testing.T) {
 	author(t, "package greet\n\nthis is not Go\n")
-	if err := build("libgreet.so", "libgreet.so", nil, []string{"./greet"}); err == nil {
+	if err := build("libgreet.so", "libgreet.so", false, nil, []string{"./greet"}); err == nil {
 		t.Error("no error for a package that does not compile")
 	}
 	if _, err := os.Stat("libgreet.so"); err == nil {

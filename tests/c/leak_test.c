@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A program that a leak checker finds nothing in: run.sh turns it on for this one. */
+#include "pillion/poll.h"
+#include "support.h"
+
+static int ended;
+
+static void on_event(const pillion_event *event, void *data) {
+  (void)data;
+  ended += event->status == 0;
+}
+
+static void everything_is_given_back(void **state) {
+  (void)state;
+  static char request[1000];
+  pillion_executor ex;
+  pillion_function echo, loop;
+  pillion_value value;
+  assert_int_equal(pillion_function_find(&echo, "test.echo"), 0);
+  assert_int_equal(pillion_function_find(&loop, "test.loop_sleep"), 0);
+  for (int round = 0; round < 2; round++) {
+    ended = 0;
+    assert_int_equal(pillion_executor_new(&ex, NULL, NULL, 0), 0);
+    for (int i = 0; i < 1000; i++)
+      assert_int_equal(pillion_call_submit(NULL, ex, echo, request, (size_t)i,
+                                           0, PILLION_EVENT),
+                       0);
+    for (int i = 0; i < 10; i++)
+      assert_int_equal(
+          pillion_call_submit(NULL, ex, loop, "1000", 4, 0, PILLION_EVENT), 0);
+    assert_int_equal(pillion_poll_run(ex, on_event, NULL), 0);
+    assert_int_equal(ended, 1010);
+    assert_int_equal(
+        pillion_call_wait(&value, echo, request, 100, PILLION_TIME_NEVER), 0);
+    assert_int_equal(value.length, 100);
+    pillion_value_drop(&value);
+    assert_int_equal(pillion_executor_free(ex), 0);
+    assert_int_equal(pillion_shutdown(PILLION_DRAIN, PILLION_TIME_NEVER), 0);
+    assert_int_equal(pillion_start(NULL, NULL, 0), 0);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(everything_is_given_back),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
