@@ -182,9 +182,8 @@ static inline int pillion_uv_attach(pillion_uv *out, uv_loop_t *loop,
  * Threads: the loop's.
  * Reentrancy: anywhere but in a turn that the loop did not make.
  * Ownership: *uv is the loop's until on_close is called.
- * Returns: 0 or, and on_close is not called, PILLION_EWRONGTHREAD,
- *   PILLION_EREENTRANT, PILLION_EFORKED (the loop's epoll set is the parent's),
- *   or PILLION_ECLOSED (it was detached before).
+ * Returns: 0; PILLION_EWRONGTHREAD, PILLION_EREENTRANT, PILLION_ECLOSED (it was
+ *   detached before) or PILLION_EFORKED: then on_close is not called.
  * Since: 0.1
  */
 static inline int pillion_uv_detach(pillion_uv *uv,
