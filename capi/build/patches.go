@@ -79,6 +79,22 @@ var patches = []patch{
 	}
 `,
 	}}},
+	{"real-time-is-not-inherited", []edit{{[]string{"cgo/gcc_libinit.c", "cgo/pthread_unix.c"},
+		"	for (tries = 0; tries < 20; tries++) {\n",
+		`#ifdef __linux__
+	{
+		int policy = sched_getscheduler(0) & ~0x40000000; /* SCHED_RESET_ON_FORK */
+		struct sched_param param = {0};
+		if (policy == SCHED_FIFO || policy == SCHED_RR) {
+			pthread_attr_setinheritsched((pthread_attr_t *)attr, PTHREAD_EXPLICIT_SCHED);
+			pthread_attr_setschedpolicy((pthread_attr_t *)attr, SCHED_OTHER);
+			pthread_attr_setschedparam((pthread_attr_t *)attr, &param);
+		}
+	}
+#endif
+	for (tries = 0; tries < 20; tries++) {
+`,
+	}}},
 	{"children-block-nothing", []edit{in("proc.go",
 		"	msigrestore(getg().m.sigmask)\n\n	inForkedChild = false\n",
 		"	msigrestore(sigset{})\n\n	inForkedChild = false\n",

@@ -7,6 +7,7 @@
  * before the library is what matters.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -165,6 +166,39 @@ static int threads_are_waited_for(void) {
   return 0;
 }
 
+/* A program of real time has not asked Go to compute and collect in it. */
+static int no_thread_of_gos(int policy) {
+  int others = 0;
+  DIR *tasks = opendir("/proc/self/task");
+  struct dirent *task;
+  must(tasks != NULL);
+  while ((task = readdir(tasks)) != NULL) {
+    pid_t tid = atoi(task->d_name);
+    if (tid <= 0 || tid == gettid()) continue;
+    must(sched_getscheduler(tid) != policy);
+    others++;
+  }
+  closedir(tasks);
+  return others;
+}
+
+static int threads_are_not_of_real_time(void) {
+  struct sched_param param = {.sched_priority = 1};
+  if (getenv("REAL_TIME") == NULL) { /* and load the library in it */
+    if (sched_setscheduler(0, SCHED_FIFO, &param) < 0) {
+      must(errno == EPERM);
+      return 0;
+    }
+    must(setenv("REAL_TIME", "1", 1) == 0);
+    execl("/proc/self/exe", "self", "threads_are_not_of_real_time", NULL);
+  }
+  must(sched_getscheduler(0) == SCHED_FIFO);
+  must(pillion_start(NULL, NULL, 0) == 0);
+  must(ask_number("test.waiting", "") == 0);
+  must(no_thread_of_gos(SCHED_FIFO) >= 4);
+  return 0;
+}
+
 /*
  * In the other library a loop that makes no call ends when it is told to, which
  * is after a collection: that has to interrupt it.
@@ -228,6 +262,7 @@ static const struct probe_case {
     CASE(children_block_nothing),
     CASE(gos_profiles_have_samples),
     CASE(threads_are_waited_for),
+    CASE(threads_are_not_of_real_time),
     CASE(a_second_library_leaves_goroutines_interruptible),
 };
 
