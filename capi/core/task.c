@@ -124,7 +124,6 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
                                              pillion_value *value,
                                              uint32_t outcome) {
   const pillion_future *future = pillion__future_of(cell);
-  pillion_waker joiner = cell->u.live.joiner;
   if (value->length > PILLION_MAX_PAYLOAD) {
     pillion_value_drop(value);
     value->status = PILLION_EMSGSIZE;
@@ -139,6 +138,7 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
                         cell->u.live.self);
   else if (future->drop != NULL)
     future->drop(cell->u.live.self);
+  pillion_waker joiner = cell->u.live.joiner; /* also of a join in the drop */
   ex->dropped++;
   memcpy(cell->u.payload, value->payload.bytes, PILLION_INLINE);
   cell->head.flags =

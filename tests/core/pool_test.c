@@ -71,6 +71,72 @@ static void wake_during_poll(void **state) {
   pool_free(pool);
 }
 
+static void *wakes(void *data) {
+  struct probe *probe = data;
+  probe->rc = pillion_wake(probe->waker);
+  return NULL;
+}
+
+static int woken_by_another_thread(struct probe *probe, pillion_value *out,
+                                   pillion_context *cx) {
+  (void)out, (void)cx;
+  if (probe->polls < 3) on_thread(wakes, probe);
+  return PILLION_PENDING;
+}
+
+static int woken_as_by_another(struct probe *probe, pillion_value *out,
+                               pillion_context *cx) {
+  (void)out, (void)cx;
+  if (probe->polls < 3) wakes(probe);
+  return PILLION_PENDING;
+}
+
+static void wake_by_another_during_poll(void **state) {
+  (void)state;
+  struct probe probes[] = {{.step = woken_by_another_thread},
+                           {.step = woken_as_by_another}};
+  pillion_pool pool = pool_new();
+  pillion_executor ex = executor_new();
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  for (size_t i = 0; i < COUNT(probes); i++) {
+    pool_spawn(pool, 0, &probes[i], 0, PILLION_DETACH);
+    turn(ex);
+    assert_true(probes[i].rc >= 0);
+    assert_int_equal(probes[i].polls, 3);
+    assert_int_equal(progress.polled, 3);
+    assert_int_equal(progress.more, 0);
+  }
+  executor_free(ex);
+  pool_free(pool);
+}
+
+static int never_rests(struct probe *probe, pillion_value *out,
+                       pillion_context *cx) {
+  (void)probe, (void)out;
+  cx->ops->wake(cx->waker);
+  return PILLION_PENDING;
+}
+
+/* Neither kind starves the other, however small the budget is. */
+static void budget_of_one_poll_starves_no_task(void **state) {
+  (void)state;
+  struct probe local = {.step = never_rests}, pooled = {.step = never_rests};
+  pillion_pool pool = pool_new();
+  pillion_executor ex = executor_new();
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  spawn(ex, &local, 0, PILLION_DETACH);
+  pool_spawn(pool, 0, &pooled, 0, PILLION_DETACH);
+  pillion_budget one = PILLION_BUDGET_INIT;
+  one.max_polls = 1;
+  for (int i = 1; i <= 4; i++) {
+    pillion_executor_turn(NULL, 0, &progress, ex, &one);
+    assert_int_equal(local.polls, i);
+    assert_int_equal(pooled.polls, i);
+  }
+  executor_free(ex);
+  pool_free(pool);
+}
+
 static void polled_in_the_order_of_their_spawns(void **state) {
   (void)state;
   struct probe a = {.name = "a", .ready_at = 1}, b = {.name = "b", .ready_at = 1},
@@ -333,6 +399,8 @@ int main(void) {
       TEST(polled_by_the_worker_that_turns),
       TEST(wakes_before_a_poll_are_one),
       TEST(wake_during_poll),
+      TEST(wake_by_another_during_poll),
+      TEST(budget_of_one_poll_starves_no_task),
       TEST(polled_in_the_order_of_their_spawns),
       TEST(budget_is_shared_with_local_tasks),
       TEST(cancel_before_first_poll),

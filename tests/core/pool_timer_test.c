@@ -300,6 +300,52 @@ static void time_of_a_pool_is_not_that_of_an_earlier_one(void **state) {
   }
 }
 
+static struct sleeper pair[2];
+
+static void *two_turns(void *data) {
+  (void)data;
+  pillion_executor_bind(two);
+  turn_of(two, 1);
+  pillion_executor_release(two);
+  return NULL;
+}
+
+/* The first of the pair blocks its worker until `two` has turned. */
+static int blocks(struct sleeper *sleeper, pillion_context *cx) {
+  int rc = sleeps_until(sleeper, cx);
+  if (rc == PILLION_READY && sleeper == &pair[0]) {
+    sleeper->fires = readable(two);
+    on_thread(two_turns, NULL);
+    sleeper->polls = pair[1].polls; /* by now */
+  }
+  return rc;
+}
+
+/* Two that are due in one turn: another worker is told of the second. */
+static void first_of_two_blocks_the_worker_that_has_fired(void **state) {
+  (void)state;
+  virtual_now = EARLY;
+  memset(pair, 0, sizeof pair);
+  for (int i = 0; i < 2; i++) {
+    pair[i].waits = blocks;
+    assert_ok(pillion_pool_spawn(NULL, pool, 0, &sleeping, &pair[i], 0,
+                                 PILLION_DETACH));
+  }
+  for (int i = 0; i < 2; i++) {
+    turn(one);
+    turn(two);
+  }
+  assert_false(readable(two));
+  assert_int_equal(pool_stats(pool).idle, 2);
+  assert_ok(pillion_executor_release(two));
+  virtual_now = LATE;
+  turn_of(one, 1);
+  assert_true(pair[0].fires);
+  assert_int_equal(pair[0].polls, 2);
+  assert_int_equal(pair[1].polls, 2);
+  assert_int_equal(pair[1].seen, LATE);
+}
+
 #define VIRTUAL_TEST(name) \
   cmocka_unit_test_setup_teardown(name, two_virtual_workers, free_all)
 #define POOL_TEST(name) \
@@ -348,6 +394,7 @@ int main(void) {
       VIRTUAL_TEST(stolen_in_a_turn_that_began_before_the_firing),
       VIRTUAL_TEST(queued_in_a_turn_that_began_before_the_firing),
       VIRTUAL_TEST(polled_in_a_turn_that_began_before_the_firing),
+      VIRTUAL_TEST(first_of_two_blocks_the_worker_that_has_fired),
       VIRTUAL_TEST(time_of_a_pool_is_not_that_of_an_earlier_one),
       TEST(time_of_a_turn_bounds_the_pools_share),
   };

@@ -507,6 +507,42 @@ static void join_of_stale_foreign_and_unjoinable_tasks(void **state) {
 
 /* ---- Detach -------------------------------------------------------------- */
 
+static pillion_context *joining_cx;
+
+static void drop_is_joined(struct probe *probe) {
+  probe->rc = pillion_join(&probe->value, joining_cx, probe->task);
+}
+
+/* Evicts the task, and joins it while its drop is on the stack. */
+static int joins_in_the_drop(struct probe *probe, pillion_value *out,
+                             pillion_context *cx) {
+  struct probe *victim = probe->data;
+  joining_cx = cx;
+  if (probe->polls == 1) {
+    probe->rc = pillion_task_evict(victim->task);
+    return victim->rc;
+  }
+  return pillion_join(out, cx, victim->task);
+}
+
+static void join_in_the_drop_of_the_joined_task(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe victim = {.dropped = drop_is_joined};
+  struct probe joiner = {.step = joins_in_the_drop, .data = &victim};
+  spawn(ex, &victim, 0, PILLION_JOIN);
+  spawn(ex, &joiner, 1, PILLION_EVENT);
+  victim.ready_at = -1;
+  turn(ex);
+  assert_ok(joiner.rc);
+  assert_int_equal(victim.rc, PILLION_PENDING);
+  assert_int_equal(progress.more, 1);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(joiner.polls, 2);
+  assert_int_equal(events[0].token, 1);
+  executor_free(ex);
+}
+
 static void detached_task_leaves_no_event(void **state) {
   (void)state;
   pillion_executor ex = executor_new();
@@ -823,6 +859,7 @@ int main(void) {
       TEST(second_joiner_is_told_that_it_is_busy),
       TEST(join_of_itself_is_invalid),
       TEST(join_of_stale_foreign_and_unjoinable_tasks),
+      TEST(join_in_the_drop_of_the_joined_task),
       TEST(detached_task_leaves_no_event),
       TEST(detach_before_and_after_the_end),
       TEST(detach_wakes_who_joins),

@@ -322,6 +322,31 @@ static void a_turn_that_follows_saves_the_poke(void **state) {
   assert_traced("watchr watch-");
 }
 
+static int reports_elsewhere(struct probe *probe, pillion_value *out,
+                             pillion_context *cx) {
+  (void)out, (void)cx;
+  probe->rc = pillion_executor_ready(ex, host.key, R | PILLION_TURN_FOLLOWS);
+  return PILLION_READY;
+}
+
+/* Inside a turn no other can follow at once: so the host has to be told. */
+static void a_turn_that_follows_another_executors_is_told(void **state) {
+  (void)state;
+  struct probe reporter = {.step = reports_elsewhere};
+  pillion_executor outer = executor_new();
+  await(ex, &a, watch, R);
+  turn(ex);
+  turn(ex);
+  assert_false(readable(ex));
+  spawn(outer, &reporter, 0, PILLION_DETACH);
+  turn(outer);
+  assert_ok(reporter.rc);
+  assert_true(readable(ex));
+  turn(ex);
+  assert_int_equal(a.got, R);
+  executor_free(outer);
+}
+
 static void nonsense_is_refused(void **state) {
   (void)state;
   pillion_watch w;
@@ -382,6 +407,7 @@ int main(void) {
       WATCH_TEST(a_task_closes_what_it_awaits),
       WATCH_TEST(a_descriptors_number_is_used_again),
       WATCH_TEST(a_turn_that_follows_saves_the_poke),
+      WATCH_TEST(a_turn_that_follows_another_executors_is_told),
       WATCH_TEST(nonsense_is_refused),
   };
   guest_install();
