@@ -114,10 +114,10 @@ class Mending:
             return
         future, callbacks = self.doing
         if callbacks and future.done():
-            got = [
-                handle._callback
+            got = [  # also from here, if another exception struck
+                handle._args[0] if handle._callback is wake else handle._callback
                 for handle in getattr(self.loop, "_ready", ())
-                if handle._args and handle._args[0] is future
+                if handle._args and handle._args[-1] is future
             ]
             for callback, context in callbacks:
                 if not any(known is callback for known in got):
