@@ -20,6 +20,12 @@
  *     fwrite(pillion_value_data(&v), 1, v.length, stdout);
  *     pillion_value_drop(&v);
  *
+ * BUILDING. cc app.c $(pkg-config --cflags --libs pillion), with -luv for
+ * pillion/uv.h; or cc -Iinclude app.c libfoo.so for a library of your own,
+ * which Go 1.26 or later makes:
+ *
+ *     go run github.com/pillion-dev/pillion/capi/build -o libfoo.so ./pkg
+ *
  * ANY LOOP. An executor is a descriptor and a deadline:
  *
  *     wait until pillion_executor_fd is readable or the deadline has come;
@@ -44,7 +50,11 @@
  * stack of 256 KiB, unless it has one. Handlers for SIGSEGV, SIGBUS, SIGFPE,
  * SIGPIPE and SIGURG have to be there before the library.
  *
- * WHAT GO IMPOSES. Loading starts 5 to 6 threads and never unloads.
+ * WHAT GO IMPOSES. Loading starts 5 to 6 threads, reserves 0.6 GB of address
+ * space and never unloads. A thread that makes turns needs a stack of 64 KiB.
+ * Without memory for its own needs Go ends the process. Linux with glibc; not
+ * musl, not dlclose. A stock Go library that is loaded after this one keeps
+ * goroutines here from being interrupted.
  *
  * SIZES AND UNITS. Time is int64_t nanoseconds of CLOCK_MONOTONIC, absolute,
  * where not called a timeout. Lengths are bytes. Structs that begin with
