@@ -50,8 +50,8 @@
  * stack of 256 KiB, unless it has one. Handlers for SIGSEGV, SIGBUS, SIGFPE,
  * SIGPIPE and SIGURG have to be there before the library.
  *
- * WHAT GO IMPOSES. Loading starts 5 to 6 threads, reserves 0.6 GB of address
- * space and never unloads. A thread that makes turns needs a stack of 64 KiB.
+ * WHAT GO IMPOSES. Loading starts 5 to 6 threads, reserves up to 1.6 GB of
+ * address space (0.75 GB at least) and never unloads. A thread that makes turns needs a stack of 64 KiB.
  * Without memory for its own needs Go ends the process. Linux with glibc; not
  * musl, not dlclose. A stock Go library that is loaded after this one keeps
  * goroutines here from being interrupted.
