@@ -196,7 +196,11 @@ static void owe_task(pillion_task task) {
 }
 
 static void ask(struct actor *a, enum asked how) {
-  if (a->life != LIVE || a->asked != UNASKED) return;
+  if (a->life != LIVE) return;
+  if (a->asked != UNASKED) { /* a shielded one may look again */
+    a->maybe = true;
+    return;
+  }
   a->asked = how;
   a->asked_here = a->polling;
   owe(a);

@@ -53,6 +53,7 @@ static void step_spawn(void) {
                ? pillion_task_spawn(&task, executors[place].handle, &acting, a, (uint64_t)NAME(a), mode)
                : pillion_pool_spawn(&task, pools[place - EXECUTORS].handle, executors[home].handle,
                                     &acting, a, (uint64_t)NAME(a), mode);
+  if (!executors[home].alive && place >= EXECUTORS) home = NOWHERE;
   actor_starts(a, place, home, mode, rc, right, task);
   if (rc == 0 && home == place && turning == NOWHERE && executors[place].live_told != 1)
     wrong("executor %d lives, and its host wasn't told", place);
@@ -95,7 +96,6 @@ static void step_cancel(struct actor *a) {
   } else if (a->life == LIVE) {
     bool perhaps = a->loose || a->asked_perhaps;
     expect_either("cancel", NAME(a), rc, perhaps ? 0 : right, perhaps ? 1 : right);
-    if (right && rc == 1) a->maybe = true; /* a shielded one may look again */
     ask(a, CANCELLED);
   } else {
     expect("cancel", NAME(a), rc, 2);
