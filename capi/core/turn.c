@@ -168,12 +168,10 @@ static uint32_t run_guest(struct pillion__executor *ex, uint32_t max_polls,
   struct pillion__guest_turn turn;
   turn.index = ex->index;
   turn.pool = ex->worker == NULL ? 0 : pillion__guest_pool(ex->worker);
-  turn.count = 0;
   turn.max_polls = max_polls;
   turn.max_ns = 0;
-  turn.polled = turn.more = 0;
+  turn.count = turn.polled = turn.more = turn.coroutines = 0;
   turn.deadline = PILLION_TIME_NEVER;
-  turn.coroutines = 0;
   gather(ex, &turn);
   bool woken = atomic_load_explicit(&ex->guest_wake, memory_order_relaxed) &&
                atomic_exchange(&ex->guest_wake, 0);
