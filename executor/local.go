@@ -61,6 +61,9 @@ type Local struct {
 	watched    map[int]*Watch // by descriptor
 	maxWatches int
 
+	dropping  int      // scopes whose drops are on the stack
+	undropped []*Scope // those for which it is too deep
+
 	extensions []extension
 	worker     *worker // its part in a pool, if it has joined one
 }

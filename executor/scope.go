@@ -268,22 +268,3 @@ func (s *Scope) Unwind(cx *Context) (done bool, err error) {
 	_, done, err = s.Poll(cx)
 	return done, err
 }
-
-// Drop implements [Dropper]: children that are left end here and now, shielded or
-// not.
-//
-// # Notes
-//
-// A child that drops its own scope is in the middle of its poll: it is asked to end,
-// and is nobody's child any more.
-func (s *Scope) Drop() {
-	s.ending, s.over = true, true
-	for s.head != nil {
-		t := s.head
-		t.extra.member.asked = true
-		if !s.local.evict(t) {
-			s.unlink(t)
-			s.local.noteCancel(t)
-		}
-	}
-}
