@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "support.h"
+#include "cases.h"
 
 /* ---- Before the library ------------------------------------------------- */
 
@@ -247,13 +247,7 @@ static int the_limit_of_descriptors_stays(void) {
 
 /* ---- Running them ------------------------------------------------------- */
 
-#define CASE(name) {#name, name, 0}
-#define DIES(name, signal) {#name, name, 128 + (signal)}
-static const struct probe_case {
-  const char *name;
-  int (*main)(void);
-  int status;
-} cases[] = {
+static const struct test_case cases[] = {
     CASE(handlers_keep_their_flags),
     DIES(a_handler_that_resets_itself_runs_once, SIGSEGV),
     CASE(an_earlier_handler_hears_of_urgent_data),
@@ -266,24 +260,6 @@ static const struct probe_case {
     CASE(a_second_library_leaves_goroutines_interruptible),
 };
 
-static void in_a_process_of_its_own(void **state) {
-  const struct probe_case *c = *state;
-  assert_int_equal(run_self(c->name), c->status);
-}
-
 int main(int argc, char **argv) {
-  struct CMUnitTest tests[COUNT(cases)];
-  for (size_t i = 0; i < COUNT(cases); i++) {
-    if (argc > 1 && strcmp(argv[1], cases[i].name) == 0) {
-      alarm(60);
-      int rc = cases[i].main();
-      return rc == 0 ? nothing_is_left(NULL) : rc;
-    }
-    memset(&tests[i], 0, sizeof tests[i]);
-    tests[i].name = cases[i].name;
-    tests[i].test_func = in_a_process_of_its_own;
-    tests[i].initial_state = (void *)(uintptr_t)&cases[i];
-  }
-  if (argc > 1) return 2;
-  return run_group(tests);
+  return run_cases(argc, argv, cases, COUNT(cases), in_a_process_of_its_own);
 }

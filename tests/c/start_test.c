@@ -7,7 +7,7 @@
 #define _GNU_SOURCE
 #include <sys/resource.h>
 
-#include "support.h"
+#include "cases.h"
 
 /* ---- An allocator that counts and can fail ------------------------------ */
 
@@ -290,11 +290,7 @@ static int many_threads_start_at_once(void) {
 
 /* ---- Running them ------------------------------------------------------- */
 
-#define CASE(name) {#name, name}
-static const struct {
-  const char *name;
-  int (*main)(void);
-} cases[] = {
+static const struct test_case cases[] = {
     CASE(nothing_to_allocate),
     CASE(a_failed_start_leaves_no_allocator_behind),
     CASE(memory_runs_out),
@@ -309,23 +305,6 @@ static const struct {
     CASE(many_threads_start_at_once),
 };
 
-static void in_a_process_of_its_own(void **state) {
-  assert_int_equal(run_self(*state), 0);
-}
-
 int main(int argc, char **argv) {
-  struct CMUnitTest tests[COUNT(cases)];
-  for (size_t i = 0; i < COUNT(cases); i++) {
-    if (argc > 1 && strcmp(argv[1], cases[i].name) == 0) {
-      alarm(60);
-      int rc = cases[i].main();
-      return rc == 0 ? nothing_is_left(NULL) : rc;
-    }
-    memset(&tests[i], 0, sizeof tests[i]);
-    tests[i].name = cases[i].name;
-    tests[i].test_func = in_a_process_of_its_own;
-    tests[i].initial_state = (void *)(uintptr_t)cases[i].name;
-  }
-  if (argc > 1) return 2;
-  return run_group(tests);
+  return run_cases(argc, argv, cases, COUNT(cases), in_a_process_of_its_own);
 }

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <sys/resource.h>
 
-#include "support.h"
+#include "cases.h"
 
 #define MOST 10500
 
@@ -218,11 +218,7 @@ static int what_the_user_says_stays(void) {
 
 /* ---- Running them -------------------------------------------------------- */
 
-#define CASE(name) {#name, name}
-static const struct {
-  const char *name;
-  int (*main)(void);
-} cases[] = {
+static const struct test_case cases[] = {
     CASE(calls_over_the_bound_wait_in_their_order),
     CASE(a_call_that_waits_is_ended_at_once),
     CASE(a_deadline_ends_a_call_that_runs_too),
@@ -232,37 +228,26 @@ static const struct {
     CASE(what_the_user_says_stays),
 };
 
-static void in_a_process_of_its_own(void **state) {
+static void on_a_machine_of_its_own(void **state) {
+  const char *name = ((const struct test_case *)*state)->name;
   cpu_set_t all, first;
   CPU_ZERO(&first);
   assert_ok(sched_getaffinity(0, sizeof all, &all));
   for (int i = 0; CPU_COUNT(&first) == 0; i++)
     if (CPU_ISSET(i, &all)) CPU_SET(i, &first);
   assert_ok(unsetenv("GOMAXPROCS"));
-  if (strcmp(*state, "one_is_left_for_the_loop") == 0 ||
-      strcmp(*state, "the_user_has_threads_left") == 0) /* Go needs fewer then */
+  if (strcmp(name, "one_is_left_for_the_loop") == 0 ||
+      strcmp(name, "the_user_has_threads_left") == 0) /* Go needs fewer then */
     assert_ok(sched_setaffinity(0, sizeof first, &first));
-  if (strcmp(*state, "what_the_user_says_stays") == 0)
+  if (strcmp(name, "what_the_user_says_stays") == 0)
     assert_ok(setenv("GOMAXPROCS", "3", 1));
-  int rc = run_self(*state);
+  int rc = run_self(name);
   assert_ok(unsetenv("GOMAXPROCS"));
   assert_ok(sched_setaffinity(0, sizeof all, &all));
   assert_int_equal(rc, 0);
 }
 
 int main(int argc, char **argv) {
-  struct CMUnitTest tests[COUNT(cases)];
-  for (size_t i = 0; i < COUNT(cases); i++) {
-    if (argc > 1 && strcmp(argv[1], cases[i].name) == 0) {
-      alarm(60);
-      int rc = cases[i].main();
-      return rc == 0 ? nothing_is_left(NULL) : rc;
-    }
-    memset(&tests[i], 0, sizeof tests[i]);
-    tests[i].name = cases[i].name;
-    tests[i].test_func = in_a_process_of_its_own;
-    tests[i].initial_state = (void *)(uintptr_t)cases[i].name;
-  }
-  if (argc > 1) return 2;
-  return run_group(tests);
+  return run_cases(argc, argv, cases, COUNT(cases),
+                   on_a_machine_of_its_own);
 }
