@@ -226,6 +226,20 @@ func TestCloseCancelFromAnotherGoroutine(t *testing.T) {
 	equal(t, "outcome", task.Outcome(), CancelledRunning)
 }
 
+func TestAFreedExecutorThatIsKeptKeepsNoSlots(t *testing.T) {
+	r := newRig(t)
+	for range 100 {
+		mustSpawn[int](t, r.Local, &probe{ready: true})
+	}
+	r.turn(100)
+	equal(t, "slots", len(r.Local.free), 100)
+	equal(t, "Free", r.Free(), nil)
+	equal(t, "chunks", cap(r.chunks), 0)
+	equal(t, "fresh slots", r.freshEnd-r.fresh, 0)
+	equal(t, "slots", cap(r.Local.free), 0)
+	equal(t, "due", cap(r.ready.buf), 0)
+}
+
 func TestFreeDropsWhatIsLive(t *testing.T) {
 	r := newRig(t)
 	p, fresh := new(probe), new(probe)

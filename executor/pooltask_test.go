@@ -179,6 +179,30 @@ func TestPoolTaskIsAwaitedFromEverywhere(t *testing.T) {
 	equal(t, "a late one", late.Done(), true)
 }
 
+func TestPoolTaskIsAwaitedAgainByTheSameTask(t *testing.T) {
+	c := newCrewRig(t, 1)
+	task := mustSpawn[int](t, c.Pool, new(probe))
+	join := task.Join()
+	var waker Waker
+	polls := 0
+	joiner := mustSpawn[int](t, c.Pool, FutureFunc[int](func(cx *Context) (int, bool, error) {
+		waker = cx.Waker()
+		polls++
+		return join.Poll(cx)
+	}))
+	c.turn(0, 2)
+	for range 2 {
+		waker.Wake() // for something else
+		c.turn(0, 1)
+	}
+	equal(t, "further joiners", len(joining.more), 0)
+	task.Cancel()
+	c.turn(0, 0)
+	c.turn(0, 1)
+	equal(t, "done", joiner.Done(), true)
+	equal(t, "polls", polls, 4)
+}
+
 func TestPoolTaskCannotAwaitALocalsTask(t *testing.T) {
 	c := newCrewRig(t, 1)
 	local := mustSpawn[int](t, c.workers[0].Local, new(probe))

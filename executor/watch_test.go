@@ -129,6 +129,21 @@ func TestTheWokenWhoDoesNotAskDoesNotSpin(t *testing.T) {
 	equal(t, "events", a.got[0], Readable)
 }
 
+func TestWhatNobodyAwaitsLeavesTheOtherDirection(t *testing.T) {
+	r := newWatchRig(t, Config{})
+	w := r.open(7)
+	_, reader := r.await(w, Readable, 1)
+	b, _ := r.await(w, Writable, 1)
+	r.turn(2)
+	reader.Cancel()
+	r.turn(0)
+	r.Ready(r.key, Readable)
+	r.traced("watch7:1 watch7:3 watch7:2")
+	r.Ready(r.key, Writable)
+	r.turn(1)
+	equal(t, "b", b.got[0], Writable)
+}
+
 func TestTwoDirectionsHaveTwoTasks(t *testing.T) {
 	r := newWatchRig(t, Config{})
 	w := r.open(7)
