@@ -163,6 +163,27 @@ static void timers_allocate_nothing(void **state) {
   executor_free(ex);
 }
 
+/* The table of descriptors grows, and what it was before is freed. */
+static void watches_of_high_descriptors_free_the_smaller_tables(void **state) {
+  (void)state;
+  const int least[] = {3, 100, 300};
+  pillion_executor ex = executor_new();
+  pillion_watch watches[COUNT(least)];
+  int fds[COUNT(least)];
+  for (size_t i = 0; i < COUNT(least); i++) {
+    if (i == 1) allocations = frees = 0;
+    fds[i] = fcntl(0, F_DUPFD_CLOEXEC, least[i]);
+    assert_ok(pillion_watch_open(&watches[i], ex, fds[i], 0));
+  }
+  assert_int_equal(allocations, 2);
+  assert_int_equal(frees, 2);
+  for (size_t i = 0; i < COUNT(least); i++) {
+    assert_ok(pillion_watch_close(watches[i]));
+    close(fds[i]);
+  }
+  executor_free(ex);
+}
+
 /* ---- Failures ------------------------------------------------------------ */
 
 static int steps, out_of_memory;
@@ -287,6 +308,7 @@ int main(void) {
       TEST(calls_in_steady_state_allocate_only_for_long_payloads),
       TEST(spawns_of_a_known_load_allocate_nothing),
       TEST(timers_allocate_nothing),
+      TEST(watches_of_high_descriptors_free_the_smaller_tables),
       TEST(every_allocation_may_fail),
   };
   return cmocka_run_group_tests_name("memory", tests, NULL, NULL);

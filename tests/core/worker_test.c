@@ -90,6 +90,39 @@ static void worker_that_has_more_than_one_pokes(void **state) {
   turn(two);
 }
 
+static int spawns_one_and_wakes_itself(struct probe *probe, pillion_value *out,
+                                       pillion_context *cx) {
+  (void)out;
+  if (probe->polls > 1) return PILLION_READY;
+  pillion_spawn(NULL, cx, &probing, &probes[0], 0, PILLION_DETACH);
+  cx->ops->wake(cx->waker);
+  probe->state = readable(probe->executor);
+  return PILLION_PENDING;
+}
+
+static int sees_whether_the_other_is_poked(struct probe *probe,
+                                           pillion_value *out,
+                                           pillion_context *cx) {
+  (void)out, (void)cx;
+  probe->state = readable(probe->executor);
+  return PILLION_READY;
+}
+
+/* What goes back after a poll is shown by the next pop, if another is idle. */
+static void pop_that_leaves_more_pokes(void **state) {
+  (void)state;
+  struct probe probe = {.step = spawns_one_and_wakes_itself, .state = -1};
+  probes[0].step = sees_whether_the_other_is_poked;
+  pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
+  pillion_executor told = readable(one) ? one : two;
+  probe.executor = probes[0].executor = told == one ? two : one;
+  turn(told);
+  assert_int_equal(probe.state, 0);
+  assert_int_equal(probes[0].state, 1);
+  assert_int_equal(probe.drops + probes[0].drops, 2);
+  turn(probe.executor);
+}
+
 static void turn_that_leaves_work_pokes(void **state) {
   (void)state;
   pillion_budget budget = PILLION_BUDGET_INIT;
@@ -308,6 +341,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       POOL_TEST(spawn_pokes_one_idle_worker),
       POOL_TEST(worker_that_has_more_than_one_pokes),
+      POOL_TEST(pop_that_leaves_more_pokes),
       POOL_TEST(turn_that_leaves_work_pokes),
       POOL_TEST(idle_worker_is_quiet),
       POOL_TEST(last_end_is_told_to_all_who_wait),
