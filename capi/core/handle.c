@@ -60,6 +60,8 @@ int pillion_task_evict(pillion_task task) {
   uint32_t type;
   struct pillion__head *head = pillion__head_of(task, &type);
   if (head != NULL && type == PILLION__CHUNK_POOL && !pillion__forked() &&
+      atomic_load_explicit(&head->mode, memory_order_relaxed) &
+          PILLION__LIVE &&
       atomic_load(&head->gen) == pillion__gen_of(task))
     return PILLION_EINVAL; /* it may be polled elsewhere right now */
   int rc = task_find(&ex, &cell, task);
