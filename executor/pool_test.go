@@ -17,8 +17,10 @@ type crewRig struct {
 	trace   strings.Builder
 }
 
-func newCrewRig(t *testing.T, n int) *crewRig {
-	c := &crewRig{Pool: NewPool(PoolConfig{}), t: t}
+func newCrewRig(t *testing.T, n int) *crewRig { return newCrewRigWith(t, PoolConfig{}, n) }
+
+func newCrewRigWith(t *testing.T, config PoolConfig, n int) *crewRig {
+	c := &crewRig{Pool: NewPool(config), t: t}
 	for range n {
 		r := newRig(t)
 		c.workers = append(c.workers, r)

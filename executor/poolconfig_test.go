@@ -4,6 +4,7 @@ package executor
 
 import (
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 )
@@ -139,4 +140,49 @@ func TestNothingIsStartedUnasked(t *testing.T) {
 	if n := runtime.NumGoroutine(); n > before {
 		t.Errorf("%d goroutines more", n-before)
 	}
+}
+
+// robbed gives the number of the worker from whom the last of three steals, when the
+// two others have one task each to spare.
+func robbed(c *crewRig) string {
+	c.t.Helper()
+	for _, victim := range c.workers[:2] {
+		mustSpawn[int](c.t, c.Pool, &probe{ready: true})
+		mustSpawn[int](c.t, c.Pool, &probe{ready: true})
+		if p, err := victim.Poll(Budget{MaxPolls: 1}); err != nil || p.Polled != 1 {
+			c.t.Fatal(p, err)
+		}
+	}
+	c.turn(2, 1)
+	if c.workers[0].worker.waiting() == 0 {
+		c.turn(1, 1)
+		return "0"
+	}
+	c.turn(0, 1)
+	return "1"
+}
+
+func TestPoolStealsFromEveryoneAsTheSeedSays(t *testing.T) {
+	all := make(map[string]bool)
+	for seed := range uint64(4) {
+		c := newCrewRigWith(t, PoolConfig{Seed: seed}, 3)
+		var order string
+		for range 30 {
+			order += robbed(c)
+		}
+		equal(t, "the first is robbed in "+order, strings.Contains(order, "0"), true)
+		equal(t, "the second is robbed in "+order, strings.Contains(order, "1"), true)
+		all[order] = true
+	}
+	equal(t, "orders", len(all), 4)
+}
+
+func TestPoolHas256Workers(t *testing.T) {
+	c := newCrewRig(t, 256)
+	equal(t, "one more", c.Join(newRig(t).Local), ErrAgain)
+	mustSpawn[int](t, c.Pool, &probe{ready: true})
+	c.turn(255, 1)
+	equal(t, "leave", c.Leave(c.workers[7].Local), nil)
+	equal(t, "in its place", c.Join(newRig(t).Local), nil)
+	equal(t, "one more", c.Join(newRig(t).Local), ErrAgain)
 }
