@@ -339,6 +339,8 @@ PILLION__HIDDEN void pillion__ring_poke(void);
 /* descriptor.c */
 PILLION__HIDDEN int pillion__descriptor_event(void);
 PILLION__HIDDEN int pillion__descriptor_copy(int fd);
+PILLION__HIDDEN bool pillion__descriptor_poke(int fd);
+PILLION__HIDDEN bool pillion__descriptor_empty(int fd);
 
 /* memory.c, log.c, start.c */
 PILLION__HIDDEN void *pillion__alloc(size_t bytes);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -26,4 +27,19 @@ int pillion__descriptor_event(void) {
   close(fd);
   errno = saved;
   return above;
+}
+
+/*
+ * Poking and taking pokes out. A thread that is cancelled would end inside
+ * write(2) or read(2), and leave a poker counted, or Go asleep: the system calls
+ * are made here by themselves. Both preserve errno where they succeed.
+ */
+bool pillion__descriptor_poke(int fd) {
+  uint64_t one = 1;
+  return syscall(SYS_write, fd, &one, sizeof one) == sizeof one;
+}
+
+bool pillion__descriptor_empty(int fd) {
+  uint64_t count;
+  return syscall(SYS_read, fd, &count, sizeof count) == sizeof count;
 }

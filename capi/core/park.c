@@ -28,7 +28,6 @@
  * before it closes the descriptor.
  */
 #include <errno.h>
-#include <unistd.h>
 
 #include "core.h"
 
@@ -41,9 +40,8 @@ static void signal_host(struct pillion__executor *ex) {
   if (host != NULL && host->wake != NULL) {
     told = host->wake(host->data) == 0;
   } else {
-    uint64_t one = 1;
     int fd = atomic_load_explicit(&ex->fd, memory_order_acquire);
-    told = fd < 0 || write(fd, &one, sizeof one) == sizeof one;
+    told = fd < 0 || pillion__descriptor_poke(fd);
   }
   errno = saved;
   atomic_fetch_add_explicit(told ? &ex->pokes : &ex->poke_errors, 1,
@@ -61,9 +59,8 @@ void pillion__poke(struct pillion__executor *ex) {
 }
 
 static void empty_descriptor(struct pillion__executor *ex) {
-  uint64_t count;
   int saved = errno, fd = atomic_load_explicit(&ex->fd, memory_order_relaxed);
-  if (fd >= 0 && read(fd, &count, sizeof count) < 0) errno = saved;
+  if (fd >= 0 && !pillion__descriptor_empty(fd)) errno = saved;
 }
 
 /* What a poker has written by now is known only once it isn't counted. */

@@ -114,9 +114,8 @@ void pillion__ring_cancel(struct pillion__call *call) {
 
 /* One that failed is left to who publishes next. */
 void pillion__ring_poke(void) {
-  uint64_t one = 1;
   int saved = errno;
-  if (write(ring_fd, &one, sizeof one) < 0) {
+  if (!pillion__descriptor_poke(ring_fd)) {
     pillion__log(PILLION_LOG_WARNING, "cannot poke Go: %s", strerror(errno));
     atomic_store(&ring_asleep, 1);
   }

@@ -224,6 +224,91 @@ static void executor_made_by_a_later_destructor(void **state) {
   pthread_key_delete(late_key);
 }
 
+/* ---- Threads that are cancelled ------------------------------------------ */
+
+struct cancelled {
+  struct owner *owner;
+  pillion_function function;
+  int woken, submitted, returned;
+};
+
+static void *cancelled_and_wakes(void *data) {
+  struct cancelled *c = data;
+  pthread_cancel(pthread_self()); /* it stays pending until a cancellation point */
+  c->woken = pillion_wake(waker_of(c->owner->probes[0].task));
+  c->returned++;
+  pthread_testcancel();
+  return NULL;
+}
+
+/* write(2) is a cancellation point: the poke would be lost, and free wait for it. */
+static void wake_of_a_cancelled_thread(void **state) {
+  (void)state;
+  struct owner owner = {.ex = executor_new()};
+  struct cancelled c = {.owner = &owner, .woken = -1};
+  assert_ok(pillion_task_spawn(&owner.probes[0].task, owner.ex, &probing,
+                               &owner.probes[0], 0, PILLION_DETACH));
+  turn(owner.ex);
+  assert_false(readable(owner.ex));
+  on_thread(cancelled_and_wakes, &c);
+  assert_int_equal(c.returned, 1);
+  assert_int_equal(c.woken, PILLION_WOKEN);
+  assert_true(readable(owner.ex));
+  turn(owner.ex);
+  assert_int_equal(owner.probes[0].polls, 2);
+  executor_free(owner.ex);
+}
+
+static void *cancelled_and_submits(void *data) {
+  struct cancelled *c = data;
+  pthread_cancel(pthread_self());
+  c->submitted = pillion_call_submit(NULL, 0, c->function, "x", 1, 0, PILLION_DETACH);
+  c->returned++;
+  pthread_testcancel();
+  return NULL;
+}
+
+/* Go sleeps, and nothing else would wake it. */
+static void submission_of_a_cancelled_thread(void **state) {
+  (void)state;
+  struct cancelled c = {.submitted = -1, .function = function("test.echo")};
+  assert_int_equal(pillion__ring_sleep(), 1);
+  on_thread(cancelled_and_submits, &c);
+  assert_int_equal(c.returned, 1);
+  assert_ok(c.submitted);
+  assert_int_equal(atomic_load(pillion__ring_asleep()), 0);
+  struct pollfd ring = {pillion__ring_fd(), POLLIN, 0};
+  assert_int_equal(poll(&ring, 1, 0), 1);
+  assert_int_equal(pillion__ring_take(jobs, 1), 1);
+  assert_true(job_take_up(&jobs[0]));
+  job_return(&jobs[0], NULL, 0);
+}
+
+static void *cancelled_and_turns(void *data) {
+  struct cancelled *c = data;
+  pthread_cancel(pthread_self());
+  c->woken = pillion_executor_turn(NULL, 0, NULL, c->owner->ex, NULL);
+  c->returned++;
+  pthread_testcancel();
+  return NULL;
+}
+
+/* The turn's read of the descriptor is one, too: its thread ends after it. */
+static void turn_of_a_cancelled_thread(void **state) {
+  (void)state;
+  struct owner owner = {.ex = executor_new()};
+  struct cancelled c = {.owner = &owner, .woken = -1};
+  assert_ok(pillion_task_spawn(&owner.probes[0].task, owner.ex, &probing,
+                               &owner.probes[0], 0, PILLION_DETACH));
+  assert_ok(pillion_executor_release(owner.ex));
+  on_thread(cancelled_and_turns, &c);
+  assert_int_equal(c.returned, 1);
+  assert_int_equal(c.woken, 0);
+  assert_int_equal(owner.probes[0].polls, 1);
+  assert_int_equal(owner.probes[0].drops, 1); /* by the exit hook */
+  executor_free(owner.ex);
+}
+
 int main(void) {
   guest_install();
   const struct CMUnitTest tests[] = {
@@ -235,6 +320,9 @@ int main(void) {
       TEST(all_executors_of_a_thread_are_given_up),
       TEST(released_executor_survives_its_thread),
       TEST(executor_made_by_a_later_destructor),
+      TEST(wake_of_a_cancelled_thread),
+      TEST(submission_of_a_cancelled_thread),
+      TEST(turn_of_a_cancelled_thread),
   };
   return cmocka_run_group_tests_name("thread", tests, NULL, NULL);
 }
