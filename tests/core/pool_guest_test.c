@@ -167,6 +167,18 @@ static void calls_count_in_the_pool(void **state) {
   assert_int_equal(pillion_call_start(&task, one, &options), PILLION_EINVAL);
 }
 
+/* What a call asks that was admitted while the pool was being closed. */
+static void late_calls_are_cancelled_unless_the_pool_drains(void **state) {
+  (void)state;
+  assert_false(pillion__pool_cancels(index_of_pool + 1));
+  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  assert_false(pillion__pool_cancels(index_of_pool + 1));
+  assert_ok(pillion_pool_close(pool, PILLION_CANCEL));
+  assert_true(pillion__pool_cancels(index_of_pool + 1));
+  assert_ok(pillion_pool_close(pool, PILLION_DRAIN)); /* takes nothing back */
+  assert_true(pillion__pool_cancels(index_of_pool + 1));
+}
+
 #define GUEST_TEST(name) cmocka_unit_test_setup_teardown(name, open_pool, free_all)
 
 int main(void) {
@@ -177,6 +189,7 @@ int main(void) {
       GUEST_TEST(leaving_worker_hands_its_poke_on),
       GUEST_TEST(late_wake),
       GUEST_TEST(calls_count_in_the_pool),
+      GUEST_TEST(late_calls_are_cancelled_unless_the_pool_drains),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

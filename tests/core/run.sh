@@ -25,7 +25,7 @@ if [ ${#names[@]} = 0 ]; then
     names+=("${name%_test.c}")
   done
 fi
-one_thread=" pool pool_end pool_memory pool_guest pool_timer pool_deadline task timer timer_model timer_order options call memory chaos shield context post scope scope_end watch watch_host time deadline deadline_call "
+one_thread=" pool pool_end pool_memory pool_options pool_guest pool_timer pool_deadline task timer timer_model timer_order options call memory chaos shield context post scope scope_end watch watch_host time deadline deadline_call "
 
 passed=0 failed=0
 # check LABEL COMMAND...: runs a test program and adds up its tests.
