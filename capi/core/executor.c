@@ -336,6 +336,8 @@ int pillion_executor_free(pillion_executor executor) {
   uint64_t gen = pillion__gen_of(executor);
   if (!atomic_compare_exchange_strong(&ex->gen, &gen, gen + 1))
     return PILLION_EBADHANDLE; /* another thread was faster */
+  int cancels; /* a half of a free would be worse than none */
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
   uint32_t round = 0;
   while (atomic_load(&ex->visitors) > 0) pillion__let_run(round++);
   atomic_store(&ex->closing, gen << 2 | (1 + PILLION_CANCEL));
@@ -345,6 +347,7 @@ int pillion_executor_free(pillion_executor executor) {
   pillion__turning = 0;
   atomic_store(&ex->owner, 0);
   executor_put_idle(ex);
+  pthread_setcancelstate(cancels, NULL);
   return 0;
 }
 

@@ -134,7 +134,12 @@ int pillion_pool_start(pillion_pool pool, uint32_t n) {
   struct crew crew = {.handle = pool, .pool = p};
   crew.stops = atomic_load(&p->stops);
   pthread_mutex_unlock(&p->lock);
-  return rc < 0 ? rc : crew_start(&crew, n);
+  if (rc < 0) return rc;
+  int cancels; /* the crew lies on this stack */
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
+  rc = crew_start(&crew, n);
+  pthread_setcancelstate(cancels, NULL);
+  return rc;
 }
 
 int pillion_pool_stop(pillion_pool pool, int64_t timeout) {

@@ -120,9 +120,13 @@ int pillion_start(const pillion_start_options *options, char *errbuf,
                ? pillion__fail(PILLION_EREENTRANT, errbuf, errcap,
                                "not inside a turn")
                : 0;
-  if (!phase_claim(STOPPED)) return 0;
-  rc = start(&o, errbuf, errcap);
-  phase_set(rc < 0 ? STOPPED : STARTED);
+  int cancels; /* a thread that was cancelled ends after this */
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
+  if (phase_claim(STOPPED)) {
+    rc = start(&o, errbuf, errcap);
+    phase_set(rc < 0 ? STOPPED : STARTED);
+  }
+  pthread_setcancelstate(cancels, NULL);
   return rc;
 }
 
@@ -143,11 +147,7 @@ int pillion__started_for(int version, char *errbuf, size_t errcap) {
              : pillion_start(&options, errbuf, errcap);
 }
 
-int pillion_shutdown(int mode, int64_t timeout) {
-  if (pillion__forked()) return PILLION_EFORKED;
-  if (mode != PILLION_DRAIN && mode != PILLION_CANCEL) return PILLION_EINVAL;
-  if (pillion__turning) return PILLION_EREENTRANT;
-  if (!phase_claim(STARTED)) return 0;
+static int stop(int mode, int64_t timeout) {
   int64_t deadline = pillion__time_after(pillion__now(), timeout);
   struct timespec nap = {0, 50000};
   atomic_store(&pillion__stopping, true);
@@ -164,6 +164,17 @@ int pillion_shutdown(int mode, int64_t timeout) {
   if (pillion__guest.stop != NULL) pillion__guest.stop();
   phase_set(STOPPED);
   return 0;
+}
+
+int pillion_shutdown(int mode, int64_t timeout) {
+  if (pillion__forked()) return PILLION_EFORKED;
+  if (mode != PILLION_DRAIN && mode != PILLION_CANCEL) return PILLION_EINVAL;
+  if (pillion__turning) return PILLION_EREENTRANT;
+  int rc = 0, cancels;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
+  if (phase_claim(STARTED)) rc = stop(mode, timeout);
+  pthread_setcancelstate(cancels, NULL);
+  return rc;
 }
 
 static void count_tasks(struct pillion__executor *ex, void *data) {

@@ -229,6 +229,7 @@ static void executor_made_by_a_later_destructor(void **state) {
 struct cancelled {
   struct owner *owner;
   pillion_function function;
+  pillion_pool pool;
   int woken, submitted, returned;
 };
 
@@ -309,6 +310,41 @@ static void turn_of_a_cancelled_thread(void **state) {
   executor_free(owner.ex);
 }
 
+static void *cancelled_and_starts_and_stops(void *data) {
+  struct cancelled *c = data;
+  pillion_pool pool = 0;
+  c->woken = pillion_pool_new(&pool, NULL, NULL, 0);
+  pthread_cancel(pthread_self());
+  c->woken |= pillion_pool_start(pool, 2);
+  c->returned++;
+  c->submitted = pillion_shutdown(PILLION_DRAIN, MS); /* a call runs */
+  c->returned++;
+  c->woken |= pillion_executor_free(c->owner->ex);
+  c->returned++;
+  c->pool = pool;
+  pthread_testcancel();
+  return NULL;
+}
+
+/* What was begun is ended: no lock, phase or executor stays behind. */
+static void start_and_stop_of_a_cancelled_thread(void **state) {
+  (void)state;
+  struct owner owner = {.ex = executor_new()};
+  struct cancelled c = {.owner = &owner};
+  assert_ok(pillion_call_submit(NULL, 0, function("test.echo"), "x", 1, 0,
+                                PILLION_DETACH));
+  assert_int_equal(pillion__ring_take(jobs, 1), 1);
+  assert_true(job_take_up(&jobs[0]));
+  on_thread(cancelled_and_starts_and_stops, &c);
+  assert_int_equal(c.returned, 3);
+  assert_ok(c.woken);
+  assert_int_equal(c.submitted, PILLION_ETIMEDOUT);
+  job_return(&jobs[0], NULL, 0);
+  assert_ok(pillion_start(NULL, NULL, 0)); /* calls are taken again */
+  assert_ok(pillion_pool_stop(c.pool, 60 * SECOND));
+  assert_ok(pillion_pool_free(c.pool));
+}
+
 int main(void) {
   guest_install();
   const struct CMUnitTest tests[] = {
@@ -323,6 +359,7 @@ int main(void) {
       TEST(wake_of_a_cancelled_thread),
       TEST(submission_of_a_cancelled_thread),
       TEST(turn_of_a_cancelled_thread),
+      TEST(start_and_stop_of_a_cancelled_thread),
   };
   return cmocka_run_group_tests_name("thread", tests, NULL, NULL);
 }
