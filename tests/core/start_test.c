@@ -96,13 +96,11 @@ static int with_few_threads(void) {
   return pillion_start(NULL, NULL, 0) < 0 ? 6 : 0;
 }
 
-static void a_start_without_threads_is_tried_again(void **state) {
+static void in_its_own_process(const char *name) {
   int status = 0;
-  (void)state;
-  if (geteuid() != 0) skip();
   pid_t child = vfork();
   if (child == 0) {
-    execl("/proc/self/exe", "few_threads", (char *)NULL);
+    execl("/proc/self/exe", name, (char *)NULL);
     _exit(127);
   }
   assert_true(child > 0);
@@ -110,11 +108,60 @@ static void a_start_without_threads_is_tried_again(void **state) {
   assert_int_equal(status, 0);
 }
 
+static void a_start_without_threads_is_tried_again(void **state) {
+  (void)state;
+  if (geteuid() != 0) skip();
+  in_its_own_process("few_threads");
+}
+
+/* ---- Functions ----------------------------------------------------------- */
+
+static int no_functions(char *errbuf, size_t errcap) {
+  (void)errbuf, (void)errcap;
+  return 0;
+}
+
+static int functions_and_an_error(char *errbuf, size_t errcap) {
+  guest_functions(errbuf, errcap);
+  return pillion__fail(PILLION_ESYSTEM, errbuf, errcap, "Go says no");
+}
+
+static int with_no_functions(void) {
+  guest_install();
+  pillion__guest.start = guest_start;
+  pillion__guest.functions = no_functions;
+  int first = next_descriptor();
+  if (pillion_start(NULL, NULL, 0) != 0) return 1;
+  return go_starts > 0 || next_descriptor() != first ? 2 : 0;
+}
+
+static int with_an_error(void) {
+  guest_install();
+  pillion__guest.start = guest_start;
+  pillion__guest.functions = functions_and_an_error;
+  if (pillion_start(NULL, NULL, 0) != PILLION_ESYSTEM) return 1;
+  return go_starts > 0 ? 2 : 0;
+}
+
+static void a_start_without_functions_starts_no_calls(void **state) {
+  (void)state;
+  in_its_own_process("no_functions");
+}
+
+static void a_start_whose_functions_fail_goes_no_further(void **state) {
+  (void)state;
+  in_its_own_process("an_error");
+}
+
 int main(int argc, char **argv) {
   (void)argc;
   if (strcmp(argv[0], "few_threads") == 0) return with_few_threads();
+  if (strcmp(argv[0], "no_functions") == 0) return with_no_functions();
+  if (strcmp(argv[0], "an_error") == 0) return with_an_error();
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_start_without_threads_is_tried_again),
+      cmocka_unit_test(a_start_without_functions_starts_no_calls),
+      cmocka_unit_test(a_start_whose_functions_fail_goes_no_further),
       cmocka_unit_test(a_start_without_means_is_tried_again),
   };
   guest_install();
