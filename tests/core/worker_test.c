@@ -305,6 +305,31 @@ static void close_cancels_all(void **state) {
   assert_traced("");
 }
 
+static int shields(struct probe *probe, pillion_value *out,
+                   pillion_context *cx) {
+  (void)out, (void)probe;
+  pillion_shield(cx, 1);
+  return PILLION_PENDING;
+}
+
+/* As a second cancel of a shielded task would. */
+static void closing_again_wakes_nobody(void **state) {
+  (void)state;
+  probes[0].step = shields;
+  pool_spawn(pool, 0, &probes[0], 0, PILLION_DETACH);
+  turn(one);
+  turn(two);
+  assert_ok(pillion_pool_close(pool, PILLION_CANCEL));
+  turn(one);
+  turn(two);
+  assert_int_equal(probes[0].polls, 2);
+  assert_ok(pillion_pool_close(pool, PILLION_CANCEL));
+  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  turn(one);
+  turn(two);
+  assert_int_equal(probes[0].polls, 2);
+}
+
 static void free_drops_what_lives(void **state) {
   (void)state;
   struct probe joined = {.ready_at = 1}, told = {.ready_at = 5},
@@ -352,6 +377,7 @@ int main(void) {
       POOL_TEST(free_leaves),
       POOL_TEST(dying_thread_leaves),
       POOL_TEST(close_cancels_all),
+      POOL_TEST(closing_again_wakes_nobody),
       POOL_TEST(free_drops_what_lives),
   };
   guest_install();
