@@ -8,7 +8,7 @@ package executor
 // # Notes
 //
 // A child that drops its own scope is in the middle of its poll: it is asked to end,
-// and is nobody's child any more.
+// and has left the scope.
 //
 // The drop of a child may drop a scope, and so on. Beyond a hundred of them in each
 // other it is the outermost that ends the children, after their owners.

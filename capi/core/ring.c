@@ -58,7 +58,7 @@ void pillion__ring_close(void) {
   pillion__ring_publish();
 }
 
-/* After a start that failed; `first`: nobody has used it. */
+/* After a start that failed. `first`: no call has used the ring. */
 void pillion__ring_undo(bool first) {
   atomic_store(&ring_closed, true);
   if (ring_go_fd >= 0) close(ring_go_fd);

@@ -73,7 +73,7 @@ func Doc(text string) Option { return func(o *options) { o.doc = text } }
 func WithCodec(c Codec) Option { return func(o *options) { o.codec = c } }
 
 // Func registers a function that runs in a worker goroutine. Its context ends when
-// the caller cancels. It is called from an init function, where nobody could act on
+// the caller cancels. It is called from an init function, whose caller cannot act on
 // an error, and where a panic would end the process that loads the library: a
 // mistake, such as a bad name or one that is taken, registers nothing and is told by
 // [Err].
