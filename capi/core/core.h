@@ -341,6 +341,7 @@ PILLION__HIDDEN int pillion__descriptor_event(void);
 PILLION__HIDDEN int pillion__descriptor_copy(int fd);
 PILLION__HIDDEN bool pillion__descriptor_poke(int fd);
 PILLION__HIDDEN bool pillion__descriptor_empty(int fd);
+PILLION__HIDDEN void pillion__descriptor_close(int fd);
 
 /* memory.c, log.c, start.c */
 PILLION__HIDDEN void *pillion__alloc(size_t bytes);

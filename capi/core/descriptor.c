@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -42,4 +43,12 @@ bool pillion__descriptor_poke(int fd) {
 bool pillion__descriptor_empty(int fd) {
   uint64_t count;
   return syscall(SYS_read, fd, &count, sizeof count) == sizeof count;
+}
+
+/* A thread that is cancelled ends after this, and not before the close. */
+void pillion__descriptor_close(int fd) {
+  int cancels;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
+  close(fd);
+  pthread_setcancelstate(cancels, NULL);
 }

@@ -242,6 +242,8 @@ int pillion_pool_free(pillion_pool pool) {
   uint64_t gen = pillion__gen_of(pool);
   rc = pool_retire(p, gen);
   if (rc < 0) return rc;
+  int cancels; /* a half of a free would be worse than none */
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
   atomic_store(&p->closing, gen << 2 | (1 + PILLION_CANCEL));
   pillion__turning = 1; /* its drops are as deep as any */
   if (atomic_load(&p->called)) pillion__calls_cancel_in(p->index + 1);
@@ -257,6 +259,7 @@ int pillion_pool_free(pillion_pool pool) {
   pillion__ptimers_forget(p);
   pillion__turning = 0;
   pillion__pool_unref(p, 1);
+  pthread_setcancelstate(cancels, NULL);
   return 0;
 }
 

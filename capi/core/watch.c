@@ -262,7 +262,7 @@ static bool watch_end(struct pillion__executor *ex, struct watch *watch,
     pillion__slot_give(ex, (struct pillion__cell *)watch, slot);
   if (known) pillion__host_unwatch(ex, fd, key);
   pillion__fd_let_go(ex, fd);
-  if (owns) close(fd);
+  if (owns) pillion__descriptor_close(fd);
   return woken;
 }
 

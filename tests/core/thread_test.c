@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Threads that end while their executors live. */
+#include "pillion/watch.h"
 #include "support.h"
 
 struct owner {
@@ -345,6 +346,36 @@ static void start_and_stop_of_a_cancelled_thread(void **state) {
   assert_ok(pillion_pool_free(c.pool));
 }
 
+static void *cancelled_and_closes(void *data) {
+  struct cancelled *c = data;
+  pillion_watch watch = 0;
+  c->woken = pillion_executor_bind(c->owner->ex);
+  c->woken |= pillion_watch_open(&watch, c->owner->ex, c->submitted,
+                                 PILLION_WATCH_OWN);
+  pthread_cancel(pthread_self());
+  c->woken |= pillion_watch_close(watch);
+  c->returned++;
+  pthread_testcancel();
+  return NULL;
+}
+
+/* close(2) is one: the descriptor would stay open, and the close untold. */
+static void close_of_a_cancelled_thread(void **state) {
+  (void)state;
+  int ends[2];
+  struct owner owner = {.ex = executor_new()};
+  assert_ok(pipe(ends));
+  struct cancelled c = {.owner = &owner, .submitted = ends[0]};
+  assert_ok(pillion_executor_release(owner.ex));
+  on_thread(cancelled_and_closes, &c);
+  assert_int_equal(c.returned, 1);
+  assert_ok(c.woken);
+  assert_int_equal(close(ends[0]), -1);
+  assert_int_equal(errno, EBADF);
+  assert_ok(close(ends[1]));
+  executor_free(owner.ex);
+}
+
 int main(void) {
   guest_install();
   const struct CMUnitTest tests[] = {
@@ -360,6 +391,7 @@ int main(void) {
       TEST(submission_of_a_cancelled_thread),
       TEST(turn_of_a_cancelled_thread),
       TEST(start_and_stop_of_a_cancelled_thread),
+      TEST(close_of_a_cancelled_thread),
   };
   return cmocka_run_group_tests_name("thread", tests, NULL, NULL);
 }
