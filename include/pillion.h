@@ -47,7 +47,7 @@
  * thread of the program's that is inside Go, in a turn with Go tasks to poll,
  * holds them back until it has left it: handlers need no SA_ONSTACK, and hooks
  * that Go calls run with signals blocked. Such a thread is given a signal
- * stack of 256 KiB, unless it has one. Handlers for SIGSEGV, SIGBUS, SIGFPE,
+ * stack of 512 KiB, unless it has one. Handlers for SIGSEGV, SIGBUS, SIGFPE,
  * SIGPIPE and SIGURG have to be there before the library.
  *
  * WHAT GO IMPOSES. Loading starts 5 to 6 threads, reserves up to 1.6 GB of

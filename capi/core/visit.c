@@ -14,7 +14,7 @@
 #include "core.h"
 
 /* The guard is wider than most frames, so that none leaps over it. */
-#define SIGNAL_STACK ((size_t)256 << 10)
+#define SIGNAL_STACK ((size_t)512 << 10)
 #define GUARD ((size_t)64 << 10)
 
 static pthread_key_t stack_key;
