@@ -5,7 +5,7 @@ package executor
 import "testing"
 
 // A join that is made while the joined task is being dropped, inside the poll of the
-// task that evicts it, is refused: nobody waits in vain.
+// task that evicts it, is refused: no task waits in vain.
 func TestJoinInTheDropOfTheJoinedTask(t *testing.T) {
 	r := newRig(t)
 	p := new(probe)

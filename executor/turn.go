@@ -216,7 +216,7 @@ func (l *Local) rest() bool {
 		return false
 	}
 	l.park.And(^parkAwake)
-	// Whoever pushed before that saw no need to poke.
+	// A poster that pushed before that saw no need to poke.
 	if l.inbox.empty() && l.closing.Load() == l.closed &&
 		(l.worker == nil || l.worker.register()) {
 		return true
