@@ -174,6 +174,26 @@ static bool mapped(const char *at) {
   return mincore(page, 4096, &there) == 0;
 }
 
+static const int nest[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGPROF, SIGIO, SIGWINCH};
+
+/* Each interrupts the one before, and has a frame of 48 KiB. */
+static void nested(int signal) {
+  volatile char frame[48 << 10];
+  for (size_t i = 0; i < sizeof frame; i += 512) frame[i] = (char)signal;
+  deep++;
+  for (size_t i = 0; i + 1 < COUNT(nest); i++)
+    if (nest[i] == frame[512]) raise(nest[i + 1]);
+}
+
+static void handlers_that_interrupt_each_other_have_room(void **state) {
+  (void)state;
+  deep = 0;
+  for (size_t i = 0; i < COUNT(nest); i++) handle(nest[i], nested, SA_ONSTACK);
+  assert_ok(on_thread(enter_go, NULL));
+  for (size_t i = 0; i < COUNT(nest); i++) handle(nest[i], SIG_DFL, 0);
+  assert_int_equal(deep, COUNT(nest));
+}
+
 /* Reports whether nothing can be read or written at `at`. */
 static bool guarded(const char *at) {
   char line[256], rights[5] = "";
@@ -308,6 +328,7 @@ int main(void) {
       cmocka_unit_test(a_turn_in_go_holds_signals_back),
       cmocka_unit_test(every_entry_gives_the_mask_back),
       cmocka_unit_test(a_handler_with_a_large_frame_has_room),
+      cmocka_unit_test(handlers_that_interrupt_each_other_have_room),
       cmocka_unit_test(the_stack_has_a_guard_below),
       cmocka_unit_test(a_signal_finds_a_dying_threads_own_stack),
       cmocka_unit_test(the_stack_goes_with_its_thread),
