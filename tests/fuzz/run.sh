@@ -16,6 +16,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 out=build/fuzz
 seconds=${FUZZ_SECONDS:-300}
+seed=${FUZZ_SEED:-0} # 0: another one each time
 passed=0 failed=0
 mkdir -p $out/core $out/go
 
@@ -41,7 +42,7 @@ fi
 
 step $out/core_fuzz -timeout=20 -runs=0 tests/fuzz/core/corpus
 step build/venv/bin/python tests/fuzz/planted.py
-step $out/core_fuzz -timeout=20 -max_len=600 -len_control=0 -artifact_prefix=$out/ \
+step $out/core_fuzz -timeout=20 -max_len=600 -len_control=0 -seed="$seed" -artifact_prefix=$out/ \
   -max_total_time=$((seconds / 2)) $out/core tests/fuzz/core/corpus
 
 # fuzz NAME PACKAGE SHARE

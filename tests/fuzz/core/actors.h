@@ -124,6 +124,8 @@ static int join_call(struct actor *a, struct call *c, pillion_context *cx) {
     if (c->life == GONE || other_loop || (c->life == ENDED && (c->home == NOWHERE || c->arrived)))
       wrong("a join of a call that has ended: %d", rc);
     c->joiner = a->task;
+  } else if (perhaps_gone(c) && rc == PILLION_EBADHANDLE) {
+    c->life = GONE;
   } else if (c->life == GONE || c->orphan ? rc != PILLION_EBADHANDLE
              : other_loop                 ? rc != PILLION_EWRONGTHREAD
              : is_joined(c->joiner, a)    ? rc != PILLION_EBUSY

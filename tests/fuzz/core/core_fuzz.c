@@ -288,8 +288,7 @@ static void step(void) {
 static void all_ends(void) {
   fail_in = -1;
   settle();
-  do step_serve();
-  while (pillion__ring_take(NULL, 0) > 0);
+  while (step_serve() > 0) continue;
   for (int i = 0; i < CALLS; i++) {
     if (calls[i].life == DROPPING) call_completes(&calls[i]);
     if (calls[i].home == NOWHERE && calls[i].life != GONE && !calls[i].orphan) {

@@ -233,7 +233,8 @@ static void step_call_cancel(void) {
   int right = c->life == GONE ? PILLION_EBADHANDLE : c->life == ENDED ? 2 : c->asked;
   int rc = pillion_task_cancel(c->task);
   if (c->orphan && c->home != NOWHERE) right = PILLION_EBADHANDLE; /* its executor is freed */
-  expect("cancel of call", (int)(c - calls), rc, right);
+  expect_either("cancel of call", (int)(c - calls), rc, right,
+                perhaps_gone(c) ? PILLION_EBADHANDLE : right);
   if (rc != 0) return;
   c->asked = true;
   if (c->life != LIVE) return;
@@ -246,7 +247,8 @@ static void step_call_detach(void) {
   int rc = pillion_task_detach(c->task);
   int right = c->life == GONE || c->orphan ? PILLION_EBADHANDLE
               : c->home != NOWHERE && c->mode != PILLION_JOIN ? PILLION_EINVAL : 0;
-  expect("detach of call", (int)(c - calls), rc, right);
+  expect_either("detach of call", (int)(c - calls), rc, right,
+                perhaps_gone(c) ? PILLION_EBADHANDLE : right);
   if (rc != 0) return;
   if (c->life == ENDED && (c->home == NOWHERE || c->arrived)) c->life = GONE;
   if (c->home == NOWHERE) c->orphan = true;
@@ -267,7 +269,7 @@ static void call_completes(struct call *c) {
   call_ended(c);
 }
 
-static void step_serve(void) {
+static int step_serve(void) {
   struct pillion__job jobs[4];
   int n = pillion__ring_take(jobs, 4);
   for (int i = 0; i < n; i++) {
@@ -280,6 +282,7 @@ static void step_serve(void) {
     c->life = DROPPING;
     c->node = jobs[i].call;
   }
+  return n;
 }
 
 static void step_complete(void) {
