@@ -210,9 +210,12 @@ static void ask(struct actor *a, enum asked how) {
   owe(a);
 }
 
-/* What happens at the start of a turn: what has come, timers, the close. */
+/* What happens at the start of a turn: the close, what has come, timers. */
 static void turn_begins(int e) {
   struct executor *ex = &executors[e];
+  bool cancels = ex->closing == 1 + PILLION_CANCEL && ex->told_closing != ex->closing;
+  for (int i = 0; cancels && i < ACTORS; i++)
+    if (actors[i].place == e) ask(&actors[i], CANCELLED);
   for (int i = 0; i < ACTORS; i++) {
     struct actor *a = &actors[i];
     if (a->home == e) a->lent = false; /* the next turn releases it */
@@ -222,10 +225,8 @@ static void turn_begins(int e) {
     bool mine = a->place == e || (on_pool(a) && a->place - EXECUTORS == ex->pool);
     if (!mine || a->life != LIVE) continue;
     if (a->timer.prev != NULL && a->timer.deadline <= now) owe(a);
-    if (a->place == e && ex->closing == 1 + PILLION_CANCEL && ex->told_closing != ex->closing)
-      ask(a, CANCELLED);
   }
-  if (ex->closing == 1 + PILLION_CANCEL && ex->told_closing != ex->closing)
+  if (cancels)
     for (int i = 0; i < CALLS; i++) {
       struct call *c = &calls[i];
       if (c->home != e || c->life == GONE || c->life == ENDED) continue;
