@@ -23,7 +23,9 @@ func (cx *Context) WakeSelf() {
 	if t := cx.local.current; t != nil && t.flags&(flagEnding|flagReady) == 0 {
 		t.flags |= flagReady
 		if t.flags&flagPooled == 0 { // else the worker sees to it after the poll
-			cx.local.ready.push(t)
+			if !cx.local.ready.put(t) {
+				cx.local.ready.push(t)
+			}
 		}
 	}
 }

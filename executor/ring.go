@@ -18,12 +18,21 @@ type ring struct {
 func (r *ring) len() int { return int(r.tail - r.head) }
 
 func (r *ring) push(t *task) {
-	if r.tail-r.head == uint32(len(r.buf)) {
+	if !r.put(t) {
 		r.grow(2 * len(r.buf))
+		r.put(t)
+	}
+}
+
+// put is push as far as the compiler can inline it: it fails if there is no place.
+func (r *ring) put(t *task) bool {
+	if r.tail-r.head == uint32(len(r.buf)) {
+		return false
 	}
 	r.buf[r.tail&uint32(len(r.buf)-1)] = t
 	t.place = r.tail
 	r.tail++
+	return true
 }
 
 // pop gives the task at the front, or nil if that has finished. The ring must not
