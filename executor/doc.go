@@ -97,5 +97,6 @@
 // [Arena], [SetArena], [Cell], [ChunkCells], [Inbox], [Local.Deliver] and
 // [Local.Rewatch] let it share tasks' cells and wakers with C. [Extension],
 // [Extensible], [Local.Extend], [Local.Extension] and [Context.Bind] are for package
-// coro and its like, which keep something for each executor.
+// coro and its like, which keep something for each executor; [Shortcut] is for how it
+// resumes a coroutine.
 package executor

@@ -53,6 +53,9 @@ const (
 	// flagPooled says that the task is a pool's, in which flagReady means that a poll
 	// is due, wherever the task is queued.
 	flagPooled
+	// flagShortcut says that the runner is a Shortcut. It can't be set beside flagHooked
+	// or flagPooled.
+	flagShortcut
 
 	// outcomeShift is where the outcome of a finished task lies, above all flags.
 	outcomeShift = 14

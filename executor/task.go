@@ -30,9 +30,10 @@ type task struct {
 	extra   *extra // nil until it is needed
 }
 
-// runner is the part that does. It is the Task itself.
+// runner is the part that does. It is the Task itself, or a [Shortcut] to it.
 type runner interface {
 	poll(cx *Context) (done bool)
+	owns(future any) bool
 	fail(err error)
 	Err() error
 	unwind(cx *Context) (done bool)
@@ -204,6 +205,8 @@ func (t *Task[T]) poll(cx *Context) (ready bool) {
 	}
 	return
 }
+
+func (t *Task[T]) owns(future any) bool { return any(t.future) == future }
 
 func (t *Task[T]) fail(err error) {
 	var zero T

@@ -107,12 +107,17 @@ func (l *Local) burst() {
 		if t == nil {
 			continue
 		}
-		if t.flags&(flagCancel|flagHooked) != 0 {
+		switch {
+		case t.flags&(flagCancel|flagHooked|flagShortcut) == 0:
+			t.flags = t.flags&^flagReady | flagStarted
+			l.current = t
+		case t.flags&(flagCancel|flagHooked) != 0:
 			l.special(t)
 			continue
+		case l.resume(t):
+			l.count()
+			continue
 		}
-		t.flags = t.flags&^flagReady | flagStarted
-		l.current = t
 		if t.run.poll(&l.cx) {
 			l.current = nil
 			l.finish(t, Returned)

@@ -34,13 +34,15 @@ import (
 
 // Co is what the body of a coroutine awaits with. It belongs to that body.
 type Co struct {
-	cx     *executor.Context
-	worker *worker
-	stop   bool // what is awaited fails: the sum of what follows
-	asked  bool // the task is being cancelled
-	evict  bool // and no shield counts
-	shield int  // sections of Shield that the body is in
-	scope  *frame
+	cx       *executor.Context
+	worker   *worker                   // nil before the body has begun and once it has ended
+	yield    func(suspended bool) bool // the worker's, on the coroutine's side
+	stop     bool                      // what is awaited fails: the sum of what follows
+	asked    bool                      // the task is being cancelled
+	evict    bool                      // and no shield counts
+	shield   int                       // sections of Shield that the body is in
+	scope    *frame
+	shortcut executor.Shortcut
 }
 
 // Context gives the context of the present poll. It is valid until the next Await.
@@ -54,7 +56,7 @@ func (co *Co) Local() *executor.Local { return co.cx.Local() }
 func (co *Co) Yield() error {
 	if !co.stopped() {
 		co.cx.WakeSelf()
-		co.worker.suspend()
+		co.suspend()
 	}
 	if co.stopped() {
 		return co.reason()
@@ -94,6 +96,24 @@ func (co *Co) update() { co.stop = co.evict || co.asked && co.shield == 0 }
 // that the body is in has come to its end by an error.
 func (co *Co) stopped() bool { return co.stop || co.scope != nil && co.scope.ends(co.shield) }
 
+// suspend goes back to who resumed, on the coroutine's side.
+func (co *Co) suspend() { co.yield(true) }
+
+// resume runs the body until it suspends or ends.
+func (co *Co) resume() {
+	if suspended, _ := co.worker.next(); !suspended {
+		co.collect()
+	}
+}
+
+// collect gives up the worker of a body that has ended.
+func (co *Co) collect() {
+	w := co.worker
+	co.worker = nil
+	co.shortcut.Close()
+	w.pool.ended(w)
+}
+
 // reason is the error of what is awaited once it fails.
 func (co *Co) reason() error {
 	if err := co.cx.Err(); err != nil {
@@ -115,12 +135,12 @@ func Await[T any](co *Co, f executor.Future[T]) (value T, err error) {
 			return value, err
 		}
 		polled = true
-		co.worker.suspend()
+		co.suspend()
 	}
 	if u, ok := f.(executor.Unwinder); ok && polled && !co.evict {
 		done, err := u.Unwind(co.cx)
 		for !done {
-			co.worker.suspend()
+			co.suspend()
 			if co.evict {
 				break
 			}
@@ -150,23 +170,34 @@ type future[T any] struct {
 	err   error
 }
 
-// Poll implements [executor.Future].
+// Poll implements [executor.Future]. A turn that has resumed the body by itself polls
+// once the body has ended.
 func (f *future[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
 	f.co.cx = cx
 	switch w := f.co.worker; {
-	case w != nil:
-		w.next() // resume by hand: a frame less to come back through after the switch
-		if w.job == nil {
-			w.pool.ended(w)
+	case w == nil && f.body != nil:
+		f.begin(cx)
+	case w == nil:
+	case w.job == nil:
+		f.co.collect()
+	default: // resume by hand: a frame less to come back through after the switch
+		if suspended, _ := w.next(); !suspended {
+			f.co.collect()
 		}
-	case f.body != nil:
-		f.task = cx.Waker()
-		poolOf(cx.Bind()).start(f)
 	}
 	if f.co.worker != nil {
 		return value, false, nil
 	}
 	return f.value, true, f.err
+}
+
+func (f *future[T]) begin(cx *executor.Context) {
+	f.task = cx.Waker()
+	f.co.worker = poolOf(cx.Bind()).take(f)
+	f.co.resume()
+	if w := f.co.worker; w != nil {
+		f.co.shortcut.Open(cx, f, w.next)
+	}
 }
 
 // Unwind implements [executor.Unwinder]: the body finds its Await failing, and may
@@ -177,7 +208,7 @@ func (f *future[T]) Unwind(cx *executor.Context) (done bool, err error) {
 	f.co.asked = true
 	f.co.update()
 	if f.co.worker != nil {
-		f.co.worker.resume()
+		f.co.resume()
 	}
 	return f.co.worker == nil, f.err
 }
@@ -198,17 +229,17 @@ func (f *future[T]) Drop() {
 func (f *future[T]) end() {
 	f.co.evict = true
 	f.co.update()
-	f.co.worker.resume()
+	f.co.resume()
 }
 
 // The methods below make a future the job of a worker.
 
-func (f *future[T]) bind(w *worker) { f.co.worker = w }
 func (f *future[T]) fail(err error) { f.err = err }
 
 func (f *future[T]) run() {
 	body := f.body
 	f.body = nil
+	f.co.yield = f.co.worker.yield
 	f.value, f.err = body(&f.co)
 }
 

@@ -22,7 +22,7 @@ type troupe struct {
 // body takes random steps. The shields around it are those of its caller.
 func (w *troupe) body(co *Co, depth, shields int) (err error) {
 	for range w.rnd.IntN(6) {
-		switch w.rnd.IntN(8) {
+		switch w.rnd.IntN(10) {
 		case 0, 1:
 			err = co.Yield()
 			if shields > 0 && err != nil && !w.ending && !co.evict {
@@ -43,6 +43,12 @@ func (w *troupe) body(co *Co, depth, shields int) (err error) {
 			if len(w.tasks) > 0 {
 				w.any().Cancel() // no Evict: it could be a parent's, whose child is this
 			}
+		case 8:
+			if len(w.tasks) > 0 {
+				w.l.CancelLocal(w.any().Handle()) // also its own
+			}
+		case 9:
+			co.Context().WakeSelf()
 		case 7:
 			switch w.rnd.IntN(8) {
 			case 0:

@@ -91,7 +91,7 @@ func (co *Co) drain(s *executor.Scope) error {
 		_, ready, err := s.Poll(co.cx)
 		switch {
 		case !ready:
-			co.worker.suspend()
+			co.suspend()
 		case err == nil && co.stopped():
 			return co.reason()
 		default:

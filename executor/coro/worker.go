@@ -17,28 +17,27 @@ const maxIdle = 256
 type job interface {
 	run()
 	fail(err error)
-	bind(w *worker)
 	retire()
 }
 
 // worker is a coroutine of the runtime's that runs one body after another.
 type worker struct {
 	pool  *pool
-	next  func() (struct{}, bool)
+	next  func() (suspended, ok bool)
 	stop  func()
-	yield func(struct{}) bool
-	job   job // nil between two bodies
+	yield func(suspended bool) bool
+	job   job // nil once its body has ended
 	index int // in pool.live
 	lost  bool
 }
 
 func newWorker(p *pool) *worker {
 	w := &worker{pool: p}
-	w.next, w.stop = iter.Pull(func(yield func(struct{}) bool) {
+	w.next, w.stop = iter.Pull(func(yield func(bool) bool) {
 		w.yield = yield
 		for {
 			w.perform()
-			if !yield(struct{}{}) {
+			if !yield(false) {
 				return
 			}
 		}
@@ -50,42 +49,25 @@ func newWorker(p *pool) *worker {
 func (w *worker) perform() {
 	returned := false
 	defer func() {
+		j := w.job
+		w.job = nil
 		if returned {
 			return
 		}
 		if r := recover(); r != nil {
-			w.job.fail(executor.NewPanicError(r))
-			w.end()
+			j.fail(executor.NewPanicError(r))
 			return
 		}
 		// Goexit. Letting it go on would end the loop's goroutine as well, so the
 		// coroutine stays in this deferred call.
-		w.job.fail(executor.ErrGoexit)
-		w.end()
+		j.fail(executor.ErrGoexit)
 		w.lost = true
 		for {
-			w.suspend()
+			w.yield(false)
 		}
 	}()
 	w.job.run()
 	returned = true
-	w.end()
-}
-
-func (w *worker) end() {
-	w.job.bind(nil)
-	w.job = nil
-}
-
-// suspend goes back to whoever resumed, on the coroutine's side.
-func (w *worker) suspend() { w.yield(struct{}{}) }
-
-// resume runs the coroutine until it suspends or ends, on the owner's side.
-func (w *worker) resume() {
-	w.next()
-	if w.job == nil {
-		w.pool.ended(w)
-	}
 }
 
 // pool is the coroutines of one executor. It belongs to the owner, or to all
@@ -131,12 +113,7 @@ func (p *pool) unlock() {
 	}
 }
 
-func (p *pool) start(j job) {
-	w := p.take(j)
-	j.bind(w)
-	w.resume()
-}
-
+// take gives a coroutine for j.
 func (p *pool) take(j job) (w *worker) {
 	p.lock()
 	defer p.unlock()

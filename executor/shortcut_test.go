@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"strings"
+	"testing"
+)
+
+// switcher is a future with a shortcut, as package coro makes them, that notes what
+// is called.
+type switcher struct {
+	shortcut Shortcut
+	left     int // turns until the body has ended
+	waker    Waker
+	onResume func()
+	trace    []string
+}
+
+func (s *switcher) note(what string) { s.trace = append(s.trace, what) }
+
+func (s *switcher) take() string {
+	trace := strings.Join(s.trace, " ")
+	s.trace = nil
+	return trace
+}
+
+func (s *switcher) Poll(cx *Context) (int, bool, error) {
+	s.note("poll")
+	if s.waker == 0 {
+		s.waker = cx.Waker()
+		s.shortcut.Open(cx, s, s.resume)
+	} else if s.left > 0 {
+		s.left--
+	}
+	if s.left > 0 {
+		return 0, false, nil
+	}
+	s.shortcut.Close()
+	return 7, true, nil
+}
+
+func (s *switcher) resume() (suspended, ok bool) {
+	s.note("resume")
+	s.left--
+	if s.onResume != nil {
+		s.onResume()
+	}
+	return s.left > 0, true
+}
+
+func (s *switcher) Unwind(*Context) (bool, error) {
+	s.note("unwind")
+	s.shortcut.Close()
+	return true, nil
+}
+
+func (s *switcher) Drop() {
+	s.note("drop")
+	s.shortcut.Close()
+}
+
+func TestShortcutIsTakenUntilTheBodyEnds(t *testing.T) {
+	r := newRig(t)
+	s := &switcher{left: 3}
+	task := mustSpawn[int](t, r.Local, s)
+	for _, want := range []string{"poll", "resume", "resume", "resume poll drop"} {
+		equal(t, "done", task.Done(), false)
+		r.turn(1)
+		equal(t, "calls", s.take(), want)
+		s.waker.Wake()
+	}
+	v, err := task.Result()
+	equal(t, "value", v, 7)
+	equal(t, "error", err, nil)
+	equal(t, "outcome", task.Outcome(), Returned)
+	r.turn(0)
+}
+
+func TestShortcutCountsForTheBudget(t *testing.T) {
+	r := newRig(t)
+	all := make([]switcher, 5)
+	for i := range all {
+		all[i].left = 3
+		mustSpawn[int](t, r.Local, &all[i])
+	}
+	r.turn(5)
+	for i := range all {
+		all[i].waker.Wake()
+	}
+	p, _ := r.Poll(Budget{MaxPolls: 3})
+	equal(t, "polled", p.Polled, 3)
+	equal(t, "more", p.More, true)
+	r.turn(2)
+}
+
+// Each of these is awaited by the task, but isn't its own future.
+func TestShortcutIsForTheTasksOwnFuture(t *testing.T) {
+	for name, wrap := range map[string]func(f Future[int]) Future[int]{
+		"in another future": func(f Future[int]) Future[int] { return FutureFunc[int](f.Poll) },
+		"in a scope":        func(f Future[int]) Future[int] { return Scoped(ScopeConfig{}, func(*Scope) Future[int] { return f }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			s := &switcher{left: 2}
+			task := mustSpawn(t, r.Local, wrap(s))
+			r.turn(1)
+			for range 2 {
+				s.waker.Wake()
+				r.turn(1)
+			}
+			equal(t, "done", task.Done(), true)
+			equal(t, "calls", strings.TrimSuffix(s.take(), " drop"), "poll poll poll")
+		})
+	}
+}
+
+func TestHooksAreRoundEveryTurnOfACoroutine(t *testing.T) {
+	r, h := newTraced(t)
+	s := &switcher{left: 2}
+	mustSpawn[int](t, r.Local, s)
+	r.turn(1)
+	h.take()
+	s.waker.Wake()
+	r.turn(1)
+	equal(t, "hooks", h.take(), "+1 -1")
+	equal(t, "calls", s.take(), "poll poll")
+}
+
+func TestPoolTasksHaveNoShortcut(t *testing.T) {
+	p := NewPool(PoolConfig{})
+	r := newRig(t)
+	equal(t, "join", p.Join(r.Local), nil)
+	s := &switcher{left: 2}
+	mustSpawn[int](t, p, s)
+	r.turn(1)
+	s.waker.Wake()
+	r.turn(1)
+	equal(t, "calls", s.take(), "poll poll")
+	s.waker.Wake()
+	r.turn(1)
+	r.Free()
+	equal(t, "free", p.Free(), nil)
+}
+
+func TestCancelComesByNoShortcut(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(r *rig, h Handle)
+		want string
+	}{
+		"cancelled": {func(r *rig, h Handle) { h.Cancel(); r.turn(0) }, "unwind drop"},
+		"evicted":   {func(r *rig, h Handle) { r.Evict(h) }, "drop"},
+		"freed":     {func(r *rig, h Handle) { r.Free() }, "drop"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			s := &switcher{left: 9}
+			task := mustSpawn[int](t, r.Local, s)
+			r.turn(1)
+			s.waker.Wake()
+			r.turn(1)
+			s.take()
+			s.waker.Wake()
+			c.end(r, task.Handle())
+			equal(t, "calls", s.take(), c.want)
+			equal(t, "outcome", task.Outcome(), CancelledRunning)
+		})
+	}
+}
+
+// A body that makes its own task ready, and asks for its end, and then ends: the task
+// has returned, and nothing of it is left in the ready ring.
+func TestBodyThatEndsAfterItHasAskedForMore(t *testing.T) {
+	r := newRig(t)
+	s := &switcher{left: 2}
+	task := mustSpawn[int](t, r.Local, s)
+	r.turn(1)
+	s.onResume = func() {
+		r.WakeLocal(s.waker)
+		r.CancelLocal(task.Handle())
+	}
+	s.left = 1
+	r.WakeLocal(s.waker)
+	r.turn(1)
+	equal(t, "calls", s.take(), "poll resume poll drop")
+	equal(t, "outcome", task.Outcome(), Returned)
+	again := &probe{}
+	equal(t, "spawn", task.Spawn(r.Local, again), nil) // into the same storage
+	r.turn(1)
+	again.want(t, 1, 0)
+	r.turn(0)
+}
+
+func TestStorageIsFreeAfterAShortcut(t *testing.T) {
+	for name, end := range map[string]func(r *rig, s *switcher, h Handle){
+		"returned":  func(r *rig, s *switcher, _ Handle) { s.left = 1; s.waker.Wake(); r.turn(1) },
+		"cancelled": func(r *rig, _ *switcher, h Handle) { h.Cancel(); r.turn(0) },
+		"evicted":   func(r *rig, _ *switcher, h Handle) { r.Evict(h) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			s := &switcher{left: 9}
+			task := mustSpawn[int](t, r.Local, s)
+			r.turn(1)
+			end(r, s, task.Handle())
+			equal(t, "done", task.Done(), true)
+			s.take()
+			next := &probe{}
+			equal(t, "spawn", task.Spawn(r.Local, next), nil)
+			for range 2 {
+				r.turn(1)
+				next.waker.Wake()
+			}
+			next.want(t, 2, 0)
+			equal(t, "calls", s.take(), "")
+			r.Evict(task.Handle())
+			other := &switcher{left: 9}
+			equal(t, "spawn", task.Spawn(r.Local, other), nil)
+			r.turn(1)
+			s.shortcut.Close() // it has long been
+			other.waker.Wake()
+			r.turn(1)
+			equal(t, "calls", other.take(), "poll resume")
+		})
+	}
+}
+
+// A future that two tasks poll is a mistake. One of them ends it, and the other finds
+// that out in its next turn.
+func TestShortcutThatAnotherTaskHasClosed(t *testing.T) {
+	r := newRig(t)
+	s := &switcher{left: 2}
+	first := mustSpawn[int](t, r.Local, s)
+	r.turn(1)
+	second := mustSpawn(t, r.Local, FutureFunc[int](s.Poll))
+	r.turn(1)
+	r.WakeLocal(makeWaker(second.slot, second.gen))
+	r.turn(1)
+	equal(t, "second", second.Done(), true)
+	s.take()
+	s.waker.Wake()
+	r.turn(1)
+	equal(t, "calls", s.take(), "poll drop")
+	equal(t, "first", first.Done(), true)
+}
+
+func TestPanicInAShortcutIsContained(t *testing.T) {
+	r := newRig(t)
+	s := &switcher{left: 9, onResume: func() { panic("at the disco") }}
+	task := mustSpawn[int](t, r.Local, s)
+	r.turn(1)
+	s.waker.Wake()
+	r.turn(1)
+	equal(t, "calls", s.take(), "poll resume drop")
+	_, err := task.Result()
+	p, _ := err.(*PanicError)
+	equal(t, "error", p != nil && p.Value == "at the disco", true)
+}
