@@ -117,30 +117,29 @@ void pillion__inbox_push(struct pillion__executor *ex,
 }
 
 /*
- * pillion__post tells the owner of a slot something, from any thread and any
+ * post_bits tells the owner of a slot something, from any thread and any
  * signal handler. The bits for one generation gather in `pend` until the
  * owner takes them; only who finds it unqueued pushes the cell, so
  * a cell is in one inbox at most, once.
  *
  * The compare-and-swap happens even if it changes nothing: the owner's
  * own then synchronises with it, and what the waker wrote before is seen
- * by the poll that follows.
+ * by the poll that follows. It begins with a guess of what is pending, `*old`,
+ * and leaves there what it has found.
  */
-static inline int post_bits(struct pillion__head *head, uint32_t slot,
-                            uint32_t gen, uint32_t bits, uint32_t *before) {
+static int post_bits(struct pillion__head *head, uint32_t slot, uint32_t gen,
+                     uint32_t bits, uint64_t *old) {
+  uint64_t new;
   if (atomic_load_explicit(&head->gen, memory_order_acquire) != gen)
     return PILLION_STALE;
-  /* First the guess that the very same is pending already. */
-  uint64_t new = (uint64_t)gen << 32 | PILLION__QUEUED | bits, old = new;
-  while (!atomic_compare_exchange_weak(&head->pend, &old, new)) {
-    bool queued = old & PILLION__QUEUED;
-    uint32_t old_gen = (uint32_t)(old >> 32);
-    if (queued && (int32_t)(old_gen - gen) > 0) return PILLION_STALE;
+  do {
+    uint32_t old_gen = (uint32_t)(*old >> 32);
+    if (*old & PILLION__QUEUED && (int32_t)(old_gen - gen) > 0)
+      return PILLION_STALE;
     new = (uint64_t)gen << 32 | PILLION__QUEUED | bits;
-    if (old_gen == gen) new |= (uint32_t)old;
-  }
-  *before = old >> 32 == gen ? (uint32_t)old : 0;
-  if (old & PILLION__QUEUED) return PILLION_COALESCED;
+    if (old_gen == gen) new |= (uint32_t)*old;
+  } while (!atomic_compare_exchange_weak(&head->pend, old, new));
+  if (*old & PILLION__QUEUED) return PILLION_COALESCED;
 
   struct pillion__chunk *chunk = &pillion__directory[slot / PILLION__CHUNK];
   struct pillion__executor *ex =
@@ -161,8 +160,8 @@ static inline int post_bits(struct pillion__head *head, uint32_t slot,
 
 int pillion__post(struct pillion__head *head, uint32_t slot, uint32_t gen,
                   uint32_t bits) {
-  uint32_t before;
-  return post_bits(head, slot, gen, bits, &before);
+  uint64_t old = (uint64_t)gen << 32 | PILLION__QUEUED | bits;
+  return post_bits(head, slot, gen, bits, &old);
 }
 
 /*
@@ -171,12 +170,11 @@ int pillion__post(struct pillion__head *head, uint32_t slot, uint32_t gen,
  */
 int pillion__post_once(struct pillion__head *head, uint32_t slot,
                        uint32_t gen, uint32_t bit) {
-  uint64_t pend = atomic_load(&head->pend);
-  if (pend >> 32 == gen && pend & bit) return 1;
-  uint32_t before = 0;
-  if (post_bits(head, slot, gen, bit, &before) == PILLION_STALE)
+  uint64_t old = atomic_load(&head->pend);
+  if (old >> 32 == gen && old & bit) return 1;
+  if (post_bits(head, slot, gen, bit, &old) == PILLION_STALE)
     return PILLION_EBADHANDLE;
-  return (before & bit) != 0;
+  return old >> 32 == gen && old & bit;
 }
 
 /* The owner's own, for others to see. Reports whether it was asked before. */
@@ -192,23 +190,48 @@ bool pillion__mark_once(struct pillion__head *head, uint32_t gen,
   return false;
 }
 
+/* A wake that isn't pending yet; `pend` is what is. */
+__attribute__((noinline)) static int
+wake_anew(struct pillion__cell *cell, uint64_t pend, pillion_waker waker) {
+  uint32_t slot = pillion__slot_of(waker), gen = pillion__gen_of(waker);
+  if (gen == 0) return PILLION_EBADHANDLE;
+  if (pillion__has_ended(cell)) return PILLION_STALE;
+  return post_bits(&cell->head, slot, gen, PILLION__WAKE, &pend);
+}
+
+__attribute__((noinline)) static int wake_pooled(struct pillion__cell *cell,
+                                                 pillion_waker waker) {
+  uint32_t slot = pillion__slot_of(waker), gen = pillion__gen_of(waker);
+  uint32_t type = pillion__directory[slot / PILLION__CHUNK].type;
+  if (gen == 0) return PILLION_EBADHANDLE;
+  if (type == PILLION__CHUNK_POOL)
+    return pillion__ptask_wake((struct pillion__ptask *)cell, slot, gen, NULL);
+  if (type != PILLION__CHUNK_GUEST_POOL) return PILLION_EBADHANDLE;
+  return pillion__post(&cell->head, slot, gen, PILLION__WAKE);
+}
+
+/*
+ * First comes the guess that this very wake is pending. If it is, the
+ * compare-and-swap has changed nothing, whatever the cell is now; so the
+ * generation is compared after it. A locked instruction waits for all that
+ * comes before it: that is little here, and what is rare has its own function.
+ */
 int pillion_wake(pillion_waker waker) {
   if (pillion__forked()) return PILLION_EFORKED;
-  uint32_t slot = pillion__slot_of(waker), gen = pillion__gen_of(waker);
+  uint32_t slot = pillion__slot_of(waker);
   struct pillion__chunk *chunk = &pillion__directory[slot / PILLION__CHUNK];
   char *cells = atomic_load_explicit(&chunk->cells, memory_order_acquire);
-  if (pillion__kind_of(waker) != PILLION__WAKER || gen == 0 || cells == NULL)
+  if (PILLION__UNLIKELY(pillion__kind_of(waker) != PILLION__WAKER ||
+                        cells == NULL))
     return PILLION_EBADHANDLE;
   struct pillion__cell *cell =
       (struct pillion__cell *)cells + slot % PILLION__CHUNK;
-  if (PILLION__UNLIKELY(chunk->type >= PILLION__CHUNK_CALLS)) {
-    if (chunk->type == PILLION__CHUNK_POOL)
-      return pillion__ptask_wake((struct pillion__ptask *)cell, slot, gen,
-                                 NULL);
-    if (chunk->type != PILLION__CHUNK_GUEST_POOL) return PILLION_EBADHANDLE;
-  } else if (chunk->type == PILLION__CHUNK_TASKS &&
-             atomic_load_explicit(&cell->what, memory_order_relaxed) & 1) {
-    return PILLION_STALE; /* the task that is there now has ended */
-  }
-  return pillion__post(&cell->head, slot, gen, PILLION__WAKE);
+  if (PILLION__UNLIKELY(chunk->type >= PILLION__CHUNK_CALLS))
+    return wake_pooled(cell, waker);
+  uint64_t same = waker << 32 | PILLION__QUEUED | PILLION__WAKE, pend = same;
+  if (!atomic_compare_exchange_strong(&cell->head.pend, &pend, same))
+    return wake_anew(cell, pend, waker);
+  bool gone = atomic_load_explicit(&cell->head.gen, memory_order_relaxed) !=
+              pillion__gen_of(waker);
+  return PILLION_COALESCED + (gone | pillion__has_ended(cell)); /* or STALE */
 }

@@ -121,6 +121,10 @@ static inline bool pillion__running(const struct pillion__cell *cell) {
   return (cell->head.flags & (PILLION__LIVE | PILLION__ENDED)) ==
          PILLION__LIVE;
 }
+/* For any thread. It may still have a result to give. */
+static inline bool pillion__has_ended(const struct pillion__cell *cell) {
+  return atomic_load_explicit(&cell->what, memory_order_relaxed) & 1;
+}
 static inline const pillion_future *
 pillion__future_of(const struct pillion__cell *cell) {
   return (const pillion_future *)(uintptr_t)atomic_load_explicit(

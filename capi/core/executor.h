@@ -89,7 +89,15 @@ PILLION__HIDDEN void pillion__executor_each(
     void (*fn)(struct pillion__executor *ex, void *data), void *data);
 
 /* guard.c: fork, thread serials, signal masks */
-PILLION__HIDDEN extern const uint32_t *pillion__alive_page;
+#if defined(__x86_64__)
+#define PILLION__PAGE 4096
+#else
+#define PILLION__PAGE 65536 /* the largest that there is */
+#endif
+PILLION__HIDDEN extern union pillion__page {
+  _Alignas(PILLION__PAGE) uint32_t word;
+  char whole[PILLION__PAGE];
+} pillion__alive;
 PILLION__HIDDEN extern _Thread_local uint64_t pillion__serial
     __attribute__((tls_model("initial-exec")));
 /* The executor whose turn is on this thread's stack, or NULL. */
@@ -100,7 +108,7 @@ PILLION__HIDDEN extern _Thread_local uint32_t pillion__turning
 PILLION__HIDDEN uint64_t pillion__serial_new(void);
 
 static inline bool pillion__forked(void) {
-  return PILLION__UNLIKELY(*pillion__alive_page == 0);
+  return PILLION__UNLIKELY(pillion__alive.word == 0);
 }
 static inline uint64_t pillion__me(void) {
   return PILLION__LIKELY(pillion__serial != 0) ? pillion__serial

@@ -21,25 +21,18 @@ _Thread_local uint32_t pillion__turning
  * A word that is 1 here and 0 in every child: the kernel wipes its page on
  * any fork, also on a clone that passes pthread_atfork by. pthread_atfork
  * clears it as well: some kernels cannot wipe, and some (qemu-user) only say
- * that they will.
+ * that they will. It has the page for itself.
  */
-static uint32_t unwiped = 1, *alive = &unwiped;
-const uint32_t *pillion__alive_page = &unwiped;
+union pillion__page pillion__alive = {0};
 
-static void in_child(void) { *alive = 0; }
+static void in_child(void) { pillion__alive.word = 0; }
 
 static void watch_forks(void) {
 #ifdef MADV_WIPEONFORK
-  size_t page = (size_t)sysconf(_SC_PAGESIZE);
-  uint32_t *word = mmap(NULL, page, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (word != MAP_FAILED && madvise(word, page, MADV_WIPEONFORK) == 0) {
-    *word = 1;
-    pillion__alive_page = alive = word;
-  } else if (word != MAP_FAILED) {
-    munmap(word, page);
-  }
+  if ((size_t)sysconf(_SC_PAGESIZE) <= sizeof pillion__alive)
+    madvise(&pillion__alive, sizeof pillion__alive, MADV_WIPEONFORK);
 #endif
+  pillion__alive.word = 1;
   pthread_atfork(NULL, NULL, in_child);
 }
 

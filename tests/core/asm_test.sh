@@ -47,8 +47,8 @@ done
 for file in task slot join context timer wheel; do clean $file || rc=1; done
 
 # The check itself: what does lock must be found out.
-if clean cell pillion__post >/dev/null; then
-  echo "pillion__post should have been found to lock"
+if clean cell pillion_wake >/dev/null; then
+  echo "pillion_wake should have been found to lock"
   rc=1
 fi
 exit $rc

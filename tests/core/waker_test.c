@@ -91,6 +91,33 @@ static void wake_after_the_end_polls_nothing(void **state) {
   executor_free(ex);
 }
 
+static int wakes_itself_and_ends(struct probe *probe, pillion_value *out,
+                                 pillion_context *cx) {
+  (void)out;
+  probe->rc = pillion_wake(cx->waker);
+  return PILLION_READY;
+}
+
+/* The very wake is pending, but there is no task any more that it was for. */
+static void wake_that_is_pending_after_the_end_is_stale(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  struct probe probe = {.step = wakes_itself_and_ends};
+  spawn(ex, &probe, 7, PILLION_EVENT);
+  assert_int_equal(pillion_executor_turn(NULL, 0, NULL, ex, NULL), 0);
+  assert_int_equal(probe.rc, PILLION_WOKEN);
+  assert_int_equal(pillion_wake(probe.waker), PILLION_STALE);
+  assert_int_equal(turn(ex), 1);
+
+  spawn(ex, &probe, 7, PILLION_EVENT);
+  assert_int_equal(turn(ex), 1); /* ended and taken: the cell is free */
+  assert_int_equal(probe.rc, PILLION_WOKEN);
+  assert_int_equal(pillion_wake(probe.waker), PILLION_STALE);
+  turn(ex);
+  assert_int_equal(probe.polls, 2);
+  executor_free(ex);
+}
+
 static void wake_after_slot_was_recycled_is_stale(void **state) {
   (void)state;
   pillion_executor ex = executor_new();
@@ -410,6 +437,7 @@ int main(void) {
       TEST(wake_before_first_poll_is_kept),
       TEST(wake_after_completion_is_stale),
       TEST(wake_after_the_end_polls_nothing),
+      TEST(wake_that_is_pending_after_the_end_is_stale),
       TEST(wake_after_slot_was_recycled_is_stale),
       TEST(wake_after_executor_was_freed_is_stale),
       TEST(late_wake_of_an_old_generation_loses_nothing),

@@ -35,7 +35,7 @@ export out
 
 {
   echo waker right
-  for bug in 1 2 3 4 5; do echo waker wrong -DBUG=$bug; done
+  for bug in 1 2 3 4 5 6; do echo waker wrong -DBUG=$bug; done
   echo park right
   echo park right -DHOOK
   for bug in 1 2 3 4 5 6 8 9 10 11; do echo park wrong -DBUG=$bug; done

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A cell and its wakers: pillion__post of capi/core/cell.c, the drain of turn.c,
- * the slot_take of task.c and the leasing of chunks.
+ * A cell and its wakers: pillion_wake and post_bits of capi/core/cell.c, the drain
+ * of turn.c, the slot_take of task.c and the leasing of chunks.
  *
  * The cell lives twice. Its first task belongs to executor 0 and may end at any
  * time; then it is used again, by the same executor or, once that was freed and
@@ -23,6 +23,7 @@
 #define RECYCLE 3    /* a queued cell is used again */
 #define INSTALL 4    /* the look at QUEUED comes before the chunk is leased */
 #define GENERATION 5 /* the owner doesn't compare generations */
+#define GUESS 6      /* a wake that is pending for any task is the same */
 #ifndef BUG
 #define BUG 0
 #endif
@@ -42,8 +43,11 @@ byte owner = 0;
 byte sequence = 0, seen = 0, done = 0;
 
 inline post(g) {
+  atomic { /* the guess changes nothing, and so it asks for no generation */
+    same = queued && wake && (pend_gen == g || BUG == GUESS)
+  };
   if
-  :: gen != g -> skip
+  :: same || gen != g -> skip
   :: else ->
      atomic {
        push = false;
@@ -69,14 +73,14 @@ inline post(g) {
 }
 
 proctype old_waker() {
-  bool push;
+  bool push, same;
   byte to;
   post(1);
   done++
 }
 
 proctype new_waker() {
-  bool push;
+  bool push, same;
   byte to;
 end_unborn:
   handed;
