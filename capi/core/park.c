@@ -48,14 +48,18 @@ static void signal_host(struct pillion__executor *ex) {
                             memory_order_relaxed);
 }
 
-void pillion__poke(struct pillion__executor *ex) {
-  uint32_t park = atomic_load(&ex->park);
-  do
-    if (park & AWAKE) return;
+__attribute__((noinline)) static void poke(struct pillion__executor *ex,
+                                           uint32_t park) {
   while (!atomic_compare_exchange_weak(
-      &ex->park, &park, park + PILLION__POKED + PILLION__POKER));
+      &ex->park, &park, park + PILLION__POKED + PILLION__POKER))
+    if (park & AWAKE) return;
   signal_host(ex);
   atomic_fetch_sub(&ex->park, PILLION__POKER);
+}
+
+void pillion__poke(struct pillion__executor *ex) {
+  uint32_t park = atomic_load(&ex->park);
+  if (!(park & AWAKE)) poke(ex, park);
 }
 
 static void empty_descriptor(struct pillion__executor *ex) {

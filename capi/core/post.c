@@ -118,60 +118,98 @@ static inline void write_soon(const struct pillion__posted *posted) {
 #endif
 }
 
-/* PILLION_EAGAIN if all positions are waiting to be taken. */
-static int claim(uint32_t *out, struct pillion__executor *ex, uint64_t gen) {
-  uint64_t tail = atomic_load_explicit(&ex->posts_tail, memory_order_relaxed);
-  uint32_t mask = atomic_load_explicit(&ex->posts_mask, memory_order_relaxed);
-  do {
-    if (tail >> 32 != gen) return PILLION_EBADHANDLE;
-    *out = (uint32_t)tail; /* old by now, perhaps, and behind the head */
-    uint32_t head =
-        atomic_load_explicit(&ex->posts_head, memory_order_acquire);
-    if ((int32_t)(*out - head) > (int32_t)mask) return PILLION_EAGAIN;
-  } while (!atomic_compare_exchange_weak(&ex->posts_tail, &tail,
-                                         gen << 32 | (uint32_t)(*out + 1)));
-  return 0;
+/* At most PILLION_INLINE bytes: a call would cost more than all of them. */
+static inline void copy_short(uint8_t *to, const char *from, size_t length) {
+  if (length >= 16) {
+    memcpy(to, from, 16);
+    memcpy(to + length - 8, from + length - 8, 8);
+  } else if (length >= 8) {
+    memcpy(to, from, 8);
+    memcpy(to + length - 8, from + length - 8, 8);
+  } else {
+    for (size_t i = 0; i < length; i++) to[i] = (uint8_t)from[i];
+  }
 }
 
-int pillion_executor_post(pillion_executor executor, uint64_t token,
-                          const void *payload, size_t length) {
-  struct pillion__executor *ex;
+/*
+ * There is a ring. It and its mask are read after the tail, and are those of its
+ * generation if that tail is still there when the position is claimed.
+ */
+__attribute__((always_inline)) static inline int
+put(struct pillion__executor *ex, pillion_executor executor, uint64_t token,
+    const void *payload, size_t length, struct pillion__block *block) {
   struct pillion__posted *ring;
-  struct pillion__block *block = NULL;
-  uint64_t gen = pillion__gen_of(executor);
-  uint32_t at;
-  int rc = pillion__executor_get(&ex, executor);
-  if (rc < 0) return rc;
-  if (payload == NULL && length > 0) return PILLION_EINVAL;
-  if (length > pillion__max_request) return PILLION_EMSGSIZE;
-  if (pillion__closing(ex) != 0) return PILLION_ECLOSED;
-  ring = atomic_load_explicit(&ex->posts, memory_order_acquire);
-  if (PILLION__UNLIKELY(ring == NULL)) {
-    rc = ring_make(ex, gen);
-    if (rc < 0) return rc;
-    ring = atomic_load_explicit(&ex->posts, memory_order_acquire);
-  }
-  if (length > PILLION_INLINE) {
-    block = block_new(payload, length);
-    if (block == NULL) return PILLION_ENOMEM;
-  }
-  rc = claim(&at, ex, gen);
-  if (PILLION__UNLIKELY(rc < 0)) {
-    if (block != NULL) block_free(block);
-    return rc;
-  }
-  uint32_t mask = atomic_load_explicit(&ex->posts_mask, memory_order_relaxed);
+  uint64_t tail, next;
+  uint32_t mask;
+  do {
+    tail = atomic_load_explicit(&ex->posts_tail, memory_order_acquire);
+    if (PILLION__UNLIKELY(tail >> 32 != pillion__gen_of(executor)))
+      return PILLION_EBADHANDLE;
+    ring = atomic_load_explicit(&ex->posts, memory_order_relaxed);
+    mask = atomic_load_explicit(&ex->posts_mask, memory_order_relaxed);
+    uint32_t head =
+        atomic_load_explicit(&ex->posts_head, memory_order_acquire);
+    /* The tail is old by now, perhaps, and behind the head. */
+    if (PILLION__UNLIKELY((int32_t)((uint32_t)tail - head) > (int32_t)mask))
+      return PILLION_EAGAIN;
+    next = tail >> 32 << 32 | (uint32_t)(tail + 1);
+  } while (!atomic_compare_exchange_weak(&ex->posts_tail, &tail, next));
+  uint32_t at = (uint32_t)tail;
   struct pillion__posted *posted = &ring[at & mask];
   write_soon(&ring[(at + AHEAD) & mask]);
   posted->length = (uint32_t)length;
   posted->token = token;
   if (block != NULL)
     posted->payload.block = block;
-  else if (length > 0)
-    memcpy(posted->payload.bytes, payload, length);
+  else
+    copy_short(posted->payload.bytes, payload, length);
   atomic_exchange(&posted->sequence, at + 1);
   pillion__poke(ex);
   return 0;
+}
+
+__attribute__((noinline)) static int put_block(struct pillion__executor *ex,
+                                               pillion_executor executor,
+                                               uint64_t token,
+                                               const void *payload,
+                                               size_t length) {
+  struct pillion__block *block = block_new(payload, length);
+  if (block == NULL) return PILLION_ENOMEM;
+  int rc = put(ex, executor, token, NULL, length, block);
+  if (rc < 0) block_free(block);
+  return rc;
+}
+
+/* The first post of an executor whose options did not make a ring. */
+__attribute__((noinline)) static int put_first(struct pillion__executor *ex,
+                                               pillion_executor executor,
+                                               uint64_t token,
+                                               const void *payload,
+                                               size_t length) {
+  int rc = ring_make(ex, pillion__gen_of(executor));
+  return rc < 0 ? rc
+                : pillion_executor_post(executor, token, payload, length);
+}
+
+/*
+ * A locked instruction waits for all that comes before it. So there is little of
+ * that here, and few registers to save: what is rare has its own function.
+ */
+int pillion_executor_post(pillion_executor executor, uint64_t token,
+                          const void *payload, size_t length) {
+  struct pillion__executor *ex;
+  int rc = pillion__executor_get(&ex, executor);
+  if (PILLION__UNLIKELY(rc < 0)) return rc;
+  if (PILLION__UNLIKELY(payload == NULL && length > 0)) return PILLION_EINVAL;
+  if (PILLION__UNLIKELY(length > pillion__max_request))
+    return PILLION_EMSGSIZE;
+  if (PILLION__UNLIKELY(pillion__closing(ex) != 0)) return PILLION_ECLOSED;
+  if (PILLION__UNLIKELY(
+          atomic_load_explicit(&ex->posts, memory_order_acquire) == NULL))
+    return put_first(ex, executor, token, payload, length);
+  if (PILLION__UNLIKELY(length > PILLION_INLINE))
+    return put_block(ex, executor, token, payload, length);
+  return put(ex, executor, token, payload, length, NULL);
 }
 
 /* ---- The owner ----------------------------------------------------------- */

@@ -60,6 +60,24 @@ static void payloads_of_any_size_come_whole(void **state) {
   executor_free(ex);
 }
 
+/* No byte more is read than there are, and none is lost. */
+static void short_payloads_come_whole(void **state) {
+  (void)state;
+  pillion_executor ex = executor_new();
+  for (size_t size = 1; size <= PILLION_INLINE; size++) {
+    char *exactly = malloc(size);
+    for (size_t i = 0; i < size; i++) exactly[i] = (char)(size * 31 + i);
+    assert_ok(pillion_executor_post(ex, size, exactly, size));
+    assert_int_equal(turn(ex), 1);
+    assert_int_equal(events[0].token, size);
+    assert_int_equal(events[0].length, size);
+    assert_memory_equal(pillion_event_data(&events[0]), exactly, size);
+    free(exactly);
+  }
+  assert_int_equal(library_counts().payloads, 0);
+  executor_free(ex);
+}
+
 static void burst_pokes_the_host_once(void **state) {
   (void)state;
   pillion_executor ex = executor_new();
@@ -237,6 +255,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(post_comes_as_an_event),
       TEST(payloads_of_any_size_come_whole),
+      TEST(short_payloads_come_whole),
       TEST(burst_pokes_the_host_once),
       TEST(full_ring_answers_again_until_it_was_taken),
       TEST(more_posts_than_room_come_later_in_order),
