@@ -56,7 +56,7 @@ def line(name, unit, ours, theirs, peer, n, machine):
 
 
 def measure_row(row, rounds, machine):
-    keys = [row.ours, *(p.command for p in row.peers)]
+    keys = [row.ours, *(c for p in row.peers for c in p.command.split(" + "))]
     results = take_turns(list(dict.fromkeys(k.partition("#")[0] for k in keys)), rounds)
     if isinstance(row, Tail):
         ours = pool(results, row.ours)
@@ -67,7 +67,8 @@ def measure_row(row, rounds, machine):
         return
     ours = statistics.median(results[row.ours]) * row.scale
     for peer in row.peers:
-        theirs = statistics.median(results[peer.command]) * row.scale
+        theirs = row.scale * sum(statistics.median(results[c])
+                                 for c in peer.command.split(" + "))
         yield line(row.name, row.unit, ours, theirs, peer, rounds, machine)
 
 

@@ -252,17 +252,20 @@ fn grow(mode: &str, n: usize) -> f64 {
     ns
 }
 
-fn timed(n: usize) {
+/// All figures, or only one.
+fn timed(n: usize, only: Option<String>) {
     let rt = Builder::new_current_thread().enable_time().build().unwrap();
     let all = rt.block_on(timers::timers(n));
-    println!("{{\"set\": {:.3}, \"fire\": {:.3}, \"clear\": {:.3}}}", all["set"], all["fire"], all["clear"]);
+    let wanted = all.iter().filter(|(what, _)| only.as_ref().is_none_or(|o| o == *what));
+    let each: Vec<_> = wanted.map(|(what, ns)| format!("\"{what}\": {ns:.3}")).collect();
+    println!("{{{}}}", each.join(", "));
 }
 
 fn main() {
     let mode = std::env::args().nth(1).unwrap_or_default();
     let argument = |i| std::env::args().nth(i).unwrap();
     if mode == "timer" {
-        return timed(argument(2).parse().unwrap());
+        return timed(argument(2).parse().unwrap(), std::env::args().nth(3));
     }
     let value = match mode.as_str() {
         "wake" => steps(SelfWake),

@@ -18,7 +18,7 @@ pub async fn timers(n: usize) -> BTreeMap<&'static str, f64> {
     let mut all: Vec<Pin<Box<Sleep>>> = (0..n).map(|_| Box::pin(sleep_until(far))).collect();
     let mut random = draws(1_000_003);
     let mut draw = draws(n);
-    let mut spent = BTreeMap::from([("set", 0.0), ("fire", 0.0), ("clear", 0.0)]);
+    let mut spent = BTreeMap::from(["set", "move", "fire", "clear"].map(|what| (what, 0.0)));
     let rounds = 1 + (200_000 / n).max(1);
     for round in 0..rounds {
         for what in ["fire", "clear"] {
@@ -34,6 +34,22 @@ pub async fn timers(n: usize) -> BTreeMap<&'static str, f64> {
             })
             .await;
             let set = start.elapsed();
+            if what == "fire" {
+                let start = Instant::now();
+                poll_fn(|cx| {
+                    for _ in 0..n {
+                        let at = Duration::from_millis(1 + random.next().unwrap() as u64 % MINUTE);
+                        let sleep = &mut all[draw.next().unwrap()];
+                        sleep.as_mut().reset(begin + at);
+                        assert!(sleep.as_mut().poll(cx).is_pending());
+                    }
+                    Poll::Ready(())
+                })
+                .await;
+                if round > 0 {
+                    *spent.get_mut("move").unwrap() += start.elapsed().as_nanos() as f64;
+                }
+            }
             let start = Instant::now();
             if what == "fire" {
                 let step = if n <= 100 { MINUTE / 10 } else { (MINUTE * 100 / n as u64).max(1) };
