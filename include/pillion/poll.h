@@ -49,6 +49,7 @@ typedef struct pillion_poll {
   void *data;
   uint64_t live;    /* what lived at the end of the latest turn */
   int64_t deadline; /* when the next turn is due */
+  uint64_t turns;   /* that the executor had made by then, but for empty ones */
   struct pillion__pollset *set; /* the executor's */
   int stop;
 } pillion_poll;
@@ -73,21 +74,21 @@ static inline void pillion_poll_init(pillion_poll *out,
   out->data = data;
   out->live = 0;
   out->deadline = INT64_MIN; /* The first turn finds out. */
+  out->turns = 0;
   out->set = NULL;
   out->stop = 0;
 }
 
 /* Waits for the descriptors, the deadline and for `timeout` ns at most. */
-static inline int pillion__poll_wait(pillion_poll *loop, int64_t timeout) {
-  struct pollfd own = {-1, POLLIN, 0}, *fds = &own;
-  struct pillion__pollset *set = NULL;
+static inline int pillion__poll_wait(const pillion_poll *loop,
+                                     struct pillion__pollset *set,
+                                     int64_t timeout) {
+  struct pollfd own = {-1, POLLIN, 0}, *fds = set != NULL ? set->fds : &own;
   struct timespec ts;
   int64_t now, until, ms;
   int n, rc = pillion_executor_fd(&own.fd, loop->executor);
 
-  if (rc == 0) rc = pillion__pollset_of(&set, &loop->set, loop->executor);
   if (rc < 0) return rc;
-  if (set != NULL) fds = set->fds;
   *fds = own;
   clock_gettime(CLOCK_MONOTONIC, &ts);
   now = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
@@ -106,11 +107,37 @@ static inline int pillion__poll_wait(pillion_poll *loop, int64_t timeout) {
   }
 }
 
+/* Makes a turn and tells its events. *idle: there was nothing to do. */
+static inline int pillion__poll_turn(int *idle, pillion_poll *loop) {
+  pillion_event events[PILLION_POLL_BATCH];
+  pillion_progress progress = PILLION_PROGRESS_INIT;
+  pillion_executor_stats stats = PILLION_EXECUTOR_STATS_INIT;
+  int i, n, fd, rc = 0;
+
+  n = pillion_executor_turn(events, PILLION_POLL_BATCH, &progress,
+                            loop->executor, NULL);
+  if (n < 0) return n;
+  loop->live = progress.live;
+  loop->deadline = progress.more ? INT64_MIN : progress.deadline;
+  rc = pillion_executor_stat(&stats, loop->executor);
+  *idle = rc == 0 && stats.turns == loop->turns;
+  loop->turns = stats.turns;
+  for (i = 0; i < n && rc == 0; i++) {
+    if (loop->on_event == NULL) break;
+    loop->on_event(&events[i], loop->data);
+    rc = pillion_executor_fd(&fd, loop->executor); /* It may be freed now. */
+  }
+  return rc < 0 ? rc : n;
+}
+
 /*
  * pillion_poll_once waits until there is something to do, for `timeout` ns at
  * most (0: not at all, PILLION_TIME_NEVER: for ever), then makes one turn and
  * calls on_event for what has ended. A signal does not end the wait. The
  * first call does not wait.
+ *
+ * As long as no descriptor is watched it looks for something to do by a turn:
+ * that is no system call, and sees what came since the last one.
  *
  * Threads: the owner's; the first call binds the executor to its thread.
  * Reentrancy: not inside a turn, and not in on_event.
@@ -120,23 +147,17 @@ static inline int pillion__poll_wait(pillion_poll *loop, int64_t timeout) {
  * Since: 0.1
  */
 static inline int pillion_poll_once(pillion_poll *loop, int64_t timeout) {
-  pillion_event events[PILLION_POLL_BATCH];
-  pillion_progress progress = PILLION_PROGRESS_INIT;
-  int i, n, fd, rc = 0;
+  struct pillion__pollset *set = NULL;
+  int first = loop->deadline == INT64_MIN, idle, rc;
 
-  n = pillion__poll_wait(loop, timeout);
-  if (n < 0) return n;
-  n = pillion_executor_turn(events, PILLION_POLL_BATCH, &progress,
-                            loop->executor, NULL);
-  if (n < 0) return n;
-  loop->live = progress.live;
-  loop->deadline = progress.more ? INT64_MIN : progress.deadline;
-  for (i = 0; i < n && rc == 0; i++) {
-    if (loop->on_event == NULL) break;
-    loop->on_event(&events[i], loop->data);
-    rc = pillion_executor_fd(&fd, loop->executor); /* It may be freed now. */
+  rc = pillion__pollset_of(&set, &loop->set, loop->executor);
+  if (rc < 0) return rc;
+  if (set == NULL || set->count == 1) {
+    rc = pillion__poll_turn(&idle, loop);
+    if (rc != 0 || !idle || first || timeout <= 0) return rc;
   }
-  return rc < 0 ? rc : n;
+  rc = pillion__poll_wait(loop, set, timeout);
+  return rc < 0 ? rc : pillion__poll_turn(&idle, loop);
 }
 
 /*

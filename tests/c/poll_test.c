@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* pillion/poll.h: the loop of programs that have none. */
+#include <poll.h>
+
+static int polls_made;
+
+static int counted_poll(struct pollfd *fds, nfds_t count, int ms) {
+  polls_made++;
+  return poll(fds, count, ms);
+}
+#define poll(fds, count, ms) counted_poll(fds, count, ms) /* the loop's */
+
 #include "support.h"
 
 static int64_t now(void) {
@@ -157,6 +167,43 @@ static void once_does_not_wait_past_its_timeout(void **state) {
   assert_ok(pillion_executor_free(ex));
 }
 
+static void once_makes_no_system_call_for_what_has_come(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  pillion_poll loop;
+  struct probe probe = {0};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  pillion_poll_init(&loop, ex, NULL, NULL);
+  polls_made = 0;
+  assert_int_equal(pillion_poll_once(&loop, PILLION_TIME_NEVER), 0);
+  for (int i = 0; i < 3; i++) assert_int_equal(pillion_poll_once(&loop, 0), 0);
+  assert_int_equal(probe.polls, 1);
+  assert_int_equal(pillion_wake(probe.waker), PILLION_WOKEN);
+  assert_int_equal(pillion_poll_once(&loop, PILLION_TIME_NEVER), 0);
+  assert_int_equal(probe.polls, 2);
+  assert_int_equal(polls_made, 0);
+  assert_int_equal(readable(ex, 0), 0);
+
+  polls_made = 0;
+  assert_int_equal(pillion_poll_once(&loop, 1), 0); /* nothing has come */
+  assert_int_equal(polls_made, 1);
+  assert_int_equal(probe.polls, 2);
+  assert_ok(pillion_executor_free(ex));
+}
+
+/* It may be what the program waits for, although it polls no task. */
+static void once_does_not_sleep_over_a_close(void **state) {
+  (void)state;
+  pillion_executor ex = new_executor();
+  pillion_poll loop;
+  pillion_poll_init(&loop, ex, NULL, NULL);
+  assert_int_equal(pillion_poll_once(&loop, 0), 0);
+  assert_int_equal(pillion_poll_once(&loop, 0), 0);
+  assert_ok(pillion_executor_close(ex, PILLION_DRAIN));
+  assert_int_equal(pillion_poll_once(&loop, PILLION_TIME_NEVER), 0);
+  assert_ok(pillion_executor_free(ex));
+}
+
 static int interruptions;
 static void interrupted(int signal) {
   (void)signal;
@@ -297,6 +344,8 @@ int main(void) {
       cmocka_unit_test(an_executor_may_be_freed_in_on_event),
       cmocka_unit_test(deadlines_are_met_late_but_never_early),
       cmocka_unit_test(once_does_not_wait_past_its_timeout),
+      cmocka_unit_test(once_makes_no_system_call_for_what_has_come),
+      cmocka_unit_test(once_does_not_sleep_over_a_close),
       cmocka_unit_test(a_signal_does_not_end_the_wait),
       cmocka_unit_test(stop_ends_the_loop_and_leaves_the_rest_alive),
       cmocka_unit_test(close_on_another_thread_ends_the_loop),

@@ -73,6 +73,27 @@ static void two_loops_in_turn_share_what_is_watched(void **state) {
   close(ends[1]);
 }
 
+static void tasks_that_are_always_ready_hide_no_descriptor(void **state) {
+  (void)state;
+  struct probe busy = {.wake_self = 1};
+  struct stream in;
+  int ends[2];
+  pair_new(ends);
+  loop_begin(new_executor());
+  open_watch(executor, &in, ends[0]);
+  in.length = 1;
+  start(executor, &in, &reading);
+  spawn(executor, &busy, 0, PILLION_DETACH);
+  assert_int_equal(pillion_poll_once(&loop, 0), 0);
+  assert_int_equal(pillion_poll_once(&loop, 0), 0);
+  assert_int_equal(write(ends[1], "x", 1), 1);
+  loop_step();
+  assert_int_equal(in.bytes, 1);
+  assert_int_equal(busy.polls, 3);
+  loop_end();
+  close(ends[1]);
+}
+
 static int dropped;
 static void on_drop(void *data) {
   (void)data;
@@ -107,6 +128,7 @@ int main(void) {
       cmocka_unit_test(a_regular_file_is_always_ready),
       cmocka_unit_test(a_descriptor_closed_behind_our_back_is_a_fault),
       cmocka_unit_test(two_loops_in_turn_share_what_is_watched),
+      cmocka_unit_test(tasks_that_are_always_ready_hide_no_descriptor),
       cmocka_unit_test(hooks_that_come_later_are_left_alone),
   };
   return run_group(tests);
