@@ -91,8 +91,10 @@ func (l *Local) CancelLocal(h Handle) CancelResult {
 	if c.local.Load() != l { // another's, or a pool's
 		return h.Cancel()
 	}
+	// The cell's generation is t's own. Reading it here fetches the cell, which the end
+	// of the task writes, while the task itself is fetched.
 	t := c.tasks[slot&chunkMask]
-	if t == nil || t.gen != gen {
+	if c.cells[slot&chunkMask].gen.Load() != gen || t == nil {
 		return CancelFinished
 	}
 	if t.flags&flagCancel != 0 {
