@@ -77,28 +77,43 @@ void pillion__wheel_remove(struct pillion__wheel *wheel,
   if (slot->first == slot->last) slot->least = slot->first->deadline;
 }
 
+/* Moves a timer to where it belongs now, and gives the one after it. */
+static pillion_timer *move(struct pillion__wheel *wheel, pillion_timer *timer) {
+  pillion_timer *next = timer->next;
+  pillion__wheel_put(wheel, timer);
+  return next;
+}
+
 /*
- * Moves the timers of a slot, two or more, to where they belong now, from the
- * first to the last. With many timers the next one is in no cache, and known
- * only when this one has come: so `behind` fetches them from the other end
- * meanwhile, until both meet.
+ * Moves `timer` and those after it up to `last`. Of many timers the next one is
+ * in no cache, and known only when this one has come. So `behind` goes to meet
+ * them from the other end: two come at the same time. It leaves in each, as
+ * `child`, the one that lies FURTHER places on, which is fetched from there.
  */
-static void slot_move(struct pillion__wheel *wheel,
-                      const struct pillion__slot *slot) {
-  pillion_timer *timer = slot->first, *behind = slot->last;
-  do {
-    pillion_timer *next = timer->next;
-    pillion__wheel_put(wheel, timer);
-    timer = next;
-    if (timer == behind || timer->next == behind) break;
+#define FURTHER 4
+__attribute__((noinline)) static void move_many(struct pillion__wheel *wheel,
+                                                pillion_timer *timer,
+                                                pillion_timer *last) {
+  pillion_timer *behind = last, *passed[FURTHER] = {last, last, last, last};
+  last->child = last;
+  for (unsigned i = 0; timer != behind && timer->next != behind; i++) {
     behind = behind->prev;
     __builtin_prefetch(behind);
-  } while (true);
-  do {
-    pillion_timer *next = timer->next;
-    pillion__wheel_put(wheel, timer);
-    timer = next;
-  } while (timer != NULL);
+    behind->child = passed[i % FURTHER];
+    passed[i % FURTHER] = behind;
+    timer = move(wheel, timer);
+  }
+  while (timer != NULL) {
+    __builtin_prefetch(timer->child);
+    timer = move(wheel, timer);
+  }
+}
+
+static void slot_move(struct pillion__wheel *wheel,
+                      const struct pillion__slot *slot) {
+  pillion_timer *timer = slot->first;
+  for (int i = 0; i < 4 && timer != NULL; i++) timer = move(wheel, timer);
+  if (timer != NULL) move_many(wheel, timer, slot->last);
 }
 
 /* The first of a slot whose timers are all of one deadline. */

@@ -53,6 +53,28 @@ static void equal_deadlines_fire_in_their_arming_order(void **state) {
   executor_free(ex);
 }
 
+/* A slot is taken apart from both ends. Some were cleared before. */
+static void slot_of_any_number_keeps_the_order(void **state) {
+  (void)state;
+  static pillion_timer timers[100];
+  for (size_t n = 1; n <= COUNT(timers); n++) {
+    static struct pillion__wheel wheel;
+    memset(&wheel, 0, sizeof wheel);
+    memset(timers, 0, sizeof timers);
+    for (size_t i = 0; i < n; i++) {
+      timers[i].deadline = YEAR + (int64_t)(i % 3) * 70;
+      pillion__wheel_put(&wheel, &timers[i]);
+    }
+    for (size_t i = n % 7; i < n; i += 7)
+      pillion__wheel_remove(&wheel, &timers[i]);
+    for (size_t due = 0; due < 3; due++)
+      for (size_t i = due; i < n; i += 3)
+        if (i % 7 != n % 7)
+          assert_ptr_equal(pillion__wheel_due(&wheel, 2 * YEAR), &timers[i]);
+    assert_null(pillion__wheel_due(&wheel, 2 * YEAR));
+  }
+}
+
 static void past_and_negative_deadlines_keep_the_order(void **state) {
   (void)state;
   const int64_t times[] = {100, 50, -7, 50, INT64_MIN, 0, 99, -7};
@@ -273,6 +295,7 @@ static void cleared_timer_wakes_the_host_once_at_most(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(equal_deadlines_fire_in_their_arming_order),
+      TEST(slot_of_any_number_keeps_the_order),
       TEST(past_and_negative_deadlines_keep_the_order),
       TEST(late_timer_goes_before_due_ones),
       TEST(clock_may_jump_by_years),
