@@ -14,6 +14,7 @@
 #include "core/error.c"
 #include "core/executor.c"
 #include "core/function.c"
+#include "core/gather.c"
 #include "core/guard.c"
 #include "core/guest.c"
 #include "core/handle.c"

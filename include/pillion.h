@@ -312,6 +312,12 @@ typedef struct pillion_context_hooks {
  * posts: so many posted events may wait to be taken, a power of two up to
  *   1 << 24. The memory for them is taken at once, or, for 1024 if it is 0, by
  *   the first post.
+ * gather: so many nanoseconds the end of a call, or of a pool's task, may wait
+ *   for others before the host is told of them, all at once. A host that has
+ *   many in flight is woken less often by far. None waits once half of those in
+ *   flight have ended, so the only one never does; nor does anything else that
+ *   wakes the host. The executor has three descriptors in place of one then.
+ *   With a wake hook nothing waits.
  */
 typedef struct pillion_executor_options {
   size_t size;
@@ -329,7 +335,7 @@ typedef struct pillion_executor_options {
   void *clock_data;
   const pillion_context_hooks *context_hooks; /* copied; NULL: none */
   uint32_t posts;                             /* 0: 1024 */
-  uint32_t reserved;                          /* zero */
+  uint32_t gather; /* ns; 0: the host is told at once */
 } pillion_executor_options;
 
 #define PILLION_NO_FD 1u /* make no descriptor: a wake hook will be set */
@@ -357,8 +363,9 @@ int pillion_executor_new(pillion_executor *out,
 
 /*
  * pillion_executor_fd tells the descriptor that is readable while there is
- * something to do. Watch it for reading, level-triggered. The library reads
- * it, writes it and closes it; nobody else does. Like all of the library's it
+ * something to do. Watch it for reading, level-triggered: it is an eventfd,
+ * or an epoll set of two descriptors for an executor that gathers. The library
+ * reads it, writes it and closes it; nobody else does. Like all of the library's it
  * is above 0, 1 and 2, also where those are closed.
  *
  * Threads: any.

@@ -154,7 +154,10 @@ static int post_bits(struct pillion__head *head, uint32_t slot, uint32_t gen,
     atomic_store(&head->pend, 0);
     return PILLION_STALE;
   }
-  pillion__inbox_push(ex, head, slot);
+  if (bits & PILLION__DONE)
+    pillion__ended_push(ex, head, slot);
+  else
+    pillion__inbox_push(ex, head, slot);
   return PILLION_WOKEN;
 }
 

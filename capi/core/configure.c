@@ -12,9 +12,9 @@ static uint32_t or_else(uint32_t given, uint32_t otherwise) {
 int pillion__configure(struct pillion__executor *ex,
                        const pillion_executor_options *o, char *errbuf,
                        size_t errcap) {
-  if (o->reserved != 0)
+  if (o->gather > 0 && o->flags & PILLION_NO_FD)
     return pillion__fail(PILLION_EINVAL, errbuf, errcap,
-                         "options.reserved is not 0");
+                         "options.gather needs a descriptor");
   if (o->ready > READY_MOST)
     return pillion__fail(PILLION_EINVAL, errbuf, errcap,
                          "options.ready is %u, not %u at most", o->ready,

@@ -40,6 +40,19 @@ PILLION__HIDDEN void pillion__park_enter(struct pillion__executor *ex);
 PILLION__HIDDEN bool pillion__park_leave(struct pillion__executor *ex,
                                          bool more);
 PILLION__HIDDEN void pillion__park_stop(struct pillion__executor *ex);
+PILLION__HIDDEN void pillion__signal_host(struct pillion__executor *ex);
+PILLION__HIDDEN bool pillion__hooked(struct pillion__executor *ex);
+
+/* gather.c */
+PILLION__HIDDEN int pillion__gather_init(struct pillion__executor *ex,
+                                         uint32_t ns, int fd);
+PILLION__HIDDEN void pillion__gather_free(struct pillion__executor *ex);
+PILLION__HIDDEN void pillion__ended_push(struct pillion__executor *ex,
+                                         struct pillion__head *head,
+                                         uint32_t slot);
+PILLION__HIDDEN bool pillion__gather_on(struct pillion__executor *ex);
+PILLION__HIDDEN void pillion__gather_rest(struct pillion__executor *ex,
+                                          bool pokers, bool hooked);
 
 /* executor.c */
 PILLION__HIDDEN bool pillion__bound(struct pillion__executor *ex);
@@ -338,8 +351,11 @@ PILLION__HIDDEN void pillion__ring_poke(void);
 
 /* descriptor.c */
 PILLION__HIDDEN int pillion__descriptor_event(void);
+PILLION__HIDDEN int pillion__descriptor_timer(void);
+PILLION__HIDDEN int pillion__descriptor_set(int event, int timer);
 PILLION__HIDDEN int pillion__descriptor_copy(int fd);
 PILLION__HIDDEN bool pillion__descriptor_poke(int fd);
+PILLION__HIDDEN void pillion__descriptor_arm(int timer, uint32_t ns);
 PILLION__HIDDEN bool pillion__descriptor_empty(int fd);
 PILLION__HIDDEN void pillion__descriptor_close(int fd);
 

@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -21,13 +23,34 @@ int pillion__descriptor_copy(int fd) {
   return fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_STDIO);
 }
 
-int pillion__descriptor_event(void) {
-  int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+static int above_stdio(int fd) {
   if (fd < 0 || fd >= ABOVE_STDIO) return fd;
   int above = pillion__descriptor_copy(fd), saved = errno;
   close(fd);
   errno = saved;
   return above;
+}
+
+int pillion__descriptor_event(void) {
+  return above_stdio(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+}
+
+int pillion__descriptor_timer(void) {
+  return above_stdio(
+      timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+}
+
+/* One descriptor that is readable while either of two is. */
+int pillion__descriptor_set(int event, int timer) {
+  struct epoll_event readable = {.events = EPOLLIN};
+  int set = above_stdio(epoll_create1(EPOLL_CLOEXEC));
+  if (set < 0 || (epoll_ctl(set, EPOLL_CTL_ADD, event, &readable) == 0 &&
+                  epoll_ctl(set, EPOLL_CTL_ADD, timer, &readable) == 0))
+    return set;
+  int saved = errno;
+  close(set);
+  errno = saved;
+  return -1;
 }
 
 /*
@@ -43,6 +66,14 @@ bool pillion__descriptor_poke(int fd) {
 bool pillion__descriptor_empty(int fd) {
   uint64_t count;
   return syscall(SYS_read, fd, &count, sizeof count) == sizeof count;
+}
+
+/* After 0 ns: never, and what it has told already is forgotten. */
+void pillion__descriptor_arm(int timer, uint32_t ns) {
+  struct itimerspec after = {{0, 0}, {ns / 1000000000, ns % 1000000000}};
+  int saved = errno;
+  timerfd_settime(timer, 0, &after, NULL);
+  errno = saved;
 }
 
 /* A thread that is cancelled ends after this, and not before the close. */

@@ -62,6 +62,7 @@ static int executor_get_idle(struct pillion__executor **out) {
   ex = (void *)((char *)memory + (-(uintptr_t)memory & 63));
   memset(ex, 0, sizeof *ex);
   atomic_init(&ex->fd, -1);
+  atomic_init(&ex->timer, -1);
   atomic_init(&ex->park, PILLION__RUNNING);
   pthread_mutex_lock(&executor_lock);
   ex->index = executors_known;
@@ -137,6 +138,9 @@ int pillion_executor_new(pillion_executor *out,
   rc = pillion__context_init(ex, o.context_hooks, errbuf, errcap);
   if (rc == 0) rc = pillion__configure(ex, &o, errbuf, errcap);
   if (rc == 0) rc = pillion__posts_init(ex, o.posts, errbuf, errcap);
+  if (rc == 0 && pillion__gather_init(ex, o.gather, fd) < 0)
+    rc = pillion__fail(PILLION_ESYSTEM, errbuf, errcap,
+                       "no descriptors to gather with: %s", strerror(errno));
   if (rc < 0) {
     executor_put_idle(ex);
     if (fd >= 0) close(fd);
@@ -163,7 +167,7 @@ int pillion_executor_fd(int *out, pillion_executor executor) {
   struct pillion__executor *ex;
   int rc = pillion__executor_get(&ex, executor);
   if (rc < 0) return rc;
-  int fd = atomic_load(&ex->fd);
+  int fd = atomic_load(&ex->watched_fd);
   if (out == NULL || fd < 0) return PILLION_EINVAL;
   *out = fd;
   return 0;
@@ -303,6 +307,7 @@ static void reclaim(struct pillion__executor *ex) {
   pillion__drain(ex);
   drop_guest_posts(ex);
   pillion__host_drop(ex);
+  pillion__gather_free(ex);
   int fd = atomic_exchange(&ex->fd, -1);
   if (fd >= 0) close(fd);
   for (uint32_t i = 0; i < ex->chunk_count; i++)

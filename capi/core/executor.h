@@ -7,10 +7,12 @@
 #include "wheel.h"
 
 /* The bits of `park`; the diagram is in park.c. */
-#define PILLION__IDLE 0u    /* neither of the next two */
+#define PILLION__IDLE 0u    /* none of the next three */
 #define PILLION__POKED 1u   /* set by a poker, until the owner goes idle */
 #define PILLION__RUNNING 2u /* set by the owner, until it goes idle */
-#define PILLION__POKER 4u   /* the count of pokers, which stands above */
+#define PILLION__ARMED 4u   /* so is its timer, until the owner goes idle */
+#define PILLION__POKER 8u   /* the count of pokers, which stands above */
+#define PILLION__AWAKE (PILLION__POKED | PILLION__RUNNING)
 
 /* What the owner knows of the descriptor. */
 #define PILLION__NOT_SIGNALED 0u
@@ -27,9 +29,12 @@ struct pillion__executor {
   /* What other threads touch. Never unmapped, so a late touch is harmless. */
   _Atomic uint32_t inbox; /* slot + 1 */
   _Atomic uint32_t park;
+  _Atomic uint64_t ended; /* ends that wait: their count << 32 | slot + 1 */
   _Atomic uint64_t gen;   /* of the handle; even: not in use */
   _Atomic uint64_t owner; /* a thread's serial, 0: none */
-  _Atomic int fd;
+  _Atomic int fd;         /* the eventfd */
+  _Atomic int watched_fd; /* what the host watches: that, or a set with it */
+  _Atomic int timer;      /* the timerfd of who gathers, or -1 */
   _Atomic uint64_t closing; /* gen << 2, below it 0 or 1 + mode */
   _Atomic uint64_t calls_live; /* submitted, and not consumed */
   _Atomic uint64_t calls, pokes, poke_errors;
@@ -41,6 +46,7 @@ struct pillion__executor {
   _Atomic uint32_t visitors; /* exit hooks and pools that look at it */
   _Atomic uint64_t pool_events; /* tasks of pools whose end is told here */
   _Atomic uint32_t max_calls;
+  _Atomic uint32_t gather; /* ns */
   _Atomic(pillion_host *) host;
 
   /* What the owner touches. */
@@ -49,6 +55,7 @@ struct pillion__executor {
   struct pillion__cell *polled; /* whose poll is on the stack, or NULL */
   uint32_t ready_stale; /* cells in the ring whose tasks are gone */
   uint32_t signaled;    /* what is known of the descriptor */
+  uint32_t armed;       /* its timer is, perhaps */
   uint32_t free_first; /* recycled cells: slot + 1 */
   uint32_t fresh, fresh_end;
   uint32_t chunk_count, chunks_begun, chunk_cap;

@@ -12,6 +12,7 @@ static pillion_host *host_swap(struct pillion__executor *ex,
   ex->live_told = 0;
   ex->told_deadline = PILLION_TIME_NEVER;
   ex->signaled = 0; /* what is known of a hook is nothing of a descriptor */
+  ex->armed = true; /* perhaps the host before has left it so */
   return atomic_exchange(&ex->host, host);
 }
 

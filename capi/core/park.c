@@ -24,6 +24,11 @@
  * and empties it again. That costs at most one turn and one read, and the host
  * never spins on a poke that is stale.
  *
+ * Of an executor that gathers, whose first end has come may arm the timer: ARMED
+ * stands beside the state until the owner goes idle, and such a thread is counted
+ * as a poker. The owner disarms as it empties the descriptor, or the host would
+ * spin on a timer that has told; and then looks once more for ends.
+ *
  * `free` waits until there is no poker (they are between two instructions)
  * before it closes the descriptor.
  */
@@ -31,9 +36,12 @@
 
 #include "core.h"
 
-#define AWAKE (PILLION__POKED | PILLION__RUNNING)
+bool pillion__hooked(struct pillion__executor *ex) {
+  pillion_host *host = atomic_load(&ex->host);
+  return host != NULL && host->wake != NULL;
+}
 
-static void signal_host(struct pillion__executor *ex) {
+void pillion__signal_host(struct pillion__executor *ex) {
   pillion_host *host = atomic_load(&ex->host);
   int saved = errno;
   bool told;
@@ -52,14 +60,14 @@ __attribute__((noinline)) static void poke(struct pillion__executor *ex,
                                            uint32_t park) {
   while (!atomic_compare_exchange_weak(
       &ex->park, &park, park + PILLION__POKED + PILLION__POKER))
-    if (park & AWAKE) return;
-  signal_host(ex);
+    if (park & PILLION__AWAKE) return;
+  pillion__signal_host(ex);
   atomic_fetch_sub(&ex->park, PILLION__POKER);
 }
 
 void pillion__poke(struct pillion__executor *ex) {
   uint32_t park = atomic_load(&ex->park);
-  if (!(park & AWAKE)) poke(ex, park);
+  if (!(park & PILLION__AWAKE)) poke(ex, park);
 }
 
 static void empty_descriptor(struct pillion__executor *ex) {
@@ -75,14 +83,14 @@ void pillion__park_enter(struct pillion__executor *ex) {
   if (park & PILLION__POKED)
     ex->signaled = park < PILLION__POKER ? PILLION__SIGNALED
                                         : PILLION__PERHAPS_SIGNALED;
+  if (park & PILLION__ARMED) ex->armed = true;
 }
 
 /* Tells whether another turn is due; the host knows by then. */
 bool pillion__park_leave(struct pillion__executor *ex, bool more) {
-  pillion_host *host = atomic_load_explicit(&ex->host, memory_order_relaxed);
-  bool hooked = host != NULL && host->wake != NULL;
+  bool hooked = pillion__hooked(ex);
   if (more) { /* a hook's call was answered by this turn, a write stays */
-    if (hooked || ex->signaled != PILLION__SIGNALED) signal_host(ex);
+    if (hooked || ex->signaled != PILLION__SIGNALED) pillion__signal_host(ex);
     ex->signaled = PILLION__SIGNALED;
     return true;
   }
@@ -90,11 +98,12 @@ bool pillion__park_leave(struct pillion__executor *ex, bool more) {
   bool pokers = atomic_load(&ex->park) >= PILLION__POKER && !hooked;
   if ((pokers || ex->signaled) && !hooked) empty_descriptor(ex);
   ex->signaled = pokers ? PILLION__PERHAPS_SIGNALED : PILLION__NOT_SIGNALED;
-  atomic_fetch_and(&ex->park, ~AWAKE);
+  if (pokers || ex->armed) pillion__gather_rest(ex, pokers, hooked);
+  atomic_fetch_and(&ex->park, ~(PILLION__AWAKE | PILLION__ARMED));
   if (atomic_load(&ex->inbox) == 0 && atomic_load(&ex->guest_wake) == 0 &&
       (atomic_load(&ex->closing) & 3u) == ex->closed_with &&
       !pillion__posts_ready(ex))
-    return false;
+    return pillion__gather_on(ex);
   pillion__poke(ex);
   return true;
 }

@@ -73,7 +73,7 @@ static void tell_home(struct pillion__ptask *task, uint32_t slot,
     pillion__ptask_release(task, slot);
     return;
   }
-  pillion__inbox_push(ex, &task->head, slot);
+  pillion__ended_push(ex, &task->head, slot);
   home_leave(ex);
 }
 

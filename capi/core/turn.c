@@ -74,11 +74,9 @@ static void deliver(struct pillion__executor *ex, struct pillion__head *head,
                          (uint32_t)pend);
 }
 
-/* Takes all posts, in the order in which they came. */
-void pillion__drain(struct pillion__executor *ex) {
-  uint32_t type, from, to = 0;
-  if (atomic_load_explicit(&ex->inbox, memory_order_relaxed) == 0) return;
-  from = atomic_exchange(&ex->inbox, 0);
+/* All that were pushed, in the order in which they came. */
+static void deliver_all(struct pillion__executor *ex, uint32_t from) {
+  uint32_t type, to = 0;
   while (from != 0) { /* the last came first */
     struct pillion__head *head = head_at(from - 1, &type);
     uint32_t next = atomic_load_explicit(&head->link, memory_order_relaxed);
@@ -93,6 +91,14 @@ void pillion__drain(struct pillion__executor *ex) {
     ex->wakes++;
     deliver(ex, head, slot, type);
   }
+}
+
+/* The inbox first: who posts after an end must find it told. */
+void pillion__drain(struct pillion__executor *ex) {
+  if (atomic_load_explicit(&ex->inbox, memory_order_relaxed) != 0)
+    deliver_all(ex, atomic_exchange(&ex->inbox, 0));
+  if (atomic_load_explicit(&ex->ended, memory_order_relaxed) != 0)
+    deliver_all(ex, (uint32_t)atomic_exchange(&ex->ended, 0));
 }
 
 /* ---- Polling ------------------------------------------------------------- */
@@ -263,12 +269,12 @@ int64_t pillion__next_deadline(const struct pillion__executor *ex) {
 
 /*
  * Nothing to do. Without branches: this is all of an empty turn's work. (Posted
- * events don't stand here: while there are any, the state is not IDLE.)
+ * events and ends that wait don't stand here: with any, the state is not IDLE.)
  */
 static bool quiet(struct pillion__executor *ex) {
   uint32_t own = (ex->ready_tail ^ ex->ready_head) | ex->done.first | ex->taken.first |
                  ex->guest.first | ex->guest_more | ex->unwatched.first |
-                 ex->posts_lending | ex->pooled | ex->signaled;
+                 ex->posts_lending | ex->pooled | ex->signaled | ex->armed;
   uint32_t shared =
       atomic_load_explicit(&ex->inbox, memory_order_relaxed) |
       atomic_load_explicit(&ex->guest_wake, memory_order_relaxed) |

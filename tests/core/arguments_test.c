@@ -52,7 +52,7 @@ static void options_of_an_executor(void **state) {
   INVALID((o.size--, pillion_executor_new(&new, &o, NULL, 0)));
   o = good, o.flags = 2;
   INVALID(pillion_executor_new(&new, &o, NULL, 0));
-  o = good, o.reserved = 1;
+  o = good, o.gather = 1, o.flags = PILLION_NO_FD;
   INVALID(pillion_executor_new(&new, &o, NULL, 0));
   o = good, o.posts = 6;
   INVALID(pillion_executor_new(&new, &o, NULL, 0));

@@ -55,11 +55,13 @@ class Ticker:
         return late[min(int(quantile * len(late)), len(late) - 1)] / 1000
 
 
-def report(what: str, items: int, size: int, seconds: float, ticker: Ticker) -> None:
+def report(what: str, items: int, size: int, seconds: float, ticker: Ticker) -> tuple[float, float]:
+    """Prints a row; MB a second, and the 99th percentile of the lateness."""
     mb = size / 1e6
     done = f"{items:8} {mb:8.1f} {seconds:8.2f} {mb / seconds:8.1f}" if items else f"{'':17} {seconds:8.2f} {'':8}"
     late = " ".join(f"{ticker.late_us(q):7.0f}" for q in (0.5, 0.99, 0.999, 1))
     print(f"{what:22} {done} | {late}", flush=True)
+    return mb / seconds, ticker.late_us(0.99)
 
 
 def files_below(directory: str) -> Iterator[tuple[str, int]]:
@@ -119,6 +121,7 @@ async def main() -> int:
     files = list(files_below(options.directory))
     digests: list[bytes] = [b""] * len(files)
     lib = pillion.load(options.library)
+    lib.start(gather=1e-3)
     failed = 0
 
     async def hash_one(number: int) -> None:
@@ -155,19 +158,22 @@ async def main() -> int:
             )
             out, _ = await child.communicate()
         items, size, ns = map(int, out.split())
-        report("hashing in a child", items, size, ns / 1e9, ticker)
+        beside = report("hashing in a child", items, size, ns / 1e9, ticker)
     items = options.rounds * len(files)
     size = options.rounds * sum(size for _, size in files)
     cpu = thread_cpu()
     with Ticker() as ticker:
         seconds = await each(items, HASHES_IN_FLIGHT, hash_one)
-    report("hashing, Pillion", items, size, seconds, ticker)
+    ours = report("hashing, Pillion", items, size, seconds, ticker)
     if options.url:
         with Ticker() as ticker:
             seconds = await each(options.fetches, FETCHES_IN_FLIGHT, fetch_one)
         report("fetching, Pillion", options.fetches, fetched, seconds, ticker)
         items += options.fetches
     cpu = (thread_cpu() - cpu) * 1e6 / items
+    if options.child:
+        print(f"hashing: {ours[0] / beside[0]:.2f} of the child's throughput;", end=" ")
+        print(f"the loop's p99 is {ours[1] / beside[1]:.2f} of the one beside the child")
     go_entries = lib.stats()["go_entries"]
     if options.digests:
         with open(options.digests, "wb") as out_file:

@@ -22,6 +22,7 @@
 
 #define HASHES_IN_FLIGHT 128
 #define FETCHES_IN_FLIGHT 64
+#define GATHER 1000000 /* ns that the end of a call may wait for others */
 #define TICK 1000000 /* ns */
 
 static void die(const char *what, int code) {
@@ -88,9 +89,13 @@ static double late_us(double quantile) {
   return (double)ticker.late[i < ticker.count ? i : ticker.count - 1] / 1000;
 }
 
+struct row {
+  double mb_per_s, late_us; /* the 99th percentile */
+};
+
 /* One row of the table: what was done, how fast, and how late the loop was. */
-static void report(const char *what, uint64_t items, uint64_t bytes,
-                   int64_t ns) {
+static struct row report(const char *what, uint64_t items, uint64_t bytes,
+                         int64_t ns) {
   double s = (double)ns / 1e9, mb = (double)bytes / 1e6;
   qsort(ticker.late, ticker.count, sizeof *ticker.late, compare);
   if (items == 0)
@@ -100,6 +105,7 @@ static void report(const char *what, uint64_t items, uint64_t bytes,
   printf(" | %7.0f %7.0f %7.0f %7.0f\n", late_us(0.5), late_us(0.99),
          late_us(0.999), late_us(1));
   fflush(stdout);
+  return (struct row){mb / s, late_us(0.99)};
 }
 
 /* ---- The files ---------------------------------------------------------- */
@@ -247,7 +253,7 @@ static void on_exit_of_child(uv_process_t *process, int64_t status,
   ticker_stop();
 }
 
-static void run_child(const char *child, char *rounds, char *dir) {
+static struct row run_child(const char *child, char *rounds, char *dir) {
   char *argv[] = {(char *)(uintptr_t)child, "-r", rounds, dir, NULL};
   uv_stdio_container_t stdio[3];
   uv_process_options_t options;
@@ -273,7 +279,7 @@ static void run_child(const char *child, char *rounds, char *dir) {
   if (fscanf(out, "%" SCNu64 " %" SCNu64 " %" SCNd64, &count, &bytes, &ns) != 3)
     die("the child's answer", 0);
   fclose(out);
-  report("hashing in a child", count, bytes, ns);
+  return report("hashing in a child", count, bytes, ns);
 }
 
 static void on_idle_end(uv_timer_t *timer) {
@@ -297,6 +303,8 @@ int main(int argc, char **argv) {
   char *rounds = "1";
   size_t fetches = 200;
   pillion_executor_stats stats = PILLION_EXECUTOR_STATS_INIT;
+  pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
+  struct row beside = {0, 0};
   int option, rc;
   while ((option = getopt(argc, argv, "c:u:n:r:o:")) != -1) {
     if (option == 'c') child = optarg;
@@ -313,7 +321,8 @@ int main(int argc, char **argv) {
 
   rc = pillion_function_find(&app.hash, "demo.sha256");
   if (rc == 0) rc = pillion_function_find(&app.fetch, "demo.fetch");
-  if (rc == 0) rc = pillion_executor_new(&app.ex, NULL, NULL, 0);
+  options.gather = GATHER;
+  if (rc == 0) rc = pillion_executor_new(&app.ex, &options, NULL, 0);
   if (rc == 0) rc = uv_loop_init(&app.loop) == 0 ? 0 : PILLION_ESYSTEM;
   if (rc == 0)
     rc = pillion_uv_attach(&app.uv, &app.loop, app.ex, on_event, NULL);
@@ -324,16 +333,21 @@ int main(int argc, char **argv) {
   printf("%-22s %8s %8s %8s %8s | %7s %7s %7s %7s\n", "beside the ticker",
          "items", "MB", "seconds", "MB/s", "p50", "p99", "p99.9", "max");
   run_idle();
-  if (child != NULL) run_child(child, rounds, argv[optind]);
+  if (child != NULL) beside = run_child(child, rounds, argv[optind]);
   size_t n = strtoul(rounds, NULL, 10);
   int64_t ns = work(0, n * file_count, HASHES_IN_FLIGHT);
-  report("hashing, Pillion", n * file_count, n * file_bytes, ns);
+  struct row ours =
+      report("hashing, Pillion", n * file_count, n * file_bytes, ns);
   if (app.url != NULL) {
     ns = work(1, fetches, FETCHES_IN_FLIGHT);
     report("fetching, Pillion", fetches, app.bytes, ns);
   }
   if (digests != NULL) write_digests(digests);
 
+  if (child != NULL)
+    printf("hashing: %.2f of the child's throughput; the loop's p99 is %.2f "
+           "of the one beside the child\n",
+           ours.mb_per_s / beside.mb_per_s, ours.late_us / beside.late_us);
   pillion_executor_stat(&stats, app.ex);
   printf("%" PRIu64 " calls, %zu failed; each took %.1f µs of the loop's "
          "thread, which entered Go %" PRIu64 " times\n",

@@ -10,10 +10,14 @@
  *
  * The host has a descriptor and looks at nothing else, but for one turn that it
  * does for something else; with HOOK it has a wake hook in the descriptor's place.
+ * With ENDERS, the executor gathers, as in gather.c: so many threads push ends,
+ * and each pokes or arms the timer, whichever it likes. The timer may fire, or
+ * its time may not come while anything else happens.
  *
  * Properties: what was posted is found by a turn, and so is a close; once all is
  * quiet the descriptor is unreadable; nothing is written to a closed descriptor
- * and no hook is called after its drop; the host doesn't spin while a poker
+ * and no hook is called after its drop; an end that is not found has the timer
+ * running for it, and nothing else waits for that; the host doesn't spin while a poker
  * stands still, and was told when a turn has ended with more; a poker tells the
  * host once at most, and ends wherever the owner stands; free ends (there is no
  * invalid end state).
@@ -31,6 +35,12 @@
 #define TRUST 9   /* what a poker may have written is taken for written */
 #define UNTIL 10  /* a poker that a turn has met tells the host again */
 #define WAIT 11   /* a poker waits for a turn to begin */
+#define FIRED 12  /* a turn leaves the timer as it is */
+#define UNSEEN 13 /* who arms the timer is no poker */
+#define ALONE 14  /* ends are not looked for after going idle */
+#define STAYS 15  /* the owner goes idle, and it still says that the timer is armed */
+#define LATE 16   /* the timer is disarmed after going idle */
+#define HELD 17   /* a poke is spared while the timer is armed */
 #ifndef BUG
 #define BUG 0
 #endif
@@ -43,18 +53,25 @@
 #ifndef POSTERS
 #define POSTERS 2
 #endif
+#ifndef ENDERS
+#define ENDERS 0
+#endif
 #define LIVES 2
 #define NO 0
 #define YES 1
 #define PERHAPS 2
 
 bool poked = false, running = false; /* the word: two bits, */
+bool armed = false;                  /* one more, */
 byte pokers = 0;                     /* and a count */
 byte inbox = 0;            /* posts in it */
+byte ended = 0;            /* ends that wait */
 byte closing = 0;
 byte life = 0;             /* names the descriptor, or the hook */
 bool open[LIVES];          /* and whether it is */
 bool told[LIVES];          /* written and not read, or called and not answered */
+bool ticks[LIVES];         /* the timer runs, */
+bool ticked[LIVES];        /* or has told */
 
 byte posted = 0, found = 0, finished = 0;
 byte empty_turns = 0;
@@ -71,7 +88,8 @@ inline signal_host() {
 inline poke() {
   atomic {
     if
-    :: !poked && !running -> poked = true; pokers++; won = true
+    :: !poked && !running && !(BUG == HELD && armed) ->
+       poked = true; pokers++; won = true
     :: else -> won = false
     fi
   };
@@ -92,6 +110,59 @@ inline poke() {
   :: else
   fi
 }
+
+inline arm() {
+  atomic {
+    if
+    :: !poked && !running && !armed ->
+       armed = true; won = true;
+       if
+       :: BUG != UNSEEN -> pokers++
+       :: else
+       fi
+    :: else -> won = false
+    fi
+  };
+  if
+  :: won ->
+     if
+     :: HOOKED -> signal_host()
+     :: else ->
+        target = life;
+        atomic { assert(open[target]); ticks[target] = true; empty_turns = 0 }
+     fi;
+     if
+     :: BUG != UNSEEN -> pokers--
+     :: else
+     fi
+  :: else
+  fi
+}
+
+inline announce() {
+  if
+  :: true -> poke()
+  :: true -> arm()
+  fi
+}
+
+proctype ender() {
+  bool won;
+  byte target, tells = 0;
+  atomic { ended++; posted++ };
+  announce();
+  finished++
+}
+
+#if ENDERS > 0 && !defined(HOOK)
+active proctype clock() {
+  do
+  :: atomic { ticks[0] -> ticks[0] = false; ticked[0] = true }
+  :: atomic { ticks[1] -> ticks[1] = false; ticked[1] = true }
+  :: finished == POSTERS + ENDERS + 1 -> break
+  od
+}
+#endif
 
 proctype poster() {
   bool won;
@@ -117,6 +188,8 @@ inline stand() {
   fi
 }
 
+inline disarm() { atomic { ticks[life] = false; ticked[life] = false } }
+
 inline empty_descriptor() {
   if
   :: !HOOKED -> told[life] = false
@@ -132,6 +205,10 @@ inline enter() {
        if
        :: poked && (pokers == 0 || BUG == TRUST) -> signaled = YES
        :: poked && pokers > 0 && BUG != TRUST -> signaled = PERHAPS
+       :: else
+       fi;
+       if
+       :: armed -> is_armed = true
        :: else
        fi
      }
@@ -158,8 +235,23 @@ inline leave(more) {
         empty_descriptor()
      :: else
      fi;
+     if
+     :: (met || is_armed) && !HOOKED && BUG != FIRED && BUG != LATE -> disarm()
+     :: else
+     fi;
      stand();
-     atomic { poked = false; running = false };
+     atomic {
+       poked = false; running = false;
+       if
+       :: BUG != STAYS -> armed = false
+       :: else
+       fi
+     };
+     if
+     :: BUG == LATE && (met || is_armed) -> disarm()
+     :: else
+     fi;
+     is_armed = met;
      if
      :: BUG == ORDER && (signaled != NO || met) -> empty_descriptor()
      :: else
@@ -170,7 +262,11 @@ inline leave(more) {
      fi;
      if
      :: (inbox == 0 || BUG == RECHECK) &&
-        (closing == closed_with || BUG == CLOSE) -> skip
+        (closing == closed_with || BUG == CLOSE) ->
+        if
+        :: ended > 0 && BUG != ALONE -> announce(); tells = 0
+        :: else
+        fi
      :: else -> poke(); tells = 0
      fi
   fi
@@ -179,7 +275,7 @@ inline leave(more) {
 inline turn() {
   if
   :: !poked && !running && pokers == 0 && inbox == 0 && signaled == NO &&
-     closing == closed_with && !left -> skip /* a quiet one */
+     !armed && ended == 0 && !is_armed && closing == closed_with && !left -> skip /* a quiet one */
   :: else ->
      if
      :: closing != closed_with -> closed_with = closing; work = true
@@ -188,7 +284,8 @@ inline turn() {
      enter();
      atomic { /* drain */
        if
-       :: inbox > 0 -> found = found + inbox; inbox = 0; work = true
+       :: inbox + ended > 0 ->
+          found = found + inbox + ended; inbox = 0; ended = 0; work = true
        :: else
        fi
      };
@@ -213,10 +310,10 @@ inline turn() {
 }
 
 proctype host() {
-  bool won = false, met = false, work = false, left = false;
-  byte target, closed_with = 0, mores = 1, whims = 1, signaled = NO, tells = 0;
+  bool won = false, met = false, work = false, left = false, is_armed = false;
+  byte target, closed_with = 0, mores = (ENDERS > 0 -> 0 : 1), whims = 1, signaled = NO, tells = 0;
   do
-  :: told[life] ->
+  :: told[life] || ticked[life] ->
      if
      :: HOOKED -> told[life] = false
      :: else
@@ -231,22 +328,27 @@ proctype host() {
      fi;
      open[life] = false;
      told[life] = false;
+     disarm();
      closing = 0; closed_with = 0; signaled = NO; left = false;
-     atomic { found = found + inbox; inbox = 0 };
+     is_armed = false;
+     atomic { found = found + inbox + ended; inbox = 0; ended = 0 };
      life++;
      open[life] = true;
-     atomic { poked = false; running = false }
-  :: finished == POSTERS + 1 && !told[life] -> break
+     atomic { poked = false; running = false; armed = false }
+  :: atomic {
+       finished == POSTERS + ENDERS + 1 && !told[life] && !ticked[life] ->
+       /* Quiet. What came between two lives waits for the next poke. */
+       assert(!left);
+       assert(life > 0 || inbox == 0);
+       assert(life > 0 || ended == 0 || ticks[life]);
+       assert(life > 0 || found + ended == posted);
+       assert(closing == closed_with || life > 0);
+       break
+     }
   od;
-  /* Quiet. What came between two lives waits for the next poke. */
-  assert(!told[life]);
-  assert(!left);
-  assert(life > 0 || inbox == 0);
-  assert(life > 0 || found == posted);
-  assert(closing == closed_with || life > 0);
   goto over;
 stands:
-  finished == POSTERS + 1;
+  finished == POSTERS + ENDERS + 1;
 over:
   skip
 }
@@ -259,6 +361,7 @@ init {
     i = 0;
     do
     :: i < POSTERS -> run poster(); i++
+    :: i >= POSTERS && i < POSTERS + ENDERS -> run ender(); i++
     :: else -> break
     od;
     run closer()

@@ -40,6 +40,11 @@ export out
   echo park right -DHOOK
   for bug in 1 2 3 4 5 6 8 9 10 11; do echo park wrong -DBUG=$bug; done
   for bug in 1 2 6 7 10 11; do echo park wrong -DHOOK -DBUG=$bug; done
+  echo park right -DPOSTERS=0 -DENDERS=2
+  echo park right -DPOSTERS=0 -DENDERS=2 -DHOOK
+  for bug in 2 3 4 5 12 13 14 15 16 17; do
+    echo park wrong -DPOSTERS=0 -DENDERS=2 -DBUG=$bug
+  done
   echo call right
   for bug in 1 2 3 4 5; do echo call wrong -DBUG=$bug; done
   echo call right -DJOIN

@@ -328,6 +328,37 @@ def test_sync_calls_over_the_quota_are_refused():
     )
 
 
+@pytest.mark.parametrize("uvloop", [False, True], ids=["asyncio", "uvloop"])
+def test_ends_that_gather_wake_the_loop_once(uvloop):
+    run(
+        f"""
+        import asyncio
+        async def main():
+            for wrong in (-1, 4.3):
+                try:
+                    lib.start(gather=wrong)
+                except ValueError as error:
+                    assert "gather" in str(error)
+                else:
+                    assert False, wrong
+            lib.start(gather=4)
+            assert await lib.call("test.echo", "alone") == b"alone"
+            pokes = lib.stats()["pokes"]
+            calls = [lib.submit("test.echo", str(i)) for i in range(1000)]
+            results = await asyncio.gather(*calls)
+            assert results == [b"%d" % i for i in range(1000)]
+            # Each tells of half of what was in flight. A turn takes some of them
+            # and asks for another; it doesn't write where it has been written.
+            pokes = lib.stats()["pokes"] - pokes
+            assert pokes <= 40, pokes
+        if {uvloop}:
+            import uvloop
+            uvloop.install()
+        asyncio.run(main())
+        """
+    )
+
+
 def test_blocking_calls_over_max_workers_wait():
     run(
         """

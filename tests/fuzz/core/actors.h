@@ -42,6 +42,19 @@ static void result_check(const struct result *right, pillion_task task, int32_t 
           (int)right->length);
 }
 
+/* Where a deadline and a cancel meet, either may have been the first. */
+static int32_t blurred(const struct actor *a, int32_t status) {
+  bool either = a->loose || a->asked_perhaps;
+  return either && status == PILLION_ETIMEDOUT ? PILLION_ECANCELLED : status;
+}
+
+static void actor_result_check(const struct actor *a, int32_t status, const void *bytes,
+                               uint64_t length) {
+  struct result right = a->result;
+  right.status = blurred(a, right.status);
+  result_check(&right, a->task, blurred(a, status), bytes, length);
+}
+
 /* ---- Ends ---------------------------------------------------------------- */
 
 static void actor_ended(struct actor *a) {
@@ -77,11 +90,6 @@ static bool is_joined(pillion_task joiner, const struct actor *me) {
   return other != NULL && other != me && (is_there(other->life) || other->lent);
 }
 
-static void took(pillion_value *value, const struct result *right, pillion_task task) {
-  result_check(right, task, value->status, pillion_value_data(value), value->length);
-  pillion_value_drop(value);
-}
-
 static int join_actor(struct actor *a, struct actor *b, pillion_context *cx) {
   pillion_value value;
   int rc = pillion_join(&value, cx, b->task);
@@ -99,7 +107,8 @@ static int join_actor(struct actor *a, struct actor *b, pillion_context *cx) {
   } else if (b->life == ENDED) {
     if (rc != PILLION_READY) wrong("a join of what has ended: %d", rc);
     b->life = GONE;
-    took(&value, &b->result, b->task);
+    actor_result_check(b, value.status, pillion_value_data(&value), value.length);
+    pillion_value_drop(&value);
   } else if (is_joined(b->joiner, a)) {
     if (rc != PILLION_EBUSY && !(rc == PILLION_PENDING && actor_of(b->joiner)->life != LIVE))
       wrong("a join of what another joins: %d", rc);
@@ -119,7 +128,8 @@ static int join_call(struct actor *a, struct call *c, pillion_context *cx) {
   if (rc == PILLION_READY) {
     if (c->life != ENDED || other_loop) wrong("a call is joined that hasn't ended");
     c->life = GONE;
-    took(&value, &c->result, c->task);
+    result_check(&c->result, c->task, value.status, pillion_value_data(&value), value.length);
+    pillion_value_drop(&value);
   } else if (rc == PILLION_PENDING) {
     if (c->life == GONE || other_loop || (c->life == ENDED && (c->home == NOWHERE || c->arrived)))
       wrong("a join of a call that has ended: %d", rc);
@@ -128,8 +138,8 @@ static int join_call(struct actor *a, struct call *c, pillion_context *cx) {
     c->life = GONE;
   } else if (c->life == GONE || c->orphan ? rc != PILLION_EBADHANDLE
              : other_loop                 ? rc != PILLION_EWRONGTHREAD
-             : is_joined(c->joiner, a)    ? rc != PILLION_EBUSY
-                                          : rc != PILLION_EINVAL || c->mode == PILLION_JOIN) {
+             : c->mode != PILLION_JOIN    ? rc != PILLION_EINVAL
+                                          : rc != PILLION_EBUSY || !is_joined(c->joiner, a)) {
     wrong("a join of call %d: %d", (int)(c - calls), rc);
   }
   return rc;

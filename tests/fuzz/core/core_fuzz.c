@@ -70,6 +70,7 @@ static void executor_make(int e) {
   options.posts = ex->posts = e == 0 ? 2 : 8;
   options.max_tasks = ex->max_tasks = e == 1 ? 5 : 0;
   options.seed = e == 2 ? 7 : 0;
+  options.gather = ex->gathers = e == 2;
   int rc = pillion_executor_new(&ex->handle, &options, NULL, 0);
   if (!expect("executor", e, rc, 0)) return;
   ex->alive = true;
@@ -110,13 +111,10 @@ static void event_check(struct executor *ex, const pillion_event *event) {
       (a ? a->mode : c->mode) != PILLION_EVENT ||
       event->token != (uint64_t)(a ? a - actors : c - calls))
     wrong("an event of what hasn't ended, or not here");
-  int32_t status = event->status;
-  if (a != NULL && (a->loose || a->asked_perhaps) && status == PILLION_ETIMEDOUT)
-    status = PILLION_ECANCELLED;
-  struct result loose = *right;
-  if (a != NULL && (a->loose || a->asked_perhaps) && loose.status == PILLION_ETIMEDOUT)
-    loose.status = PILLION_ECANCELLED;
-  result_check(&loose, event->task, status, pillion_event_data(event), event->length);
+  if (a != NULL)
+    actor_result_check(a, event->status, pillion_event_data(event), event->length);
+  else
+    result_check(right, event->task, event->status, pillion_event_data(event), event->length);
   if (event->outcome != right->outcome) wrong("an outcome of %d, not %d", event->outcome, (int)right->outcome);
   if (c != NULL) {
     c->life = GONE;

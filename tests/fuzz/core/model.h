@@ -75,7 +75,7 @@ struct executor {
   pillion_watch watch;
   uint64_t key;
   pillion_task waiter;
-  bool watching, woken;
+  bool watching, woken, gathers;
 };
 
 struct pool {
@@ -182,9 +182,17 @@ static uint32_t tasks_at(int place) {
     n += actors[i].place == place && is_there(actors[i].life);
   return n;
 }
+/* Ends may be gathered, for a nanosecond: then its timer is on its way. */
 static bool readable(const struct executor *e) {
   struct pollfd watched = {e->fd, POLLIN, 0};
-  return poll(&watched, 1, 0) == 1;
+  bool ended = false;
+  for (int i = 0; i < CALLS; i++)
+    ended |= calls[i].life == ENDED && calls[i].home == e - executors && !calls[i].arrived &&
+             !calls[i].inside;
+  for (int i = 0; i < ACTORS; i++)
+    ended |= actors[i].life == ENDED && on_pool(&actors[i]) && actors[i].home == e - executors &&
+             actors[i].mode == PILLION_EVENT;
+  return poll(&watched, 1, ended && e->gathers ? 1000 : 0) == 1;
 }
 
 /* ---- What follows from what ---------------------------------------------- */

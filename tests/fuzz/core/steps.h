@@ -226,6 +226,8 @@ static void call_ended(struct call *c) {
   c->life = c->orphan ? GONE : ENDED;
   c->inside = turning != NOWHERE && turning == c->home;
   if (c->home == NOWHERE && !c->orphan) owe_task(c->joiner);
+  struct actor *joiner = actor_of(c->joiner);
+  if (c->orphan && joiner != NULL) joiner->maybe = true; /* told of the detach, and perhaps again */
 }
 
 static void step_call_cancel(void) {

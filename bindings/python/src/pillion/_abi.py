@@ -59,7 +59,7 @@ class ExecutorOptions(ctypes.Structure):
         ("max_timers", c_uint32), ("max_watches", c_uint32), ("ready", c_uint32),
         ("max_polls", c_uint32), ("max_ns", c_int64), ("seed", c_uint64),
         ("clock", c_void_p), ("clock_data", c_void_p),
-        ("context_hooks", c_void_p), ("posts", c_uint32), ("reserved", c_uint32),
+        ("context_hooks", c_void_p), ("posts", c_uint32), ("gather", c_uint32),
     ]  # fmt: skip
 
 
@@ -137,6 +137,8 @@ Function = Callable[..., int]
 class Abi:
     """The functions of one loaded library."""
 
+    gather = 0  # ns, of executors to come
+
     def __init__(self, path: str) -> None:
         try:
             # Both are the same library; only what ctypes does around a call differs.
@@ -203,6 +205,7 @@ class Abi:
         """An executor and its descriptor."""
         text = ctypes.create_string_buffer(256)
         options = ExecutorOptions(ctypes.sizeof(ExecutorOptions), VERSION_NUMBER)
+        options.gather = self.gather
         executor, fd = c_uint64(), c_int()
         rc = self.executor_new(ctypes.byref(executor), ctypes.byref(options), text, len(text))
         self.check(rc, text.value.decode("utf-8", "replace"))

@@ -277,7 +277,13 @@ class Library:
                 raise Timeout("calls are still running")
 
     def start(
-        self, *, ring: int = 0, max_calls: int = 0, max_request: int = 0, max_workers: int = 0
+        self,
+        *,
+        ring: int = 0,
+        max_calls: int = 0,
+        max_request: int = 0,
+        max_workers: int = 0,
+        gather: float = 0,
     ) -> None:
         """Loads the library now, and starts it again after a shutdown.
 
@@ -285,9 +291,19 @@ class Library:
         waiting for Go (a power of two), calls in flight in the process, bytes
         of one request, and blocking calls that run at once while others wait.
         0 is the default.
+
+        `gather` counts for each loop that makes its first call from here on: so
+        many seconds, up to 4, the end of a call may wait for others before the
+        loop is woken for all of them. None waits once half of a loop's calls have
+        ended, so the only one never does. A millisecond or less makes a loop with
+        many calls in flight cheaper by far; 0 wakes it at once.
         """
+        ns = round(gather * 1e9)
+        if not 0 <= ns < 1 << 32:
+            raise ValueError(f"gather is {gather} seconds, not 0 to 4")
         with self._lock:
             if self._loaded is None:
                 self._loaded = self._load(ring, max_calls, max_request, max_workers)
-                return
-        self._loaded.abi.begin()
+            else:
+                self._loaded.abi.begin()
+            self._loaded.abi.gather = ns
