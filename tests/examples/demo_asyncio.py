@@ -128,7 +128,7 @@ async def main() -> int:
         nonlocal failed
         i = number % len(files)
         try:
-            digest = bytes(await lib.call("demo.sha256", files[i][0]))
+            digest = await lib.call("demo.sha256", files[i][0])
         except pillion.Error as error:
             print(f"demo_asyncio: {error}", file=sys.stderr)
             failed += 1
@@ -141,7 +141,7 @@ async def main() -> int:
     async def fetch_one(number: int) -> None:
         nonlocal failed, fetched
         size = 1000 + number % 50 * 1000
-        answer = bytes(await lib.call("demo.fetch", f"{options.url}/{size}"))
+        answer = await lib.call("demo.fetch", f"{options.url}/{size}")
         failed += answer != b"200 %d" % size
         fetched += size
 

@@ -26,8 +26,7 @@ import types
 import weakref
 from asyncio import AbstractEventLoop, Future, InvalidStateError
 from collections import deque
-from functools import partial
-from typing import TYPE_CHECKING, Callable, Deque, Dict, Optional, Set
+from typing import TYPE_CHECKING, Deque, Dict, Optional, Set
 
 from . import _abi
 from ._burst import Burst, Table
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from ._core import Core
 
 TAKE = 1024  # events a turn; what is left keeps the descriptor readable
+LARGE = 4096  # bytes that there may be no memory for
 RETRY = 0.001  # seconds, when the quota is used up by others
 
 
@@ -50,7 +50,7 @@ class Host(Sending):
     """An executor, driven by `loop`."""
 
     __slots__ = (
-        "thread", "running", "new_future", "retry", "timer", "events", "events_at", "progress",
+        "thread", "running", "retry", "timer", "events", "events_at", "progress",
         "progress_at", "fd", "__weakref__",
     )  # fmt: skip
 
@@ -60,7 +60,6 @@ class Host(Sending):
         self.loop = loop
         self.thread = threading.get_ident()
         self.running = loop.is_running
-        self.new_future: Callable[[], Future[bytes]] = partial(Future, loop=loop)
         self.table = Table(abi)
         self.burst = Burst(0)
         self.number = 0
@@ -169,6 +168,7 @@ class Host(Sending):
         burst = self.burst
         futures = burst.futures
         python = self.python
+        address, memory = _abi.ADDRESS.unpack_from, _abi.MEMORY
         number, ended = -1, 0
         # Completions of one burst mostly come in a row: what is the burst's is
         # looked up once a row, and each costs two list accesses.
@@ -187,8 +187,11 @@ class Host(Sending):
             if python:
                 self.doing = future, future._callbacks
             try:
-                if status or length > 24:
+                if status or length > LARGE:
                     complete(future, status, length, data)
+                elif length > 24:
+                    (at,) = address(data)
+                    future.set_result(memory[at : at + length])
                 else:
                     future.set_result(data[:length])
             except InvalidStateError:

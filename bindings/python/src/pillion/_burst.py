@@ -6,7 +6,7 @@ from __future__ import annotations
 from array import array
 from asyncio import Future
 from itertools import accumulate
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 from . import _abi
 
@@ -27,8 +27,8 @@ class Burst:
         self.number = number
         self.calls: List[Tuple[int, bytes, Future[bytes]]] = []
         self.futures: List[Optional[Future[bytes]]] = []
-        self.functions: List[int] = []
-        self.requests: List[bytes] = []
+        self.functions: Sequence[int] = ()
+        self.requests: Sequence[bytes] = ()
         self.tasks: Optional[array[int]] = None  # before it is split
         self.sent = 0
         self.live = 0
@@ -37,7 +37,7 @@ class Burst:
     def split(self) -> array[int]:
         """Turns the calls into columns; `tasks` comes last, since it says so."""
         functions, requests, futures = zip(*self.calls)
-        self.functions, self.requests, self.futures = [*functions], [*requests], [*futures]
+        self.functions, self.requests, self.futures = functions, requests, [*futures]
         self.live = len(futures)
         self.tasks = tasks = array("Q", bytes(8 * len(futures)))
         self.calls = []
@@ -64,7 +64,7 @@ class Table:
 
     def grow(self, rows: int) -> None:
         self.rows = rows
-        self.calls = array("Q", bytes(32 * rows))
+        self.calls = array("L", bytes(32 * rows))  # 64 bits, and quicker to fill than "Q"
         self.at = self.calls.buffer_info()[0]
 
     def submit(self, executor: int, burst: Burst, first: int, last: int) -> int:
@@ -86,12 +86,12 @@ class Table:
         end = count * 4
         lengths = [0, *map(len, requests)]
         offsets = list(accumulate(lengths))
-        calls[0:end:4] = array("Q", functions)
-        calls[1:end:4] = array("Q", list(range(token, token + count)))
+        calls[0:end:4] = array("L", functions)
+        calls[1:end:4] = array("L", [*range(token, token + count)])
         size = offsets.pop()
-        calls[2:end:4] = array("Q", offsets)
+        calls[2:end:4] = array("L", offsets)
         del lengths[0]
-        calls[3:end:4] = array("Q", lengths)
+        calls[3:end:4] = array("L", lengths)
         batch = self.batch if size < _abi.LARGE else self.batch_large
         return batch(out, executor, self.at, count, b"".join(requests), _abi.EVENT)
 

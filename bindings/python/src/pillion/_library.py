@@ -103,7 +103,9 @@ class Library:
                 return await self._call_trio(name, payload, timeout)
             host = self._core().attach()
         function = self._functions[name]
-        if type(payload) is not bytes:
+        if type(payload) is str:
+            payload = payload.encode()
+        elif type(payload) is not bytes:
             payload = encode(payload)
         burst = host.burst
         calls = burst.calls
@@ -113,7 +115,7 @@ class Library:
             burst = host.burst
             calls = burst.calls
             index = len(calls)
-        future: Future[bytes] = host.new_future()
+        future: Future[bytes] = Future(loop=host.loop)
         if not index:
             host.wanted()
         calls.append((function, payload, future))

@@ -26,10 +26,7 @@ UNKNOWN = -1  # an exception struck before the number was written down
 def complete(future: Future[bytes], status: int, length: int, data: bytes) -> None:
     """Ends a call whose result is long or a failure."""
     try:
-        if length > _abi.INLINE:
-            data = _abi.copied(int.from_bytes(data[:8], "little"), length)
-        else:
-            data = data[:length]
+        data = _abi.payload(data, length)
     except MemoryError:
         status, data = _abi.ENOMEM, b""
     if not status:

@@ -76,8 +76,7 @@ class Sending(Mending):
                 upto = first + 1 if rc in OWN_FAULTS else total
                 for index in range(first, upto):
                     self.end(burst, index, refused(rc, self.abi.strerror(rc)))
-        burst.functions = []
-        burst.requests = []
+        burst.functions = burst.requests = ()
         return True
 
     @staticmethod

@@ -171,11 +171,9 @@ def seconds_until(deadline: int) -> float:
 
 def result(status: int, length: int, data: bytes) -> outcome.Outcome[bytes]:
     try:
-        if length > _abi.INLINE:
-            data = _abi.copied(int.from_bytes(data[:8], "little"), length)
+        data = _abi.payload(data, length)
     except MemoryError:
-        status = _abi.ENOMEM
-    data = data[:length]
+        status, data = _abi.ENOMEM, b""
     if not status:
         return outcome.Value(data)
     return outcome.Error(Cancelled() if status == _abi.ECANCELLED else failed(status, data))
