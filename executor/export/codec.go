@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"unsafe"
 )
 
 // Codec turns requests and responses into Go values and back. Any goroutine may
@@ -34,7 +35,7 @@ func decoder[T any](c Codec) func([]byte) (T, error) {
 		case []byte:
 			raw = func(b []byte) ([]byte, error) { return b, nil }
 		case string:
-			raw = func(b []byte) (string, error) { return string(b), nil }
+			raw = func(b []byte) (string, error) { return unsafe.String(unsafe.SliceData(b), len(b)), nil }
 		case struct{}:
 			raw = func([]byte) (struct{}, error) { return struct{}{}, nil }
 		}

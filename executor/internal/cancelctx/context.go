@@ -6,6 +6,7 @@ package cancelctx
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,8 +22,9 @@ type Context struct {
 
 	clock *clock // if it has a deadline of its own
 
+	err atomic.Pointer[error] // nil until the end; set under the lock
+
 	mu    sync.Mutex
-	err   error
 	done  chan struct{}
 	after map[*func()]struct{}
 }
@@ -37,10 +39,10 @@ func (c *Context) Cancel() { c.End(context.Canceled) }
 func (c *Context) End(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil {
+	if c.err.Load() != nil {
 		return
 	}
-	c.err = err
+	c.err.Store(&err)
 	if c.done != nil {
 		close(c.done)
 	}
@@ -56,18 +58,19 @@ func (c *Context) Done() <-chan struct{} {
 	defer c.mu.Unlock()
 	if c.done == nil {
 		c.done = make(chan struct{})
-		if c.err != nil {
+		if c.err.Load() != nil {
 			close(c.done)
 		}
 	}
 	return c.done
 }
 
-// Err implements [context.Context].
+// Err implements [context.Context]. It takes no lock: functions ask in their loops.
 func (c *Context) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
+	if err := c.err.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 type clock struct {
@@ -118,7 +121,7 @@ func (c *Context) Value(key any) any {
 func (c *Context) AfterFunc(f func()) (stop func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil {
+	if c.err.Load() != nil {
 		go f()
 		return func() bool { return false }
 	}
