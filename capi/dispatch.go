@@ -138,11 +138,10 @@ func (d *dispatcher) hand(taken []C.struct_pillion__job) {
 		}
 		j := &jobs[i]
 		j.call, j.gen = b.call, uint32(b.gen)
-		j.function = functions[b.call.function]
 		switch {
 		case pool(b.call) != 0:
 			j.spawn(pool(b.call) - 1)
-		case j.function.Kind == export.KindCPU:
+		case functions[b.call.function].Kind == export.KindCPU:
 			j.startClock()
 			d.toCPU = append(d.toCPU, j)
 		default:

@@ -6,7 +6,6 @@ package capi
 import "C"
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"runtime"
@@ -15,17 +14,15 @@ import (
 	"unsafe"
 
 	"github.com/pillion-dev/pillion/executor"
-	"github.com/pillion-dev/pillion/executor/export"
 	"github.com/pillion-dev/pillion/executor/offload"
 )
 
 // job is one offloaded call, on its way through a pool.
 type job struct {
-	call     *C.struct_pillion__call
-	gen      uint32
-	function *export.Function
-	ctx      offload.Context
-	task     *executor.Task[[]byte] // instead, of a call that runs on a pool of C's
+	call *C.struct_pillion__call
+	gen  uint32
+	ctx  offload.Context
+	task *executor.Task[[]byte] // instead, of a call that runs on a pool of C's
 }
 
 // running finds the job of a call that is to be cancelled: by chunk of call
@@ -87,7 +84,7 @@ func (j *job) Run() {
 	at := runningAt(uint32(j.call.slot))
 	at.Store(j)
 	j.stop() // a cancel that came before the store found nobody to tell
-	j.function.Run(&j.ctx, request(j.call), func(response []byte, err error) {
+	functions[j.call.function].Run(&j.ctx, request(j.call), func(response []byte, err error) {
 		at.Store(nil)
 		j.ctx.Stop()
 		complete(j.call, response, err, j.ctx.Err())
@@ -155,7 +152,9 @@ func request(call *C.struct_pillion__call) []byte {
 	if call.request_length > C.PILLION_INLINE {
 		from = *(*unsafe.Pointer)(from)
 	}
-	return bytes.Clone(unsafe.Slice((*byte)(from), int(call.request_length))) // C.GoBytes takes 2 GiB at most
+	to := make([]byte, int(call.request_length)) // C.GoBytes takes 2 GiB at most
+	copy(to, unsafe.Slice((*byte)(from), len(to)))
+	return to
 }
 
 // complete publishes the end of a call that runs. why is what its context ended

@@ -63,7 +63,7 @@ func (j *job) spawn(index uint32) {
 	if when := deadline(j.call); when != executor.Never {
 		options = append(options, executor.WithDeadline[[]byte](when))
 	}
-	task, err := executor.Spawn(p, j.function.Start(request(j.call)), options...)
+	task, err := executor.Spawn(p, functions[j.call.function].Start(request(j.call)), options...)
 	switch {
 	case err == nil:
 		j.task = task
