@@ -34,8 +34,9 @@ from ._errors import (
     VersionMismatch,
     WrongThread,
 )
-from ._library import Library, Payload
+from ._library import Library
 from ._load import load
+from ._payload import Payload
 
 __version__ = "0.1.0"
 

@@ -10,29 +10,16 @@ import threading
 import time
 from asyncio import AbstractEventLoop, Future, TimerHandle, _get_running_loop
 from functools import partial
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, List, Optional
 
 from . import _abi, _objects, _sync
 from ._asyncio import Host
 from ._burst import Burst, CallFuture
 from ._core import Core, Local
 from ._errors import Forked, InvalidArgument, Timeout
-
-Payload = Union[bytes, bytearray, memoryview, str, None]
+from ._payload import Payload, encode
 
 SLICE = 0.1  # seconds that a shutdown waits before Python's signal handlers run
-
-
-def encode(payload: Payload) -> bytes:
-    if payload is None:
-        return b""
-    if isinstance(payload, str):
-        return payload.encode()
-    if isinstance(payload, (bytes, bytearray, memoryview)):
-        return bytes(payload)
-    raise TypeError(
-        f"a payload is bytes, bytearray, memoryview, str or None, not {type(payload).__name__}"
-    )
 
 
 class Functions(Dict[str, int]):
