@@ -555,12 +555,12 @@ int pillion_executor_hooks(pillion_host *out, pillion_executor executor);
 
 /*
  * pillion_executor_bind makes the calling thread the owner of an executor
- * that has none.
+ * that has none. To its owner it answers 0, too.
  *
  * Threads: any.
  * Reentrancy: not inside a turn.
  * Ownership: none.
- * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD (it has an owner) or
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD (another owns it) or
  *   PILLION_EREENTRANT.
  * Since: 0.1
  */

@@ -183,17 +183,6 @@ int pillion_executor_deadline(int64_t *out, pillion_executor executor) {
   return 0;
 }
 
-int pillion_executor_bind(pillion_executor executor) {
-  struct pillion__executor *ex;
-  uint64_t nobody = 0;
-  int rc = pillion__executor_get(&ex, executor);
-  if (rc < 0) return rc;
-  if (pillion__turning) return PILLION_EREENTRANT;
-  return atomic_compare_exchange_strong(&ex->owner, &nobody, pillion__me())
-             ? 0
-             : PILLION_EWRONGTHREAD;
-}
-
 /* For what must not happen inside a turn. */
 int pillion__executor_own_outside(struct pillion__executor **ex,
                                   pillion_executor executor) {
@@ -201,6 +190,13 @@ int pillion__executor_own_outside(struct pillion__executor **ex,
   if (rc == 0) rc = pillion__executor_own(*ex);
   if (rc == 0 && pillion__turning) rc = PILLION_EREENTRANT;
   return rc;
+}
+
+int pillion_executor_bind(pillion_executor executor) {
+  struct pillion__executor *ex;
+  int rc = pillion__executor_get(&ex, executor);
+  if (rc == 0 && pillion__turning) rc = PILLION_EREENTRANT;
+  return rc < 0 ? rc : pillion__executor_own(ex);
 }
 
 /* Whether coroutines of Go's are suspended on its thread. Idle ones end here. */

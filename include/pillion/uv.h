@@ -139,8 +139,6 @@ static inline int pillion_uv_attach(pillion_uv *out, uv_loop_t *loop,
                                     pillion_uv_event_fn on_event, void *data) {
   pillion_host host = PILLION_HOST_INIT;
   int fd, rc = pillion_executor_bind(executor);
-  if (rc == PILLION_EWRONGTHREAD) /* It may be ours. */
-    rc = pillion_executor_deadline(&out->armed, executor);
   if (rc == 0) rc = pillion_executor_fd(&fd, executor);
   if (rc < 0) return rc;
   rc = uv_poll_init(loop, &out->poll, fd);
