@@ -35,7 +35,7 @@ func (s *Shortcut) Close() {
 	}
 }
 
-// resume goes on with a body by its shortcut, and says whether it awaits again.
+// resume goes on with a body by its shortcut. It reports whether the body awaits again.
 func (l *Local) resume(t *task) (suspended bool) {
 	s := t.run.(*Shortcut)
 	t.flags &^= flagReady

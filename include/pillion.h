@@ -315,8 +315,9 @@ typedef struct pillion_context_hooks {
  * gather: so many nanoseconds the end of a call, or of a pool's task, may wait
  *   for others before the host is told of them, all at once. A host that has
  *   many in flight is woken less often by far. None waits once half of those in
- *   flight have ended, so the only one never does; nor does anything else that
- *   wakes the host. The executor has three descriptors in place of one then.
+ *   flight have ended, so the only one never does (a result that is not yet
+ *   joined counts as in flight); nor does anything else that wakes the host.
+ *   The executor has three descriptors in place of one then.
  *   With a wake hook nothing waits.
  */
 typedef struct pillion_executor_options {
@@ -365,7 +366,7 @@ int pillion_executor_new(pillion_executor *out,
  * pillion_executor_fd tells the descriptor that is readable while there is
  * something to do. Watch it for reading, level-triggered: it is an eventfd,
  * or an epoll set of two descriptors for an executor that gathers. The library
- * reads it, writes it and closes it; nobody else does. Like all of the library's it
+ * alone reads it, writes it and closes it. Like all of the library's it
  * is above 0, 1 and 2, also where those are closed.
  *
  * Threads: any.

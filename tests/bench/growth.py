@@ -6,7 +6,7 @@
 Ours and the peers take turns; medians of the rounds go to a table, to pictures in
 build/bench (growth.svg has all) and, for ours, to build/bench.jsonl. Beside a million
 an operation may cost twice what it costs beside a hundred. If it takes tasks or timers
-in a random order, the next one of a million is in no cache, whoever keeps it: so a
+in a random order, the next one of a million is in no cache, in any of the programs: so a
 hundred and one access to memory (`touch`) are what it is judged by.
 """
 

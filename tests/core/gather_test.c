@@ -172,6 +172,29 @@ static void enough_that_meet_a_turn_ask_for_another(void **state) {
   executor_free(ex);
 }
 
+static int ends_one(struct probe *probe, pillion_value *out,
+                    pillion_context *cx) {
+  (void)out, (void)cx;
+  if (probe->polls == 2) ends(0, 1);
+  return PILLION_PENDING;
+}
+
+/* As a function on the loop does: its host is there, and need not be woken. */
+static void end_in_the_own_turn_waits_for_nothing(void **state) {
+  (void)state;
+  pillion_executor ex = gathers(FOR_EVER);
+  struct probe probe = {.step = ends_one};
+  spawn(ex, &probe, 0, PILLION_DETACH);
+  calls_run(ex, 8, PILLION_EVENT);
+  pillion_wake(probe.waker);
+  turn(ex);
+  assert_int_equal(progress.more, 1);
+  assert_false(armed(ex));
+  assert_int_equal(turn(ex), 1);
+  ends(1, 8);
+  executor_free(ex);
+}
+
 /* And the turn that it asks for takes the ends along. */
 static void wake_waits_for_nothing(void **state) {
   (void)state;
@@ -350,6 +373,7 @@ int main(void) {
       TEST(turn_before_the_timer_disarms_it),
       TEST(ends_that_meet_a_turn_are_waited_for),
       TEST(enough_that_meet_a_turn_ask_for_another),
+      TEST(end_in_the_own_turn_waits_for_nothing),
       TEST(wake_waits_for_nothing),
       TEST(close_and_post_wait_for_nothing),
       TEST(end_before_a_wake_is_told_with_it),

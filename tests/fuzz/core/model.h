@@ -158,7 +158,7 @@ static uint32_t dice(uint32_t sides) {
 
 static bool on_pool(const struct actor *a) { return a->place >= EXECUTORS; }
 static bool is_there(enum life life) { return life != GONE; }
-/* Nobody takes its end, which may have arrived: then its handle is stale. */
+/* Its end is to be dropped, and may have arrived: then its handle is stale. */
 static bool perhaps_gone(const struct call *c) {
   return c->life == ENDED && c->inside && c->mode == PILLION_DETACH;
 }
