@@ -185,8 +185,8 @@ typedef struct pillion_start_options {
 int pillion_start(const pillion_start_options *options, char *errbuf,
                   size_t errcap);
 
-#define PILLION_DRAIN 0  /* let what runs come to its end */
-#define PILLION_CANCEL 1 /* ask all that runs to stop */
+#define PILLION_CLOSE_DRAIN 0  /* let what runs come to its end */
+#define PILLION_CLOSE_CANCEL 1 /* ask all that runs to stop */
 
 /*
  * pillion_shutdown ends the library's work in order: from now on calls are
@@ -206,7 +206,6 @@ int pillion_start(const pillion_start_options *options, char *errbuf,
 int pillion_shutdown(int mode, int64_t timeout);
 
 #define PILLION_LOG_WARNING 1
-#define PILLION_LOG_INFO 2
 
 typedef void (*pillion_drop_fn)(void *data);
 typedef void (*pillion_log_fn)(int level, const char *text, void *data);
@@ -528,7 +527,7 @@ typedef struct pillion_host {
   { sizeof(pillion_host), NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
 /*
- * pillion_executor_host sets the hooks, in place of earlier ones, whose drop
+ * pillion_host_set sets the hooks, in place of earlier ones, whose drop
  * is called; NULL removes them. Descriptors that are watched move to the new
  * host; without one their tasks wait for the next.
  *
@@ -540,10 +539,10 @@ typedef struct pillion_host {
  *   NULL).
  * Since: 0.1
  */
-int pillion_executor_host(pillion_executor executor, const pillion_host *host);
+int pillion_host_set(pillion_executor executor, const pillion_host *host);
 
 /*
- * pillion_executor_hooks tells the hooks in force; all are NULL if none were
+ * pillion_host_get tells the hooks in force; all are NULL if none were
  * set. An adapter learns from it whether the executor is still its own.
  *
  * Threads: the owner's.
@@ -552,7 +551,7 @@ int pillion_executor_host(pillion_executor executor, const pillion_host *host);
  * Returns: 0, PILLION_EBADHANDLE, PILLION_EINVAL or PILLION_EWRONGTHREAD.
  * Since: 0.1
  */
-int pillion_executor_hooks(pillion_host *out, pillion_executor executor);
+int pillion_host_get(pillion_host *out, pillion_executor executor);
 
 /*
  * pillion_executor_bind makes the calling thread the owner of an executor
@@ -775,8 +774,8 @@ typedef struct pillion_call_options {
   { sizeof(pillion_call_options), 0, NULL, 0, 0, 0, 0, PILLION_TIME_NEVER, 0 }
 
 /*
- * pillion_call_start is pillion_call_submit with all that there is to say about
- * a call.
+ * pillion_call_submit_with is pillion_call_submit with all that there is to
+ * say about a call.
  *
  * Threads: any.
  * Reentrancy: anywhere; not from signal handlers.
@@ -784,8 +783,8 @@ typedef struct pillion_call_options {
  * Returns: as pillion_call_submit.
  * Since: 0.1
  */
-int pillion_call_start(pillion_task *out, pillion_executor executor,
-                       const pillion_call_options *options);
+int pillion_call_submit_with(pillion_task *out, pillion_executor executor,
+                             const pillion_call_options *options);
 
 /*
  * pillion_call is one call of a batch: 32 bytes, frozen. `request` is an

@@ -208,8 +208,8 @@ int pillion_call_batch(pillion_task *out, pillion_executor executor,
   return i > 0 || count == 0 ? (int)i : rc;
 }
 
-int pillion_call_start(pillion_task *out, pillion_executor executor,
-                       const pillion_call_options *options) {
+int pillion_call_submit_with(pillion_task *out, pillion_executor executor,
+                             const pillion_call_options *options) {
   struct pillion__executor *ex = NULL;
   int rc = pillion__started();
   if (rc == 0 && executor != 0) rc = pillion__executor_get(&ex, executor);
@@ -231,7 +231,7 @@ int pillion_call_submit(pillion_task *out, pillion_executor executor,
   o.length = length;
   o.token = token;
   o.flags = flags;
-  return pillion_call_start(out, executor, &o);
+  return pillion_call_submit_with(out, executor, &o);
 }
 
 /* ---- The end ------------------------------------------------------------- */

@@ -220,7 +220,8 @@ int pillion_executor_close(pillion_executor executor, int mode) {
   struct pillion__executor *ex;
   int rc = pillion__executor_get(&ex, executor);
   if (rc < 0) return rc;
-  if (mode != PILLION_DRAIN && mode != PILLION_CANCEL) return PILLION_EINVAL;
+  if (mode != PILLION_CLOSE_DRAIN && mode != PILLION_CLOSE_CANCEL)
+    return PILLION_EINVAL;
   uint64_t gen = pillion__gen_of(executor);
   uint64_t closing = gen << 2 | (1u + (uint32_t)mode);
   uint64_t old = atomic_load(&ex->closing);
@@ -341,7 +342,7 @@ int pillion_executor_free(pillion_executor executor) {
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
   uint32_t round = 0;
   while (atomic_load(&ex->visitors) > 0) pillion__let_run(round++);
-  atomic_store(&ex->closing, gen << 2 | (1 + PILLION_CANCEL));
+  atomic_store(&ex->closing, gen << 2 | (1 + PILLION_CLOSE_CANCEL));
   atomic_store(&ex->owner, pillion__me()); /* for wakes in drops */
   pillion__turning = 1;
   reclaim(ex);

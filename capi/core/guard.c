@@ -60,7 +60,7 @@ static void abandon(struct pillion__executor *ex, void *serial) {
   atomic_fetch_add(&ex->visitors, 1);
   uint64_t gen = atomic_load(&ex->gen);
   if (gen % 2 == 1 && atomic_load(&ex->owner) == *(uint64_t *)serial) {
-    atomic_store(&ex->closing, gen << 2 | (1 + PILLION_CANCEL));
+    atomic_store(&ex->closing, gen << 2 | (1 + PILLION_CLOSE_CANCEL));
     if (ex->worker != NULL) pillion__worker_leave(ex);
     pillion__tasks_drop(ex);
     if (ex->guest_known) pillion__guest.free(ex->index);

@@ -22,8 +22,7 @@ static void host_forget(pillion_host *old) {
   pillion__free(old);
 }
 
-int pillion_executor_host(pillion_executor executor,
-                          const pillion_host *host) {
+int pillion_host_set(pillion_executor executor, const pillion_host *host) {
   struct pillion__executor *ex;
   int rc = pillion__executor_own_outside(&ex, executor);
   if (rc < 0) return rc;
@@ -46,7 +45,7 @@ int pillion_executor_host(pillion_executor executor,
   return 0;
 }
 
-int pillion_executor_hooks(pillion_host *out, pillion_executor executor) {
+int pillion_host_get(pillion_host *out, pillion_executor executor) {
   struct pillion__executor *ex;
   int rc = pillion__executor_get(&ex, executor);
   if (rc == 0) rc = pillion__executor_own(ex);

@@ -32,7 +32,7 @@ void pillion__pool_called(uint32_t pool) {
 
 /* For a call that a close or a free may have missed. */
 bool pillion__pool_cancels(uint32_t pool) {
-  return pillion__pool_closing(pool_at(pool - 1)) == 1 + PILLION_CANCEL;
+  return pillion__pool_closing(pool_at(pool - 1)) == 1 + PILLION_CLOSE_CANCEL;
 }
 
 /* ---- For Go -------------------------------------------------------------- */

@@ -181,7 +181,8 @@ int pillion_pool_close(pillion_pool pool, int mode) {
   struct pillion__pool *p;
   int rc = pillion__pool_get(&p, pool);
   if (rc < 0) return rc;
-  if (mode != PILLION_DRAIN && mode != PILLION_CANCEL) return PILLION_EINVAL;
+  if (mode != PILLION_CLOSE_DRAIN && mode != PILLION_CLOSE_CANCEL)
+    return PILLION_EINVAL;
   uint64_t gen = pillion__gen_of(pool);
   uint64_t closing = gen << 2 | (1u + (uint32_t)mode);
   uint64_t old = atomic_load(&p->closing);
@@ -191,7 +192,7 @@ int pillion_pool_close(pillion_pool pool, int mode) {
   }
   if (old < closing) {
     uint64_t count = 0;
-    if (mode == PILLION_CANCEL) {
+    if (mode == PILLION_CLOSE_CANCEL) {
       pillion__pslots_each(p, pool_ask, &count);
       if (atomic_load(&p->called)) pillion__calls_cancel_in(p->index + 1);
     }
@@ -244,7 +245,7 @@ int pillion_pool_free(pillion_pool pool) {
   if (rc < 0) return rc;
   int cancels; /* a half of a free would be worse than none */
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
-  atomic_store(&p->closing, gen << 2 | (1 + PILLION_CANCEL));
+  atomic_store(&p->closing, gen << 2 | (1 + PILLION_CLOSE_CANCEL));
   pillion__turning = 1; /* its drops are as deep as any */
   if (atomic_load(&p->called)) pillion__calls_cancel_in(p->index + 1);
   if (atomic_load(&p->guest)) pillion__guest.pool_free(p->index);

@@ -237,7 +237,8 @@ static int pool_spawn(pillion_task *out, struct pillion__pool *pool,
   if (out != NULL) *out = handle;
   pillion__pool_push(pool, worker, &task->head, slot);
   /* Who sweeps the cells for a close or a free may have passed by already. */
-  if (PILLION__UNLIKELY(pillion__pool_closing(pool) == 1 + PILLION_CANCEL))
+  if (PILLION__UNLIKELY(pillion__pool_closing(pool) ==
+                        1 + PILLION_CLOSE_CANCEL))
     pillion__pool_late(pool, gen, handle);
   return 0;
 }

@@ -151,7 +151,7 @@ static int stop(int mode, int64_t timeout) {
   int64_t deadline = pillion__time_after(pillion__now(), timeout);
   struct timespec nap = {0, 50000};
   atomic_store(&pillion__stopping, true);
-  if (mode == PILLION_CANCEL) pillion__calls_cancel(NULL, 0);
+  if (mode == PILLION_CLOSE_CANCEL) pillion__calls_cancel(NULL, 0);
   while (atomic_load(&pillion__calls_running) > 0) {
     if (pillion__now() >= deadline) {
       phase_set(STARTED); /* to be called again; calls stay refused */
@@ -168,7 +168,8 @@ static int stop(int mode, int64_t timeout) {
 
 int pillion_shutdown(int mode, int64_t timeout) {
   if (pillion__forked()) return PILLION_EFORKED;
-  if (mode != PILLION_DRAIN && mode != PILLION_CANCEL) return PILLION_EINVAL;
+  if (mode != PILLION_CLOSE_DRAIN && mode != PILLION_CLOSE_CANCEL)
+    return PILLION_EINVAL;
   if (pillion__turning) return PILLION_EREENTRANT;
   int rc = 0, cancels;
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);

@@ -307,7 +307,7 @@ static bool finish_turn(struct pillion__executor *ex) {
 
 static void close_now(struct pillion__executor *ex, uint32_t closing) {
   ex->closed_with = closing;
-  if (closing != 1 + PILLION_CANCEL) return;
+  if (closing != 1 + PILLION_CLOSE_CANCEL) return;
   pillion__tasks_cancel(ex);
   pillion__calls_cancel(ex, 0);
   pillion__drain(ex);

@@ -129,7 +129,7 @@ static inline int pillion__pollset_new(struct pillion__pollset **out,
   host.watch = pillion__pollset_watch;
   host.unwatch = pillion__pollset_unwatch;
   rc = pillion__pollset_room(*out, 0);
-  if (rc == 0) rc = pillion_executor_host(executor, &host);
+  if (rc == 0) rc = pillion_host_set(executor, &host);
   if (rc < 0) {
     pillion__pollset_drop(*out);
     *out = NULL;
@@ -143,7 +143,7 @@ static inline int pillion__pollset_of(struct pillion__pollset **out,
                                       struct pillion__pollset **known,
                                       pillion_executor executor) {
   pillion_host host = PILLION_HOST_INIT;
-  int rc = pillion_executor_hooks(&host, executor);
+  int rc = pillion_host_get(&host, executor);
 
   if (rc == 0 && *known == NULL) {
     if (host.watch == pillion__pollset_watch) /* of a loop before this one */

@@ -32,8 +32,8 @@
  * first when a time has come acts on it.
  *
  * GO'S FUTURES run beside them: a call of a loop or async function with its
- * `pool` set (pillion_call_start) is polled by the same workers, and moves
- * between them. Their turns enter Go as often as there is something to do there,
+ * `pool` set (pillion_call_submit_with) is polled by the same workers, and
+ * moves between them. Their turns enter Go as often as there is something to do there,
  * and not at all before the first such call.
  *
  * WHAT THEY JOIN of Go's is a call without an executor, in the pool or not, that

@@ -66,7 +66,7 @@ static inline void pillion__uv_closed(uv_handle_t *handle) {
 
 static inline int pillion__uv_detach(pillion_uv *uv) {
   int poll = PILLION__UV_OPEN(&uv->poll), timer = PILLION__UV_OPEN(&uv->timer);
-  int rc = uv->executor ? pillion_executor_host(uv->executor, NULL) : 0;
+  int rc = uv->executor ? pillion_host_set(uv->executor, NULL) : 0;
   if (rc == PILLION_EREENTRANT || rc == PILLION_EWRONGTHREAD) return rc;
   uv->executor = 0;
   uv->detached = 2;
@@ -164,7 +164,7 @@ static inline int pillion_uv_attach(pillion_uv *out, uv_loop_t *loop,
   host.watch = pillion__uv_set_watch;
   host.unwatch = pillion__uv_set_unwatch;
   host.drop = pillion__uv_drop;
-  rc = pillion_executor_host(executor, &host);
+  rc = pillion_host_set(executor, &host);
   if (rc < 0) return pillion__uv_detach(out), rc;
   out->executor = executor;
   return 0;

@@ -94,7 +94,7 @@ int main(int argc, char **argv) {
   } else if (bench_is(argc, argv, "hooks")) {
     host.data = &woken;
     host.wake = hook;
-    BENCH_TRY(pillion_executor_host(executor, &host));
+    BENCH_TRY(pillion_host_set(executor, &host));
     round = on_hooks;
   } else if (bench_is(argc, argv, "embedded")) {
     round = embedded;

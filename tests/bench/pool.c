@@ -109,7 +109,7 @@ int main(int argc, char **argv) {
   }
   bench_print(ring ? "ring" : "yield",
               bench_loop(ring ? round_of_hops : round_of_yields, NULL));
-  BENCH_TRY(pillion_pool_close(pool, PILLION_CANCEL));
+  BENCH_TRY(pillion_pool_close(pool, PILLION_CLOSE_CANCEL));
   for (int i = 0; i < WORKERS; i++) pthread_join(threads[i], NULL);
   return pillion_pool_free(pool) < 0;
 }

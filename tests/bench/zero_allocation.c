@@ -72,7 +72,7 @@ int main(void) {
   host.wake = looks_in;
   BENCH_TRY(pillion_start(&start, NULL, 0));
   BENCH_TRY(pillion_executor_new(&executor, &options, NULL, 0));
-  BENCH_TRY(pillion_executor_host(executor, &host));
+  BENCH_TRY(pillion_host_set(executor, &host));
   uint64_t before = allocations;
   double ns = bench_loop(round_of_lives, &executor);
   if (allocations != before) return 1;

@@ -441,7 +441,7 @@ static void over_max_calls_a_submit_is_asked_to_come_again(void **state) {
   assert_int_equal(
       pillion_call_submit(NULL, ex, f, "", 0, 0, PILLION_EVENT),
       PILLION_EAGAIN);
-  assert_ok(pillion_executor_close(ex, PILLION_CANCEL));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_CANCEL));
   run(ex, &seen);
   assert_int_equal(seen.count, 3);
   end(ex);
@@ -779,7 +779,7 @@ static int use_what_is_freed(void *arg) {
     rc = pillion_wake(race->waker);
     bad += rc < 0 && rc != PILLION_EBADHANDLE;
     if (i % 64 == 0) pillion_executor_stat(&stats, ex);
-    if (i % 512 == 0) pillion_executor_close(ex, PILLION_CANCEL);
+    if (i % 512 == 0) pillion_executor_close(ex, PILLION_CLOSE_CANCEL);
   }
   return bad;
 }

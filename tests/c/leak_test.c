@@ -36,7 +36,8 @@ static void everything_is_given_back(void **state) {
     assert_int_equal(value.length, 100);
     pillion_value_drop(&value);
     assert_int_equal(pillion_executor_free(ex), 0);
-    assert_int_equal(pillion_shutdown(PILLION_DRAIN, PILLION_TIME_NEVER), 0);
+    assert_int_equal(pillion_shutdown(PILLION_CLOSE_DRAIN, PILLION_TIME_NEVER),
+                     0);
     assert_int_equal(pillion_start(NULL, NULL, 0), 0);
   }
 }

@@ -199,7 +199,7 @@ static void once_does_not_sleep_over_a_close(void **state) {
   pillion_poll_init(&loop, ex, NULL, NULL);
   assert_int_equal(pillion_poll_once(&loop, 0), 0);
   assert_int_equal(pillion_poll_once(&loop, 0), 0);
-  assert_ok(pillion_executor_close(ex, PILLION_DRAIN));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_DRAIN));
   assert_int_equal(pillion_poll_once(&loop, PILLION_TIME_NEVER), 0);
   assert_ok(pillion_executor_free(ex));
 }
@@ -279,7 +279,7 @@ static void stop_ends_the_loop_and_leaves_the_rest_alive(void **state) {
 
 static int close_it(void *arg) {
   await_waiting(3);
-  return pillion_executor_close(*(pillion_executor *)arg, PILLION_CANCEL);
+  return pillion_executor_close(*(pillion_executor *)arg, PILLION_CLOSE_CANCEL);
 }
 
 static void close_on_another_thread_ends_the_loop(void **state) {

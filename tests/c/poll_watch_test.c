@@ -107,10 +107,10 @@ static void hooks_that_come_later_are_left_alone(void **state) {
   host.drop = on_drop;
   dropped = 0;
   loop_begin(new_executor());
-  assert_ok(pillion_executor_host(executor, &host));
+  assert_ok(pillion_host_set(executor, &host));
   assert_int_equal(pillion_poll_once(&loop, 0), 0); /* takes their place */
   assert_int_equal(dropped, 1);
-  assert_ok(pillion_executor_host(executor, &host));
+  assert_ok(pillion_host_set(executor, &host));
   open_watch(executor, &in, eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC));
   in.length = R;
   start(executor, &in, &waiting);

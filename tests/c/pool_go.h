@@ -48,7 +48,7 @@ static inline int start_call(pillion_task *out, pillion_executor home,
   options.flags = flags;
   options.deadline = deadline;
   options.pool = pool;
-  return pillion_call_start(out, home, &options);
+  return pillion_call_submit_with(out, home, &options);
 }
 
 /* A call whose end is an event at `home`. */

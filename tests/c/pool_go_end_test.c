@@ -25,7 +25,7 @@ static void refused(void **state) {
                               PILLION_EVENT, PILLION_TIME_NEVER),
                    PILLION_EBADHANDLE);
   pool = right;
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   assert_int_equal(start_call(&task, ex, "test.async_echo", "", 0,
                               PILLION_EVENT, PILLION_TIME_NEVER),
                    PILLION_ECLOSED);
@@ -224,7 +224,7 @@ static void close_cancels(void **state) {
   pillion_executor home = new_executor();
   for (uint64_t i = 0; i < 100; i++) call(home, "test.async_block", "", i);
   await_waiting(100);
-  assert_ok(pillion_pool_close(pool, PILLION_CANCEL));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_CANCEL));
   run(home, &seen);
   assert_int_equal(seen.count, 100);
   for (size_t i = 0; i < seen.count; i++)
@@ -239,7 +239,7 @@ static void close_drains(void **state) {
     assert_ok(pthread_create(&threads[i], NULL, works, NULL));
   pillion_executor home = new_executor();
   for (uint64_t i = 0; i < 300; i++) call(home, "test.async_yield", "100", i);
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   run(home, &seen);
   for (size_t i = 0; i < 300; i++) ended(i, 0, PILLION_OUTCOME_RETURNED);
   for (int i = 0; i < THREADS; i++) assert_ok(pthread_join(threads[i], NULL));

@@ -65,7 +65,7 @@ static void calls_move_between_all_threads(void **state) {
   for (uint64_t i = 0; i < 500; i++) call(home, "test.pool_hop", "5", i);
   run(home, &seen);
   assert_int_equal(seen.count, 500);
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   for (int i = 0; i < THREADS; i++) assert_ok(pthread_join(threads[i], NULL));
   assert_ok(pillion_executor_free(home));
 }
@@ -211,7 +211,7 @@ static void coroutines_stay_where_they_began(void **state) {
   for (size_t i = 0; i < seen.count; i++)
     assert_int_equal(seen.event[i].status,
                      seen.event[i].token == 200 ? PILLION_EGOEXIT : 0);
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   for (int i = 0; i < THREADS; i++) assert_ok(pthread_join(threads[i], NULL));
   assert_ok(pillion_executor_free(home));
 }

@@ -102,7 +102,7 @@ static void threads_work_only_on_request(void **state) {
   assert_ok(pillion_pool_stop(pool, LONG_ENOUGH));
   assert_int_equal(counts_now().workers, 0);
   assert_ok(pillion_pool_start(pool, 1)); /* again */
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN)); /* ends them, too */
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN)); /* ends them, too */
   assert_int_equal(pillion_pool_start(pool, 1), PILLION_ECLOSED);
   assert_ok(pillion_executor_free(home));
 }
@@ -191,7 +191,7 @@ static void blocked_worker_keeps_nothing_back(void **state) {
   assert_ok(pillion_pool_spawn(NULL, pool, 0, &blocking, NULL, 0,
                                PILLION_DETACH));
   while (done < 2) sched_yield();
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   for (int i = 0; i < 2; i++) assert_ok(pthread_join(threads[i], NULL));
 }
 
@@ -248,7 +248,7 @@ static void children_are_joined_across_threads(void **state) {
                                  PILLION_EVENT));
   assert_ok(pillion_poll_run(home, sum_up, &sum));
   assert_int_equal(sum, 28 * COUNT(parents));
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   for (int i = 0; i < THREADS; i++) assert_ok(pthread_join(threads[i], NULL));
   assert_ok(pillion_executor_free(home));
 }

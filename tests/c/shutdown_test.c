@@ -29,9 +29,9 @@ static int refused(pillion_function f, pillion_executor ex) {
 static void shutdown_without_work_and_twice(void **state) {
   (void)state;
   works();
-  assert_ok(pillion_shutdown(PILLION_DRAIN, LONG_ENOUGH));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, LONG_ENOUGH));
   assert_int_equal(workers(), 0);
-  assert_ok(pillion_shutdown(PILLION_CANCEL, 0));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_CANCEL, 0));
   assert_ok(pillion_start(NULL, NULL, 0));
   works();
 }
@@ -42,7 +42,7 @@ static void a_drain_waits_and_results_stay(void **state) {
   struct seen seen = {0};
   for (int i = 0; i < 5; i++)
     submit(ex, "test.sleep", "5000000", i, PILLION_EVENT);
-  assert_ok(pillion_shutdown(PILLION_DRAIN, LONG_ENOUGH));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, LONG_ENOUGH));
   assert_int_equal(workers(), 0);
   run(ex, &seen);
   assert_int_equal(seen.count, 5);
@@ -61,13 +61,14 @@ static void a_drain_that_takes_too_long_may_become_a_cancel(void **state) {
   for (int i = 0; i < 10; i++)
     submit(ex, "test.block", "", i, PILLION_EVENT);
   await_waiting(10);
-  assert_int_equal(pillion_shutdown(PILLION_DRAIN, 2 * MS), PILLION_ETIMEDOUT);
+  assert_int_equal(pillion_shutdown(PILLION_CLOSE_DRAIN, 2 * MS),
+                   PILLION_ETIMEDOUT);
   assert_true(refused(f, ex));
   /* Executors and their tasks go on. */
   spawn(ex, &probe, 77, PILLION_EVENT);
   turn(ex, &seen, NULL);
   assert_int_equal(probe.polls, 1);
-  assert_ok(pillion_shutdown(PILLION_CANCEL, LONG_ENOUGH));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_CANCEL, LONG_ENOUGH));
   assert_true(refused(f, ex));
   pillion_wake(probe.waker);
   run(ex, &seen);
@@ -85,7 +86,7 @@ static void handles_of_functions_outlive_a_shutdown(void **state) {
   (void)state;
   pillion_function f = function("test.upper");
   pillion_value value;
-  assert_ok(pillion_shutdown(PILLION_DRAIN, LONG_ENOUGH));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, LONG_ENOUGH));
   assert_ok(pillion_start(NULL, NULL, 0));
   assert_true(function("test.upper") == f);
   assert_ok(pillion_call_wait(&value, f, "up", 2, LONG_ENOUGH));
@@ -109,7 +110,7 @@ static void whoever_waits_is_released(void **state) {
     assert_ok(pthread_create(&threads[i], NULL, on_thread_main, &jobs[i]));
   }
   await_waiting(4);
-  assert_ok(pillion_shutdown(PILLION_CANCEL, LONG_ENOUGH));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_CANCEL, LONG_ENOUGH));
   for (int i = 0; i < 4; i++) {
     assert_ok(pthread_join(threads[i], NULL));
     assert_int_equal(jobs[i].result, PILLION_ECANCELLED);
@@ -124,13 +125,13 @@ static void functions_on_the_loop_need_its_turns_to_end(void **state) {
   for (int i = 0; i < 5; i++)
     submit(ex, "test.loop_block", "", i, PILLION_EVENT);
   for (int i = 0; i < 3; i++) turn(ex, &seen, NULL);
-  assert_int_equal(pillion_shutdown(PILLION_CANCEL, 2 * MS),
+  assert_int_equal(pillion_shutdown(PILLION_CLOSE_CANCEL, 2 * MS),
                    PILLION_ETIMEDOUT);
   run(ex, &seen);
   assert_int_equal(seen.count, 5);
   for (size_t i = 0; i < 5; i++)
     assert_int_equal(seen.event[i].status, PILLION_ECANCELLED);
-  assert_ok(pillion_shutdown(PILLION_CANCEL, LONG_ENOUGH));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_CANCEL, LONG_ENOUGH));
   assert_ok(pillion_executor_free(ex));
   assert_ok(pillion_start(NULL, NULL, 0));
   works();
@@ -144,7 +145,7 @@ static void calls_of_a_freed_executor_are_waited_for(void **state) {
   for (int i = 0; i < 50; i++)
     submit(ex, "test.big", "3000", i, PILLION_DETACH);
   assert_ok(pillion_executor_free(ex));
-  assert_ok(pillion_shutdown(PILLION_DRAIN, LONG_ENOUGH));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, LONG_ENOUGH));
   assert_ok(pillion_library_count(&counts));
   assert_int_equal(counts.calls, 0);
   assert_int_equal(counts.payloads, 0);
@@ -158,7 +159,7 @@ static void a_lost_goroutine_does_not_hold_it_up(void **state) {
   pillion_value value = ask("test.goexit", "");
   assert_int_equal(value.status, PILLION_EGOEXIT);
   pillion_value_drop(&value);
-  assert_ok(pillion_shutdown(PILLION_DRAIN, LONG_ENOUGH));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, LONG_ENOUGH));
   assert_int_equal(workers(), 0);
   assert_ok(pillion_start(NULL, NULL, 0));
 }
@@ -189,8 +190,8 @@ static void starts_and_shutdowns_race_with_calls(void **state) {
     assert_ok(pthread_create(&threads[i], NULL, on_thread_main, &jobs[i]));
   }
   for (int i = 0; i < 50; i++) {
-    assert_ok(pillion_shutdown(i % 2 ? PILLION_CANCEL : PILLION_DRAIN,
-                               LONG_ENOUGH));
+    assert_ok(pillion_shutdown(
+        i % 2 ? PILLION_CLOSE_CANCEL : PILLION_CLOSE_DRAIN, LONG_ENOUGH));
     assert_ok(pillion_start(NULL, NULL, 0));
     works();
   }

@@ -69,7 +69,7 @@ static int life_without_stdio(void) {
   for (int fd = 0; fd <= 2; fd++) dup2(null, fd);
   for (int i = 0; i < 3; i++)
     if (!answers("test.echo", "x")) return 3;
-  if (pillion_shutdown(PILLION_CANCEL, LONG_ENOUGH) < 0) return 4;
+  if (pillion_shutdown(PILLION_CLOSE_CANCEL, LONG_ENOUGH) < 0) return 4;
   close_stdio();
   if (pillion_start(NULL, NULL, 0) < 0) return 5;
   if (!answers("test.echo", "x")) return 6;

@@ -256,7 +256,7 @@ static inline int run_self(const char *argument) {
 static inline int nothing_is_left(void **state) {
   pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
   (void)state;
-  int rc = pillion_shutdown(PILLION_CANCEL, LONG_ENOUGH);
+  int rc = pillion_shutdown(PILLION_CLOSE_CANCEL, LONG_ENOUGH);
   if (rc < 0) print_error("shutdown: %s\n", pillion_strerror(rc));
   pillion_library_count(&counts);
   if (rc == 0 && counts.executors == 0 && counts.tasks == 0 &&

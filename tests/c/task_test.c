@@ -487,10 +487,10 @@ static int reenter(struct probe *probe, pillion_context *cx) {
   int bad = 0;
   (void)cx;
   bad += pillion_executor_turn(NULL, 0, NULL, ex, NULL) != PILLION_EREENTRANT;
-  bad += pillion_executor_host(ex, NULL) != PILLION_EREENTRANT;
+  bad += pillion_host_set(ex, NULL) != PILLION_EREENTRANT;
   bad += pillion_executor_release(ex) != PILLION_EREENTRANT;
   bad += pillion_executor_free(ex) != PILLION_EREENTRANT;
-  bad += pillion_shutdown(PILLION_DRAIN, 0) != PILLION_EREENTRANT;
+  bad += pillion_shutdown(PILLION_CLOSE_DRAIN, 0) != PILLION_EREENTRANT;
   bad += pillion_call_wait(&value, (uintptr_t)probe->data, "", 0, SECOND) !=
          PILLION_EREENTRANT;
   bad += pillion_task_wait(&value, probe->task, 0) != PILLION_EREENTRANT;
@@ -518,7 +518,7 @@ static int intrude(void *arg) {
   int bad = 0;
   bad += pillion_executor_turn(NULL, 0, NULL, ex, NULL) != PILLION_EWRONGTHREAD;
   bad += pillion_executor_deadline(&deadline, ex) != PILLION_EWRONGTHREAD;
-  bad += pillion_executor_host(ex, NULL) != PILLION_EWRONGTHREAD;
+  bad += pillion_host_set(ex, NULL) != PILLION_EWRONGTHREAD;
   bad += pillion_executor_bind(ex) != PILLION_EWRONGTHREAD;
   bad += pillion_executor_release(ex) != PILLION_EWRONGTHREAD;
   bad += pillion_executor_free(ex) != PILLION_EWRONGTHREAD;
@@ -613,7 +613,7 @@ static void a_closed_executor_refuses_and_drains(void **state) {
   spawn(ex, &ends, 1, PILLION_EVENT);
   spawn(ex, &stays, 2, PILLION_EVENT);
   turn(ex, &seen, NULL);
-  assert_ok(pillion_executor_close(ex, PILLION_DRAIN));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_DRAIN));
   assert_int_equal(pillion_task_spawn(NULL, ex, &probe_future, &late, 0,
                                       PILLION_EVENT),
                    PILLION_ECLOSED);
@@ -624,7 +624,7 @@ static void a_closed_executor_refuses_and_drains(void **state) {
   assert_int_equal(seen.count, 1);
   assert_int_equal(progress.live, 1);
   /* A drain may become a cancel. */
-  assert_ok(pillion_executor_close(ex, PILLION_CANCEL));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_CANCEL));
   run(ex, &seen);
   assert_int_equal(seen.count, 2);
   assert_int_equal(seen.event[1].token, 2);
@@ -675,7 +675,7 @@ static void hooks_hear_of_wakes_timers_and_life(void **state) {
   assert_ok(pillion_executor_new(&ex, &options, NULL, 0));
   assert_int_equal(pillion_executor_fd(&fd, ex), PILLION_EINVAL);
   assert_ok(pillion_executor_bind(ex));
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   assert_int_equal(hooks.lived, 0);
   spawn(ex, &probe, 1, PILLION_EVENT);
   assert_int_equal(hooks.lived, 1);
@@ -694,7 +694,7 @@ static void hooks_hear_of_wakes_timers_and_life(void **state) {
   assert_int_equal(hooks.lived, 2);
   assert_int_equal(hooks.lives[1], 0);
   host.data = &others;
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   assert_int_equal(hooks.drops, 1);
   assert_ok(pillion_executor_free(ex));
   assert_int_equal(hooks.drops, 1);
@@ -714,7 +714,7 @@ static void a_host_that_is_gone_is_counted(void **state) {
   struct seen seen = {0};
   host.wake = wake_fails;
   assert_ok(pillion_executor_bind(ex));
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   spawn(ex, &probe, 1, PILLION_EVENT);
   turn(ex, &seen, NULL);
   uint64_t before = stats_of(ex).poke_errors;

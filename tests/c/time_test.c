@@ -28,7 +28,7 @@ static void start(pillion_executor ex, const char *name, int64_t deadline) {
   pillion_call_options options = PILLION_CALL_OPTIONS_INIT;
   options.function = function(name);
   options.deadline = deadline;
-  assert_ok(pillion_call_start(NULL, ex, &options));
+  assert_ok(pillion_call_submit_with(NULL, ex, &options));
 }
 
 /* The only event, however long it takes. */
@@ -106,7 +106,7 @@ static void thread_without_a_loop_learns_it_too(void **state) {
   options.function = function("test.block");
   options.flags = PILLION_JOIN;
   options.deadline = monotonic() + MS;
-  assert_ok(pillion_call_start(&task, 0, &options));
+  assert_ok(pillion_call_submit_with(&task, 0, &options));
   assert_ok(pillion_task_wait(&value, task, LONG_ENOUGH));
   assert_int_equal(value.status, PILLION_ETIMEDOUT);
   pillion_value_drop(&value);

@@ -48,7 +48,7 @@ static int child(void) {
   if (pillion_uv_detach(&freed, on_close) != PILLION_EFORKED) return 2;
   if (pillion_uv_attach(&freed, &loop, ex, on_event, NULL) != PILLION_EFORKED)
     return 3;
-  if (pillion_executor_host(ex, NULL) != PILLION_EFORKED) return 4;
+  if (pillion_host_set(ex, NULL) != PILLION_EFORKED) return 4;
   pillion_poll_init(&poll, ex, on_event, NULL);
   if (pillion_poll_once(&poll, 0) != PILLION_EFORKED) return 5;
   if (pillion_executor_free(ex) != PILLION_EFORKED) return 6;
@@ -86,7 +86,7 @@ static void start(pillion_uv_event_fn fn) {
 
 /* The parent's loop hears of every call's end. */
 static void finish(void) {
-  assert_ok(pillion_executor_close(ex, PILLION_CANCEL));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_CANCEL));
   uv_run(&loop, UV_RUN_DEFAULT);
   assert_int_equal(events, CALLS);
   assert_ok(pillion_uv_detach(&uv, on_close));

@@ -128,7 +128,7 @@ static void mixed_on(const pillion_event *event, void *data) {
     o.token = flow->begun++;
     o.flags = PILLION_EVENT;
     if (what % 5 == 0) o.deadline = now() + (int)(what / 5 % 200000);
-    assert_ok(pillion_call_start(&task, flow->ex, &o));
+    assert_ok(pillion_call_submit_with(&task, flow->ex, &o));
     if (what % 7 == 0) pillion_task_cancel(task);
   }
   if (flow->ended == flow->begun && flow->begun < flow->total) flow_begin(flow);

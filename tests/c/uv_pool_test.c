@@ -95,12 +95,12 @@ static void workers_of_three_kinds(void **state) {
   options.length = 1;
   options.pool = pool;
   for (; options.token < TASKS; options.token++)
-    assert_ok(pillion_call_start(NULL, home, &options));
+    assert_ok(pillion_call_submit_with(NULL, home, &options));
   assert_ok(pillion_poll_run(home, count_event, &tokens));
   assert_int_equal(tokens, TASKS * (TASKS - 1));
   assert_int_equal(drops, TASKS);
   while (ready < 2) sched_yield();
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   for (int i = 0; i < 2; i++) assert_ok(pthread_join(threads[i], NULL));
   assert_ok(pillion_pool_stop(pool, LONG_ENOUGH));
   assert_ok(pillion_pool_free(pool));

@@ -337,7 +337,7 @@ static void the_loop_may_be_closed_first(void **state) {
   assert_int_equal(pillion_wake(probe.waker), PILLION_WOKEN);
   assert_ok(pillion_uv_detach(&rig->uv, on_close));
   assert_int_equal(rig->closed, 1);
-  assert_ok(pillion_executor_close(rig->ex, PILLION_CANCEL));
+  assert_ok(pillion_executor_close(rig->ex, PILLION_CLOSE_CANCEL));
   run(rig->ex, &rig->seen);
   assert_int_equal(rig->seen.count, 3);
   assert_ok(pillion_executor_free(rig->ex));

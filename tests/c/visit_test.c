@@ -110,7 +110,7 @@ static void every_entry_gives_the_mask_back(void **state) {
 #define same_mask()                                          \
   (pthread_sigmask(SIG_SETMASK, NULL, &now),                 \
    assert_memory_equal(&odd, &now, KERNEL_SIGSET))
-  assert_ok(pillion_shutdown(PILLION_CANCEL, LONG_ENOUGH));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_CANCEL, LONG_ENOUGH));
   same_mask();
   assert_ok(pillion_start(NULL, NULL, 0));
   same_mask();

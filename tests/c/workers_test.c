@@ -43,7 +43,7 @@ static void begin(int i, int64_t deadline) {
                                     gate[0], begun[1], i);
   options.flags = PILLION_JOIN;
   options.deadline = deadline;
-  must(pillion_call_start(&tasks[i], 0, &options) == 0);
+  must(pillion_call_submit_with(&tasks[i], 0, &options) == 0);
 }
 
 /* Waits for the next call to begin. */
@@ -125,7 +125,7 @@ static int a_deadline_ends_a_call_that_runs_too(void) {
   options.function = block;
   options.flags = PILLION_JOIN;
   options.deadline = now() + 5 * MS;
-  must(pillion_call_start(&tasks[0], 0, &options) == 0);
+  must(pillion_call_submit_with(&tasks[0], 0, &options) == 0);
   must(pillion_task_wait(&value, tasks[0], LONG_ENOUGH) == 0);
   must(value.status == PILLION_ETIMEDOUT);
   return 0;
@@ -202,7 +202,7 @@ static long most_computing(void) {
 static int one_is_left_for_the_loop(void) {
   must(number("test.processors", "") == 2);
   must(most_computing() == 1);
-  must(pillion_shutdown(PILLION_DRAIN, LONG_ENOUGH) == 0);
+  must(pillion_shutdown(PILLION_CLOSE_DRAIN, LONG_ENOUGH) == 0);
   must(pillion_start(NULL, NULL, 0) == 0);
   must(number("test.processors", "") == 2); /* once, not with every start */
   must(most_computing() == 1);

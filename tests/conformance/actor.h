@@ -148,7 +148,7 @@ static void *do_it(void *data) {
     if (!drain && strcmp(deed->object, "cancel") != 0)
       broken("close how", deed->object);
     deed->result = error_text(pillion_executor_close(
-        now_in.executor, drain ? PILLION_DRAIN : PILLION_CANCEL));
+        now_in.executor, drain ? PILLION_CLOSE_DRAIN : PILLION_CLOSE_CANCEL));
   } else {
     broken("an unknown verb", deed->verb);
   }

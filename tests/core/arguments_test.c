@@ -96,14 +96,14 @@ static void options_of_a_call(void **state) {
   pillion_call_options o = PILLION_CALL_OPTIONS_INIT;
   o.function = function("test.echo");
   const pillion_call_options good = o;
-  INVALID(pillion_call_start(NULL, ex, NULL));
-  INVALID((o.size--, pillion_call_start(NULL, ex, &o)));
+  INVALID(pillion_call_submit_with(NULL, ex, NULL));
+  INVALID((o.size--, pillion_call_submit_with(NULL, ex, &o)));
   o = good, o.flags = 3;
-  INVALID(pillion_call_start(NULL, ex, &o));
+  INVALID(pillion_call_submit_with(NULL, ex, &o));
   o = good, o.reserved = 1;
-  INVALID(pillion_call_start(NULL, ex, &o));
+  INVALID(pillion_call_submit_with(NULL, ex, &o));
   o = good, o.length = 1;
-  INVALID(pillion_call_start(NULL, ex, &o)); /* of no request */
+  INVALID(pillion_call_submit_with(NULL, ex, &o)); /* of no request */
 }
 
 /* ---- Executors ----------------------------------------------------------- */
@@ -123,9 +123,9 @@ static void executors(void **state) {
   INVALID(pillion_executor_turn(NULL, 0, &short_progress, ex, NULL));
   INVALID(pillion_executor_turn(NULL, 0, NULL, ex, &short_budget));
   INVALID(pillion_executor_turn(NULL, 0, NULL, ex, &reserved_budget));
-  INVALID((host.size--, pillion_executor_host(ex, &host)));
-  INVALID(pillion_executor_hooks(&host, ex));
-  INVALID(pillion_executor_hooks(NULL, ex));
+  INVALID((host.size--, pillion_host_set(ex, &host)));
+  INVALID(pillion_host_get(&host, ex));
+  INVALID(pillion_host_get(NULL, ex));
   INVALID(pillion_executor_close(ex, 2));
   INVALID(pillion_executor_stat(NULL, ex));
   INVALID(pillion_executor_stat(&short_stats, ex));

@@ -354,10 +354,10 @@ static void each_call_is_had_once(void **state) {
   threads[WORKERS] = thread_start(cancels, NULL);
   while (left > 0) sched_yield();
   over = 1;
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   for (int i = 0; i <= WORKERS; i++) pthread_join(threads[i], NULL);
   pool_free(pool);
-  assert_ok(pillion_shutdown(PILLION_DRAIN, PILLION_TIME_NEVER));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, PILLION_TIME_NEVER));
   assert_int_equal(wrong, 0);
   assert_int_equal(answered + cancelled + given_up, ASKERS * ROUNDS);
   assert_int_equal(given_up, ASKERS * (ROUNDS / 8));

@@ -242,7 +242,7 @@ static void submit_refuses_what_can_never_be_right(void **state) {
   assert_int_equal(pillion_call_batch(NULL, ex, NULL, 1, NULL, 0),
                    PILLION_EINVAL);
   assert_int_equal(pillion_call_batch(NULL, ex, NULL, 0, NULL, 0), 0);
-  assert_ok(pillion_executor_close(ex, PILLION_DRAIN));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_DRAIN));
   assert_int_equal(pillion_call_submit(&task, ex, echo, "", 0, 0, 0),
                    PILLION_ECLOSED);
   assert_int_equal(take(), 0);
@@ -429,7 +429,7 @@ static void close_with_cancel_cancels_calls(void **state) {
   assert_true(job_take_up(&running));
   assert_true(job_take_up(&other));
   submit(ex, NULL, 0, 2, PILLION_EVENT);
-  assert_ok(pillion_executor_close(ex, PILLION_CANCEL));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_CANCEL));
   assert_int_equal(turn(ex), 1);
   assert_int_equal(events[0].token, 2);
   assert_int_equal(progress.live, 1);

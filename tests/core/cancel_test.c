@@ -183,7 +183,7 @@ static void close_counts_as_asking(void **state) {
   one.max_polls = 1;
   spawn(ex, &first, 0, PILLION_DETACH);
   spawn(ex, &probe, 0, PILLION_EVENT);
-  assert_ok(pillion_executor_close(ex, PILLION_CANCEL));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_CANCEL));
   assert_ok(pillion_executor_turn(events, 1, NULL, ex, &one));
   EACH_ASKER(ask) assert_int_equal((*ask)(probe.task), 1);
   assert_int_equal(turn(ex), 1);

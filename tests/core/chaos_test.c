@@ -207,7 +207,7 @@ static void any_order_of_anything(void **state) {
       }
     for (int i = 0; i < EXECUTORS; i++) {
       if (dice(2)) { /* one way, or the other */
-        assert_ok(pillion_executor_close(executors[i], PILLION_CANCEL));
+        assert_ok(pillion_executor_close(executors[i], PILLION_CLOSE_CANCEL));
         for (int n = 0; n < 1000; n++) {
           take_a_turn(executors[i]);
           if (progress.live == 0) break;

@@ -186,7 +186,7 @@ static void refused_spawn_gives_its_token_back(void **state) {
   (void)state;
   pillion_executor ex = hooked_new(&hooks);
   struct probe probe = {0};
-  assert_ok(pillion_executor_close(ex, PILLION_DRAIN));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_DRAIN));
   assert_int_equal(pillion_task_spawn(NULL, ex, &probing, &probe, 0, 0),
                    PILLION_ECLOSED);
   assert_seen(1, 0, 1);

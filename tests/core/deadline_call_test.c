@@ -146,7 +146,7 @@ static void options_reach_the_call(void **state) {
   options.length = strlen(options.request);
   options.token = 3;
   options.deadline = 12345;
-  assert_ok(pillion_call_start(NULL, ex, &options));
+  assert_ok(pillion_call_submit_with(NULL, ex, &options));
   assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 1);
   assert_int_equal(jobs[0].call->deadline, 12345);
   assert_true(job_take_up(&jobs[0]));
@@ -166,18 +166,21 @@ static void impossible_options_are_refused(void **state) {
   (void)state;
   pillion_executor ex = executor_at(100);
   pillion_call_options options = PILLION_CALL_OPTIONS_INIT;
-  assert_int_equal(pillion_call_start(NULL, ex, NULL), PILLION_EINVAL);
-  assert_int_equal(pillion_call_start(NULL, ex, &options),
+  assert_int_equal(pillion_call_submit_with(NULL, ex, NULL), PILLION_EINVAL);
+  assert_int_equal(pillion_call_submit_with(NULL, ex, &options),
                    PILLION_EBADHANDLE);
   options.function = echo;
   options.length = 1;
-  assert_int_equal(pillion_call_start(NULL, ex, &options), PILLION_EINVAL);
+  assert_int_equal(pillion_call_submit_with(NULL, ex, &options),
+                   PILLION_EINVAL);
   options.length = 0;
   options.flags = PILLION_DETACH + 1;
-  assert_int_equal(pillion_call_start(NULL, ex, &options), PILLION_EINVAL);
+  assert_int_equal(pillion_call_submit_with(NULL, ex, &options),
+                   PILLION_EINVAL);
   options.flags = 0;
   options.size--;
-  assert_int_equal(pillion_call_start(NULL, ex, &options), PILLION_EINVAL);
+  assert_int_equal(pillion_call_submit_with(NULL, ex, &options),
+                   PILLION_EINVAL);
   executor_free(ex);
 }
 

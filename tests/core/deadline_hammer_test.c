@@ -83,7 +83,7 @@ static void each_call_has_one_end(void **state) {
   pthread_join(canceller, NULL);
   assert_int_equal(ended[0] + ended[1] + ended[2], ROUNDS * CALLS);
   executor_free(ex);
-  assert_ok(pillion_shutdown(PILLION_DRAIN, PILLION_TIME_NEVER));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, PILLION_TIME_NEVER));
   assert_ok(pillion_start(NULL, NULL, 0));
 }
 

@@ -47,10 +47,10 @@ static void handle_is_stale_after_free_also_when_reused(void **state) {
                      PILLION_EBADHANDLE);
     assert_int_equal(pillion_executor_turn(NULL, 0, NULL, bad[i], NULL),
                      PILLION_EBADHANDLE);
-    assert_int_equal(pillion_executor_host(bad[i], NULL), PILLION_EBADHANDLE);
+    assert_int_equal(pillion_host_set(bad[i], NULL), PILLION_EBADHANDLE);
     assert_int_equal(pillion_executor_bind(bad[i]), PILLION_EBADHANDLE);
     assert_int_equal(pillion_executor_release(bad[i]), PILLION_EBADHANDLE);
-    assert_int_equal(pillion_executor_close(bad[i], PILLION_DRAIN),
+    assert_int_equal(pillion_executor_close(bad[i], PILLION_CLOSE_DRAIN),
                      PILLION_EBADHANDLE);
     assert_int_equal(pillion_executor_stat(&stats, bad[i]),
                      PILLION_EBADHANDLE);
@@ -72,7 +72,7 @@ static void late_close_does_not_close_the_next_executor(void **state) {
   pillion_executor new = executor_new();
   uint64_t gen = atomic_load(&inside->gen);
   atomic_store(&inside->gen, pillion__gen_of(old)); /* what it saw */
-  assert_int_equal(pillion_executor_close(old, PILLION_CANCEL),
+  assert_int_equal(pillion_executor_close(old, PILLION_CLOSE_CANCEL),
                    PILLION_EBADHANDLE);
   atomic_store(&inside->gen, gen);
   struct probe probe = {0};
@@ -124,7 +124,7 @@ static void *attempts(void *data) {
   a->spawn = pillion_task_spawn(NULL, a->ex, &probing, &a->probe, 0,
                                 PILLION_DETACH);
   a->deadline = pillion_executor_deadline(&deadline, a->ex);
-  a->host = pillion_executor_host(a->ex, NULL);
+  a->host = pillion_host_set(a->ex, NULL);
   a->release = pillion_executor_release(a->ex);
   a->bind = pillion_executor_bind(a->ex);
   a->free = pillion_executor_free(a->ex);
@@ -209,9 +209,9 @@ static int reenters(struct probe *probe, pillion_value *out,
       pillion_executor_turn(NULL, 0, NULL, other, NULL),
       pillion_executor_free(ex),
       pillion_executor_free(other),
-      pillion_executor_host(ex, NULL),
+      pillion_host_set(ex, NULL),
       pillion_executor_release(ex),
-      pillion_shutdown(PILLION_DRAIN, 0),
+      pillion_shutdown(PILLION_CLOSE_DRAIN, 0),
       pillion_task_wait(&probe->value, 0, 0),
       pillion_call_wait(&probe->value, 0, NULL, 0, 0),
   };
@@ -276,7 +276,7 @@ static void close_with_drain_refuses_spawns_and_lets_tasks_end(void **state) {
   struct probe probe = {.ready_at = 2}, refused = {0};
   spawn(ex, &probe, 1, PILLION_EVENT);
   turn(ex);
-  assert_ok(pillion_executor_close(ex, PILLION_DRAIN));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_DRAIN));
   assert_int_equal(
       pillion_task_spawn(NULL, ex, &probing, &refused, 0, PILLION_DETACH),
       PILLION_ECLOSED);
@@ -298,7 +298,7 @@ static void close_with_cancel_ends_all_tasks(void **state) {
   spawn(ex, &begun, 1, PILLION_EVENT);
   turn(ex);
   spawn(ex, &fresh, 2, PILLION_EVENT);
-  assert_ok(pillion_executor_close(ex, PILLION_CANCEL));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_CANCEL));
   assert_true(readable(ex));
   int n = turn(ex);
   while (progress.live > 0) n += turn(ex);
@@ -313,11 +313,11 @@ static void drain_can_be_turned_into_cancel_but_not_back(void **state) {
   pillion_executor ex = executor_new();
   struct probe probe = {0};
   spawn(ex, &probe, 1, PILLION_EVENT);
-  assert_ok(pillion_executor_close(ex, PILLION_DRAIN));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_DRAIN));
   turn(ex);
   assert_int_equal(progress.live, 1);
-  assert_ok(pillion_executor_close(ex, PILLION_CANCEL));
-  assert_ok(pillion_executor_close(ex, PILLION_DRAIN));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_CANCEL));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_DRAIN));
   assert_int_equal(turn(ex), 1);
   assert_int_equal(events[0].status, PILLION_ECANCELLED);
   executor_free(ex);
@@ -325,7 +325,7 @@ static void drain_can_be_turned_into_cancel_but_not_back(void **state) {
 
 static void *closes(void *data) {
   struct probe *probe = data;
-  probe->rc = pillion_executor_close(probe->executor, PILLION_CANCEL);
+  probe->rc = pillion_executor_close(probe->executor, PILLION_CLOSE_CANCEL);
   return NULL;
 }
 

@@ -224,7 +224,7 @@ static void close_and_post_wait_for_nothing(void **state) {
   assert_int_equal(turn(ex), 2);
   ends(1, 2);
   assert_false(readable(ex));
-  assert_ok(pillion_executor_close(ex, PILLION_DRAIN));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_DRAIN));
   assert_true(readable(ex));
   assert_int_equal(turn(ex), 1);
   ends(2, 8);
@@ -290,7 +290,7 @@ static void nothing_waits_for_a_host_with_a_hook(void **state) {
   calls_run(ex, 8, PILLION_EVENT);
   ends(0, 1); /* for the host before it */
   assert_true(armed(ex));
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   assert_int_equal(turn(ex), 1);
   for (int i = 1; i < 4; i++) {
     hooked = 0;
@@ -298,7 +298,7 @@ static void nothing_waits_for_a_host_with_a_hook(void **state) {
     assert_int_equal(hooked, 1);
     assert_int_equal(turn(ex), 1);
   }
-  assert_ok(pillion_executor_host(ex, NULL));
+  assert_ok(pillion_host_set(ex, NULL));
   turn(ex);
   assert_false(armed(ex)); /* what the first host had left behind */
   assert_false(readable(ex));

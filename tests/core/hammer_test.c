@@ -385,7 +385,7 @@ static void calls_against_executors_that_come_and_go(void **state) {
       taken += (uint64_t)n;
     }
     if (rounds % 3 == 1) {
-      assert_ok(pillion_executor_close(ex, PILLION_CANCEL));
+      assert_ok(pillion_executor_close(ex, PILLION_CLOSE_CANCEL));
       do {
         struct pollfd watched = {fd, POLLIN, 0};
         if (!progress.more && poll(&watched, 1, 5000) == 0)
@@ -397,7 +397,7 @@ static void calls_against_executors_that_come_and_go(void **state) {
   }
   atomic_store(&submitting, 0);
   for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
-  assert_ok(pillion_shutdown(PILLION_DRAIN, PATIENCE));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, PATIENCE));
   print_message("%llu executors; %llu submitted, %llu refused, %llu asked to "
                 "stop, %llu taken\n",
                 (unsigned long long)rounds,

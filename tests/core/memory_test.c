@@ -45,14 +45,14 @@ static void hooks_that_find_no_memory_leave_the_earlier_ones(void **state) {
   pillion_host host = PILLION_HOST_INIT, now = PILLION_HOST_INIT;
   host.data = &drops;
   host.drop = counts_drop;
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   fail_at = 0;
-  assert_int_equal(pillion_executor_host(ex, &host), PILLION_ENOMEM);
+  assert_int_equal(pillion_host_set(ex, &host), PILLION_ENOMEM);
   assert_int_equal(drops, 0);
-  assert_ok(pillion_executor_hooks(&now, ex));
+  assert_ok(pillion_host_get(&now, ex));
   assert_ptr_equal(now.data, &drops);
   fail_at = 0;
-  assert_ok(pillion_executor_host(ex, NULL));
+  assert_ok(pillion_host_set(ex, NULL));
   assert_int_equal(drops, 1);
   fail_at = -1;
   executor_free(ex);
@@ -219,7 +219,7 @@ static void scenario(void) {
   pillion_host host = PILLION_HOST_INIT;
   host.data = &drops;
   host.drop = host_dropped;
-  INSIST(pillion_executor_host(ex, &host));
+  INSIST(pillion_host_set(ex, &host));
   INSIST(pillion_log_set(heard, NULL, NULL));
   for (int i = 0; i < TASKS; i++) {
     probes[i].ready_at = 1;

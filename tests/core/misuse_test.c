@@ -69,7 +69,7 @@ static int teardown(void **state) {
 /* Called rightly, but for the handle. */
 static int do_bind(uint64_t h) { return pillion_executor_bind(h); }
 static int do_close(uint64_t h) {
-  return pillion_executor_close(h, PILLION_DRAIN);
+  return pillion_executor_close(h, PILLION_CLOSE_DRAIN);
 }
 static int do_deadline(uint64_t h) {
   int64_t at;
@@ -82,9 +82,9 @@ static int do_fd(uint64_t h) {
 static int do_free(uint64_t h) { return pillion_executor_free(h); }
 static int do_hooks(uint64_t h) {
   pillion_host host = PILLION_HOST_INIT;
-  return pillion_executor_hooks(&host, h);
+  return pillion_host_get(&host, h);
 }
-static int do_host(uint64_t h) { return pillion_executor_host(h, NULL); }
+static int do_host(uint64_t h) { return pillion_host_set(h, NULL); }
 static int do_new(uint64_t h) {
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
   (void)h;
@@ -117,7 +117,7 @@ static int do_submit_function(uint64_t h) {
 static int do_start_call(uint64_t h) {
   pillion_call_options options = PILLION_CALL_OPTIONS_INIT;
   options.function = made.function;
-  return pillion_call_start(NULL, h, &options);
+  return pillion_call_submit_with(NULL, h, &options);
 }
 static int do_batch(uint64_t h) {
   pillion_call call = {made.function, 0, 0, 0};
@@ -162,7 +162,7 @@ static int do_start(uint64_t h) {
 }
 static int do_shutdown(uint64_t h) {
   (void)h;
-  return pillion_shutdown(PILLION_DRAIN, 0);
+  return pillion_shutdown(PILLION_CLOSE_DRAIN, 0);
 }
 static int do_cancel(uint64_t h) { return pillion_task_cancel(h); }
 static int do_task_deadline(uint64_t h) {
@@ -183,7 +183,7 @@ static int do_open(uint64_t h) {
 }
 static int do_watch_close(uint64_t h) { return pillion_watch_close(h); }
 static int do_pool_close(uint64_t h) {
-  return pillion_pool_close(h, PILLION_DRAIN);
+  return pillion_pool_close(h, PILLION_CLOSE_DRAIN);
 }
 static int do_pool_free(uint64_t h) { return pillion_pool_free(h); }
 static int do_pool_join(uint64_t h) {
@@ -227,7 +227,7 @@ static const struct entry {
   unsigned rules;
 } table[] = {
     {"pillion_call_batch", do_batch, EXECUTOR, 0},
-    {"pillion_call_start", do_start_call, EXECUTOR, 0},
+    {"pillion_call_submit_with", do_start_call, EXECUTOR, 0},
     {"pillion_call_submit", do_submit, EXECUTOR, 0},
     {"pillion_call_submit", do_submit_function, FUNCTION, 0},
     {"pillion_call_wait", do_call_wait, FUNCTION, OUTSIDE},
@@ -236,8 +236,8 @@ static const struct entry {
     {"pillion_executor_deadline", do_deadline, EXECUTOR, OWNER},
     {"pillion_executor_fd", do_fd, EXECUTOR, 0},
     {"pillion_executor_free", do_free, EXECUTOR, OWNER | OUTSIDE},
-    {"pillion_executor_hooks", do_hooks, EXECUTOR, OWNER},
-    {"pillion_executor_host", do_host, EXECUTOR, OWNER | OUTSIDE},
+    {"pillion_host_get", do_hooks, EXECUTOR, OWNER},
+    {"pillion_host_set", do_host, EXECUTOR, OWNER | OUTSIDE},
     {"pillion_executor_new", do_new, NONE, 0},
     {"pillion_executor_post", do_post, EXECUTOR, 0},
     {"pillion_executor_ready", do_ready, EXECUTOR, OWNER},

@@ -352,7 +352,7 @@ static void poker_whose_loop_preempts_it_calls_the_hook_once(void **state) {
   loop.host.wake = loop_preempts;
   loop.host.data = &loop;
   preempting_calls = 10;
-  assert_ok(pillion_executor_host(loop.ex, &loop.host));
+  assert_ok(pillion_host_set(loop.ex, &loop.host));
   loop.probe = (struct probe){.step = counts_polls, .data = &loop};
   spawn(loop.ex, &loop.probe, 0, PILLION_DETACH);
   turn(loop.ex);
@@ -417,7 +417,7 @@ static void wake_hook_takes_the_place_of_the_descriptor(void **state) {
   (void)state;
   pillion_executor ex = executor_new();
   pillion_host host = hooks();
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   assert_int_equal(told.wakes, 1); /* it shall come by once */
   turn(ex);
   struct probe probe = {0};
@@ -442,7 +442,7 @@ static void wake_hook_is_called_again_for_more(void **state) {
   pillion_executor ex;
   assert_ok(pillion_executor_new(&ex, &options, NULL, 0));
   pillion_host host = hooks();
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   turn(ex);
   struct probe a = {0}, b = {0};
   spawn(ex, &a, 0, PILLION_DETACH);
@@ -465,7 +465,7 @@ static void wake_hook_is_called_again_if_the_turn_met_a_poker(void **state) {
   (void)state;
   pillion_executor ex = executor_new();
   pillion_host host = hooks();
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   turn(ex);
   struct probe a = {0}, b = {0};
   spawn(ex, &a, 0, PILLION_DETACH);
@@ -488,7 +488,7 @@ static void refused_wake_is_counted(void **state) {
   (void)state;
   pillion_executor ex = executor_new();
   pillion_host host = hooks();
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   turn(ex);
   told.wake_rc = PILLION_ECLOSED;
   struct probe probe = {0};
@@ -504,12 +504,12 @@ static void poke_survives_the_change_of_hosts(void **state) {
   (void)state;
   pillion_executor ex = executor_new();
   pillion_host host = hooks();
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   turn(ex);
   struct probe probe = {0};
   spawn(ex, &probe, 0, PILLION_DETACH); /* goes to the hook */
   assert_false(readable(ex));
-  assert_ok(pillion_executor_host(ex, NULL));
+  assert_ok(pillion_host_set(ex, NULL));
   assert_int_equal(told.drops, 1);
   assert_true(readable(ex));
   turn(ex);
@@ -518,11 +518,11 @@ static void poke_survives_the_change_of_hosts(void **state) {
 
   pillion_wake(probe.waker); /* and back again */
   host = hooks();
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   assert_int_equal(told.wakes, 1);
   turn(ex);
   assert_int_equal(probe.polls, 2);
-  assert_ok(pillion_executor_host(ex, NULL));
+  assert_ok(pillion_host_set(ex, NULL));
   turn(ex);
   assert_false(readable(ex));
   on_thread(wakes, &probe);
@@ -535,7 +535,7 @@ static void live_hook_tells_the_first_and_the_last(void **state) {
   (void)state;
   pillion_executor ex = executor_new();
   pillion_host host = hooks();
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   struct probe a = {.ready_at = 1}, b = {.ready_at = 2}, c = {.ready_at = 1};
   spawn(ex, &a, 0, PILLION_EVENT);
   assert_int_equal(told.lives, 1);
@@ -561,7 +561,7 @@ static void live_hook_hears_of_the_owners_submissions(void **state) {
   (void)state;
   pillion_executor ex = executor_new();
   pillion_host host = hooks();
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   turn(ex);
   assert_int_equal(told.lives, 0);
   pillion_function loop = function("test.loop");
@@ -582,7 +582,7 @@ static void live_is_told_to_a_host_that_comes_late(void **state) {
   spawn(ex, &probe, 0, PILLION_DETACH);
   turn(ex);
   pillion_host host = hooks();
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   assert_int_equal(told.last_live, 1);
   assert_int_equal(told.lives, 1);
   executor_free(ex);
@@ -603,7 +603,7 @@ static void timer_hook_is_called_when_the_deadline_changes(void **state) {
   (void)state;
   pillion_executor ex = executor_new();
   pillion_host host = hooks();
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   struct probe probe = {.step = arms, .dropped = clears}, other = {0};
   spawn(ex, &probe, 0, PILLION_DETACH);
   spawn(ex, &other, 0, PILLION_DETACH);
@@ -639,7 +639,7 @@ static void hooks_are_inside_the_turn(void **state) {
   hooked = executor_new();
   pillion_host host = PILLION_HOST_INIT;
   host.live = live_does_everything;
-  assert_ok(pillion_executor_host(hooked, &host));
+  assert_ok(pillion_host_set(hooked, &host));
   memset(&from_hook, 0, sizeof from_hook);
   struct probe probe = {.ready_at = 1};
   spawn(hooked, &probe, 0, PILLION_DETACH);
@@ -664,8 +664,8 @@ static void drop_of_old_hooks_may_free_the_executor(void **state) {
   pillion_host host = PILLION_HOST_INIT;
   host.data = &rc;
   host.drop = drop_frees;
-  assert_ok(pillion_executor_host(hooked, &host));
-  assert_ok(pillion_executor_host(hooked, NULL));
+  assert_ok(pillion_host_set(hooked, &host));
+  assert_ok(pillion_host_set(hooked, NULL));
   assert_int_equal(rc, 0);
 }
 
@@ -674,7 +674,7 @@ static void host_of_the_wrong_size_is_refused(void **state) {
   pillion_executor ex = executor_new();
   pillion_host host = hooks();
   host.size = 8;
-  assert_int_equal(pillion_executor_host(ex, &host), PILLION_EINVAL);
+  assert_int_equal(pillion_host_set(ex, &host), PILLION_EINVAL);
   executor_free(ex);
   assert_int_equal(told.drops, 0);
 }

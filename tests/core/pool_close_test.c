@@ -51,7 +51,7 @@ static void one_round(int round) {
   for (int i = 0; i < SPAWNERS; i++)
     threads[i] = thread_start(spawns_until_refused, NULL);
   while (atomic_load(&begun) < SPAWNERS) sched_yield();
-  if (round % 3 == 1) pillion_pool_close(pool, PILLION_CANCEL);
+  if (round % 3 == 1) pillion_pool_close(pool, PILLION_CLOSE_CANCEL);
   pool_free(pool);
   for (int i = 0; i < SPAWNERS; i++) pthread_join(threads[i], NULL);
   assert_int_equal(atomic_load(&wrong), 0);

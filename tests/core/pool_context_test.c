@@ -205,7 +205,7 @@ static void refused_spawn_gives_its_token_back(void **state) {
   assert_int_equal(pillion_pool_spawn(NULL, pool, home, &probing, &other, 0,
                                       PILLION_DETACH),
                    PILLION_EAGAIN);
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   assert_int_equal(pillion_pool_spawn(NULL, pool, home, &probing, &other, 0,
                                       PILLION_DETACH),
                    PILLION_ECLOSED);
@@ -331,7 +331,8 @@ static void pairs_hold_on_several_workers(void **state) {
     threads[WORKERS + i] = thread_start(starts, (void *)(intptr_t)i);
   for (int i = 0; i < 2; i++) pthread_join(threads[WORKERS + i], NULL);
   while (pool_stats(crowded).live > 0) sched_yield();
-  assert_ok(pillion_pool_close(crowded, PILLION_DRAIN)); /* ends the workers */
+  /* Ends the workers. */
+  assert_ok(pillion_pool_close(crowded, PILLION_CLOSE_DRAIN));
   for (int i = 0; i < WORKERS; i++) pthread_join(threads[i], NULL);
   for (size_t i = 0; i < COUNT(walkers); i++) {
     bool spawned = walkers[i].drops > 0;

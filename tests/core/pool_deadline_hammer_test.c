@@ -136,7 +136,7 @@ static void each_child_has_one_end(void **state) {
   threads[WORKERS] = thread_start(cancels, NULL);
   while (left > 0) sched_yield();
   over = 1;
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   for (int i = 0; i <= WORKERS; i++) pthread_join(threads[i], NULL);
   assert_int_equal(wrong, 0);
   assert_int_equal(ended[0] + ended[1] + ended[2], PARENTS * ROUNDS);

@@ -80,7 +80,7 @@ static void closing_home_takes_no_more_ends(void **state) {
   pillion_pool pool = pool_new();
   pillion_executor worker = executor_new(), home = executor_new();
   assert_ok(pillion_pool_join(pool, worker, 0));
-  assert_ok(pillion_executor_close(home, PILLION_DRAIN));
+  assert_ok(pillion_executor_close(home, PILLION_CLOSE_DRAIN));
   assert_int_equal(pillion_pool_spawn(NULL, pool, home, &probing, &probe, 1,
                                       PILLION_EVENT),
                    PILLION_ECLOSED);

@@ -155,27 +155,30 @@ static void calls_count_in_the_pool(void **state) {
   pillion_call_options options = PILLION_CALL_OPTIONS_INIT;
   options.function = function("test.loop");
   options.pool = pool;
-  assert_ok(pillion_call_start(&task, one, &options));
+  assert_ok(pillion_call_submit_with(&task, one, &options));
   assert_int_equal(pool_stats(pool).live, 1);
   assert_int_equal(pillion_task_cancel(task), 0);
   assert_int_equal(pool_stats(pool).live, 0);
-  assert_ok(pillion_call_start(&task, one, &options));
-  assert_ok(pillion_pool_close(pool, PILLION_CANCEL));
+  assert_ok(pillion_call_submit_with(&task, one, &options));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_CANCEL));
   assert_int_equal(pool_stats(pool).live, 0);
-  assert_int_equal(pillion_call_start(&task, one, &options), PILLION_ECLOSED);
+  assert_int_equal(pillion_call_submit_with(&task, one, &options),
+                   PILLION_ECLOSED);
   options.function = function("test.echo");
-  assert_int_equal(pillion_call_start(&task, one, &options), PILLION_EINVAL);
+  assert_int_equal(pillion_call_submit_with(&task, one, &options),
+                   PILLION_EINVAL);
 }
 
 /* What a call asks that was admitted while the pool was being closed. */
 static void late_calls_are_cancelled_unless_the_pool_drains(void **state) {
   (void)state;
   assert_false(pillion__pool_cancels(index_of_pool + 1));
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   assert_false(pillion__pool_cancels(index_of_pool + 1));
-  assert_ok(pillion_pool_close(pool, PILLION_CANCEL));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_CANCEL));
   assert_true(pillion__pool_cancels(index_of_pool + 1));
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN)); /* takes nothing back */
+  /* This takes nothing back. */
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   assert_true(pillion__pool_cancels(index_of_pool + 1));
 }
 

@@ -288,7 +288,7 @@ static void misuse_is_named(void **state) {
   pool_free(other);
   pool_free(pool);
   assert_int_equal(pillion_pool_free(pool), PILLION_EBADHANDLE);
-  assert_int_equal(pillion_pool_close(pool, PILLION_DRAIN),
+  assert_int_equal(pillion_pool_close(pool, PILLION_CLOSE_DRAIN),
                    PILLION_EBADHANDLE);
   assert_int_equal(pillion_pool_stat(&stats, pool), PILLION_EBADHANDLE);
   executor_free(ex);

@@ -190,7 +190,7 @@ static void closed_executor_takes_what_came_before(void **state) {
   (void)state;
   pillion_executor ex = executor_new();
   assert_ok(post(ex, 1, "x"));
-  assert_ok(pillion_executor_close(ex, PILLION_CANCEL));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_CANCEL));
   assert_int_equal(post(ex, 2, "x"), PILLION_ECLOSED);
   assert_int_equal(turn(ex), 1);
   assert_int_equal(events[0].token, 1);

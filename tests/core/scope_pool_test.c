@@ -114,7 +114,7 @@ static void await_end(struct owner *owner) {
   while (turn(home) == 0)
     if (!progress.more) poll(&watched, 1, -1);
   end = events[0];
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   for (int i = 0; i < WORKERS; i++) {
     void *well;
     pthread_join(workers[i], &well);

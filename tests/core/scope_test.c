@@ -174,7 +174,7 @@ static void child_that_cannot_start_any_more_has_failed(void **state) {
   struct owner owner = {.limit = 1};
   owner_start(&owner, ex, 3, 2);
   turn(ex), turn(ex);
-  assert_ok(pillion_executor_close(ex, PILLION_DRAIN));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_DRAIN));
   wake_child(&owner, 0);
   assert_true(turns_until_event(ex) < NO_TURNS);
   assert_end(&owner, PILLION_ECLOSED, PILLION_OUTCOME_RETURNED);

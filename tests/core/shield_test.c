@@ -116,7 +116,7 @@ static void close_respects_it(void **state) {
   struct probe probe = {.step = shielded};
   spawn(ex, &probe, 0, PILLION_EVENT);
   turn(ex);
-  assert_ok(pillion_executor_close(ex, PILLION_CANCEL));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_CANCEL));
   assert_int_equal(turn(ex), 0);
   assert_int_equal(progress.live, 1);
   assert_int_equal(probe.awaited, 1);

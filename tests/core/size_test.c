@@ -37,7 +37,8 @@ static void request_that_is_too_large(void **state) {
     options.length = lengths[i];
     assert_int_equal(pillion_call_submit(NULL, ex, echo, "x", lengths[i], 0, 0),
                      PILLION_EMSGSIZE);
-    assert_int_equal(pillion_call_start(NULL, ex, &options), PILLION_EMSGSIZE);
+    assert_int_equal(pillion_call_submit_with(NULL, ex, &options),
+                     PILLION_EMSGSIZE);
     assert_int_equal(pillion_call_wait(&value, echo, "x", lengths[i], 0),
                      PILLION_EMSGSIZE);
     assert_int_equal(pillion_call_batch(NULL, ex, &batch[1], 1, NULL, 0),

@@ -136,7 +136,7 @@ static int tells(void *data) {
 static void assert_wakes_nobody(pillion_executor ex, pillion_task task) {
   pillion_host host = PILLION_HOST_INIT;
   host.wake = tells;
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   turn(ex); /* it has come by once */
   uint64_t before = stats_of(ex).wakes;
   host_was_told = 0;

@@ -318,7 +318,7 @@ static void *cancelled_and_starts_and_stops(void *data) {
   pthread_cancel(pthread_self());
   c->woken |= pillion_pool_start(pool, 2);
   c->returned++;
-  c->submitted = pillion_shutdown(PILLION_DRAIN, MS); /* a call runs */
+  c->submitted = pillion_shutdown(PILLION_CLOSE_DRAIN, MS); /* a call runs */
   c->returned++;
   c->woken |= pillion_executor_free(c->owner->ex);
   c->returned++;

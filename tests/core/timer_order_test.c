@@ -248,7 +248,7 @@ static void host_hears_of_changes_only(void **state) {
   pillion_executor ex = executor_at(100);
   pillion_host host = PILLION_HOST_INIT;
   host.timer = hear;
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   told = 0;
   arm_all(ex, times, COUNT(times));
   assert_int_equal(told, 1);

@@ -319,7 +319,7 @@ static void many_threads_call_and_wait(void **state) {
     pthread_join(threads[i], NULL);
     assert_ok(waiters[i].rc);
   }
-  assert_ok(pillion_shutdown(PILLION_DRAIN, PILLION_TIME_NEVER));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, PILLION_TIME_NEVER));
 }
 
 /* ---- Start and shutdown -------------------------------------------------- */
@@ -381,15 +381,15 @@ static void shutdown_drains(void **state) {
   struct pillion__job job = take_one();
   int stops = guest.stops;
   assert_int_equal(pillion_shutdown(7, 0), PILLION_EINVAL);
-  assert_int_equal(pillion_shutdown(PILLION_DRAIN, 0), PILLION_ETIMEDOUT);
+  assert_int_equal(pillion_shutdown(PILLION_CLOSE_DRAIN, 0), PILLION_ETIMEDOUT);
   assert_int_equal(pillion_call_submit(NULL, 0, echo, "x", 1, 0, 0),
                    PILLION_ECLOSED);
   assert_int_equal(guest.stops, stops);
   job_echo(&job);
-  assert_ok(pillion_shutdown(PILLION_DRAIN, 0));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, 0));
   assert_int_equal(guest.stops, stops + 1);
   assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), -1);
-  assert_ok(pillion_shutdown(PILLION_DRAIN, 0)); /* it is down already */
+  assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, 0)); /* it is down already */
   assert_int_equal(guest.stops, stops + 1);
 
   pillion_value value; /* results stay to be taken */
@@ -412,7 +412,7 @@ static void shutdown_cancels_calls_of_executors_too(void **state) {
   pillion_executor ex = executor_new();
   pillion_task task;
   assert_ok(pillion_call_submit(&task, ex, echo, "x", 1, 7, PILLION_EVENT));
-  assert_ok(pillion_shutdown(PILLION_CANCEL, 0));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_CANCEL, 0));
   assert_int_equal(turn(ex), 1);
   assert_int_equal(events[0].token, 7);
   assert_int_equal(events[0].status, PILLION_ECANCELLED);
@@ -426,7 +426,7 @@ static void start_after_a_shutdown_timed_out(void **state) {
   (void)state;
   pillion_task task = submit("x", 1);
   struct pillion__job job = take_one();
-  assert_int_equal(pillion_shutdown(PILLION_DRAIN, 0), PILLION_ETIMEDOUT);
+  assert_int_equal(pillion_shutdown(PILLION_CLOSE_DRAIN, 0), PILLION_ETIMEDOUT);
   executor_free(executor_new()); /* doesn't undo it */
   assert_int_equal(pillion_call_submit(NULL, 0, echo, "x", 1, 0, 0),
                    PILLION_ECLOSED);
@@ -444,13 +444,14 @@ static void shutdown_cancels(void **state) {
   pillion_task running = submit("r", 1);
   struct pillion__job job = take_one();
   pillion_task new = submit("n", 1);
-  assert_int_equal(pillion_shutdown(PILLION_CANCEL, 0), PILLION_ETIMEDOUT);
+  assert_int_equal(pillion_shutdown(PILLION_CLOSE_CANCEL, 0),
+                   PILLION_ETIMEDOUT);
   assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 2);
   assert_int_equal(jobs[0].cancel, 1);
   assert_false(job_take_up(&jobs[1]));
   pillion__call_complete(job.call, PILLION_ECANCELLED,
                          PILLION_OUTCOME_CANCELLED_RUNNING, NULL, 0);
-  assert_ok(pillion_shutdown(PILLION_CANCEL, 0));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_CANCEL, 0));
   pillion_value value;
   assert_ok(pillion_task_wait(&value, running, 0));
   assert_int_equal(value.status, PILLION_ECANCELLED);
@@ -462,7 +463,7 @@ static void shutdown_cancels(void **state) {
    that has got its number. */
 static void late_poke_meets_no_closed_descriptor(void **state) {
   (void)state;
-  assert_ok(pillion_shutdown(PILLION_DRAIN, 0));
+  assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, 0));
   int pipes[2]; /* they take the numbers that are free */
   assert_ok(pipe2(pipes, O_NONBLOCK));
   pillion__ring_poke();

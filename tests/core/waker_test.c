@@ -419,7 +419,7 @@ static void wake_that_fails_preserves_errno(void **state) {
   turn(ex); /* its read finds nothing */
   after[1] = errno;
   host.wake = hook_that_spoils_errno;
-  assert_ok(pillion_executor_host(ex, &host));
+  assert_ok(pillion_host_set(ex, &host));
   turn(ex);
   hook_wakes = 0;
   errno = EDOM;

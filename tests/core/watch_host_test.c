@@ -37,13 +37,13 @@ static void a_host_that_cannot_watch_is_an_error(void **state) {
   await(ex, &a, watch, R);
   turn(ex);
   assert_int_equal(a.probe.rc, PILLION_ENOTSUP);
-  assert_ok(pillion_executor_host(ex, &hooks));
+  assert_ok(pillion_host_set(ex, &hooks));
   await(ex, &a, watch, R);
   turn(ex);
   assert_int_equal(a.probe.rc, PILLION_ENOTSUP);
   assert_ok(pillion_watch_close(watch));
   hooks.watch = host_watches; /* one without the other */
-  assert_int_equal(pillion_executor_host(ex, &hooks), PILLION_EINVAL);
+  assert_int_equal(pillion_host_set(ex, &hooks), PILLION_EINVAL);
 }
 
 static void a_host_that_refuses_is_asked_again_by_the_next(void **state) {
@@ -100,7 +100,7 @@ static void tasks_wait_for_the_next_host(void **state) {
   host_set(ex, &first);
   await(ex, &a, watch, R);
   turn(ex);
-  assert_ok(pillion_executor_host(ex, NULL));
+  assert_ok(pillion_host_set(ex, NULL));
   turn(ex);
   assert_traced("1:watchr 1:unwatch");
   await(ex, &b, watch, W); /* who begins to wait now is told */
@@ -195,10 +195,10 @@ static void another_executor_may_not_await_it(void **state) {
 static void a_cancelling_close_opens_no_watch(void **state) {
   (void)state;
   pillion_watch w;
-  assert_ok(pillion_executor_close(ex, PILLION_DRAIN));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_DRAIN));
   assert_ok(pillion_watch_open(&w, ex, other, 0));
   assert_ok(pillion_watch_close(w));
-  assert_ok(pillion_executor_close(ex, PILLION_CANCEL));
+  assert_ok(pillion_executor_close(ex, PILLION_CLOSE_CANCEL));
   assert_int_equal(pillion_watch_open(&w, ex, other, 0), PILLION_ECLOSED);
 }
 
@@ -222,14 +222,14 @@ static void hooks_may_report_and_close(void **state) {
   hooks.data = &first;
   hooks.watch = inside_watch;
   hooks.unwatch = host_unwatches;
-  assert_ok(pillion_executor_host(ex, &hooks));
+  assert_ok(pillion_host_set(ex, &hooks));
   await(ex, &a, watch, R);
   turn(ex);
   turn(ex);
   assert_int_equal(a.got, R);
   assert_traced("watch");
   hooks.watch = closing_watch;
-  assert_ok(pillion_executor_host(ex, &hooks));
+  assert_ok(pillion_host_set(ex, &hooks));
   await(ex, &a, watch, R);
   turn(ex);
   assert_int_equal(a.probe.rc, PILLION_ECLOSED);
@@ -252,10 +252,10 @@ static void watch_closed_by_the_host_that_goes(void **state) {
   hooks.watch = host_watches;
   hooks.unwatch = closing_unwatch;
   reused = (struct probe){.ready_at = 1};
-  assert_ok(pillion_executor_host(ex, &hooks));
+  assert_ok(pillion_host_set(ex, &hooks));
   await(ex, &a, watch, R);
   turn(ex);
-  assert_ok(pillion_executor_host(ex, NULL));
+  assert_ok(pillion_host_set(ex, NULL));
   assert_traced("1:watchr unwatch");
   turn(ex);
   assert_int_equal(a.probe.rc, PILLION_ECLOSED);
@@ -267,17 +267,17 @@ static void hooks_in_force_are_told(void **state) {
   (void)state;
   pillion_host hooks = PILLION_HOST_INIT;
   hooks.data = &hooks;
-  assert_ok(pillion_executor_hooks(&hooks, ex));
+  assert_ok(pillion_host_get(&hooks, ex));
   assert_null(hooks.data);
   assert_null(hooks.watch);
   host_set(ex, &first);
-  assert_ok(pillion_executor_hooks(&hooks, ex));
+  assert_ok(pillion_host_get(&hooks, ex));
   assert_ptr_equal(hooks.data, &first);
   assert_true(hooks.watch == host_watches);
   hooks.size = 8;
-  assert_int_equal(pillion_executor_hooks(&hooks, ex), PILLION_EINVAL);
-  assert_int_equal(pillion_executor_hooks(NULL, ex), PILLION_EINVAL);
-  assert_int_equal(pillion_executor_hooks(&hooks, 0), PILLION_EBADHANDLE);
+  assert_int_equal(pillion_host_get(&hooks, ex), PILLION_EINVAL);
+  assert_int_equal(pillion_host_get(NULL, ex), PILLION_EINVAL);
+  assert_int_equal(pillion_host_get(&hooks, 0), PILLION_EBADHANDLE);
 }
 
 /* ---- Go's ---------------------------------------------------------------- */

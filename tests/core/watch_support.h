@@ -51,7 +51,7 @@ static UNUSED void host_set(pillion_executor ex, struct host *host) {
   hooks.unwatch = host_unwatches;
   hooks.drop = host_drops;
   host->ex = ex;
-  assert_ok(pillion_executor_host(ex, &hooks));
+  assert_ok(pillion_host_set(ex, &hooks));
   turn(ex);
 }
 

@@ -196,7 +196,7 @@ static void hold_lasts_until_closed_and_empty(void **state) {
   assert_int_equal(progress.live, 1);
   pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
   turn(held);
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   assert_int_equal(pillion_pool_spawn(NULL, pool, 0, &probing, &probe, 0,
                                       PILLION_DETACH),
                    PILLION_ECLOSED);
@@ -295,8 +295,8 @@ static void close_cancels_all(void **state) {
   turn(one);
   struct probe late = {.name = "late"};
   pool_spawn(pool, 0, &late, 0, PILLION_DETACH);
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
-  assert_ok(pillion_pool_close(pool, PILLION_CANCEL));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_CANCEL));
   turn(two);
   turn(one);
   assert_int_equal(drops_so_far(), MANY);
@@ -319,12 +319,12 @@ static void closing_again_wakes_nobody(void **state) {
   pool_spawn(pool, 0, &probes[0], 0, PILLION_DETACH);
   turn(one);
   turn(two);
-  assert_ok(pillion_pool_close(pool, PILLION_CANCEL));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_CANCEL));
   turn(one);
   turn(two);
   assert_int_equal(probes[0].polls, 2);
-  assert_ok(pillion_pool_close(pool, PILLION_CANCEL));
-  assert_ok(pillion_pool_close(pool, PILLION_DRAIN));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_CANCEL));
+  assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   turn(one);
   turn(two);
   assert_int_equal(probes[0].polls, 2);

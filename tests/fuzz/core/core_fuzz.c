@@ -82,7 +82,7 @@ static void executor_make(int e) {
   fail_in = -1;
   if (pillion_executor_fd(&ex->fd, ex->handle) != 0) wrong("no descriptor");
   const pillion_host host = {sizeof host, ex, NULL, NULL, host_live, host_drop, host_watch, host_unwatch};
-  if (expect("host", e, pillion_executor_host(ex->handle, &host), 0)) ex->hosts++;
+  if (expect("host", e, pillion_host_set(ex->handle, &host), 0)) ex->hosts++;
 }
 
 static void pool_make(int p) {
@@ -193,7 +193,7 @@ static void step_close(void) {
   expect("pool close", p, pillion_pool_close(pools[p].handle, mode), 0);
   if (pools[p].closing >= 1 + mode) return;
   pools[p].closing = 1 + mode;
-  for (int i = 0; mode == PILLION_CANCEL && i < ACTORS; i++)
+  for (int i = 0; mode == PILLION_CLOSE_CANCEL && i < ACTORS; i++)
     if (actors[i].place == place) ask(&actors[i], CANCELLED);
 }
 

@@ -221,7 +221,8 @@ static void ask(struct actor *a, enum asked how) {
 /* What happens at the start of a turn: the close, what has come, timers. */
 static void turn_begins(int e) {
   struct executor *ex = &executors[e];
-  bool cancels = ex->closing == 1 + PILLION_CANCEL && ex->told_closing != ex->closing;
+  bool cancels = ex->closing == 1 + PILLION_CLOSE_CANCEL &&
+                 ex->told_closing != ex->closing;
   for (int i = 0; cancels && i < ACTORS; i++)
     if (actors[i].place == e) ask(&actors[i], CANCELLED);
   for (int i = 0; i < ACTORS; i++) {

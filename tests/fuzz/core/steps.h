@@ -187,7 +187,7 @@ static void step_watch(void) {
   struct executor *ex = &executors[dice(EXECUTORS)];
   if (!ex->alive) return;
   if (!ex->watching) {
-    int right = ex->closing == 1 + PILLION_CANCEL ? PILLION_ECLOSED : 0;
+    int right = ex->closing == 1 + PILLION_CLOSE_CANCEL ? PILLION_ECLOSED : 0;
     int rc = pillion_watch_open(&ex->watch, ex->handle, ex->ends[0], 0);
     ex->watching = expect("watch", (int)(ex - executors), rc, right);
     ex->waiter = ex->key = 0;

@@ -89,7 +89,7 @@ static int run_on_hooks(struct program *p, pillion_executor ex) {
   host.timer = hooked_timer;
   host.watch = hooked_watch;
   host.unwatch = hooked_unwatch;
-  if (pillion_executor_host(ex, &host) < 0) return 1;
+  if (pillion_host_set(ex, &host) < 0) return 1;
   for (;;) {
     int n = pillion_executor_turn(events, 8, &progress, ex, NULL);
     if (n < 0) return 1;
@@ -97,7 +97,7 @@ static int run_on_hooks(struct program *p, pillion_executor ex) {
     if (progress.live == 0) break;
     hooked_wait(&loop, ex);
   }
-  if (pillion_executor_host(ex, NULL) < 0) return 1;
+  if (pillion_host_set(ex, NULL) < 0) return 1;
   return close(loop.fds[0].fd);
 }
 

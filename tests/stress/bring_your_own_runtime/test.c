@@ -82,7 +82,7 @@ static void check_start(void) {
   start.max_calls = 16;
   expect("start", "result", pillion_start(&start, NULL, 0), 0);
   /* Go itself is there now, with what it opens: so once more. */
-  pillion_shutdown(PILLION_CANCEL, PILLION_TIME_NEVER);
+  pillion_shutdown(PILLION_CLOSE_CANCEL, PILLION_TIME_NEVER);
   long fds = entries("/proc/self/fd");
   expect("start", "result", pillion_start(&start, NULL, 0), 0);
   expect("start", "descriptors", entries("/proc/self/fd") - fds, 0);

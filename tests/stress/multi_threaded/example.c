@@ -121,7 +121,7 @@ static void *by_hand(void *data) {
   sem_init(&woken, 0, 0);
   host.data = &woken;
   host.wake = post;
-  if (pillion_executor_host(ex, &host) < 0) return NULL;
+  if (pillion_host_set(ex, &host) < 0) return NULL;
   for (;;) {
     if (pillion_executor_turn(NULL, 0, &progress, ex, NULL) < 0) return NULL;
     if (progress.live == 0) break;
@@ -148,7 +148,7 @@ int main(void) {
     if (pillion_pool_spawn(NULL, pool, 0, &traveller, &travellers[i], 0,
                            PILLION_DETACH) < 0)
       return 1;
-  pillion_pool_close(pool, PILLION_DRAIN); /* when all have ended */
+  pillion_pool_close(pool, PILLION_CLOSE_DRAIN); /* when all have ended */
   for (int i = 0; i < THREADS; i++) {
     void *result;
     pthread_join(threads[i], &result);

@@ -22,7 +22,7 @@ VERSION_NUMBER = VERSION[0] << 16 | VERSION[1] << 8 | VERSION[2]
 SONAME = "libpillion.so.0"
 
 NEVER = (1 << 63) - 1
-DRAIN, CANCEL = 0, 1
+CLOSE_DRAIN, CLOSE_CANCEL = 0, 1
 KINDS = ("offload", "cpu", "loop", "async")
 KIND_LOOP, KIND_ASYNC = 2, 3
 EVENT, JOIN, DETACH = 0, 1, 2

@@ -254,7 +254,7 @@ class Library:
         after `timeout` seconds; it may be called again.
         """
         abi = self._core().abi
-        mode = _abi.CANCEL if cancel else _abi.DRAIN
+        mode = _abi.CLOSE_CANCEL if cancel else _abi.CLOSE_DRAIN
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             left = SLICE if end is None else min(SLICE, max(0.0, end - time.monotonic()))
