@@ -12,9 +12,10 @@ mkdir -p $out
 [ "$(uname -m)" = x86_64 ] || { echo "for x86-64 only"; exit 0; }
 flags="-std=c11 -D_GNU_SOURCE -O2 -fPIC -Iinclude -Icapi/core"
 
-for file in join slot task context timer wheel turn cell; do
+for file in executor/{wake,cells,task,ops,turn} queue/{timers,wheel} cell/cell; do
   # One function would disappear in its only caller.
-  inline=$([ $file = turn ] && echo -fno-inline)
+  inline=$([ $file = executor/turn ] && echo -fno-inline)
+  mkdir -p $out/${file%/*}
   ${CC:-gcc} $flags $inline -c capi/core/$file.c -o $out/$file.o || exit 1
   objdump -d --no-show-raw-insn $out/$file.o >$out/$file.txt || exit 1
 done
@@ -37,17 +38,17 @@ clean() {
 rc=0
 for function in pillion__ready pillion__task_run pillion__spawn \
   pillion__task_free; do
-  clean task $function || rc=1
+  clean executor/task $function || rc=1
 done
-clean join pillion__wake_local_in || rc=1
+clean executor/wake pillion__wake_local_in || rc=1
 # The way through a turn that has nothing to do, too.
 for function in run_tasks pillion_executor_turn quiet due; do
-  clean turn $function || rc=1
+  clean executor/turn $function || rc=1
 done
-for file in task slot join context timer wheel; do clean $file || rc=1; done
+for file in executor/{task,cells,wake,ops} queue/{timers,wheel}; do clean $file || rc=1; done
 
 # The check itself: what does lock must be found out.
-if clean cell pillion_wake >/dev/null; then
+if clean cell/cell pillion_wake >/dev/null; then
   echo "pillion_wake should have been found to lock"
   rc=1
 fi

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A call that a thread waits for, or with -DJOIN a task: capi/core/wait.c, and
+ * A call that a thread waits for, or with -DJOIN a task: capi/core/call/wait.c, and
  * the state of call.c.
  *
  * A worker takes the call up and completes it. A waiter waits, may time out and

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Parking: capi/core/park.c, with the inbox, the host and the descriptor.
+ * Parking: capi/core/executor/park.c, with the inbox, the host and the descriptor.
  *
  * Posters push into the inbox and poke. One of them closes the executor instead.
  * The owner is a host that turns when it is told to; it may free the executor at

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A worker's deque with its owner and a thief: capi/core/deque.c, and its
+ * A worker's deque with its owner and a thief: capi/core/queue/deque.c, and its
  * twin in executor/.
  *
  * The owner pushes ITEMS tasks and pops the rest. Its first buffer has two

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Who is idle and who is told: capi/core/worker.c, and its twin in executor/.
+ * Who is idle and who is told: capi/core/pool/worker.c, and its twin in executor/.
  *
  * Two workers and two pushers. One of the tasks pushes another into its worker's
  * deque, and wakes itself: neither is seen by the other worker before a fence.

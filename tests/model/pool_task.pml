@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A task of a pool, and all who may touch it: capi/core/ptask.c and pend.c, and
+ * A task of a pool, and all who may touch it: capi/core/pool/task.c and pend.c, and
  * their twins in executor/.
  *
  * Its cell lives twice. The first task is joined; whoever takes its result frees

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Time in a pool: capi/core/ptimer.c and the polls of ptask.c, and their twins in
+ * Time in a pool: capi/core/pool/timer.c and the polls of ptask.c, and their twins in
  * executor/.
  *
  * Two workers read the clock when a turn begins, and it goes on while they turn.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Posted events: capi/core/post.c, and as much of park.c as it needs.
+ * Posted events: capi/core/executor/post.c, and as much of park.c as it needs.
  *
  * Two posters post to an executor, each twice at most, in a ring of two. The
  * owner turns when it is told, and frees the executor at any time, or never.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A cell and its wakers: pillion_wake and post_bits of capi/core/cell.c, the drain
+ * A cell and its wakers: pillion_wake and post_bits of capi/core/cell/cell.c, the drain
  * of turn.c, the slot_take of task.c and the leasing of chunks.
  *
  * The cell lives twice. Its first task belongs to executor 0 and may end at any

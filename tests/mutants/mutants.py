@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plants one-change mistakes and reports which of them every quick test survives.
 
-    make mutants [MUTANTS=100] [SEED=1] [FILES="capi/core/pend.c executor/scope.go"]
+    make mutants [MUTANTS=100] [SEED=1] [FILES="capi/core/pool/end.c executor/scope.go"]
 
 Half of them are planted in capi/core and half in executor/, in a copy of the tree
 (build/mutants/tree). The seed chooses them. A mistake is found when a test fails,
@@ -59,11 +59,16 @@ def run(command: list[str], seconds: float, memory: int = 0) -> str | None:
         process.wait()
 
 
+def built(path: Path, variant: str, suffix: str = "") -> str:
+    """The object of a source, named as that: two folders may have a task.c."""
+    return f"{OUT}/{variant}/{'-'.join(path.relative_to(TREE).with_suffix('').parts)}{suffix}.o"
+
+
 class Core:
     """capi/core, its tests, and the vectors."""
 
     def __init__(self) -> None:
-        self.sources = sorted(Path(TREE, "capi/core").glob("*.c"))
+        self.sources = sorted(Path(TREE, "capi/core").glob("*/*.c"))
         self.programs = [(path.stem, path) for path in
                          sorted(Path(TREE, "tests/core").glob("*_test.c"))]
         self.programs.append(("vectors", TREE / "tests/conformance/replay.c"))
@@ -83,11 +88,11 @@ class Core:
 
     def compile(self, path: Path, variant: str, out: str = "") -> str | None:
         return run([*CC, *FLAGS[variant], "-c", str(path), "-o",
-                    out or f"{OUT}/{variant}/{path.stem}.o"], 120)
+                    out or built(path, variant)], 120)
 
-    def test(self, variant: str, changed: dict[str, str]) -> str | None:
+    def test(self, variant: str, changed: dict[Path, str]) -> str | None:
         """Links with the changed objects and tests; says which test failed, if one did."""
-        objects = [changed.get(path.stem, f"{OUT}/{variant}/{path.stem}.o")
+        objects = [changed.get(path, built(path, variant))
                    for path in self.sources]
         failed: list[str] = []
         first = not any(key[0] == variant for key in self.seconds)
@@ -97,7 +102,7 @@ class Core:
                 return
             name, path = program
             binary = f"{OUT}/{variant}/{name}"
-            why = run(["gcc", *FLAGS[variant], f"{OUT}/{variant}/{path.stem}.o", *objects, "-o",
+            why = run(["gcc", *FLAGS[variant], built(path, variant), *objects, "-o",
                        binary, "-lcmocka", "-pthread"], 120)
             if why:
                 failed.append(f"does not link: {why}")
@@ -121,14 +126,14 @@ class Core:
         for variant in FLAGS:
             if not any(key[0] == variant for key in self.seconds):
                 with_original(mutant, lambda: self.prepare("asan"))
-            changed = {path.stem: f"{OUT}/{variant}/changed-{path.stem}.o" for path in units}
+            changed = {path: built(path, variant, ".changed") for path in units}
             with ThreadPoolExecutor(CORES) as pool:
-                if any(pool.map(lambda path: self.compile(path, variant, changed[path.stem]),
+                if any(pool.map(lambda path: self.compile(path, variant, changed[path]),
                                 units)):
                     return "invalid"
             if variant == "plain" and all(
-                    Path(changed[path.stem]).read_bytes() ==
-                    Path(f"{OUT}/plain/{path.stem}.o").read_bytes() for path in units):
+                    Path(changed[path]).read_bytes() ==
+                    Path(built(path, "plain")).read_bytes() for path in units):
                 return "invalid"
             if why := self.test(variant, changed):
                 return f"found: {variant} {why}"
@@ -203,7 +208,7 @@ def main() -> int:
     wanted, seed = int(os.environ.get("MUTANTS", 100)), os.environ.get("SEED", "1")
     digest = copy_tree()
     files = os.environ.get("FILES", "").split() or sorted(
-        str(path.relative_to(TREE)) for pattern in ("capi/core/*.[ch]", "executor/**/*.go")
+        str(path.relative_to(TREE)) for pattern in ("capi/core/**/*.[ch]", "executor/**/*.go")
         for path in TREE.glob(pattern)
         if not path.name.endswith("_test.go") and "internal/model" not in str(path))
     log, verdicts = OUT / "log.jsonl", {}
