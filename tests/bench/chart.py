@@ -5,8 +5,10 @@ import math
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 490, 300
-LEFT, RIGHT, TOP, BOTTOM = 58, 118, 40, 46
+WIDTH, HEIGHT = 620, 300
+LEFT, RIGHT, TOP, BOTTOM = 58, 142, 40, 46
+# On a dark page: the same hues, on black.
+DARK = "@media (prefers-color-scheme: dark) { svg > g { filter: invert(0.92) hue-rotate(180deg) } }"
 FONT = 'font-family="system-ui, sans-serif"'
 STYLES = {  # colour, width, dashes
     "C": ("#0b57d0", 2.6, ""),
@@ -16,7 +18,7 @@ STYLES = {  # colour, width, dashes
     "goroutines": ("#b8860b", 1.8, ""),
     "touch": ("#808080", 1.4, "4 3"),
 }
-NAMES = {"C": "Pillion, C", "Go": "Pillion, Go", "touch": "one access to memory"}
+NAMES = {"C": "Pillion, C", "Go": "Pillion, Go", "touch": "a memory access"}
 
 
 class Panel(NamedTuple):
@@ -106,29 +108,19 @@ def draw(panel):
         labels.append((ys.at(points[-1][1]) + 4, name, colour, points[-1][1]))
     for y, name, colour, value in spread(labels):
         shown = f"{value:.0f}" if value >= 10 else f"{value:.1f}"
-        yield text(xs.end + 8, y, f"{name} {shown}", 11, "start", colour)
+        yield text(xs.end + 8, y, f"{NAMES.get(name, name)} {shown}", 11, "start", colour)
 
 
-def legend(names):
-    x = 24
-    for name in names:
-        colour, stroke, dashes = STYLES[name]
-        yield (f'<line x1="{x}" x2="{x + 22}" y1="18" y2="18" stroke="{colour}" '
-               f'stroke-width="{stroke}" stroke-dasharray="{dashes}"/>')
-        label = NAMES.get(name, name)
-        yield text(x + 28, 22, label, 12, "start", "#222")
-        x += 44 + 6.4 * len(label)
-
-
-def page(panels, columns):
-    """All panels in one picture, with one legend."""
-    names = list(dict.fromkeys(name for p in panels for name in p.lines))
-    rows = -(-len(panels) // columns)
-    width, height = max(columns * WIDTH, 700), rows * HEIGHT + 34
+def page(panels, columns, notes):
+    """All panels in one picture, with the notes below them."""
+    bottom = -(-len(panels) // columns) * HEIGHT
+    width, height = columns * WIDTH, bottom + 16 * len(notes) + 10
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-             f'width="{width}" height="{height}">',
-             f'<rect width="{width}" height="{height}" fill="#ffffff"/>', *legend(names)]
+             f'width="{width}" height="{height}">', f"<style>{DARK}</style>", "<g>",
+             f'<rect width="{width}" height="{height}" fill="#ffffff"/>']
     for i, panel in enumerate(panels):
-        x, y = i % columns * WIDTH, i // columns * HEIGHT + 34
+        x, y = i % columns * WIDTH, i // columns * HEIGHT
         parts += [f'<g transform="translate({x} {y})">', *draw(panel), "</g>"]
-    return "\n".join([*parts, "</svg>\n"])
+    for i, note in enumerate(notes):
+        parts.append(text(LEFT, bottom + 10 + 16 * i, note, 11, "start", "#666"))
+    return "\n".join([*parts, "</g>", "</svg>\n"])

@@ -4,13 +4,15 @@
     growth.py [--rounds N]
 
 Ours and the peers take turns; medians of the rounds go to a table, to pictures in
-build/bench (growth.svg has all) and, for ours, to build/bench.jsonl. Beside a million
+build/bench (growth.svg has all), to the one that the README shows, growth.svg beside
+this file, and, for ours, to build/bench.jsonl. Beside a million
 an operation may cost twice what it costs beside a hundred. If it takes tasks or timers
 in a random order, the next one of a million is in no cache, in any of the programs: so a
 hundred and one access to memory (`touch`) are what it is judged by.
 """
 
 import argparse
+import datetime
 import json
 import statistics
 import sys
@@ -21,6 +23,7 @@ import prepare
 SIZES = (100, 10_000, 1_000_000)
 FEWER = SIZES[:2]  # what a peer does not finish in a minute with a million
 OURS = ("C", "Go")
+SHOWN = "spawn"  # in the README
 IN_ORDER = ("step", "spawn", "set a timer")  # they go through memory in its order
 TOUCH = "c growth touch {n}#growth"
 
@@ -85,18 +88,23 @@ def series(ns, command):
     return [(n, ns[command, n]) for n in sizes(command)]
 
 
-def draw(ns):
+def draw(ns, rounds, machine):
     touch = [(n, ns[TOUCH, n]) for n in SIZES]
-    panels = [
-        chart.Panel(op, "armed timers" if "timer" in op else "live tasks",
-                    {who: series(ns, c) for who, c in commands.items()} | {"touch": touch})
+    panels = {
+        op: chart.Panel(op, "armed timers" if "timer" in op else "live tasks",
+                        {who: series(ns, c) for who, c in commands.items()} | {"touch": touch})
         for op, commands in OPERATIONS.items()
-    ]
+    }
+    notes = [f"{datetime.date.today()}, medians of {rounds} rounds: tests/bench/run.sh --only growth",
+             machine, "tokio {tokio}, smol's async-executor {smol}".format(**prepare.versions)]
     prepare.OUT.mkdir(parents=True, exist_ok=True)
-    (prepare.OUT / "growth.svg").write_text(chart.page(panels, columns=2), encoding="utf-8")
-    for panel in panels:
-        name = f"growth-{panel.title.replace(' a ', '-').replace(' ', '-')}.svg"
-        (prepare.OUT / name).write_text(chart.page([panel], columns=1), encoding="utf-8")
+    (prepare.OUT / "growth.svg").write_text(chart.page(list(panels.values()), 2, notes), encoding="utf-8")
+    for op, panel in panels.items():
+        name = f"growth-{op.replace(' a ', '-').replace(' ', '-')}.svg"
+        (prepare.OUT / name).write_text(chart.page([panel], 1, notes), encoding="utf-8")
+    life = chart.Panel("a task's life beside others: spawned, polled once, gone", "live tasks",
+                       {who: series(ns, c) for who, c in OPERATIONS[SHOWN].items()})
+    (prepare.HERE / "growth.svg").write_text(chart.page([life], 1, notes), encoding="utf-8")
 
 
 def bound(ns, op, command):
@@ -139,9 +147,9 @@ def table(ns):
 def run(rounds, machine):
     """Measures, draws and prints; gives the lines."""
     ns = measured(rounds)
-    draw(ns)
+    draw(ns, rounds, machine)
     print("\n".join(table(ns)))
-    print(f"\ndrawn to {prepare.OUT.relative_to(prepare.ROOT)}/growth*.svg")
+    print(f"\ndrawn to {prepare.OUT.relative_to(prepare.ROOT)}/growth*.svg and tests/bench/growth.svg")
     return list(judged(ns, rounds, machine))
 
 

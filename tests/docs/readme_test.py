@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The README shows the very programs that the tests build and run, and every
-file that it names is there."""
+page and picture that it names is there."""
 
 from __future__ import annotations
 
 import pathlib
 import re
+from xml.etree import ElementTree
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGES = ["README.md", "CONTRIBUTING.md", "RATIONALE.md", "bindings/python/README.md", "tests/bench/README.md"]
 README = (ROOT / "README.md").read_text()
 EXAMPLES = {"go": "hello/hello.go", "c": "hello.c", "python": "hello.py"}
 
@@ -32,8 +34,32 @@ def test_excerpt_is_from_the_file() -> None:
     assert len(blocks("c")) == len(blocks("python")) == 1
 
 
-def test_links_lead_somewhere() -> None:
-    for page in ["README.md", "CONTRIBUTING.md", "RATIONALE.md", "bindings/python/README.md", "tests/bench/README.md"]:
-        text = (ROOT / page).read_text()
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
-            assert ((ROOT / page).parent / target).exists(), f"{page} links to {target}"
+def anchors(page: pathlib.Path) -> set[str]:
+    """What the headings of a page are called in links."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", h).lower().replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", (ROOT / page).read_text()):
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), f"{page} links to {path}"
+        assert not anchor or anchor in anchors(target), f"{page} links to {path}#{anchor}"
+
+
+def pictures() -> list[pathlib.Path]:
+    return [ROOT / path for path in re.findall(r"!\[.+?\]\(([^)]+)\)", README)]
+
+
+def test_pictures_are_read_on_light_and_on_dark_pages() -> None:
+    assert len(pictures()) == 2
+    for picture in pictures():
+        ElementTree.parse(picture)
+        assert "prefers-color-scheme: dark" in picture.read_text()
+
+
+def test_curve_names_its_date_machine_and_command() -> None:
+    text = (ROOT / "tests/bench/growth.svg").read_text()
+    for wanted in [r"\d{4}-\d\d-\d\d, medians of \d+ rounds", r"tests/bench/run\.sh --only growth", r"\d+ cores, ", r"go1\.\d+"]:
+        assert re.search(wanted, text), wanted

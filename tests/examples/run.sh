@@ -29,7 +29,7 @@ cp -r README.md LICENSE go.mod go.sum include capi executor foreign bindings tes
 lines=$(grep -E '^(go run ./capi|cc -I|PYTHONPATH=|CGO_ENABLED=0)' README.md)
 [ "$(wc -l <<<"$lines")" = 5 ]
 bytes=$(cat README.md LICENSE | wc -c)
-expect "$(printf '%s\n' 'Hello, you!' 'Hello, you!' "$bytes <nil>" 'Hello, you!')" \
+expect "$(printf '%s\n' 'Hello, you!' 'Hello, you!' 'Hello, you!' "$bytes <nil>")" \
   env -C "$readme" PATH="$PWD/build/venv/bin:$PATH" bash -euc "$lines"
 
 # One server on two reactors.
