@@ -50,16 +50,6 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		l.Poll(Budget{})
 	})
 
-	promise := new(Promise[int])
-	var waits Task[int]
-	wantNoAllocs(t, "a promise", func() {
-		*promise = Promise[int]{}
-		waits.Spawn(l, promise)
-		l.Poll(Budget{})
-		promise.Resolve(1)
-		l.Poll(Budget{})
-	})
-
 	key := NewTaskLocal[int]()
 	hooks := new(silent)
 	options := []Option[int]{InContext[int](hooks, hooks)}

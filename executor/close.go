@@ -11,14 +11,14 @@ import (
 type CloseMode uint32
 
 const (
-	open   uint32    = 0
-	Drain  CloseMode = 1 // they run to their end
-	Cancel CloseMode = 2 // each is asked to end
+	open        uint32    = 0
+	CloseDrain  CloseMode = 1 // they run to their end
+	CloseCancel CloseMode = 2 // each is asked to end
 )
 
 // Close is the first phase of the end: no more tasks are taken, and those there
 // are drain or are cancelled. The host goes on polling until none is live. Any
-// goroutine may call it, and [Cancel] may follow [Drain].
+// goroutine may call it, and [CloseCancel] may follow [CloseDrain].
 func (l *Local) Close(mode CloseMode) {
 	for {
 		old := l.closing.Load()
@@ -35,7 +35,7 @@ func (l *Local) Close(mode CloseMode) {
 // carryOut does on the owner what Close asked for.
 func (l *Local) carryOut(mode uint32) {
 	l.closed = mode
-	if mode != uint32(Cancel) {
+	if mode != uint32(CloseCancel) {
 		return
 	}
 	for _, c := range l.chunks {
@@ -62,7 +62,7 @@ func (l *Local) Free() error {
 	if l.freed() {
 		return nil
 	}
-	l.closing.Store(uint32(Cancel))
+	l.closing.Store(uint32(CloseCancel))
 	l.polling = true
 	defer l.endTurn()
 	for _, c := range l.chunks {

@@ -16,7 +16,7 @@ import (
 
 // These are what a Local does on its own paths: spawn, wake, poll, yield, end, timers.
 // Whatever they call that isn't here is inlined in them, or off those paths.
-const ownPaths = `\(\*Local\)\.(spawn|takeSlot|wake|WakeLocal|fire|burst|check|special|pass|drop)` +
+const ownPaths = `\(\*Local\)\.(spawn|takeSlot|wake|WakeLocal|fire|burst|check|pollOrEnd|pollOrUnwind|charge|drop)` +
 	`|\(\*Context\)\.(WakeSelf|again|Shield)|\(\*ring\)\.(push|grow)|\(\*yield\)\.Poll` +
 	`|\(\*Timer\)\.(Poll|Drop)|\(\*wheel\)\..*` +
 	`|\(\*Task\[(go\.shape\.)?int\]\)\.(Spawn|poll|drop|unwind|notify)`

@@ -31,7 +31,7 @@
 //	3  [Local.Poll] -> burst
 //	4  a future that answers false has arranged a wake
 //	5  Local.finish with [Returned]
-//	6  [Task.Cancel] -> post; Local.special at the task's next turn, unless it is
+//	6  [Task.Cancel] -> post; Local.pollOrEnd at the task's next turn, unless it is
 //	   in a [Context.Shield]; an [Unwinder] may take turns of its own to end
 //
 // # Pools
@@ -52,8 +52,8 @@
 //
 // A [Scope] owns tasks and has ended only when they have; the first error among them
 // cancels the others. Straight-line code runs in one with coro.WithScope, and a future
-// with [Scoped]. [Join2], [All], [Race] and [First] await futures side by side in one
-// task.
+// with future.Scoped. Package future has more that is made of futures: what awaits
+// several of them, timeouts, intervals and promises.
 //
 // # Cancelling
 //
@@ -61,7 +61,7 @@
 // is the answer. Between two polls its future is dropped, or takes turns to end if it
 // is an [Unwinder]: a coroutine finds [ErrCancelled] in what it awaits, so that its
 // deferred calls run. [Context.Shield] holds a cancel off, and [Local.Evict] doesn't
-// wait. A [Promise] hands the cancel on to the foreign operation behind it.
+// wait. A future.Promise hands the cancel on to the foreign operation behind it.
 //
 // # What tasks carry
 //
@@ -71,8 +71,8 @@
 //
 // # Time
 //
-// [Sleep], [SleepUntil] and [Interval] wait, [Timeout] and [Deadline] limit what a
-// task awaits, and [WithDeadline] the task itself. All of it costs the host one
+// [Sleep], [SleepUntil] and future.Interval wait, future.Timeout and future.Deadline
+// limit what a task awaits, and [WithDeadline] the task itself. All of it costs the host one
 // timer: the deadline that a turn reports is the next moment at which anything is
 // due. Timers are never early, and fire in the order of their deadlines, and of
 // arming where these are equal. The clock is [Config.Clock]; package simhost has one

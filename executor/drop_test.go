@@ -10,7 +10,7 @@ import (
 // By the time of the drop the slot isn't the task's any more, and the next task that
 // has it must not get the deadline.
 func TestDeadlineIsNotSetDuringTheDrop(t *testing.T) {
-	c := newCrewRig(t, 1)
+	c := newPoolRig(t, 1)
 	r := c.workers[0]
 	for _, on := range []Executor{r.Local, c.Pool} {
 		var task *Task[int]
@@ -40,7 +40,7 @@ func TestDeadlineIsNotSetDuringTheDrop(t *testing.T) {
 
 // Outside of a turn nobody looks at what the drop has put into the worker's ring.
 func TestEvictPokesForWhomTheDropWakes(t *testing.T) {
-	c := newCrewRig(t, 1)
+	c := newPoolRig(t, 1)
 	r := c.workers[0]
 	waits := new(probe)
 	mustSpawn[int](t, c.Pool, waits)
@@ -54,32 +54,6 @@ func TestEvictPokesForWhomTheDropWakes(t *testing.T) {
 	equal(t, "pokes", r.pokes, 1)
 	r.turn(1)
 	waits.want(t, 2, 0)
-}
-
-func TestPanicInTheDropOfOneDropsTheOthers(t *testing.T) {
-	for name, make := range map[string]func(bad, good *probe) Future[[]int]{
-		"all": func(bad, good *probe) Future[[]int] { return All[int](new(probe), bad, good) },
-		"scoped": func(bad, good *probe) Future[[]int] {
-			return Scoped(ScopeConfig{}, func(s *Scope) Future[[]int] {
-				SpawnIn[int](s, good)
-				return All[int](bad)
-			})
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
-			bad, good := &probe{onDrop: func() { panic("bad") }}, new(probe)
-			task := mustSpawn(t, r.Local, make(bad, good))
-			r.Poll(Budget{})
-			r.Poll(Budget{})
-			r.Evict(task.Handle())
-			_, err := task.Result()
-			equal(t, "error", err.Error(), "panic: bad")
-			bad.want(t, 1, 1)
-			good.want(t, 1, 1)
-			equal(t, "live", r.Live(), 0)
-		})
-	}
 }
 
 // It must not, but what it does harm to is its own task.

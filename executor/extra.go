@@ -9,7 +9,7 @@ type extra struct {
 	onDone   any     // an OnDone of the task's type
 	deadline *Timer
 	carried  carried
-	home     *home // of a pool's task, see poolhome.go
+	pin      *pin // of a pool's task, see pool_pin.go
 	member   member
 }
 

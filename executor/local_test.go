@@ -189,7 +189,7 @@ func TestCloseDrain(t *testing.T) {
 	p := new(probe)
 	mustSpawn[int](t, r.Local, p)
 	r.turn(1)
-	r.Close(Drain)
+	r.Close(CloseDrain)
 	_, err := Spawn[int](r.Local, new(probe))
 	equal(t, "Spawn", err, ErrClosed)
 	equal(t, "live", r.turn(0).Live, 1)
@@ -202,7 +202,7 @@ func TestCloseDrain(t *testing.T) {
 // Nobody is poked for it, so the turn has to say that there is more.
 func TestCloseDuringAPoll(t *testing.T) {
 	r := newRig(t)
-	p := &probe{onPoll: func(*Context) { r.Close(Cancel) }}
+	p := &probe{onPoll: func(*Context) { r.Close(CloseCancel) }}
 	mustSpawn[int](t, r.Local, p)
 	equal(t, "more", r.turn(1).More, true)
 	equal(t, "live", r.turn(0).Live, 0)
@@ -217,7 +217,7 @@ func TestCloseCancelFromAnotherGoroutine(t *testing.T) {
 	task := mustSpawn[int](t, r.Local, fresh)
 	r.turn(1)
 	done := make(chan struct{})
-	go func() { r.Close(Drain); r.Close(Cancel); r.Close(Drain); close(done) }()
+	go func() { r.Close(CloseDrain); r.Close(CloseCancel); r.Close(CloseDrain); close(done) }()
 	<-done
 	equal(t, "pokes", r.pokes, 3)
 	equal(t, "live", r.turn(0).Live, 0)

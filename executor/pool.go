@@ -57,14 +57,14 @@ type Pool struct {
 	clock func() int64
 	hooks ContextHooks
 
-	mu      sync.Mutex // for what follows
-	freed   bool       // nobody joins any more
-	workers int
-	members [maxWorkers]atomic.Pointer[worker] // read without the lock
-	span    atomic.Int32                       // members beyond it are nil
-	store   slotStore
-	crew    *crew // nil while none of it works
-	hands   []*hand
+	mu        sync.Mutex // for what follows
+	freed     bool       // nobody joins any more
+	workers   int
+	members   [maxWorkers]atomic.Pointer[worker] // read without the lock
+	span      atomic.Int32                       // members beyond it are nil
+	store     slotStore
+	group     *goGroup // nil while none of it works
+	goWorkers []*goWorker
 }
 
 // NewPool makes a pool without workers. It starts nothing.
@@ -90,8 +90,8 @@ func NewPool(c PoolConfig) *Pool {
 // [ErrReentrant] from inside a poll, [ErrAgain] if the pool has 256 workers.
 func (p *Pool) Join(l *Local) error { return p.join(l, nil) }
 
-// join is Join as one of a crew, or as nobody else.
-func (p *Pool) join(l *Local, c *crew) error {
+// join is Join as one of Start's goroutines, or as nobody else.
+func (p *Pool) join(l *Local, c *goGroup) error {
 	if l.polling {
 		return ErrReentrant
 	}
@@ -102,7 +102,7 @@ func (p *Pool) join(l *Local, c *crew) error {
 		return ErrClosed
 	}
 	w := &worker{pool: p, local: l}
-	w.home = &home{worker: w}
+	w.pin = &pin{worker: w}
 	if err := p.admit(w, c); err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (p *Pool) join(l *Local, c *crew) error {
 }
 
 // admit gives a worker its place.
-func (p *Pool) admit(w *worker, c *crew) error {
+func (p *Pool) admit(w *worker, c *goGroup) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.freed {
@@ -127,7 +127,7 @@ func (p *Pool) admit(w *worker, c *crew) error {
 	}
 	w.index = i
 	if c != nil {
-		w.home = &c.home
+		w.pin = &c.pin
 		c.members.add(i)
 	}
 	w.random = (p.seed+uint64(i))*0x9e3779b97f4a7c15 | 1
@@ -164,11 +164,11 @@ func (w *worker) leave() {
 	p := w.pool
 	poked := w.deregister()
 	w.requeue()
-	if w.home.crew != nil {
-		w.home.crew.members.remove(w.index)
+	if w.pin.group != nil {
+		w.pin.group.members.remove(w.index)
 	} else {
-		w.home.gone.Store(true)
-		w.home.moveOut(p)
+		w.pin.gone.Store(true)
+		w.pin.forward(p)
 	}
 	p.mu.Lock()
 	p.members[w.index].Store(nil)

@@ -8,19 +8,19 @@ import (
 	"testing"
 )
 
-// crewRig is a pool whose workers are stepped by hand, in one goroutine, so that
+// poolRig is a pool whose workers are stepped by hand, in one goroutine, so that
 // every order of turns can be written down.
-type crewRig struct {
+type poolRig struct {
 	*Pool
 	t       *testing.T
 	workers []*rig
 	trace   strings.Builder
 }
 
-func newCrewRig(t *testing.T, n int) *crewRig { return newCrewRigWith(t, PoolConfig{}, n) }
+func newPoolRig(t *testing.T, n int) *poolRig { return newPoolRigWith(t, PoolConfig{}, n) }
 
-func newCrewRigWith(t *testing.T, config PoolConfig, n int) *crewRig {
-	c := &crewRig{Pool: NewPool(config), t: t}
+func newPoolRigWith(t *testing.T, config PoolConfig, n int) *poolRig {
+	c := &poolRig{Pool: NewPool(config), t: t}
 	for range n {
 		r := newRig(t)
 		c.workers = append(c.workers, r)
@@ -44,13 +44,13 @@ func newCrewRigWith(t *testing.T, config PoolConfig, n int) *crewRig {
 }
 
 // turn polls a worker once and checks how many polls that was.
-func (c *crewRig) turn(i, polls int) Progress {
+func (c *poolRig) turn(i, polls int) Progress {
 	c.t.Helper()
 	return c.workers[i].turn(polls)
 }
 
 // pokes gives the pokes of each worker.
-func (c *crewRig) pokes() string {
+func (c *poolRig) pokes() string {
 	var all []int
 	for _, r := range c.workers {
 		all = append(all, r.pokes)
@@ -60,7 +60,7 @@ func (c *crewRig) pokes() string {
 }
 
 // named writes its name into the trace at each poll, with the worker's number.
-func (c *crewRig) named(name string, p *probe) *probe {
+func (c *poolRig) named(name string, p *probe) *probe {
 	p.onPoll = func(cx *Context) {
 		for i, r := range c.workers {
 			if r.Local == cx.Local() {
@@ -71,7 +71,7 @@ func (c *crewRig) named(name string, p *probe) *probe {
 	return p
 }
 
-func (c *crewRig) wantTrace(want string) {
+func (c *poolRig) wantTrace(want string) {
 	c.t.Helper()
 	got := strings.TrimSpace(c.trace.String())
 	c.trace.Reset()
@@ -79,7 +79,7 @@ func (c *crewRig) wantTrace(want string) {
 }
 
 func TestPoolTaskRunsOnAnyWorker(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	c.pokes()
 	p := c.named("a", new(probe))
 	task := mustSpawn[int](t, c.Pool, p)
@@ -100,7 +100,7 @@ func TestPoolTaskRunsOnAnyWorker(t *testing.T) {
 }
 
 func TestPoolStealsHalf(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	for i := range 8 {
 		p := c.named(string(rune('a'+i)), new(probe))
 		p.onPoll = both(p.onPoll, (*Context).WakeSelf)
@@ -117,7 +117,7 @@ func both(a, b func(cx *Context)) func(cx *Context) {
 }
 
 func TestPoolLeaveHandsOver(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	var probes [3]probe
 	for i := range probes {
 		p := c.named(string(rune('a'+i)), &probes[i])
@@ -138,7 +138,7 @@ func TestPoolLeaveHandsOver(t *testing.T) {
 }
 
 func TestPoolLocalTasksStay(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	local := c.named("l", new(probe))
 	local.onPoll = both(local.onPoll, (*Context).WakeSelf)
 	mustSpawn[int](t, c.workers[0].Local, local)
@@ -153,7 +153,7 @@ func TestPoolLocalTasksStay(t *testing.T) {
 }
 
 func TestPoolSharesTheBudget(t *testing.T) {
-	c := newCrewRig(t, 1)
+	c := newPoolRig(t, 1)
 	for range 2 {
 		for name, e := range map[string]Executor{"l": c.workers[0].Local, "p": c.Pool} {
 			p := c.named(name, new(probe))
@@ -197,7 +197,7 @@ func TestPoolMisuseIsNamed(t *testing.T) {
 }
 
 func TestPoolContainsPanicAndGoexit(t *testing.T) {
-	c := newCrewRig(t, 1)
+	c := newPoolRig(t, 1)
 	bad := mustSpawn[int](t, c.Pool, &probe{onPoll: func(*Context) { panic("no") }})
 	good := c.named("g", &probe{ready: true})
 	mustSpawn[int](t, c.Pool, good)
@@ -210,7 +210,7 @@ func TestPoolContainsPanicAndGoexit(t *testing.T) {
 }
 
 func TestPoolTimersFireOnAnyWorker(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	timed := mustSpawn[struct{}](t, c.Pool, SleepUntil(10))
 	dropped := mustSpawn[struct{}](t, c.Pool, SleepUntil(5))
 	equal(t, "the deadline", c.turn(0, 2).Deadline, 5)
@@ -228,7 +228,7 @@ func TestPoolTimersFireOnAnyWorker(t *testing.T) {
 
 // A test's clock may be set to a deadline without a look at it.
 func TestPoolAtTheEndOfTime(t *testing.T) {
-	c := newCrewRig(t, 1)
+	c := newPoolRig(t, 1)
 	nap := mustSpawn(t, c.Pool, Future[struct{}](SleepUntil(Never-1)))
 	c.turn(0, 1)
 	c.workers[0].now = Never
@@ -239,7 +239,7 @@ func TestPoolAtTheEndOfTime(t *testing.T) {
 
 // A worker that was poked for what is in another's ring leaves before it has looked.
 func TestPokedWorkerThatLeavesPokesAnother(t *testing.T) {
-	c := newCrewRig(t, 3)
+	c := newPoolRig(t, 3)
 	mustSpawn[int](t, c.Pool, &probe{ready: true, onPoll: func(cx *Context) {
 		for range 3 {
 			mustSpawn[int](t, cx.Executor(), new(probe))

@@ -18,7 +18,7 @@ import (
 //	}
 //	_, err := coro.Await(co, s)
 //
-// Straight-line code has coro.WithScope, and futures have [Scoped]: both also cancel
+// Straight-line code has coro.WithScope, and futures have future.Scoped: both also cancel
 // what runs in the scope beside its children.
 //
 // # Notes

@@ -180,7 +180,7 @@ func TestScopesInAnyOrder(t *testing.T) {
 			w.Poll(Budget{})
 		}
 		if seed%2 == 0 {
-			w.Close(Cancel)
+			w.Close(CloseCancel)
 			for range 1000 {
 				w.Poll(Budget{})
 			}

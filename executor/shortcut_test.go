@@ -98,7 +98,7 @@ func TestShortcutCountsForTheBudget(t *testing.T) {
 func TestShortcutIsForTheTasksOwnFuture(t *testing.T) {
 	for name, wrap := range map[string]func(f Future[int]) Future[int]{
 		"in another future": func(f Future[int]) Future[int] { return FutureFunc[int](f.Poll) },
-		"in a scope":        func(f Future[int]) Future[int] { return Scoped(ScopeConfig{}, func(*Scope) Future[int] { return f }) },
+		"embedded in one":   func(f Future[int]) Future[int] { return &struct{ Future[int] }{f} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)

@@ -49,11 +49,17 @@ func (t *Timer) Reset(d time.Duration) {
 	t.at, t.after = -1, max(d, 0)
 }
 
+// ResetAt takes the timer back and sets it to a time of the executor's clock.
+func (t *Timer) ResetAt(at int64) {
+	t.Drop()
+	t.at = at
+}
+
 // Poll implements [Future].
 func (t *Timer) Poll(cx *Context) (struct{}, bool, error) {
 	l := cx.local
 	if t.at < 0 {
-		t.at = after(l.now, int64(t.after))
+		t.at = int64(min(uint64(l.now)+uint64(t.after), Never))
 	}
 	if cx.pooled() {
 		t.pool = l.worker.pool

@@ -112,33 +112,33 @@ func (l *Local) burst() {
 			t.flags = t.flags&^flagReady | flagStarted
 			l.current = t
 		case t.flags&(flagCancel|flagHooked) != 0:
-			l.special(t)
+			l.pollOrEnd(t)
 			continue
 		case l.resume(t):
-			l.count()
+			l.charge()
 			continue
 		}
 		if t.run.poll(&l.cx) {
 			l.current = nil
 			l.finish(t, Returned)
 		}
-		l.count()
+		l.charge()
 	}
 	l.current = nil
 }
 
-// count charges a poll to the budget.
-func (l *Local) count() {
+// charge charges a poll to the budget.
+func (l *Local) charge() {
 	l.turn.used++
 	if l.turn.used == l.turn.check {
 		l.check()
 	}
 }
 
-// countDrop charges the drop of a task that isn't polled any more.
-func (l *Local) countDrop() {
+// chargeDrop charges the drop of a task that isn't polled any more.
+func (l *Local) chargeDrop() {
 	l.turn.drops++
-	l.count()
+	l.charge()
 }
 
 // check ends the turn if its budget is used up, and says when to look again.
@@ -160,7 +160,7 @@ func (l *Local) contain() {
 		return // from OnDone, which is the embedder's: not ours to hide
 	}
 	t.leave()
-	l.count()
+	l.charge()
 	if r := recover(); r != nil {
 		t.run.fail(NewPanicError(r))
 	} else {

@@ -3,7 +3,7 @@
 package executor
 
 // Waker says "poll that task again". It is a plain number: 8 bits of kind, 24 of
-// slot, 32 of generation. Copying, keeping and forgetting it are free, and using
+// slot, 32 of generation. The highest bit is never set. Copying, keeping and forgetting it are free, and using
 // it late does nothing. Zero is no waker.
 type Waker uint64
 
@@ -113,11 +113,11 @@ func (w Waker) Handle() Handle {
 	return Handle(w) ^ (kindTask^kindWaker)<<56
 }
 
-// live says whether the task that w wakes hasn't finished.
-func (w Waker) live() bool {
+// Live reports whether the task that w wakes hasn't finished. For any goroutine.
+func (w Waker) Live() bool {
 	slot := uint32(w>>32) & slotMask
 	c := lookup(slot)
-	return c != nil && c.cells[slot&chunkMask].gen.Load() == uint32(w)
+	return w != 0 && c != nil && c.cells[slot&chunkMask].gen.Load() == uint32(w)
 }
 
 // post is the one way by which anything reaches a task from outside its owner. C

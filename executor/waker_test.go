@@ -380,7 +380,7 @@ func TestHammerLateWakes(t *testing.T) {
 			for range 3 {
 				l.Poll(Budget{})
 			}
-			l.carryOut(uint32(Cancel))
+			l.carryOut(uint32(CloseCancel))
 			for l.Live() > 0 {
 				l.Poll(Budget{})
 			}

@@ -78,7 +78,7 @@ func (w *Watch) Open(l *Local, fd int, closer io.Closer) error {
 	switch {
 	case w.open:
 		return ErrLive
-	case l.closing.Load() == uint32(Cancel):
+	case l.closing.Load() == uint32(CloseCancel):
 		return ErrClosed
 	case fd < 0:
 		return ErrUnwatchable

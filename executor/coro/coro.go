@@ -158,11 +158,11 @@ func Await[T any](co *Co, f executor.Future[T]) (value T, err error) {
 // [executor.PanicError]. If it calls runtime.Goexit, the error is
 // [executor.ErrGoexit], and its goroutine is parked for good; see [Lost].
 func New[T any](body func(co *Co) (T, error)) executor.Future[T] {
-	return &future[T]{body: body}
+	return &coroutine[T]{body: body}
 }
 
-// future is a coroutine as the executor sees it.
-type future[T any] struct {
+// coroutine is one as the executor sees it.
+type coroutine[T any] struct {
 	co    Co
 	body  func(co *Co) (T, error) // nil once begun
 	task  executor.Waker
@@ -172,7 +172,7 @@ type future[T any] struct {
 
 // Poll implements [executor.Future]. A turn that has resumed the body by itself polls
 // once the body has ended.
-func (f *future[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
+func (f *coroutine[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
 	f.co.cx = cx
 	switch w := f.co.worker; {
 	case w == nil && f.body != nil:
@@ -191,7 +191,7 @@ func (f *future[T]) Poll(cx *executor.Context) (value T, ready bool, err error) 
 	return f.value, true, f.err
 }
 
-func (f *future[T]) begin(cx *executor.Context) {
+func (f *coroutine[T]) begin(cx *executor.Context) {
 	f.task = cx.Waker()
 	f.co.worker = poolOf(cx.Bind()).take(f)
 	f.co.resume()
@@ -202,7 +202,7 @@ func (f *future[T]) begin(cx *executor.Context) {
 
 // Unwind implements [executor.Unwinder]: the body finds its Await failing, and may
 // await more in sections of [Shield].
-func (f *future[T]) Unwind(cx *executor.Context) (done bool, err error) {
+func (f *coroutine[T]) Unwind(cx *executor.Context) (done bool, err error) {
 	f.body = nil
 	f.co.cx = cx
 	f.co.asked = true
@@ -214,7 +214,7 @@ func (f *future[T]) Unwind(cx *executor.Context) (done bool, err error) {
 }
 
 // Drop implements [executor.Dropper]: a suspended body unwinds here.
-func (f *future[T]) Drop() {
+func (f *coroutine[T]) Drop() {
 	f.body = nil
 	if f.co.worker == nil {
 		return
@@ -226,7 +226,7 @@ func (f *future[T]) Drop() {
 }
 
 // end makes every Await fail until the body has ended.
-func (f *future[T]) end() {
+func (f *coroutine[T]) end() {
 	f.co.evict = true
 	f.co.update()
 	f.co.resume()
@@ -234,9 +234,9 @@ func (f *future[T]) end() {
 
 // The methods below make a future the job of a worker.
 
-func (f *future[T]) fail(err error) { f.err = err }
+func (f *coroutine[T]) fail(err error) { f.err = err }
 
-func (f *future[T]) run() {
+func (f *coroutine[T]) run() {
 	body := f.body
 	f.body = nil
 	f.co.yield = f.co.worker.yield
@@ -246,7 +246,7 @@ func (f *future[T]) run() {
 // retire ends the body now, and the task with it. A future that was handed from
 // one task to another has to be ended by itself. A task of a pool isn't ours to end
 // here: it learns that it was cancelled and, if it is shielded, that its body is over.
-func (f *future[T]) retire() {
+func (f *coroutine[T]) retire() {
 	_ = f.co.Local().Evict(f.task.Handle())
 	if f.co.worker != nil {
 		f.task.Handle().Cancel()

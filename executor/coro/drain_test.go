@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
 )
 
 // choir is coroutines that await each other in combinators, with limits on the time.
@@ -16,7 +17,7 @@ type choir struct {
 	rnd          *rand.Rand
 	now          int64
 	tasks        []*executor.Task[int]
-	promises     []*executor.Promise[int]
+	promises     []*future.Promise[int]
 	begun, ended int
 }
 
@@ -41,7 +42,7 @@ func (w *choir) future(depth int) executor.Future[int] {
 	if depth < 4 && w.rnd.IntN(3) > 0 {
 		return New(w.body(depth + 1))
 	}
-	p := executor.NewPromise[int](nil)
+	p := future.NewPromise[int](nil)
 	w.promises = append(w.promises, p)
 	return p
 }
@@ -55,17 +56,17 @@ func (w *choir) step(co *Co, depth int) (err error) {
 	case 1:
 		_, err = Await(co, executor.Sleep(soon))
 	case 2, 3:
-		_, err = Await(co, executor.Timeout(soon, a))
+		_, err = Await(co, future.Timeout(soon, a))
 	case 4:
-		_, err = Await(co, executor.All(a, b))
+		_, err = Await(co, future.All(a, b))
 	case 5:
-		_, err = Await(co, executor.Race(a, b))
+		_, err = Await(co, future.Race(a, b))
 	case 6:
-		_, err = Await(co, executor.First(a, b))
+		_, err = Await(co, future.First(a, b))
 	case 7:
-		_, err = Await(co, executor.Join2(a, b))
+		_, err = Await(co, future.Join2(a, b))
 	case 8:
-		_, err = Await(co, executor.Scoped(executor.ScopeConfig{}, func(s *executor.Scope) executor.Future[int] {
+		_, err = Await(co, future.Scoped(executor.ScopeConfig{}, func(s *executor.Scope) executor.Future[int] {
 			executor.SpawnIn(s, a)
 			return b
 		}))
@@ -107,7 +108,7 @@ func TestCancelledExecutorRunsDry(t *testing.T) {
 		for range 20 {
 			w.turn()
 		}
-		w.l.Close(executor.Cancel)
+		w.l.Close(executor.CloseCancel)
 		for turns := 0; w.turn() > 0; turns++ {
 			for _, p := range w.promises {
 				p.Resolve(1)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/future"
 )
 
 // run polls until nothing is left. A program with a loop leaves that to the loop.
@@ -84,7 +85,7 @@ func ExampleAwait_promise() {
 	l := executor.New(executor.Config{})
 	defer l.Free()
 	executor.Spawn(l, coro.New(func(co *coro.Co) (int, error) {
-		p := executor.NewPromise[int](func() { fmt.Println("nobody wants it any more") })
+		p := future.NewPromise[int](func() { fmt.Println("nobody wants it any more") })
 		go p.Resolve(42) // any goroutine
 		v, err := coro.Await(co, p)
 		fmt.Println(v, err)

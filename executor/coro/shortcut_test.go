@@ -15,7 +15,7 @@ func TestTurnResumesABodyByItself(t *testing.T) {
 		co.Yield()
 		direct = co.cx == nil
 		return 7, nil
-	}).(*future[int])
+	}).(*coroutine[int])
 	task, _ := executor.Spawn(l, executor.Future[int](f))
 	poll(l)
 	f.co.cx = nil // what Poll sets

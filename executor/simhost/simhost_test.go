@@ -16,6 +16,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/simhost"
 	"go.uber.org/goleak"
 )
@@ -263,7 +264,7 @@ func TestTraceOfAShortRun(t *testing.T) {
 		s.Delay = 0
 		l := s.Local("l", executor.Config{})
 		g := new(gate)
-		t, _ := simhost.Spawn(s, l, "t", executor.Timeout[none](time.Second, g))
+		t, _ := simhost.Spawn(s, l, "t", future.Timeout[none](time.Second, g))
 		s.After(10, "open", g.opened)
 		s.After(20, "cancel", func() { t.Cancel() })
 	})

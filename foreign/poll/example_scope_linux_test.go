@@ -8,6 +8,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/foreign/poll"
 )
 
@@ -34,7 +35,7 @@ func Example_scope() {
 					if err != nil {
 						return 0, err // which ends the others, too
 					}
-					v, err := coro.Await(co, executor.Timeout(time.Minute, work.Join()))
+					v, err := coro.Await(co, future.Timeout(time.Minute, work.Join()))
 					sum += v
 					return v, err
 				})

@@ -163,9 +163,9 @@ func (r *real) Jump() {
 
 func (r *real) Close(cancel bool) {
 	if cancel {
-		r.local.Close(executor.Cancel)
+		r.local.Close(executor.CloseCancel)
 	} else {
-		r.local.Close(executor.Drain)
+		r.local.Close(executor.CloseDrain)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
 )
 
 // code is the error of a task that fails.
@@ -28,7 +29,7 @@ type actor struct {
 	waker   executor.Waker
 	timer   *executor.Timer
 	waiting bool
-	beat    *executor.Interval
+	beat    *future.Interval
 	scope   *executor.Scope // of its children
 
 	spawns, drops int
@@ -93,7 +94,7 @@ func (a *actor) Poll(cx *executor.Context) (int64, bool, error) {
 		case "join":
 			over = a.join(cx)
 		case "interval":
-			a.beat = executor.NewInterval(duration(a.number()), missed[a.left[2]])
+			a.beat = future.NewInterval(duration(a.number()), missed[a.left[2]])
 			a.left = a.left[3:]
 		case "tick":
 			over = a.tick(cx)
@@ -136,8 +137,8 @@ func (a *actor) disarm() {
 	}
 }
 
-var missed = map[string]executor.Missed{
-	"burst": executor.Burst, "delay": executor.Delay, "skip": executor.Skip}
+var missed = map[string]future.Missed{
+	"burst": future.MissedBurst, "delay": future.MissedDelay, "skip": future.MissedSkip}
 
 func (a *actor) tick(cx *executor.Context) bool {
 	n, over, _ := a.beat.Poll(cx)

@@ -18,7 +18,7 @@ var (
 	asked = map[executor.CancelResult]string{executor.CancelAsked: "asked",
 		executor.CancelAlready: "already", executor.CancelFinished: "finished",
 		executor.CancelBad: "bad"}
-	modes = map[string]executor.CloseMode{"drain": executor.Drain, "cancel": executor.Cancel}
+	modes = map[string]executor.CloseMode{"drain": executor.CloseDrain, "cancel": executor.CloseCancel}
 )
 
 func failure(err error) string {

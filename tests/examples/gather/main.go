@@ -12,6 +12,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/offload"
 	"github.com/pillion-dev/pillion/foreign/poll"
 )
@@ -28,7 +29,7 @@ func gather(names []string) executor.Future[int] {
 		tasks := make([]*executor.Task[int], len(names))
 		err = coro.WithScope(co, executor.ScopeConfig{Limit: 8}, func(s *executor.Scope) error {
 			for i, name := range names {
-				tasks[i], err = executor.SpawnIn(s, executor.Timeout(time.Second, length(name)))
+				tasks[i], err = executor.SpawnIn(s, future.Timeout(time.Second, length(name)))
 				if err != nil {
 					return err
 				}

@@ -11,7 +11,7 @@ import (
 )
 
 func TestPoolWakesCoalesce(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	p := c.named("a", new(probe))
 	mustSpawn[int](t, c.Pool, p)
 	c.turn(0, 1)
@@ -32,7 +32,7 @@ func TestPoolWakesCoalesce(t *testing.T) {
 }
 
 func TestPoolWakeInATurnStaysWithTheWorker(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	a, b := c.named("a", new(probe)), c.named("b", new(probe))
 	mustSpawn[int](t, c.Pool, a)
 	mustSpawn[int](t, c.Pool, b)
@@ -49,7 +49,7 @@ func TestPoolWakeInATurnStaysWithTheWorker(t *testing.T) {
 }
 
 func TestPoolCancelBeforeFirstPollAndBetweenPolls(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	before, between := new(probe), new(probe)
 	first := mustSpawn[int](t, c.Pool, before)
 	equal(t, "cancel", first.Cancel(), CancelAsked)
@@ -69,7 +69,7 @@ func TestPoolCancelBeforeFirstPollAndBetweenPolls(t *testing.T) {
 }
 
 func TestPoolShieldHoldsBackACancel(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	p := new(probe)
 	p.onPoll = func(cx *Context) {
 		switch p.polls {
@@ -98,7 +98,7 @@ func TestPoolShieldHoldsBackACancel(t *testing.T) {
 
 // What was meant for an earlier task may come after the slot's next one was spawned.
 func TestPoolOlderRequestIsNotTheNewerTasks(t *testing.T) {
-	c := newCrewRig(t, 1)
+	c := newPoolRig(t, 1)
 	p := new(probe)
 	task := mustSpawn[int](t, c.Pool, p)
 	c.turn(0, 1)
@@ -112,7 +112,7 @@ func TestPoolOlderRequestIsNotTheNewerTasks(t *testing.T) {
 }
 
 func TestPoolSkipsARetiredSlot(t *testing.T) {
-	c := newCrewRig(t, 1)
+	c := newPoolRig(t, 1)
 	first := mustSpawn[int](t, c.Pool, &probe{ready: true}).slot
 	cell := &lookup(first + 1).cells[(first+1)&chunkMask]
 	before := cell.gen.Load()
@@ -124,7 +124,7 @@ func TestPoolSkipsARetiredSlot(t *testing.T) {
 
 // A wake in the turn and a second cancel from elsewhere meet in one cell.
 func TestPoolSecondCancelDoesNotHideAWake(t *testing.T) {
-	c := newCrewRig(t, 1)
+	c := newPoolRig(t, 1)
 	p := &probe{onPoll: func(cx *Context) { cx.Shield(true) }}
 	task := mustSpawn[int](t, c.Pool, p)
 	c.turn(0, 1)
@@ -140,7 +140,7 @@ func TestPoolSecondCancelDoesNotHideAWake(t *testing.T) {
 }
 
 func TestPoolDeadlineIsACancel(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	p := new(probe)
 	task := mustSpawn[int](t, c.Pool, p, WithDeadline[int](10))
 	equal(t, "the deadline", c.turn(0, 1).Deadline, 10)
@@ -151,7 +151,7 @@ func TestPoolDeadlineIsACancel(t *testing.T) {
 }
 
 func TestPoolTaskIsAwaitedFromEverywhere(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	p := c.named("p", new(probe))
 	task := mustSpawn[int](t, c.Pool, p)
 	outside := newRig(t)
@@ -180,7 +180,7 @@ func TestPoolTaskIsAwaitedFromEverywhere(t *testing.T) {
 }
 
 func TestPoolTaskIsAwaitedAgainByTheSameTask(t *testing.T) {
-	c := newCrewRig(t, 1)
+	c := newPoolRig(t, 1)
 	task := mustSpawn[int](t, c.Pool, new(probe))
 	join := task.Join()
 	var waker Waker
@@ -204,7 +204,7 @@ func TestPoolTaskIsAwaitedAgainByTheSameTask(t *testing.T) {
 }
 
 func TestPoolTaskCannotAwaitALocalsTask(t *testing.T) {
-	c := newCrewRig(t, 1)
+	c := newPoolRig(t, 1)
 	local := mustSpawn[int](t, c.workers[0].Local, new(probe))
 	join := mustSpawn(t, c.Pool, local.Join())
 	c.turn(0, 2)
@@ -212,7 +212,7 @@ func TestPoolTaskCannotAwaitALocalsTask(t *testing.T) {
 }
 
 func TestPoolStorageIsUsedAgain(t *testing.T) {
-	c := newCrewRig(t, 1)
+	c := newPoolRig(t, 1)
 	var task Task[int]
 	var spawned int
 	var again OnDone[int]
@@ -235,7 +235,7 @@ func TestPoolStorageIsUsedAgain(t *testing.T) {
 
 func TestPoolTaskInheritsThroughItsExecutor(t *testing.T) {
 	key := NewTaskLocal[string]()
-	c := newCrewRig(t, 1)
+	c := newPoolRig(t, 1)
 	var got string
 	mustSpawn[int](t, c.Pool, &probe{ready: true, onPoll: func(cx *Context) {
 		key.Set(cx, "x")

@@ -111,7 +111,7 @@ func (cx *Context) Context() context.Context {
 	if c.ctx == nil {
 		c.ctx = &cancelctx.Context{Base: cx.Carried()}
 		if t.flags&flagEnding != 0 || t.flags&flagCancel != 0 && t.shields == 0 {
-			t.tell()
+			t.endContext()
 		}
 	}
 	return c.ctx
@@ -151,8 +151,8 @@ func (s *snapshot) Value(key any) any {
 	return nil
 }
 
-// tell ends the context of a task that is to end.
-func (t *task) tell() {
+// endContext ends the context of a task that is to end.
+func (t *task) endContext() {
 	switch {
 	case t.extra == nil:
 	case t.flags&flagCaused != 0:

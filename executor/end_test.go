@@ -95,7 +95,7 @@ func TestShieldNotesACancel(t *testing.T) {
 	for name, cancel := range map[string]func(*Local, *Task[int]) error{
 		"a request":  func(_ *Local, task *Task[int]) error { task.Cancel(); return ErrCancelled },
 		"a deadline": func(l *Local, task *Task[int]) error { l.cancelWith(&task.task, ErrTimedOut); return ErrTimedOut },
-		"a close":    func(l *Local, _ *Task[int]) error { l.Close(Cancel); return ErrCancelled },
+		"a close":    func(l *Local, _ *Task[int]) error { l.Close(CloseCancel); return ErrCancelled },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// hand is a goroutine that does nothing but work for a pool, and the host of its own
+// goWorker is a goroutine that does nothing but work for a pool, and the host of its own
 // Local.
-type hand struct {
+type goWorker struct {
 	pool  *Pool
-	crew  *crew
+	group *goGroup
 	local *Local
 	woken chan struct{} // holds one
 	timer *time.Timer   // nil until the first deadline
@@ -22,9 +22,9 @@ type hand struct {
 }
 
 // Wake implements [Host].
-func (h *hand) Wake() error {
+func (g *goWorker) Wake() error {
 	select {
-	case h.woken <- struct{}{}:
+	case g.woken <- struct{}{}:
 	default:
 	}
 	return nil
@@ -39,21 +39,21 @@ func (h *hand) Wake() error {
 //
 // Those of [Pool.Join]; none was started then.
 func (p *Pool) Start(n int) error {
-	var hands []*hand
+	var started []*goWorker
 	for range n {
-		h := &hand{pool: p, crew: p.enlist(), woken: make(chan struct{}, 1), done: make(chan struct{})}
-		h.local = New(Config{Host: h, Clock: p.clock, Arena: p.arena})
-		if err := p.join(h.local, h.crew); err != nil {
-			p.discharge(h.crew)
-			dismiss(hands)
+		g := &goWorker{pool: p, group: p.enlist(), woken: make(chan struct{}, 1), done: make(chan struct{})}
+		g.local = New(Config{Host: g, Clock: p.clock, Arena: p.arena})
+		if err := p.join(g.local, g.group); err != nil {
+			p.discharge(g.group)
+			dismiss(started)
 			return err
 		}
-		hands = append(hands, h)
-		go h.work()
+		started = append(started, g)
+		go g.work()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.hands = append(p.hands, hands...)
+	p.goWorkers = append(p.goWorkers, started...)
 	return nil
 }
 
@@ -85,64 +85,64 @@ func Run[T any](p *Pool, f Future[T], options ...Option[T]) (value T, err error)
 // with the last goroutine they are cancelled. A task must not call Stop.
 func (p *Pool) Stop() {
 	p.mu.Lock()
-	hands := p.hands
-	p.hands = nil
+	all := p.goWorkers
+	p.goWorkers = nil
 	p.mu.Unlock()
-	dismiss(hands)
+	dismiss(all)
 }
 
-func dismiss(hands []*hand) {
-	for _, h := range hands {
-		h.stop.Store(true)
-		_ = h.Wake()
+func dismiss(all []*goWorker) {
+	for _, g := range all {
+		g.stop.Store(true)
+		_ = g.Wake()
 	}
-	for _, h := range hands {
-		<-h.done
+	for _, g := range all {
+		<-g.done
 	}
 }
 
-func (h *hand) work() {
-	defer h.end()
-	for !h.stop.Load() {
-		progress, err := h.local.Poll(Budget{})
+func (g *goWorker) work() {
+	defer g.end()
+	for !g.stop.Load() {
+		progress, err := g.local.Poll(Budget{})
 		if err != nil {
-			h.stop.Store(true) // somebody has freed its Local
+			g.stop.Store(true) // somebody has freed its Local
 			return
 		}
 		if progress.More {
 			runtime.Gosched() // nothing preempts a goroutine on wasm
 		} else {
-			h.sleep(progress.Deadline)
+			g.sleep(progress.Deadline)
 		}
 	}
 }
 
 // end is also called when a polled future ends the goroutine by Goexit: another one
 // goes on then, or the pool's tasks would have nobody.
-func (h *hand) end() {
-	if !h.stop.Load() {
-		go h.work()
+func (g *goWorker) end() {
+	if !g.stop.Load() {
+		go g.work()
 		return
 	}
-	h.pool.discharge(h.crew)
-	h.local.Free()
-	close(h.done)
+	g.pool.discharge(g.group)
+	g.local.Free()
+	close(g.done)
 }
 
-func (h *hand) sleep(deadline int64) {
+func (g *goWorker) sleep(deadline int64) {
 	if deadline == Never {
-		<-h.woken
+		<-g.woken
 		return
 	}
-	d := time.Duration(deadline - h.local.Now())
-	if h.timer == nil {
-		h.timer = time.NewTimer(d)
+	d := time.Duration(deadline - g.local.Now())
+	if g.timer == nil {
+		g.timer = time.NewTimer(d)
 	} else {
-		h.timer.Reset(d)
+		g.timer.Reset(d)
 	}
 	select {
-	case <-h.woken:
-	case <-h.timer.C:
+	case <-g.woken:
+	case <-g.timer.C:
 	}
-	h.timer.Stop()
+	g.timer.Stop()
 }

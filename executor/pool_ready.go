@@ -61,11 +61,11 @@ func (p *Pool) poke(among *idleSet) {
 	}
 }
 
-// push gives a cell that has pendQueued to its task's home, or to whichever worker
+// push gives a cell that has pendQueued to its task's pin, or to whichever worker
 // comes first.
 func (p *Pool) push(c *chunk, slot uint32) {
-	if h := c.tasks[slot&chunkMask].home(); h != nil {
-		h.push(p, slot)
+	if at := c.tasks[slot&chunkMask].pin(); at != nil {
+		at.push(p, slot)
 		return
 	}
 	p.inbox.push(slot)

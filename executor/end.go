@@ -25,7 +25,7 @@ func (l *Local) noteCancel(t *task) {
 	t.flags |= flagCancel
 	l.makeReady(t)
 	if t.shields == 0 {
-		t.tell()
+		t.endContext()
 	}
 }
 
@@ -72,29 +72,29 @@ func (l *Local) endEvict() {
 	}
 }
 
-// special is the turn of a task of which the end was asked for, or that carries
+// pollOrEnd is the turn of a task of which the end was asked for, or that carries
 // something with hooks.
-func (l *Local) special(t *task) {
+func (l *Local) pollOrEnd(t *task) {
 	t.flags &^= flagReady
 	if t.flags&(flagCancel|flagUnwinding|flagStarted) == flagCancel && t.shields == 0 {
 		l.current = nil
 		l.cancel(t)
-		l.countDrop()
+		l.chargeDrop()
 		return
 	}
-	done, polled := l.pass(t)
+	done, polled := l.pollOrUnwind(t)
 	if done {
 		l.finish(t, t.ending())
 	}
 	if polled {
-		l.count()
+		l.charge()
 	} else {
-		l.countDrop()
+		l.chargeDrop()
 	}
 }
 
-// pass polls a task, or begins its end.
-func (l *Local) pass(t *task) (done, polled bool) {
+// pollOrUnwind polls a task, or begins its end.
+func (l *Local) pollOrUnwind(t *task) (done, polled bool) {
 	ends := t.flags&(flagCancel|flagUnwinding) == flagCancel && t.shields == 0
 	l.current = t
 	t.enter()
@@ -238,7 +238,7 @@ func (cx *Context) Shield(on bool) (was bool) {
 		t.shields--
 		if t.shields == 0 && t.flags&(flagCancel|flagUnwinding|flagEnding) == flagCancel {
 			cx.WakeSelf()
-			t.tell()
+			t.endContext()
 		}
 	}
 	return was

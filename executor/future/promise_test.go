@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package executor
+package future
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	. "github.com/pillion-dev/pillion/executor"
 )
 
 func TestPromise(t *testing.T) {
@@ -30,7 +32,6 @@ func TestPromise(t *testing.T) {
 					r.turn(1)
 				}
 				equal(t, "first", p.Resolve(9), false)
-				equal(t, "late", p.Late(), 1)
 				r.turn(0)
 				v, err := task.Result()
 				if name == "resolved" {
@@ -64,7 +65,6 @@ func TestCancelledTaskCancelsItsPromise(t *testing.T) {
 			p.Drop()
 			equal(t, "first", p.Resolve(1), false)
 			equal(t, "cancels", cancels, 1)
-			equal(t, "late", p.Late(), 2)
 			equal(t, "outcome", task.Outcome(), CancelledRunning)
 		})
 	}
@@ -89,9 +89,9 @@ func TestPromiseHasOneWaiter(t *testing.T) {
 	equal(t, "error", err, nil)
 	dropped := new(Promise[int])
 	dropped.Drop()
-	_, ready, err := dropped.Poll(&r.cx)
-	equal(t, "ready", ready, true)
-	equal(t, "error", err, ErrCancelled)
+	after := mustSpawn[int](t, r.Local, FutureFunc[int](dropped.Poll))
+	r.turn(1)
+	equal(t, "error", after.Err(), ErrCancelled)
 }
 
 // actor is somebody who takes steps in their order; a step may be impossible.
@@ -176,6 +176,31 @@ func TestPromiseInEveryOrder(t *testing.T) {
 	equal(t, "orders", orders, 2*210)
 }
 
+// chanHost parks its owner on a channel.
+type chanHost chan struct{}
+
+func (h chanHost) Wake() error {
+	select {
+	case h <- struct{}{}:
+	default: // the owner polled without taking the last one
+	}
+	return nil
+}
+
+func TestPromiseAllocatesNothing(t *testing.T) {
+	l := New(Config{})
+	defer l.Free()
+	promise := new(Promise[int])
+	var waits Task[int]
+	equal(t, "allocations", testing.AllocsPerRun(100, func() {
+		*promise = Promise[int]{}
+		waits.Spawn(l, promise)
+		l.Poll(Budget{})
+		promise.Resolve(1)
+		l.Poll(Budget{})
+	}), 0)
+}
+
 func TestHammerPromise(t *testing.T) {
 	const rounds, completers = 2000, 3
 	h := make(chanHost, 1)
@@ -212,7 +237,6 @@ func TestHammerPromise(t *testing.T) {
 			equal(t, "it has a value", v > 0, true)
 			returned++
 		}
-		equal(t, "late", p.Late(), completers-int(firsts.Load()))
 	}
 	if returned < rounds/2 {
 		t.Errorf("%d returned", returned)

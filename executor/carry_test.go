@@ -144,7 +144,7 @@ func TestInContext(t *testing.T) {
 	r.turn(1)
 	equal(t, "trace", own.take(), "poll drop")
 	equal(t, "captured", h.spawned, 0)
-	r.Close(Drain)
+	r.Close(CloseDrain)
 	_, err := Spawn[int](r.Local, p, InContext[int](own, "refused"))
 	equal(t, "error", err, ErrClosed)
 	equal(t, "a token that wasn't taken", own.take(), "")

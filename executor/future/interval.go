@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package executor
+package future
 
-import "time"
+import (
+	"time"
+
+	"github.com/pillion-dev/pillion/executor"
+)
 
 // Missed says what an [Interval] does when a tick was taken so late that further
 // ones are due.
 type Missed int
 
 const (
-	Burst Missed = iota // they come at once, one after the other
-	Delay               // they don't come; the period begins anew with the late tick
-	Skip                // they don't come; the next one comes when it would have come anyway
+	MissedBurst Missed = iota // they come at once, one after the other
+	MissedDelay               // they don't come; the period begins anew with the late tick
+	MissedSkip                // they don't come; the next one comes when it would have come anyway
 )
 
 // Interval ticks once a period, from one period after its first poll on. It
 // belongs to one task and holds no more than one timer.
 //
-//	beat := executor.NewInterval(time.Second, executor.Skip)
+//	beat := future.NewInterval(time.Second, future.MissedSkip)
 //	for {
 //		missed, err := coro.Await(co, beat.Tick())
 //		...
@@ -25,7 +29,8 @@ const (
 type Interval struct {
 	period int64
 	missed Missed
-	timer  Timer
+	timer  executor.Timer
+	armed  int64 // what timer is set to; other workers of a pool read it while it is armed
 	next   int64 // 0 before the first poll
 }
 
@@ -38,9 +43,9 @@ func NewInterval(period time.Duration, missed Missed) *Interval {
 }
 
 // Tick is ready at the next tick, and says how many further ticks were due by then:
-// with [Burst] these are yet to come, else they are lost. Dropping it loses
+// with [MissedBurst] these are yet to come, else they are lost. Dropping it loses
 // nothing.
-func (i *Interval) Tick() Future[int] { return i }
+func (i *Interval) Tick() executor.Future[int] { return i }
 
 // Reset makes the next poll the first one.
 func (i *Interval) Reset() {
@@ -48,15 +53,16 @@ func (i *Interval) Reset() {
 	i.next = 0
 }
 
-// Poll implements [Future].
-func (i *Interval) Poll(cx *Context) (missed int, ready bool, err error) {
+// Poll implements [executor.Future].
+func (i *Interval) Poll(cx *executor.Context) (missed int, ready bool, err error) {
 	now := cx.Now()
 	if i.next == 0 {
 		i.next = after(now, i.period)
 	}
 	if now < i.next {
-		if i.timer.at != i.next { // while it is armed, other workers of a pool read it
-			i.timer.at = i.next
+		if i.armed != i.next {
+			i.armed = i.next
+			i.timer.ResetAt(i.next)
 		}
 		_, ready, err = i.timer.Poll(cx)
 		return 0, ready, err
@@ -64,9 +70,9 @@ func (i *Interval) Poll(cx *Context) (missed int, ready bool, err error) {
 	i.timer.Drop()
 	late := (now - i.next) / i.period
 	switch i.missed {
-	case Burst:
+	case MissedBurst:
 		i.next = after(i.next, i.period)
-	case Skip:
+	case MissedSkip:
 		i.next = after(i.next+late*i.period, i.period)
 	default:
 		i.next = after(now, i.period)
@@ -74,13 +80,8 @@ func (i *Interval) Poll(cx *Context) (missed int, ready bool, err error) {
 	return int(late), true, nil
 }
 
-// Drop implements [Dropper]: it takes the timer back. The time goes on.
+// Drop implements [executor.Dropper]: it takes the timer back. The time goes on.
 func (i *Interval) Drop() { i.timer.Drop() }
 
-// after adds up to [Never].
-func after(at, d int64) int64 {
-	if d < Never-at {
-		return at + d
-	}
-	return Never
-}
+// after adds up to [executor.Never].
+func after(at, d int64) int64 { return int64(min(uint64(at)+uint64(d), executor.Never)) }

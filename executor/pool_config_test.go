@@ -112,39 +112,9 @@ func TestPoolClockIsTheStartedOnes(t *testing.T) {
 	}
 }
 
-// Executors, tasks, timers and workers start no goroutine; only Start does.
-func TestNothingIsStartedUnasked(t *testing.T) {
-	before := runtime.NumGoroutine()
-	r, p := newRig(t), NewPool(PoolConfig{})
-	if err := p.Join(r.Local); err != nil {
-		t.Fatal(err)
-	}
-	for _, on := range []Executor{r.Local, p} {
-		mustSpawn(t, on, Future[struct{}](SleepUntil(5)))
-		mustSpawn[int](t, on, Timeout[int](5, NewPromise[int](nil)))
-		mustSpawn[int](t, on, &probe{onPoll: func(cx *Context) { cx.Context().Done() }}, WithDeadline[int](5))
-	}
-	r.turn(6)
-	if n := runtime.NumGoroutine(); n > before {
-		t.Errorf("%d goroutines more", n-before)
-	}
-	r.now = 10
-	r.turn(4)
-	equal(t, "live", r.Live()+p.Live(), 0)
-	if err := r.Local.Free(); err != nil {
-		t.Error(err)
-	}
-	if err := p.Free(); err != nil {
-		t.Error(err)
-	}
-	if n := runtime.NumGoroutine(); n > before {
-		t.Errorf("%d goroutines more", n-before)
-	}
-}
-
 // robbed gives the number of the worker from whom the last of three steals, when the
 // two others have one task each to spare.
-func robbed(c *crewRig) string {
+func robbed(c *poolRig) string {
 	c.t.Helper()
 	for _, victim := range c.workers[:2] {
 		mustSpawn[int](c.t, c.Pool, &probe{ready: true})
@@ -165,7 +135,7 @@ func robbed(c *crewRig) string {
 func TestPoolStealsFromEveryoneAsTheSeedSays(t *testing.T) {
 	all := make(map[string]bool)
 	for seed := range uint64(4) {
-		c := newCrewRigWith(t, PoolConfig{Seed: seed}, 3)
+		c := newPoolRigWith(t, PoolConfig{Seed: seed}, 3)
 		var order string
 		for range 30 {
 			order += robbed(c)
@@ -178,7 +148,7 @@ func TestPoolStealsFromEveryoneAsTheSeedSays(t *testing.T) {
 }
 
 func TestPoolHas256Workers(t *testing.T) {
-	c := newCrewRig(t, 256)
+	c := newPoolRig(t, 256)
 	equal(t, "one more", c.Join(newRig(t).Local), ErrAgain)
 	mustSpawn[int](t, c.Pool, &probe{ready: true})
 	c.turn(255, 1)

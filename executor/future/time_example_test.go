@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package executor_test
+package future_test
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/simhost"
 )
 
@@ -28,7 +29,7 @@ func world() (*executor.Local, func()) {
 func ExampleTimeout() {
 	l, run := world()
 	executor.Spawn(l, coro.New(func(co *coro.Co) (int, error) {
-		_, err := coro.Await(co, executor.Timeout(time.Minute, executor.Sleep(time.Hour)))
+		_, err := coro.Await(co, future.Timeout(time.Minute, executor.Sleep(time.Hour)))
 		fmt.Println(err, errors.Is(err, executor.ErrTimedOut))
 		return 0, err
 	}))
@@ -49,7 +50,7 @@ func ExampleTask_SetDeadline() {
 func ExampleNewInterval() {
 	l, run := world()
 	executor.Spawn(l, coro.New(func(co *coro.Co) (int, error) {
-		beat := executor.NewInterval(time.Second, executor.Skip)
+		beat := future.NewInterval(time.Second, future.MissedSkip)
 		for range 3 {
 			missed, err := coro.Await(co, beat.Tick())
 			if err != nil {

@@ -6,19 +6,19 @@ package executor
 // taken can't be stolen while it polls the others, so the number is small.
 const batchSize = 8
 
-// handTurn is how many polls a goroutine of Start does in a turn although they
+// goWorkerTurn is how many polls a goroutine of Start does in a turn although they
 // weren't due at its start: nothing else waits for it, and each turn costs a look at
 // the clock and all queues.
-const handTurn = 256
+const goWorkerTurn = 256
 
 // worker is a Local's part in a pool. Everything but ring belongs to the Local's
 // owner.
 type worker struct {
 	ring  stealRing
-	bound slotQueue // that can't be stolen, as this is their home
+	bound slotQueue // that can't be stolen, as this is their pin
 	pool  *Pool
 	local *Local
-	home  *home
+	pin   *pin
 	index int // in pool.members
 
 	batch      [batchSize]uint32 // taken from the ring
@@ -34,8 +34,8 @@ type worker struct {
 // begin takes in what is there for the turn that starts.
 func (w *worker) begin() {
 	w.deregister()
-	if !w.home.inbox.empty() {
-		w.home.inbox.take(w.push)
+	if !w.pin.inbox.empty() {
+		w.pin.inbox.take(w.push)
 	}
 	if !w.pool.inbox.empty() {
 		w.pool.inbox.take(w.push)
@@ -79,8 +79,8 @@ func (w *worker) turns() {
 	l := w.local
 	defer w.endTurn()
 	own, pooled := l.turn.left, w.waiting()
-	if w.home.crew != nil {
-		pooled = max(pooled, handTurn)
+	if w.pin.group != nil {
+		pooled = max(pooled, goWorkerTurn)
 	}
 	if !w.poolFirst {
 		l.bursts()
@@ -147,19 +147,19 @@ func (w *worker) share() {
 	if n > 0 {
 		w.ring.publish()
 	}
-	if n > 1 || n == 1 && w.home.crew == nil {
+	if n > 1 || n == 1 && w.pin.group == nil {
 		w.pool.poke(nil)
 	}
 }
 
 // push puts a slot that became due at the back.
 func (w *worker) push(c *chunk, slot uint32) {
-	switch h := c.tasks[slot&chunkMask].home(); {
-	case h != nil && h != w.home:
-		h.push(w.pool, slot)
-	case h != nil && h.crew == nil:
+	switch at := c.tasks[slot&chunkMask].pin(); {
+	case at != nil && at != w.pin:
+		at.push(w.pool, slot)
+	case at != nil && at.group == nil:
 		w.bound.push(slot)
-	case w.home.crew != nil && w.at == w.end && w.local.current != nil && w.ring.len() == 0:
+	case w.pin.group != nil && w.at == w.end && w.local.current != nil && w.ring.len() == 0:
 		// The task that is being polled wakes one that nothing else waits before:
 		// that is the next batch.
 		w.batch[0] = slot
@@ -187,7 +187,7 @@ func (w *worker) register() bool {
 	p := w.pool
 	w.registered = true
 	p.idle.add(w.index)
-	if !p.inbox.empty() || !w.home.inbox.empty() {
+	if !p.inbox.empty() || !w.pin.inbox.empty() {
 		return false
 	}
 	for i := range p.span.Load() {

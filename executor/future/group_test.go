@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package executor
+package future
 
 import (
 	"errors"
 	"fmt"
 	"testing"
+
+	. "github.com/pillion-dev/pillion/executor"
 )
 
 // await polls a future in a task of its own.
@@ -174,104 +176,4 @@ func TestCancelledCombinatorTellsWhatWentWrong(t *testing.T) {
 	a.waker.Wake()
 	r.turn(1)
 	equal(t, "error", task.Err(), errSecond)
-}
-
-// family of Scoped: a body and one child.
-func newScoped(t *testing.T) (r *rig, body, son *kid, kidTask **Task[int], task *Task[int]) {
-	r = newRig(t)
-	body, son, kidTask = new(kid), new(kid), new(*Task[int])
-	task = mustSpawn(t, r.Local, Scoped(ScopeConfig{}, func(s *Scope) Future[int] {
-		*kidTask = mustSpawnIn[int](t, s, son)
-		return body
-	}))
-	r.turn(1)
-	r.turn(1)
-	return r, body, son, kidTask, task
-}
-
-func TestScopedWaitsForAll(t *testing.T) {
-	r, body, kid, _, task := newScoped(t)
-	body.end(nil)
-	r.turn(1)
-	equal(t, "done", task.Done(), false)
-	kid.end(nil)
-	r.turn(1)
-	r.turn(1)
-	v, err := task.Result()
-	equal(t, "value", v, 2)
-	equal(t, "error", err, nil)
-	body.want(t, 2, 1)
-}
-
-func TestScopedEndsTheBodyAfterAChildsError(t *testing.T) {
-	r, body, kid, _, task := newScoped(t)
-	kid.end(errFirst)
-	r.turn(1)
-	r.turn(1)
-	equal(t, "error", errors.Is(task.Err(), errFirst), true)
-	body.want(t, 1, 1)
-}
-
-func TestScopedEndsTheChildrenAfterTheBodysError(t *testing.T) {
-	r, body, kid, kidTask, task := newScoped(t)
-	body.end(errFirst)
-	r.turn(1)
-	equal(t, "done", task.Done(), false)
-	r.turn(1)
-	equal(t, "outcome of the child", (*kidTask).Outcome(), CancelledRunning)
-	r.turn(0)
-	var scope *ScopeError
-	equal(t, "error", errors.As(task.Err(), &scope) && scope.First == errFirst, true)
-	kid.want(t, 1, 1)
-}
-
-func TestScopedIsCancelled(t *testing.T) {
-	for _, evict := range []bool{false, true} {
-		r, body, kid, kidTask, task := newScoped(t)
-		if evict {
-			r.Evict(task.Handle())
-		} else {
-			task.Cancel()
-			for !task.Done() {
-				r.Poll(Budget{})
-			}
-		}
-		equal(t, "error", task.Err(), ErrCancelled)
-		equal(t, "outcome of the child", (*kidTask).Outcome(), CancelledRunning)
-		body.want(t, 1, 1)
-		kid.want(t, 1, 1)
-	}
-}
-
-func TestTimeoutUnwinds(t *testing.T) {
-	for _, failure := range []error{nil, errSecond} {
-		r := newRig(t)
-		s := &slow{turns: 1, err: failure}
-		task := await(t, r, Timeout[int](10, s))
-		r.now += 10
-		r.turn(1)
-		equal(t, "unwinds", s.unwinds, 1)
-		equal(t, "done", task.Done(), false)
-		s.waker.Wake()
-		if failure != nil {
-			task.Cancel() // on its way already: nothing is unwound twice, nor is the wake lost
-			r.turn(0)
-		} else {
-			r.turn(1)
-		}
-		equal(t, "timed out", errors.Is(task.Err(), ErrTimedOut), true)
-		equal(t, "what went wrong", errors.Is(task.Err(), errSecond), failure != nil)
-		s.want(t, 3, 1)
-	}
-	r := newRig(t)
-	s := &slow{turns: 1}
-	task := await(t, r, Timeout[int](10, s))
-	task.SetDeadline(r.now + 5)
-	r.now += 5
-	r.turn(0)
-	s.waker.Wake()
-	r.turn(1)
-	equal(t, "the task's own end", task.Err(), ErrTimedOut)
-	equal(t, "deadline", r.turn(0).Deadline, Never)
-	s.want(t, 2, 1)
 }

@@ -3,84 +3,11 @@
 package executor
 
 import (
-	"context"
-	"errors"
 	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
 )
-
-func TestTimeoutPassesOnWhatIsReady(t *testing.T) {
-	r := newRig(t)
-	p := new(probe)
-	task := mustSpawn(t, r.Local, Timeout[int](100, p))
-	equal(t, "deadline", r.turn(1).Deadline, 101)
-	p.ready = true
-	r.now = 101 // both at once: what is ready counts
-	equal(t, "deadline", r.turn(1).Deadline, Never)
-	p.want(t, 2, 1)
-	value, err := task.Result()
-	equal(t, "value", value, 2)
-	equal(t, "error", err, nil)
-}
-
-func TestTimeoutDropsWhatIsLate(t *testing.T) {
-	r := newRig(t)
-	p := new(probe)
-	var err error
-	limited := Deadline[int](50, p)
-	mustSpawn(t, r.Local, FutureFunc[int](func(cx *Context) (int, bool, error) {
-		if limited != nil {
-			var ready bool
-			if _, ready, err = limited.Poll(cx); ready {
-				p.want(t, 2, 1) // at once, while the task goes on
-				limited = nil
-			}
-		}
-		return 0, false, nil
-	}))
-	r.turn(1)
-	r.now = 50
-	r.turn(1)
-	equal(t, "error", err, ErrTimedOut)
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Error("not as a context has it")
-	}
-	equal(t, "deadline", r.turn(0).Deadline, Never)
-}
-
-func TestTimeoutOfACancelledTask(t *testing.T) {
-	r := newRig(t)
-	p, s := new(probe), &slow{turns: 2}
-	task, slowly := mustSpawn(t, r.Local, Timeout[int](100, p)), mustSpawn(t, r.Local, Timeout[int](100, s))
-	r.turn(2)
-	task.Cancel()
-	slowly.Cancel()
-	r.turn(0)
-	for range 2 {
-		equal(t, "done", slowly.Done(), false)
-		s.waker.Wake()
-		r.turn(1)
-	}
-	equal(t, "done", slowly.Done(), true)
-	p.want(t, 1, 1)
-	equal(t, "unwinds", s.unwinds, 1)
-	equal(t, "drops", s.drops, 1)
-	equal(t, "deadline", r.turn(0).Deadline, Never)
-}
-
-func TestTimeoutOverTheQuota(t *testing.T) {
-	l := New(Config{MaxTimers: 1, Clock: func() int64 { return 1 }})
-	defer l.Free()
-	mustSpawn(t, l, Sleep(5))
-	p := new(probe)
-	task := mustSpawn(t, l, Timeout[int](5, p))
-	l.Poll(Budget{})
-	_, err := task.Result()
-	equal(t, "error", err, ErrAgain)
-	p.want(t, 1, 1)
-}
 
 func TestDeadlineCancels(t *testing.T) {
 	r := newRig(t)
@@ -196,7 +123,7 @@ func TestDeadlineIsNotRefused(t *testing.T) {
 }
 
 func TestDeadlineInAPool(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	p := new(probe)
 	task := mustSpawn[int](t, c.Pool, p, WithDeadline[int](10))
 	equal(t, "deadline", c.turn(0, 1).Deadline, 10)

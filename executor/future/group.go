@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package executor
+package future
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/pillion-dev/pillion/executor"
+)
 
 // Both is what [Join2] gives.
 type Both[A, B any] struct {
@@ -13,15 +17,15 @@ type Both[A, B any] struct {
 // Join2 awaits two futures at once. The first error ends the other future and is the
 // result.
 //
-//	both, err := coro.Await(co, executor.Join2(name, size))
+//	both, err := coro.Await(co, future.Join2(name, size))
 //
 // # Notes
 //
 // Here and in [All], [Race] and [First] the futures are polled by one task, each of
-// them whenever that is woken: for many that take many polls each, a [Scope] is
+// them whenever that is woken: for many that take many polls each, a [executor.Scope] is
 // cheaper. What is to end before it is ready is dropped, or unwound if it is an
-// [Unwinder], and the result waits for that.
-func Join2[A, B any](a Future[A], b Future[B]) Future[Both[A, B]] {
+// [executor.Unwinder], and the result waits for that.
+func Join2[A, B any](a executor.Future[A], b executor.Future[B]) executor.Future[Both[A, B]] {
 	j := &join2[A, B]{a: part[A]{future: a}, b: part[B]{future: b}}
 	j.pieces = [2]piece{&j.a, &j.b}
 	return j
@@ -34,7 +38,7 @@ type join2[A, B any] struct {
 	pieces [2]piece
 }
 
-func (j *join2[A, B]) Poll(cx *Context) (both Both[A, B], ready bool, err error) {
+func (j *join2[A, B]) Poll(cx *executor.Context) (both Both[A, B], ready bool, err error) {
 	if !j.step(cx, j.pieces[:]) {
 		return both, false, nil
 	}
@@ -44,18 +48,18 @@ func (j *join2[A, B]) Poll(cx *Context) (both Both[A, B], ready bool, err error)
 	return Both[A, B]{j.a.value, j.b.value}, true, nil
 }
 
-func (j *join2[A, B]) Unwind(cx *Context) (bool, error) { return j.end(cx, j.pieces[:]) }
-func (j *join2[A, B]) Drop()                            { j.drop(j.pieces[:]) }
+func (j *join2[A, B]) Unwind(cx *executor.Context) (bool, error) { return j.end(cx, j.pieces[:]) }
+func (j *join2[A, B]) Drop()                                     { j.drop(j.pieces[:]) }
 
 // All awaits futures at once and gives their values in the same order. The first
 // error ends the other futures and is the result.
-func All[T any](futures ...Future[T]) Future[[]T] {
+func All[T any](futures ...executor.Future[T]) executor.Future[[]T] {
 	return &all[T]{newMany(anError, futures)}
 }
 
 type all[T any] struct{ many[T] }
 
-func (a *all[T]) Poll(cx *Context) (values []T, ready bool, err error) {
+func (a *all[T]) Poll(cx *executor.Context) (values []T, ready bool, err error) {
 	if !a.step(cx, a.pieces) {
 		return nil, false, nil
 	}
@@ -71,19 +75,19 @@ func (a *all[T]) Poll(cx *Context) (values []T, ready bool, err error) {
 
 // Race gives the value or the error of the future that is ready first, and ends the
 // others. Of those that are ready at once it is the first argument.
-func Race[T any](first Future[T], others ...Future[T]) Future[T] {
-	return &race[T]{newMany(anything, append([]Future[T]{first}, others...))}
+func Race[T any](first executor.Future[T], others ...executor.Future[T]) executor.Future[T] {
+	return &race[T]{newMany(anything, append([]executor.Future[T]{first}, others...))}
 }
 
 // First is [Race] among those that succeed: an error only counts if all have one,
 // and is then all of them together.
-func First[T any](first Future[T], others ...Future[T]) Future[T] {
-	return &race[T]{newMany(aValue, append([]Future[T]{first}, others...))}
+func First[T any](first executor.Future[T], others ...executor.Future[T]) executor.Future[T] {
+	return &race[T]{newMany(aValue, append([]executor.Future[T]{first}, others...))}
 }
 
 type race[T any] struct{ many[T] }
 
-func (r *race[T]) Poll(cx *Context) (value T, ready bool, err error) {
+func (r *race[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
 	if !r.step(cx, r.pieces) {
 		return value, false, nil
 	}
@@ -107,7 +111,7 @@ type many[T any] struct {
 	pieces []piece
 }
 
-func newMany[T any](e enough, futures []Future[T]) many[T] {
+func newMany[T any](e enough, futures []executor.Future[T]) many[T] {
 	m := many[T]{group{enough: e}, make([]part[T], len(futures)), make([]piece, len(futures))}
 	for i, f := range futures {
 		m.parts[i].future = f
@@ -116,8 +120,8 @@ func newMany[T any](e enough, futures []Future[T]) many[T] {
 	return m
 }
 
-func (m *many[T]) Unwind(cx *Context) (bool, error) { return m.end(cx, m.pieces) }
-func (m *many[T]) Drop()                            { m.drop(m.pieces) }
+func (m *many[T]) Unwind(cx *executor.Context) (bool, error) { return m.end(cx, m.pieces) }
+func (m *many[T]) Drop()                                     { m.drop(m.pieces) }
 
 // enough is what one piece of a group must come to for the others to end.
 type enough int
@@ -137,7 +141,7 @@ type group struct {
 
 // step polls the pieces until one was enough and the others have ended too. It says
 // whether nothing is left to poll.
-func (g *group) step(cx *Context, pieces []piece) (over bool) {
+func (g *group) step(cx *executor.Context, pieces []piece) (over bool) {
 	for i := 0; i < len(pieces) && !g.ending; i++ {
 		p := pieces[i]
 		if !p.over() && p.poll(cx) && (g.enough == anything || (g.enough == anError) == (p.failure() != nil)) {
@@ -155,7 +159,7 @@ func (g *group) step(cx *Context, pieces []piece) (over bool) {
 }
 
 // end ends all pieces because the group's task is to end.
-func (g *group) end(cx *Context, pieces []piece) (over bool, err error) {
+func (g *group) end(cx *executor.Context, pieces []piece) (over bool, err error) {
 	g.ending = true
 	over = g.step(cx, pieces)
 	return over, g.failure(pieces)
@@ -168,7 +172,7 @@ func (g *group) failure(pieces []piece) error {
 		return g.winner.failure()
 	}
 	for _, p := range pieces {
-		if err := p.failure(); err != nil && !errors.Is(err, ErrCancelled) {
+		if err := p.failure(); err != nil && !errors.Is(err, executor.ErrCancelled) {
 			return err
 		}
 	}
@@ -190,8 +194,8 @@ func (g *group) drop(pieces []piece) {
 
 // piece is a [part] of whatever type.
 type piece interface {
-	poll(cx *Context) (ended bool)
-	end(cx *Context)
+	poll(cx *executor.Context) (ended bool)
+	end(cx *executor.Context)
 	drop()
 	over() bool
 	failure() error
@@ -199,7 +203,7 @@ type piece interface {
 
 // part is a future inside of another future.
 type part[T any] struct {
-	future    Future[T] // nil once it is over
+	future    executor.Future[T] // nil once it is over
 	polled    bool
 	unwinding bool
 	value     T
@@ -209,7 +213,7 @@ type part[T any] struct {
 func (p *part[T]) over() bool     { return p.future == nil }
 func (p *part[T]) failure() error { return p.err }
 
-func (p *part[T]) poll(cx *Context) (ended bool) {
+func (p *part[T]) poll(cx *executor.Context) (ended bool) {
 	p.polled = true
 	value, ready, err := p.future.Poll(cx)
 	if ready {
@@ -220,13 +224,13 @@ func (p *part[T]) poll(cx *Context) (ended bool) {
 }
 
 // end begins the end of the future, or goes on with it.
-func (p *part[T]) end(cx *Context) {
+func (p *part[T]) end(cx *executor.Context) {
 	if p.unwinding {
 		p.poll(cx)
 		return
 	}
 	p.unwinding = true
-	if u, ok := p.future.(Unwinder); ok && p.polled {
+	if u, ok := p.future.(executor.Unwinder); ok && p.polled {
 		done, err := u.Unwind(cx)
 		if !done {
 			return
@@ -239,6 +243,6 @@ func (p *part[T]) end(cx *Context) {
 func (p *part[T]) drop() {
 	if f := p.future; f != nil {
 		p.future = nil
-		Drop(f)
+		executor.Drop(f)
 	}
 }

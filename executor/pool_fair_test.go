@@ -9,7 +9,7 @@ import (
 
 func TestPoolPokesEachOfManyWorkers(t *testing.T) {
 	const n = 150
-	c := newCrewRig(t, n)
+	c := newPoolRig(t, n)
 	c.pokes()
 	var probes [n]probe
 	for i := range probes {
@@ -33,7 +33,7 @@ func TestPoolPokesEachOfManyWorkers(t *testing.T) {
 // A worker that turns unasked isn't poked meanwhile, and all others are as before.
 func TestPoolKnowsWhichOfManyWorkersAreIdle(t *testing.T) {
 	const n = 150
-	c := newCrewRig(t, n)
+	c := newPoolRig(t, n)
 	for at, r := range c.workers {
 		mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: func(*Context) {
 			for i := range n {
@@ -50,7 +50,7 @@ func TestPoolKnowsWhichOfManyWorkersAreIdle(t *testing.T) {
 // What a worker had taken from its ring when a poll called Goexit isn't lost, and
 // others are told of it.
 func TestPoolBatchOutlivesGoexit(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	gone := &probe{onPoll: func(*Context) {
 		c.turn(1, 0) // it finds nothing: the batch is worker 0's
 		c.pokes()
@@ -83,7 +83,7 @@ func TestPoolBatchOutlivesGoexit(t *testing.T) {
 // from nobody.
 func TestPoolLastTaskOfABlockedLoopIsTaken(t *testing.T) {
 	t.Run("in a poll", func(t *testing.T) {
-		c := newCrewRig(t, 2)
+		c := newPoolRig(t, 2)
 		var probes [batchSize + 1]probe
 		for i := range probes {
 			p := c.named(string(rune('a'+i)), &probes[i])
@@ -99,7 +99,7 @@ func TestPoolLastTaskOfABlockedLoopIsTaken(t *testing.T) {
 		c.wantTrace("a0 i1 b0 c0 d0 e0 f0 g0 h0")
 	})
 	t.Run("between turns", func(t *testing.T) {
-		c := newCrewRig(t, 2)
+		c := newPoolRig(t, 2)
 		c.pokes()
 		a := c.named("a", new(probe))
 		a.onPoll = both(a.onPoll, (*Context).WakeSelf)
@@ -114,7 +114,7 @@ func TestPoolLastTaskOfABlockedLoopIsTaken(t *testing.T) {
 
 // Tasks that can't be stolen get their share, however busy the others are.
 func TestPoolBoundTasksComeBetweenBusyOnes(t *testing.T) {
-	c := newCrewRig(t, 1)
+	c := newPoolRig(t, 1)
 	bound := &probe{onPoll: func(cx *Context) { cx.Bind(); cx.WakeSelf() }}
 	mustSpawn[int](t, c.Pool, bound)
 	for range batchSize {

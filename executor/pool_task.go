@@ -46,15 +46,15 @@ func (p *Pool) start(t *task, w *worker) error {
 	} else {
 		p.push(lookup(slot), slot)
 	}
-	if CloseMode(p.closing.Load()) == Cancel {
+	if CloseMode(p.closing.Load()) == CloseCancel {
 		post(uint64(makeHandle(slot, gen)), pendCancel) // Close may have overlooked it
 	}
 	return nil
 }
 
-// own finds out what a popped slot is due for. It gives nil if that is nothing, and
+// claim finds out what a popped slot is due for. It gives nil if that is nothing, and
 // the slot isn't the caller's any more.
-func (c *chunk) own(slot uint32) *task {
+func (c *chunk) claim(slot uint32) *task {
 	cell := &c.cells[slot&chunkMask]
 	t := c.tasks[slot&chunkMask]
 	if t == nil {
@@ -63,11 +63,11 @@ func (c *chunk) own(slot uint32) *task {
 	}
 	due := t.flags&flagReady != 0
 	t.flags &^= flagReady
-	mine := t.owned()
+	mine := t.claimWord()
 	for {
 		if got := cell.pend.Load(); got != mine {
 			got = cell.pend.Swap(mine)
-			due = t.asked(got) || due
+			due = t.note(got) || due
 		}
 		if due {
 			return t
@@ -78,12 +78,12 @@ func (c *chunk) own(slot uint32) *task {
 	}
 }
 
-// owned is the pend word of a task that is somebody's and for which nothing came
+// claimWord is the pend word of a task that is somebody's and for which nothing came
 // since.
-func (t *task) owned() uint64 { return uint64(t.gen)<<32 | pendQueued }
+func (t *task) claimWord() uint64 { return uint64(t.gen)<<32 | pendQueued }
 
-// asked notes what came for the task, and says whether its turn is due.
-func (t *task) asked(pend uint64) (due bool) {
+// note notes what came for the task, and says whether its turn is due.
+func (t *task) note(pend uint64) (due bool) {
 	if uint32(pend>>32) != t.gen {
 		return false // it was for a task that had the slot before
 	}
@@ -95,7 +95,7 @@ func (t *task) asked(pend uint64) (due bool) {
 		t.flags |= flagCancel
 		due = true
 		if t.shields == 0 {
-			t.tell()
+			t.endContext()
 		}
 	}
 	return due || pend&pendWake != 0
@@ -104,11 +104,11 @@ func (t *task) asked(pend uint64) (due bool) {
 // step does what a slot is due for.
 func (w *worker) step(slot uint32) {
 	c := lookup(slot)
-	if h := c.tasks[slot&chunkMask].home(); h != nil && h != w.home {
-		h.push(w.pool, slot) // it was stolen
+	if at := c.tasks[slot&chunkMask].pin(); at != nil && at != w.pin {
+		at.push(w.pool, slot) // it was stolen
 		return
 	}
-	t := c.own(slot)
+	t := c.claim(slot)
 	if t == nil {
 		return
 	}
@@ -125,19 +125,19 @@ func (w *worker) step(slot uint32) {
 		t.settle()
 		polled = false
 	default:
-		done, polled = l.pass(t)
+		done, polled = l.pollOrUnwind(t)
 		outcome = t.ending()
 	}
 	switch {
 	case done:
 		w.pool.finish(t, outcome, w)
-	case t.flags&flagReady != 0 || !c.cells[slot&chunkMask].pend.CompareAndSwap(t.owned(), 0):
+	case t.flags&flagReady != 0 || !c.cells[slot&chunkMask].pend.CompareAndSwap(t.claimWord(), 0):
 		w.push(c, slot)
 	}
 	if polled {
-		l.count()
+		l.charge()
 	} else {
-		l.countDrop()
+		l.chargeDrop()
 	}
 }
 

@@ -17,7 +17,7 @@ func (p *Pool) Close(mode CloseMode) {
 			break
 		}
 	}
-	if mode == Cancel {
+	if mode == CloseCancel {
 		p.cancelAll()
 	}
 }
@@ -60,7 +60,7 @@ func (p *Pool) Free() error {
 		return nil
 	}
 	// Nobody joins any more, so this goroutine is the only one that pops.
-	p.closing.Store(uint32(Cancel))
+	p.closing.Store(uint32(CloseCancel))
 	p.cancelAll()
 	for round := 0; p.live.Load() > 0 || p.asking.Load() > 0; round++ {
 		p.inbox.take(p.reap)
@@ -88,7 +88,7 @@ func (p *Pool) reap(c *chunk, slot uint32) {
 		cell.pend.Store(0)
 		return
 	}
-	t.asked(cell.pend.Swap(t.owned()))
+	t.note(cell.pend.Swap(t.claimWord()))
 	t.settle()
 	if t.flags&flagStarted != 0 {
 		p.finish(t, CancelledRunning, nil)

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package executor
+package future
 
-import "testing"
+import (
+	"testing"
+
+	. "github.com/pillion-dev/pillion/executor"
+)
 
 const early, late = 10, 20
 
@@ -37,7 +41,7 @@ func believer(cx *Context) bool {
 
 // sleepers has a sleeper of each kind wait for late, on worker 1. Worker 0 has a task
 // that keeps it from what it fires, with a budget of one poll.
-func (c *crewRig) sleepers() (all []*sleeper, fire func()) {
+func (c *poolRig) sleepers() (all []*sleeper, fire func()) {
 	busy := &probe{onPoll: (*Context).WakeSelf}
 	mustSpawn[int](c.t, c.Pool, busy)
 	fire = func() {
@@ -54,12 +58,12 @@ func (c *crewRig) sleepers() (all []*sleeper, fire func()) {
 		awaits[struct{}](SleepUntil(late)),
 		awaits(Timeout(late-early, FutureFunc[int](func(*Context) (int, bool, error) { return 0, false, nil }))),
 		awaits(Deadline(late, FutureFunc[int](func(*Context) (int, bool, error) { return 0, false, nil }))),
-		awaits(NewInterval(late-early, Skip).Tick()),
+		awaits(NewInterval(late-early, MissedSkip).Tick()),
 		believer,
 	} {
 		s := &sleeper{poll: poll}
 		all = append(all, s)
-		mustSpawn[struct{}](c.t, c.workers[1].worker.pool, s)
+		mustSpawn[struct{}](c.t, c.Pool, s)
 	}
 	p, err := c.workers[1].Poll(Budget{MaxPolls: len(all)})
 	if err != nil || p.Polled != len(all) || p.Deadline != late {
@@ -68,7 +72,7 @@ func (c *crewRig) sleepers() (all []*sleeper, fire func()) {
 	return all, fire
 }
 
-func (c *crewRig) wantSlept(all []*sleeper) {
+func (c *poolRig) wantSlept(all []*sleeper) {
 	c.t.Helper()
 	for i, s := range all {
 		if s.polls != 2 || s.seen != late {
@@ -83,7 +87,7 @@ func (c *crewRig) wantSlept(all []*sleeper) {
 
 // What is fired elsewhere while it waits for its poll already, woken for something else.
 func TestPoolQueuedInATurnThatBeganBeforeTheFiring(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	all, fire := c.sleepers()
 	mustSpawn[int](t, c.Pool, &probe{ready: true, onPoll: func(*Context) { fire() }})
 	for _, s := range all {
@@ -95,7 +99,7 @@ func TestPoolQueuedInATurnThatBeganBeforeTheFiring(t *testing.T) {
 
 // What is fired elsewhere and stolen, after this turn has read the clock.
 func TestPoolStolenInATurnThatBeganBeforeTheFiring(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	all, fire := c.sleepers()
 	r := c.workers[1]
 	clock := r.clock
@@ -115,7 +119,7 @@ func TestPoolStolenInATurnThatBeganBeforeTheFiring(t *testing.T) {
 
 // What is fired elsewhere in the midst of its own poll.
 func TestPoolPolledInATurnThatBeganBeforeTheFiring(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	all, fire := c.sleepers()
 	for _, s := range all {
 		s.waker.Wake()

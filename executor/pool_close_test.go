@@ -9,10 +9,10 @@ import (
 )
 
 func TestPoolDrains(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	p := new(probe)
 	mustSpawn[int](t, c.Pool, p)
-	c.Close(Drain)
+	c.Close(CloseDrain)
 	_, err := Spawn[int](c.Pool, new(probe))
 	equal(t, "spawn", err, ErrClosed)
 	c.turn(0, 1)
@@ -24,13 +24,13 @@ func TestPoolDrains(t *testing.T) {
 }
 
 func TestPoolCancelsAll(t *testing.T) {
-	c := newCrewRig(t, 2)
+	c := newPoolRig(t, 2)
 	probes := make([]probe, 100)
 	for i := range probes {
 		mustSpawn[int](t, c.Pool, &probes[i])
 	}
 	c.turn(0, 100)
-	c.Close(Cancel)
+	c.Close(CloseCancel)
 	c.turn(0, 0)
 	c.turn(1, 0)
 	for i := range probes {
@@ -40,7 +40,7 @@ func TestPoolCancelsAll(t *testing.T) {
 }
 
 func TestPoolFreeEndsShieldedTasks(t *testing.T) {
-	c := newCrewRig(t, 1)
+	c := newPoolRig(t, 1)
 	p := &probe{onPoll: func(cx *Context) { cx.Shield(true) }}
 	task := mustSpawn[int](t, c.Pool, p)
 	c.turn(0, 1)
@@ -52,7 +52,7 @@ func TestPoolFreeEndsShieldedTasks(t *testing.T) {
 }
 
 func TestFreedPoolForwardsItsInbox(t *testing.T) {
-	c := newCrewRig(t, 1)
+	c := newPoolRig(t, 1)
 	p := new(probe)
 	mustSpawn[int](t, c.Pool, p)
 	c.turn(0, 1)
@@ -117,7 +117,7 @@ func TestPoolIsClosedWhileItRuns(t *testing.T) {
 			ended.Add(1)
 		}))
 	}
-	p.Close(Cancel)
+	p.Close(CloseCancel)
 	eventually(func() bool { return ended.Load() == 500 })
 	p.Stop()
 	equal(t, "free", p.Free(), nil)

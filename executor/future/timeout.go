@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package future
+
+import (
+	"errors"
+	"time"
+
+	"github.com/pillion-dev/pillion/executor"
+)
+
+// Timeout gives what f gives, or [executor.ErrTimedOut] if f isn't ready within d of the
+// first poll. f is dropped at once then, and otherwise when it is ready; what is
+// ready in the turn in which the time is up still counts. An f that is an [executor.Unwinder]
+// ends in turns of its own first.
+//
+//	page, err := coro.Await(co, future.Timeout(time.Second, fetch(url)))
+//
+// # Notes
+//
+// It ends a part of what a task does. [executor.WithDeadline] ends the task.
+func Timeout[T any](d time.Duration, f executor.Future[T]) executor.Future[T] {
+	t := &timeout[T]{part: part[T]{future: f}}
+	t.timer.Reset(d)
+	return t
+}
+
+// Deadline is [Timeout] at a point in time of the executor's clock.
+func Deadline[T any](at int64, f executor.Future[T]) executor.Future[T] {
+	t := &timeout[T]{part: part[T]{future: f}}
+	t.timer.ResetAt(at)
+	return t
+}
+
+type timeout[T any] struct {
+	timer  executor.Timer
+	part   part[T]
+	ending bool
+	err    error // why it is, unless the task itself is
+}
+
+func (t *timeout[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
+	if !t.ending {
+		if t.part.poll(cx) {
+			t.timer.Drop()
+			return t.part.value, true, t.part.err
+		}
+		if _, t.ending, err = t.timer.Poll(cx); !t.ending {
+			return value, false, nil
+		}
+		t.err = err
+		if err == nil {
+			t.err = executor.ErrTimedOut
+		}
+	}
+	done, err := t.end(cx)
+	return value, done, err
+}
+
+// end ends the future, which may take turns, and gives what went wrong on the way
+// besides the error that is there.
+func (t *timeout[T]) end(cx *executor.Context) (done bool, err error) {
+	t.part.end(cx)
+	if !t.part.over() {
+		return false, nil
+	}
+	switch e := t.part.err; {
+	case e == nil || errors.Is(e, executor.ErrCancelled):
+		return true, t.err
+	case t.err == nil:
+		return true, e
+	default:
+		return true, errors.Join(t.err, e)
+	}
+}
+
+func (t *timeout[T]) Unwind(cx *executor.Context) (done bool, err error) {
+	t.timer.Drop()
+	t.ending = true
+	return t.end(cx) // it may be on its way, and be woken for this very turn
+}
+
+func (t *timeout[T]) Drop() {
+	t.timer.Drop()
+	t.part.drop()
+}
