@@ -63,3 +63,15 @@ def test_curve_names_its_date_machine_and_command() -> None:
     text = (ROOT / "tests/bench/growth.svg").read_text()
     for wanted in [r"\d{4}-\d\d-\d\d, medians of \d+ rounds", r"tests/bench/run\.sh --only growth", r"\d+ cores, ", r"go1\.\d+"]:
         assert re.search(wanted, text), wanted
+
+
+def test_paths_in_contributing_exist() -> None:
+    code = " ".join(re.findall(r"`([^`\n]+)`", (ROOT / "CONTRIBUTING.md").read_text()))
+    paths = [p for p in re.findall(r"[\w.]+/[\w./]*", code) if "NAME" not in p]
+    assert len(paths) >= 40
+    assert [p for p in paths if not (ROOT / p).exists()] == []
+
+
+def test_floors_in_contributing_are_the_cores() -> None:
+    rows = re.findall(r"^\| `capi/core/(\w+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
+    assert rows[::-1] == list(dict.fromkeys(re.findall(r'"core/(\w+)/', (ROOT / "capi/core.c").read_text())))
