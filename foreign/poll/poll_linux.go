@@ -34,8 +34,8 @@ var (
 	_ executor.Watcher = (*Loop)(nil)
 )
 
-// aboveStdio is where our descriptors begin: what is written to stderr, or put in
-// its place, must not meet one of them in a program that has closed it.
+// aboveStdio is the least descriptor of ours. In a program that has closed stderr,
+// a write to it must not meet one of ours.
 const aboveStdio = 3
 
 // New makes a loop, which holds one descriptor until [Loop.Close].
@@ -54,8 +54,8 @@ func New() (*Loop, error) {
 	return l, nil
 }
 
-// FD gives the descriptor, for who wants to wait for it elsewhere: it is readable
-// when the executor wants to be polled.
+// FD gives the descriptor, so that a program can wait for it elsewhere. It is readable
+// when the executor wants a poll.
 func (l *Loop) FD() int { return int(l.fd.Load()) }
 
 // Wake implements [executor.Host]. Any goroutine may call it. It fails with
@@ -78,9 +78,8 @@ func (l *Loop) Wake() error {
 	}
 }
 
-// Run polls ex until none of its tasks is live, and sleeps whenever that has
-// nothing to do. It must run where ex was polled before, and stays on that
-// goroutine.
+// Run polls ex until none of its tasks is live, and sleeps while ex has nothing to do.
+// It must run on the goroutine that polled ex before.
 //
 // # Errors
 //
@@ -106,9 +105,9 @@ func (l *Loop) Run(ex *executor.Local) error {
 	}
 }
 
-// Wait sleeps until the executor was woken, a descriptor is ready or d is over,
-// whichever comes first; a negative d is for ever. It takes the wake. What is ready
-// goes to the executor by [Loop.Report].
+// Wait sleeps until a wake comes, a descriptor is ready or d is over, whichever comes
+// first; a negative d is for ever. It takes the wake. [Loop.Report] tells the executor
+// which descriptors are ready.
 func (l *Loop) Wait(d time.Duration) error {
 	fd := l.FD()
 	if fd < 0 {
@@ -133,9 +132,8 @@ func (l *Loop) Wait(d time.Duration) error {
 	return nil
 }
 
-// Close gives the descriptor back. The executors that the loop drove are freed
-// before: [executor.Local.Free] waits for the last Wake. A second Close does
-// nothing.
+// Close closes the descriptor. Free the loop's executors first:
+// [executor.Local.Free] waits for the last Wake. A second Close does nothing.
 func (l *Loop) Close() error {
 	if fd := l.fd.Swap(-1); fd >= 0 {
 		return unix.Close(int(fd))

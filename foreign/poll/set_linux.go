@@ -8,8 +8,8 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// set is what poll(2) is given, kept from one wait to the next. A descriptor of which
-// nothing is asked isn't in it, since poll(2) reports hang-ups unasked.
+// set is the argument of poll(2), kept from one wait to the next. A descriptor with no
+// event asked for isn't in it, since poll(2) reports hang-ups unasked.
 type set struct {
 	fds  []unix.PollFd // the first is the loop's own
 	keys []uint64
@@ -36,7 +36,7 @@ func (s *set) watch(fd int, events executor.Events, key uint64) {
 	s.keys[i] = key
 }
 
-// remove lets the last one take the place.
+// remove puts the last descriptor in the place of fd.
 func (s *set) remove(fd int) {
 	i, ok := s.at[fd]
 	if !ok {
@@ -92,11 +92,11 @@ func (l *Loop) Watch(fd int, events executor.Events, key uint64) error {
 // Unwatch implements [executor.Watcher].
 func (l *Loop) Unwatch(fd int, _ uint64) { l.watched.remove(fd) }
 
-// Report tells ex what the latest [Loop.Wait] found ready. [Loop.Run] does that by
-// itself; who waits himself calls it before he polls.
+// Report tells ex what the latest [Loop.Wait] found ready. [Loop.Run] calls it. A
+// program that calls Wait itself calls Report before it polls.
 func (l *Loop) Report(ex *executor.Local) {
 	s := &l.watched
-	for i := len(s.fds) - 1; i > 0; i-- { // a report may take its own out
+	for i := len(s.fds) - 1; i > 0; i-- { // a report may remove its own descriptor
 		came, key := s.fds[i].Revents, s.keys[i]
 		if came == 0 {
 			continue
