@@ -42,13 +42,13 @@ func (c carrier) Release(token any) {
 }
 
 // carry gives the options of a call's task: its own token, or none.
-func (l *loop) carry(token C.uintptr_t, options ...executor.Option[[]byte]) []executor.Option[[]byte] {
+func (l *loop) carry(token C.uintptr_t, options ...executor.Option) []executor.Option {
 	switch {
 	case l.hooks == nil:
 		return options
 	case token == 0:
-		return append(options, executor.InContext[[]byte](nil, nil))
+		return append(options, executor.InContext(nil, nil))
 	default:
-		return append(options, executor.InContext[[]byte](l.hooks, token))
+		return append(options, executor.InContext(l.hooks, token))
 	}
 }

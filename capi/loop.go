@@ -86,7 +86,7 @@ func pillion__go_turn(t *C.struct_pillion__guest_turn) {
 func (l *loop) deliver(p *C.struct_pillion__post) {
 	defer contain(nil)
 	if p.call == nil {
-		l.local.Deliver(uint32(p.slot))
+		l.local.Carrier().Deliver(uint32(p.slot))
 		return
 	}
 	if p.bits&C.PILLION__START != 0 {
@@ -117,7 +117,7 @@ func (l *loop) start(call *C.struct_pillion__call, token C.uintptr_t) {
 	})
 	options := l.carry(token, done)
 	if at := deadline(call); at != executor.Never {
-		options = append(options, executor.WithDeadline[[]byte](at))
+		options = append(options, executor.WithDeadline(at))
 	}
 	task, err := executor.Spawn(l.local, future, options...)
 	if err != nil {
@@ -143,7 +143,7 @@ func pillion__go_settle(index C.uint32_t) (suspended C.uint32_t) {
 	if n := coro.Suspended(l.local); n > 0 {
 		return C.uint32_t(n)
 	}
-	l.local.Retire()
+	l.local.Carrier().Retire()
 	return 0
 }
 

@@ -59,9 +59,9 @@ func (j *job) spawn(index uint32) {
 		at.Store(nil)
 		finish(j.call, response, err, outcome)
 	})
-	options := []executor.Option[[]byte]{done}
+	options := []executor.Option{done}
 	if when := deadline(j.call); when != executor.Never {
-		options = append(options, executor.WithDeadline[[]byte](when))
+		options = append(options, executor.WithDeadline(when))
 	}
 	task, err := executor.Spawn(p, functions[j.call.function].Start(request(j.call)), options...)
 	switch {
@@ -99,7 +99,7 @@ func pillion__go_leave(index C.uint32_t) {
 	if l == nil || l.pool == nil {
 		return
 	}
-	l.local.Retire()
+	l.local.Carrier().Retire()
 	if err := l.pool.Leave(l.local); err != nil {
 		warn("an executor did not leave its pool: " + err.Error())
 	}

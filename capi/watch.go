@@ -41,6 +41,6 @@ func (h host) Unwatch(fd int, key uint64) {
 func pillion__go_rewatch(index C.uint32_t) {
 	defer contain(nil)
 	if l := loops[index].Load(); l != nil {
-		l.local.Rewatch()
+		l.local.Carrier().Rewatch()
 	}
 }

@@ -2,7 +2,10 @@
 
 package executor
 
-import "testing"
+import (
+	"context"
+	"testing"
+)
 
 func selfWaking(cx *Context) (int, bool, error) {
 	cx.WakeSelf()
@@ -50,9 +53,8 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		l.Poll(Budget{})
 	})
 
-	key := NewTaskLocal[int]()
 	hooks := new(silent)
-	options := []Option[int]{InContext[int](hooks, hooks)}
+	options := []Option{InContext(hooks, hooks)}
 	var carrying Task[int]
 	wantNoAllocs(t, "a context that is carried", func() {
 		carrying.Spawn(l, f, options...)
@@ -61,25 +63,22 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	var children [2]Task[int]
 	scope := NewScope(l, ScopeConfig{Limit: 1})
 	wantNoAllocs(t, "children of a scope", func() {
-		children[0].SpawnIn(scope, f)
-		children[1].SpawnIn(scope, f)
+		children[0].Spawn(scope, f)
+		children[1].Spawn(scope, f)
 		l.Poll(Budget{})
 		l.Poll(Budget{})
 	})
 	var parent, heir Task[int]
 	inherits := Future[int](FutureFunc[int](func(cx *Context) (int, bool, error) {
 		heir.Spawn(l, f)
-		_, ok := key.Get(cx)
-		return 0, ok, nil
+		return 0, true, nil
 	}))
-	with := []Option[int]{With[int](key, 7)}
-	if n := testing.AllocsPerRun(100, func() {
-		parent.Spawn(l, inherits, with...)
+	values := []Option{WithValues(context.WithValue(context.Background(), silent{}, 7))}
+	wantNoAllocs(t, "values and their heir", func() {
+		parent.Spawn(l, inherits, values...)
 		l.Poll(Budget{})
 		l.Poll(Budget{})
-	}); n != 1 {
-		t.Errorf("a task-local and its heir: %v allocations, not one for the value", n)
-	}
+	})
 
 	p := new(probe)
 	mustSpawn[int](t, l, p)

@@ -33,16 +33,16 @@ type ContextHooks interface {
 // InContext is an [Option]: the task is entered and left by these hooks with this
 // token, instead of those of [Config]. It owns the token once it was spawned. With
 // nil hooks it carries none.
-func InContext[T any](hooks ContextHooks, token any) Option[T] {
-	return inContext[T]{hooks, token}
+func InContext(hooks ContextHooks, token any) Option {
+	return inContext{hooks, token}
 }
 
-type inContext[T any] struct {
+type inContext struct {
 	hooks ContextHooks
 	token any
 }
 
-func (o inContext[T]) apply(t *Task[T]) {
+func (o inContext) apply(t *task) {
 	c := &t.more().carried
 	c.hooks, c.token, c.chosen = o.hooks, o.token, true
 }
@@ -52,10 +52,23 @@ type carried struct {
 	hooks    ContextHooks
 	token    any
 	chosen   bool               // by InContext
-	locals   link               // of task-locals; see tasklocal.go
+	values   context.Context    // by WithValues, or the spawner's
 	deadline int64              // what Context.Context shows, on the executor's clock; 0 is none
 	ctx      *cancelctx.Context // the view that Context.Context gives, once made
 }
+
+// WithValues is an [Option]: the task's [Context.Context] has the values of ctx, and so
+// have those of all tasks that it spawns without this option. ctx's end and deadline
+// are not the task's. A task that is spawned on a [Pool] itself, instead of on
+// [Context.Executor], has no spawner that is known.
+//
+//	ctx := context.WithValue(cx.Context(), requestID, "42")
+//	executor.Spawn(cx.Executor(), handle, executor.WithValues(ctx))
+func WithValues(ctx context.Context) Option { return withValues{context.WithoutCancel(ctx)} }
+
+type withValues struct{ context.Context }
+
+func (o withValues) apply(t *task) { t.more().carried.values = o.Context }
 
 // hook settles which hooks a task has that is being spawned.
 func (t *task) hook(hooks ContextHooks) {
@@ -96,9 +109,8 @@ func (c *carried) leaveForGood(notify func()) {
 
 // Context gives the task that is being polled as a [context.Context], for code that
 // wants one. It ends when the task is to end: asked to, and not shielded, or
-// finished. Its values are the task's task-locals, under their [TaskLocal] as key, as
-// they were when it was first asked for; its deadline is the task's. It may be given
-// to other goroutines and outlive the task. Outside of a poll it is
+// finished. Its values are those of [WithValues], its deadline is the task's. It may be
+// given to other goroutines and outlive the task. Outside of a poll it is
 // context.Background.
 //
 //	req, err := http.NewRequestWithContext(cx.Context(), "GET", url, nil)
@@ -109,7 +121,7 @@ func (cx *Context) Context() context.Context {
 	}
 	c := &t.more().carried
 	if c.ctx == nil {
-		c.ctx = &cancelctx.Context{Base: cx.Carried()}
+		c.ctx = &cancelctx.Context{Base: cx.base()}
 		if t.flags&flagEnding != 0 || t.flags&flagCancel != 0 && t.shields == 0 {
 			t.endContext()
 		}
@@ -117,39 +129,31 @@ func (cx *Context) Context() context.Context {
 	return c.ctx
 }
 
-// Carried gives the values and the deadline of [Context.Context] without its end,
-// which costs less. It is nil if the task has neither.
-func (cx *Context) Carried() context.Context {
+// base gives the values and the deadline of [Context.Context] without its end. It is
+// nil if the task has neither.
+func (cx *Context) base() context.Context {
 	t := cx.local.current
 	if t == nil || t.extra == nil {
 		return nil
 	}
 	c := &t.extra.carried
-	if c.locals == nil && c.deadline == 0 {
-		return nil
+	if c.deadline == 0 {
+		return c.values
 	}
-	s := &snapshot{Context: context.Background(), locals: c.locals}
-	if c.deadline != 0 {
-		s.deadline = time.Now().Add(time.Duration(c.deadline - cx.local.clock()))
+	s := &snapshot{c.values, time.Now().Add(time.Duration(c.deadline - cx.local.clock()))}
+	if s.Context == nil {
+		s.Context = context.Background()
 	}
 	return s
 }
 
-// snapshot is a context that has values and a deadline, and doesn't end.
+// snapshot is the values of a context, with a deadline that doesn't end it.
 type snapshot struct {
 	context.Context
-	locals   link
 	deadline time.Time
 }
 
-func (s *snapshot) Deadline() (time.Time, bool) { return s.deadline, !s.deadline.IsZero() }
-
-func (s *snapshot) Value(key any) any {
-	if l := find(s.locals, key); l != nil {
-		return l.get()
-	}
-	return nil
-}
+func (s *snapshot) Deadline() (time.Time, bool) { return s.deadline, true }
 
 // endContext ends the context of a task that is to end.
 func (t *task) endContext() {

@@ -137,15 +137,15 @@ func TestInContext(t *testing.T) {
 	own := new(tracer)
 	p := own.probe()
 	p.ready = true
-	mustSpawn[int](t, r.Local, p, InContext[int](own, "own"))
+	mustSpawn[int](t, r.Local, p, InContext(own, "own"))
 	r.turn(1)
 	equal(t, "trace", own.take(), "+own poll -own +own drop -own freeown")
-	mustSpawn[int](t, r.Local, p, InContext[int](nil, nil))
+	mustSpawn[int](t, r.Local, p, InContext(nil, nil))
 	r.turn(1)
 	equal(t, "trace", own.take(), "poll drop")
 	equal(t, "captured", h.spawned, 0)
 	r.Close(CloseDrain)
-	_, err := Spawn[int](r.Local, p, InContext[int](own, "refused"))
+	_, err := Spawn[int](r.Local, p, InContext(own, "refused"))
 	equal(t, "error", err, ErrClosed)
 	equal(t, "a token that wasn't taken", own.take(), "")
 }
@@ -154,14 +154,13 @@ func TestInContextWhereOthersHaveNone(t *testing.T) {
 	r, h := newRig(t), new(tracer)
 	p := h.probe()
 	p.ready = true
-	mustSpawn[int](t, r.Local, p, InContext[int](h, 1))
+	mustSpawn[int](t, r.Local, p, InContext(h, 1))
 	r.turn(1)
 	equal(t, "trace", h.take(), "+1 poll -1 +1 drop -1 free1")
 }
 
 func TestContextOfATask(t *testing.T) {
-	key, unset := NewTaskLocal[int](), NewTaskLocal[int]()
-	for name, c := range map[string]struct {
+	for what, c := range map[string]struct {
 		end  func(*rig, *Task[int], *probe)
 		want error
 	}{
@@ -170,7 +169,7 @@ func TestContextOfATask(t *testing.T) {
 		"return":   {func(_ *rig, _ *Task[int], p *probe) { p.ready = true; p.waker.Wake() }, context.Canceled},
 		"evict":    {func(r *rig, task *Task[int], _ *probe) { r.Evict(task.Handle()) }, context.Canceled},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(what, func(t *testing.T) {
 			r := newRig(t)
 			var ctx context.Context
 			p := new(probe)
@@ -180,11 +179,11 @@ func TestContextOfATask(t *testing.T) {
 				}
 				equal(t, "the same each time", cx.Context(), ctx)
 			}
-			task := mustSpawn[int](t, r.Local, p, With[int](key, 7))
+			task := mustSpawn[int](t, r.Local, p, with(level{}, 7))
 			r.turn(1)
 			equal(t, "error", ctx.Err(), nil)
-			equal(t, "value", ctx.Value(key), any(7))
-			equal(t, "value", ctx.Value(unset), nil)
+			equal(t, "value", ctx.Value(level{}), any(7))
+			equal(t, "value", ctx.Value(name{}), nil)
 			_, has := ctx.Deadline()
 			equal(t, "has a deadline", has, false)
 			c.end(r, task, p)
@@ -248,7 +247,7 @@ func TestContextHasTheDeadline(t *testing.T) {
 	r := newRig(t)
 	p := new(probe)
 	p.onPoll = func(cx *Context) {
-		equal(t, "carries nothing yet", cx.Carried(), nil)
+		equal(t, "carries nothing yet", cx.base(), nil)
 		cx.local.current.more().carried.deadline = cx.Now() + int64(time.Hour)
 		at, has := cx.Context().Deadline()
 		equal(t, "has a deadline", has, true)
@@ -259,5 +258,5 @@ func TestContextHasTheDeadline(t *testing.T) {
 	r.turn(1)
 	outside := &Context{local: r.Local}
 	equal(t, "outside of a poll", outside.Context(), context.Background())
-	equal(t, "outside of a poll", outside.Carried(), nil)
+	equal(t, "outside of a poll", outside.base(), nil)
 }

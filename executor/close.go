@@ -72,7 +72,7 @@ func (l *Local) Free() error {
 			}
 		}
 	}
-	l.Retire()
+	l.place.Retire()
 	l.closeWatches()
 	if l.worker != nil {
 		l.worker.leave()
@@ -107,39 +107,6 @@ func letRun(round int) {
 	}
 }
 
-// Extension is what a package on top keeps per executor. Retire gives up what is
-// bound to the owner's thread; the extension may be used again afterwards. Suspended
-// says how much that is: a worker can't leave its [Pool] while it isn't 0.
-type Extension interface {
-	Retire()
-	Suspended() int
-}
-
-type extension struct {
-	key   any
-	value Extension
-}
-
-// Extension gives what [Local.Extend] has stored under key, or nil. For the owner.
-func (l *Local) Extension(key any) Extension {
-	return extensionOf(l.extensions, key)
-}
-
-func extensionOf(all []extension, key any) Extension {
-	for i := range all {
-		if all[i].key == key {
-			return all[i].value
-		}
-	}
-	return nil
-}
-
-// Extend stores a package's extension under a key that only that package has. For
-// the owner.
-func (l *Local) Extend(key any, e Extension) {
-	l.extensions = append(l.extensions, extension{key, e})
-}
-
 // Release gives the executor up for another goroutine or thread to own: the one that
 // polls it next. Its tasks, timers and wakers stay as they are; coroutines that wait
 // for a body end, and new ones are made where they are needed. The owners must not
@@ -167,29 +134,9 @@ func (l *Local) Release() error {
 		return ErrReentrant
 	case l.freed():
 		return ErrClosed
-	case l.suspended():
+	case l.place.Suspended() > 0:
 		return ErrSuspended
 	}
-	l.Retire()
+	l.place.Retire()
 	return nil
-}
-
-// suspended says whether anything is bound to this thread that can't be given up
-// without an end to it.
-func (l *Local) suspended() bool {
-	for _, e := range l.extensions {
-		if e.value.Suspended() > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// Retire makes every extension give up what is bound to this thread: coroutines
-// end here, and their tasks with them. It is for a thread that exits and for an
-// executor that is to move to another thread, on the owner, outside of a poll.
-func (l *Local) Retire() {
-	for _, e := range l.extensions {
-		e.value.Retire()
-	}
 }

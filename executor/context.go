@@ -40,7 +40,7 @@ func (cx *Context) Local() *Local { return cx.local }
 
 // Executor gives what the task that is being polled was spawned on. A task that is
 // spawned on it in this poll costs less than on the [Pool] itself, and inherits
-// task-locals. It is valid during this poll.
+// its values. It is valid during this poll.
 func (cx *Context) Executor() Executor {
 	if t := cx.local.current; t != nil && t.pooled() {
 		return cx.local.worker

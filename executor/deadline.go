@@ -3,11 +3,11 @@
 package executor
 
 // WithDeadline is an [Option]: [Task.SetDeadline] from the start.
-func WithDeadline[T any](at int64) Option[T] { return deadlineOption[T](at) }
+func WithDeadline(at int64) Option { return withDeadline(at) }
 
-type deadlineOption[T any] int64
+type withDeadline int64
 
-func (at deadlineOption[T]) apply(t *Task[T]) { t.more().setDeadline(int64(at)) }
+func (at withDeadline) apply(t *task) { t.more().setDeadline(int64(at)) }
 
 // SetDeadline cancels the task once its executor's clock shows at, with
 // [ErrTimedOut] as its error. It replaces an earlier deadline; [Never] is none.

@@ -13,7 +13,7 @@ func TestDeadlineCancels(t *testing.T) {
 	r := newRig(t)
 	p := new(probe)
 	var ended Outcome
-	task := mustSpawn[int](t, r.Local, p, WithDeadline[int](100), OnDone[int](func(_ int, err error, o Outcome) {
+	task := mustSpawn[int](t, r.Local, p, WithDeadline(100), OnDone[int](func(_ int, err error, o Outcome) {
 		ended = o
 		equal(t, "error", err, ErrTimedOut)
 	}))
@@ -33,11 +33,11 @@ func TestDeadlineCancels(t *testing.T) {
 func TestDeadlineBeforeTheFirstPoll(t *testing.T) {
 	r := newRig(t)
 	p := new(probe)
-	soon := mustSpawn[int](t, r.Local, p, WithDeadline[int](100))
+	soon := mustSpawn[int](t, r.Local, p, WithDeadline(100))
 	r.now = 100
 	r.turn(0)
 	equal(t, "outcome", soon.Outcome(), CancelledBeforeStart)
-	past := mustSpawn[int](t, r.Local, p, WithDeadline[int](50))
+	past := mustSpawn[int](t, r.Local, p, WithDeadline(50))
 	r.turn(0)
 	equal(t, "outcome", past.Outcome(), CancelledBeforeStart)
 	p.want(t, 0, 2)
@@ -45,7 +45,7 @@ func TestDeadlineBeforeTheFirstPoll(t *testing.T) {
 
 func TestDeadlineGoesWithTheTask(t *testing.T) {
 	r := newRig(t)
-	task := mustSpawn[int](t, r.Local, &probe{ready: true}, WithDeadline[int](100))
+	task := mustSpawn[int](t, r.Local, &probe{ready: true}, WithDeadline(100))
 	equal(t, "deadline", r.turn(1).Deadline, Never)
 	equal(t, "too late", task.SetDeadline(200), ErrClosed)
 
@@ -61,7 +61,7 @@ func TestDeadlineGoesWithTheTask(t *testing.T) {
 
 func TestDeadlineMoves(t *testing.T) {
 	r := newRig(t)
-	task := mustSpawn[int](t, r.Local, new(probe), WithDeadline[int](100))
+	task := mustSpawn[int](t, r.Local, new(probe), WithDeadline(100))
 	equal(t, "deadline", r.turn(1).Deadline, 100)
 	pokes := r.pokes
 	equal(t, "later", task.SetDeadline(200), nil)
@@ -85,7 +85,7 @@ func TestShieldHoldsADeadlineOff(t *testing.T) {
 			cx.Shield(shielded)
 		}
 	}
-	task := mustSpawn[int](t, r.Local, p, WithDeadline[int](100))
+	task := mustSpawn[int](t, r.Local, p, WithDeadline(100))
 	r.turn(1)
 	r.now = 100
 	r.turn(1)
@@ -100,7 +100,7 @@ func TestShieldHoldsADeadlineOff(t *testing.T) {
 
 func TestCancelBeforeTheDeadlineCounts(t *testing.T) {
 	r := newRig(t)
-	task := mustSpawn[int](t, r.Local, new(probe), WithDeadline[int](100))
+	task := mustSpawn[int](t, r.Local, new(probe), WithDeadline(100))
 	r.turn(1)
 	task.Cancel()
 	r.now = 100
@@ -112,7 +112,7 @@ func TestCancelBeforeTheDeadlineCounts(t *testing.T) {
 func TestDeadlineIsNotRefused(t *testing.T) {
 	l := New(Config{MaxTimers: 1, Clock: func() int64 { return 1 }})
 	defer l.Free()
-	mustSpawn[int](t, l, new(probe), WithDeadline[int](100))
+	mustSpawn[int](t, l, new(probe), WithDeadline(100))
 	second := mustSpawn[int](t, l, new(probe))
 	equal(t, "set", second.SetDeadline(50), nil)
 	sleep := mustSpawn(t, l, Sleep(5))
@@ -125,12 +125,12 @@ func TestDeadlineIsNotRefused(t *testing.T) {
 func TestDeadlineInAPool(t *testing.T) {
 	c := newPoolRig(t, 2)
 	p := new(probe)
-	task := mustSpawn[int](t, c.Pool, p, WithDeadline[int](10))
+	task := mustSpawn[int](t, c.Pool, p, WithDeadline(10))
 	equal(t, "deadline", c.turn(0, 1).Deadline, 10)
 	var other *Task[int]
 	q := &probe{onPoll: func(*Context) { other.SetDeadline(20) }}
-	other = mustSpawn[int](t, c.Pool, q, WithDeadline[int](5))
-	done := mustSpawn[int](t, c.Pool, &probe{ready: true}, WithDeadline[int](7))
+	other = mustSpawn[int](t, c.Pool, q, WithDeadline(5))
+	done := mustSpawn[int](t, c.Pool, &probe{ready: true}, WithDeadline(7))
 	equal(t, "deadline", c.turn(1, 2).Deadline, 10)
 	equal(t, "done", done.Done(), true)
 
@@ -143,7 +143,7 @@ func TestDeadlineInAPool(t *testing.T) {
 	equal(t, "too late", task.SetDeadline(30), ErrClosed)
 	other.Cancel()
 	equal(t, "deadline", c.turn(0, 0).Deadline, Never)
-	late := mustSpawn[int](t, c.Pool, new(probe), WithDeadline[int](-1))
+	late := mustSpawn[int](t, c.Pool, new(probe), WithDeadline(-1))
 	for !late.Done() {
 		c.workers[0].Poll(Budget{})
 	}
@@ -178,7 +178,7 @@ func TestPoolDeadlinesOnSeveralThreads(t *testing.T) {
 			}
 			ended.Done()
 		})
-		if err := all[i].Spawn(p, f, done, WithDeadline[int](monotonic()+int64(time.Hour))); err != nil {
+		if err := all[i].Spawn(p, f, done, WithDeadline(monotonic()+int64(time.Hour))); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -65,9 +65,9 @@
 //
 // # What tasks carry
 //
-// A [TaskLocal] is a variable of each task, inherited at the spawn. [ContextHooks] bring
-// the context of another runtime to the polls of a task, and [Context.Context] is the
-// task as a context.Context.
+// [Context.Context] is the task as a context.Context, whose values tasks inherit at their
+// spawn, or get by [WithValues]. [ContextHooks] bring the context of another runtime to
+// the polls of a task.
 //
 // # Time
 //
@@ -93,10 +93,7 @@
 //
 // # Carriers
 //
-// Programs have no use for what is here for packages beneath and on top of this one.
-// [Arena], [SetArena], [Cell], [ChunkCells], [Inbox], [Local.Deliver] and
-// [Local.Rewatch] let it share tasks' cells and wakers with C. [Extension],
-// [Extensible], [Local.Extend], [Local.Extension] and [Context.Bind] are for package
-// coro and its like, which keep something for each executor; [Shortcut] is for how it
-// resumes a coroutine.
+// Programs have no use for what is here for packages beneath and on top of this one:
+// [Carrier]; [Arena], [SetArena], [Cell], [ChunkCells] and [Inbox], by which tasks' cells
+// and wakers are shared with C; [Shortcut], for how package coro resumes a coroutine.
 package executor

@@ -27,7 +27,7 @@ func TestDeadlineIsNotSetDuringTheDrop(t *testing.T) {
 		r.now += 10
 		r.turn(0)
 		equal(t, "the slot's next task is done", other.Done(), false)
-		if err := task.Spawn(on, p, WithDeadline[int](r.now+10)); err != nil {
+		if err := task.Spawn(on, p, WithDeadline(r.now+10)); err != nil {
 			t.Fatal(err)
 		}
 		equal(t, "deadline", r.turn(1).Deadline, r.now+10)

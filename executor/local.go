@@ -5,6 +5,8 @@ package executor
 import (
 	"math/rand/v2"
 	"sync/atomic"
+
+	"github.com/pillion-dev/pillion/executor/internal/place"
 )
 
 // Config is what a [Local] is made of. It isn't changed afterwards. The zero
@@ -64,8 +66,8 @@ type Local struct {
 	dropping  int      // scopes whose drops are on the stack
 	undropped []*Scope // those for which it is too deep
 
-	extensions []extension
-	worker     *worker // its part in a pool, if it has joined one
+	place  place.Place
+	worker *worker // its part in a pool, if it has joined one
 }
 
 // New makes an executor. It starts nothing.

@@ -171,15 +171,15 @@ func TestDeliver(t *testing.T) {
 	r.turn(1)
 	cell := &lookup(task.slot).cells[task.slot&chunkMask]
 	cell.pend.Store(uint64(task.gen)<<32 | pendQueued | pendWake)
-	r.Deliver(slotMask) // nobody's
-	r.Deliver(task.slot)
+	r.Carrier().Deliver(slotMask) // nobody's
+	r.Carrier().Deliver(task.slot)
 	equal(t, "pend", cell.pend.Load(), 0)
 	r.turn(1)
 	cell.pend.Store(uint64(task.gen)<<32 | pendQueued | pendWake)
-	other.Deliver(task.slot) // not his: it goes on to r
+	other.Carrier().Deliver(task.slot) // not his: it goes on to r
 	r.turn(1)
 	cell.pend.Store(uint64(task.gen)<<32 | pendQueued | pendCancel)
-	r.Deliver(task.slot)
+	r.Carrier().Deliver(task.slot)
 	r.turn(0)
 	equal(t, "outcome", task.Outcome(), CancelledRunning)
 }

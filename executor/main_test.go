@@ -81,7 +81,7 @@ func (p *probe) want(t *testing.T, polls, drops int) {
 	}
 }
 
-func mustSpawn[T any](t testing.TB, l Executor, f Future[T], o ...Option[T]) *Task[T] {
+func mustSpawn[T any](t testing.TB, l Executor, f Future[T], o ...Option) *Task[T] {
 	t.Helper()
 	task, err := Spawn(l, f, o...)
 	if err != nil {

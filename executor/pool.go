@@ -144,7 +144,7 @@ func (p *Pool) admit(w *worker, c *goGroup) error {
 //
 // [ErrNotJoined] if l is no worker of this pool, [ErrReentrant] from inside a poll,
 // and [ErrSuspended] while coroutines of the pool are suspended on l's thread, which
-// [Local.Retire] ends.
+// [Carrier.Retire] ends.
 func (p *Pool) Leave(l *Local) error {
 	if l.polling {
 		return ErrReentrant
@@ -152,7 +152,7 @@ func (p *Pool) Leave(l *Local) error {
 	if l.worker == nil || l.worker.pool != p {
 		return ErrNotJoined
 	}
-	if l.suspended() {
+	if l.place.Suspended() > 0 {
 		return ErrSuspended
 	}
 	l.worker.leave()

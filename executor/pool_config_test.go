@@ -82,7 +82,7 @@ func TestPoolMaxTimers(t *testing.T) {
 	first := mustSpawn(t, p, Future[struct{}](SleepUntil(10)))
 	second := mustSpawn(t, p, Future[struct{}](SleepUntil(5)))
 	r.turn(2)
-	deadline := mustSpawn[int](t, p, new(probe), WithDeadline[int](7))
+	deadline := mustSpawn[int](t, p, new(probe), WithDeadline(7))
 	equal(t, "deadline", r.turn(1).Deadline, 7)
 	_, err := second.Result()
 	equal(t, "over the quota", err, ErrAgain)

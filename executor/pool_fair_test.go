@@ -115,7 +115,7 @@ func TestPoolLastTaskOfABlockedLoopIsTaken(t *testing.T) {
 // Tasks that can't be stolen get their share, however busy the others are.
 func TestPoolBoundTasksComeBetweenBusyOnes(t *testing.T) {
 	c := newPoolRig(t, 1)
-	bound := &probe{onPoll: func(cx *Context) { cx.Bind(); cx.WakeSelf() }}
+	bound := &probe{onPoll: func(cx *Context) { cx.Local().Carrier().Bind(); cx.WakeSelf() }}
 	mustSpawn[int](t, c.Pool, bound)
 	for range batchSize {
 		mustSpawn[int](t, c.Pool, &probe{onPoll: (*Context).WakeSelf})

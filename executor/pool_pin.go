@@ -3,8 +3,9 @@
 package executor
 
 import (
-	"sync"
 	"sync/atomic"
+
+	"github.com/pillion-dev/pillion/executor/internal/place"
 )
 
 // pin is where a task goes on that has begun something which only certain threads
@@ -47,52 +48,13 @@ func (t *task) pin() *pin {
 	return nil
 }
 
-// Extensible is what extensions are kept with: a [Local], or all goroutines that
-// [Pool.Start] has started.
-type Extensible interface {
-	Extension(key any) Extension
-	Extend(key any, e Extension)
-}
-
-// Bind keeps the task that is being polled to the threads that can continue what it
-// begins in this poll, and gives the place for extensions that these share. That is
-// the [Local], also for a task of a [Pool]; but on a goroutine of [Pool.Start] it is
-// all of those goroutines. It is for packages that make coroutines.
-func (cx *Context) Bind() Extensible {
-	l := cx.local
-	if !cx.pooled() {
-		return l
-	}
-	at := l.worker.pin
-	l.current.more().pin = at
-	if at.group != nil {
-		return at.group
-	}
-	return l
-}
-
 // goGroup is the goroutines that Start has started.
 type goGroup struct {
 	members   idleSet // not of who is idle, but of who belongs to it
 	pin       pin
 	goWorkers int // that haven't ended; under the pool's lock
 
-	mu         sync.Mutex
-	extensions []extension
-}
-
-// Extension implements [Extensible].
-func (c *goGroup) Extension(key any) Extension {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return extensionOf(c.extensions, key)
-}
-
-// Extend implements [Extensible].
-func (c *goGroup) Extend(key any, e Extension) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.extensions = append(c.extensions, extension{key, e})
+	place place.Place // of their coroutines
 }
 
 // enlist counts one more goroutine, of a new group if there is none.
@@ -100,7 +62,7 @@ func (p *Pool) enlist() *goGroup {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.group == nil {
-		p.group = new(goGroup)
+		p.group = &goGroup{place: place.Place{Shared: true}}
 		p.group.pin.group = p.group
 	}
 	p.group.goWorkers++
@@ -119,12 +81,7 @@ func (p *Pool) discharge(c *goGroup) {
 	if !last {
 		return
 	}
-	c.mu.Lock()
-	extensions := c.extensions
-	c.mu.Unlock()
-	for _, e := range extensions {
-		e.value.Retire()
-	}
+	c.place.Retire()
 	c.pin.gone.Store(true)
 	c.pin.forward(p)
 	p.poke(nil)

@@ -65,7 +65,7 @@ func (f *randomFuture) Poll(cx *Context) (int, bool, error) {
 	case 6:
 		p.spawn(p.pool)
 	case 7:
-		cx.Bind()
+		cx.Local().Carrier().Bind()
 		f.bound, f.at = true, cx.Local()
 	}
 	if f.timer != nil {

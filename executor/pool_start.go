@@ -67,7 +67,7 @@ func (p *Pool) Start(n int) error {
 // # Errors
 //
 // The task's, and those of [Spawn].
-func Run[T any](p *Pool, f Future[T], options ...Option[T]) (value T, err error) {
+func Run[T any](p *Pool, f Future[T], options ...Option) (value T, err error) {
 	done := make(chan struct{})
 	var ended OnDone[T] = func(v T, e error, _ Outcome) {
 		value, err = v, e

@@ -142,7 +142,7 @@ func TestPoolSecondCancelDoesNotHideAWake(t *testing.T) {
 func TestPoolDeadlineIsACancel(t *testing.T) {
 	c := newPoolRig(t, 2)
 	p := new(probe)
-	task := mustSpawn[int](t, c.Pool, p, WithDeadline[int](10))
+	task := mustSpawn[int](t, c.Pool, p, WithDeadline(10))
 	equal(t, "the deadline", c.turn(0, 1).Deadline, 10)
 	c.workers[1].now = 10
 	c.turn(1, 0)
@@ -234,16 +234,14 @@ func TestPoolStorageIsUsedAgain(t *testing.T) {
 }
 
 func TestPoolTaskInheritsThroughItsExecutor(t *testing.T) {
-	key := NewTaskLocal[string]()
 	c := newPoolRig(t, 1)
-	var got string
+	var got any
 	mustSpawn[int](t, c.Pool, &probe{ready: true, onPoll: func(cx *Context) {
-		key.Set(cx, "x")
-		mustSpawn[int](t, cx.Executor(), &probe{ready: true, onPoll: func(cx *Context) { got, _ = key.Get(cx) }})
-	}})
+		mustSpawn[int](t, cx.Executor(), &probe{ready: true, onPoll: func(cx *Context) { got = cx.Context().Value(name{}) }})
+	}}, with(name{}, "x"))
 	c.turn(0, 1)
 	c.turn(0, 1)
-	equal(t, "the value", got, "x")
+	equal(t, "the value", got, any("x"))
 }
 
 func TestRunWaitsForTheResult(t *testing.T) {
@@ -287,8 +285,8 @@ func TestRunLeavesTheOptionsAlone(t *testing.T) {
 	if err := p.Start(2); err != nil {
 		t.Fatal(err)
 	}
-	options := make([]Option[struct{}], 1, 4)
-	options[0] = WithDeadline[struct{}](Never)
+	options := make([]Option, 1, 4)
+	options[0] = WithDeadline(Never)
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {

@@ -14,7 +14,7 @@ import (
 //
 //	s := executor.NewScope(l, executor.ScopeConfig{Limit: 8})
 //	for _, url := range urls {
-//		executor.SpawnIn(s, fetch(url))
+//		executor.Spawn(s, fetch(url))
 //	}
 //	_, err := coro.Await(co, s)
 //
@@ -78,33 +78,23 @@ type member struct {
 // needn't be dropped.
 func NewScope(l *Local, c ScopeConfig) *Scope { return &Scope{local: l, config: c} }
 
-// SpawnIn is [Spawn] of a child of s.
-//
-// # Errors
-//
-// Those of [Spawn], and [ErrClosed] once the scope is ending or has ended.
-func SpawnIn[T any](s *Scope, f Future[T], options ...Option[T]) (*Task[T], error) {
-	t := newTask[T](true)
-	if err := t.SpawnIn(s, f, options...); err != nil {
-		return nil, err
-	}
-	return t, nil
-}
+func (s *Scope) spawner() *task { return s.local.current }
 
-// SpawnIn is [SpawnIn] into storage of the caller's.
-func (t *Task[T]) SpawnIn(s *Scope, f Future[T], options ...Option[T]) error {
+// spawn makes a task a child, which is no task before.
+func (s *Scope) spawn(t *task) error {
 	if s.ending || s.over {
 		return ErrClosed
 	}
-	if err := t.Spawn(s.local, f, options...); err != nil {
+	t.more()
+	if err := s.local.spawn(t); err != nil {
 		return err
 	}
-	s.adopt(&t.task)
+	s.adopt(t)
 	return nil
 }
 
 func (s *Scope) adopt(t *task) {
-	m := &t.more().member
+	m := &t.extra.member
 	*m = member{scope: s, prev: s.tail}
 	if s.tail != nil {
 		s.tail.extra.member.next = t

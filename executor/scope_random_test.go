@@ -41,7 +41,7 @@ func (w *world) spawn(parent *node) {
 		err = n.task.Spawn(w.Local, n, done)
 	} else {
 		n.depth = parent.depth + 1
-		err = n.task.SpawnIn(parent.scope, n, done)
+		err = n.task.Spawn(parent.scope, n, done)
 	}
 	if err == nil {
 		w.nodes = append(w.nodes, n)

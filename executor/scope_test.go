@@ -49,7 +49,7 @@ func newFamily(t *testing.T, n int, c ScopeConfig) *family {
 
 func (f *family) spawn() {
 	c := new(kid)
-	task, err := SpawnIn[int](f.Scope, c)
+	task, err := Spawn[int](f.Scope, c)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestScopeEndsWhenItsChildrenHave(t *testing.T) {
 	}
 	equal(t, "the parent is done", f.parent.Done(), true)
 	equal(t, "error", f.parent.Err(), nil)
-	_, err := SpawnIn[int](f.Scope, new(probe))
+	_, err := Spawn[int](f.Scope, new(probe))
 	equal(t, "spawn after the end", err, ErrClosed)
 }
 
@@ -112,17 +112,17 @@ func TestFirstErrorCancelsTheRest(t *testing.T) {
 	equal(t, "as", errors.As(err, &scope), true)
 	equal(t, "first", scope.First, errFirst)
 	equal(t, "others", len(scope.Others), 0)
-	equal(t, "spawn into the end", func() error { _, err := SpawnIn[int](f.Scope, new(probe)); return err }(), ErrClosed)
+	equal(t, "spawn into the end", func() error { _, err := Spawn[int](f.Scope, new(probe)); return err }(), ErrClosed)
 }
 
 func TestErrorsThatFollowAreAttached(t *testing.T) {
 	r := newRig(t)
 	s := NewScope(r.Local, ScopeConfig{})
 	failing := &slow{err: errSecond} // its clean-up fails
-	mustSpawnIn[int](t, s, failing)
+	mustSpawn[int](t, s, failing)
 	panicking := &slow{turns: 1}
-	mustSpawnIn[int](t, s, panicking)
-	mustSpawnIn[int](t, s, &kid{probe: probe{ready: true}, err: errFirst})
+	mustSpawn[int](t, s, panicking)
+	mustSpawn[int](t, s, &kid{probe: probe{ready: true}, err: errFirst})
 	parent := mustSpawn[struct{}](t, r.Local, s)
 	r.turn(4)
 	panicking.onPoll = func(*Context) { panic("late") }
@@ -135,15 +135,6 @@ func TestErrorsThatFollowAreAttached(t *testing.T) {
 	equal(t, "message", err.Error(), "first (and 2 more)")
 	var pe *PanicError
 	equal(t, "all are found", errors.Is(err, errFirst) && errors.Is(err, errSecond) && errors.As(err, &pe), true)
-}
-
-func mustSpawnIn[T any](t *testing.T, s *Scope, f Future[T]) *Task[T] {
-	t.Helper()
-	task, err := SpawnIn(s, f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return task
 }
 
 func TestPanicInAChildIsAnError(t *testing.T) {
@@ -178,7 +169,7 @@ func TestCancelOfAScopeIsNoError(t *testing.T) {
 func TestCancelOfAScopePokesAnIdleHost(t *testing.T) {
 	r := newRig(t)
 	s := NewScope(r.Local, ScopeConfig{})
-	child := mustSpawnIn[int](t, s, new(probe))
+	child := mustSpawn[int](t, s, new(probe))
 	r.turn(1)
 	r.pokes = 0
 	s.Cancel()
@@ -193,7 +184,7 @@ func TestCancelOfAScopePokesAnIdleHost(t *testing.T) {
 func TestCancelledParentWaitsForItsChildren(t *testing.T) {
 	f := newFamily(t, 1, ScopeConfig{})
 	shielded := &slow{turns: 1}
-	last := mustSpawnIn[int](t, f.Scope, shielded)
+	last := mustSpawn[int](t, f.Scope, shielded)
 	f.settle()
 	f.parent.Cancel()
 	f.settle()
@@ -215,7 +206,7 @@ func TestDroppedScopeDropsItsChildren(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFamily(t, 3, ScopeConfig{Limit: 2})
 			done := false
-			mustSpawnIn[int](t, f.Scope, shieldUntil(t, &done)).Detach()
+			mustSpawn[int](t, f.Scope, shieldUntil(t, &done)).Detach()
 			f.settle()
 			equal(t, "polls", f.children[2].polls, 0)
 			drop(f)
@@ -232,8 +223,8 @@ func TestDropIgnoresShieldsAndUnwinding(t *testing.T) {
 	s := NewScope(r.Local, ScopeConfig{})
 	done := false
 	shielded, unwinding := shieldUntil(t, &done), &slow{turns: 3}
-	mustSpawnIn[int](t, s, shielded)
-	mustSpawnIn[int](t, s, unwinding)
+	mustSpawn[int](t, s, shielded)
+	mustSpawn[int](t, s, unwinding)
 	r.turn(2)
 	s.Cancel()
 	r.turn(1)
@@ -362,9 +353,9 @@ func TestScopesNest(t *testing.T) {
 	r := newRig(t)
 	outer, inner := NewScope(r.Local, ScopeConfig{}), NewScope(r.Local, ScopeConfig{})
 	leaf := new(kid)
-	mustSpawnIn[int](t, inner, leaf)
-	middle := mustSpawnIn[struct{}](t, outer, inner)
-	timer := mustSpawnIn[struct{}](t, outer, Sleep(time.Hour))
+	mustSpawn[int](t, inner, leaf)
+	middle := mustSpawn[struct{}](t, outer, inner)
+	timer := mustSpawn[struct{}](t, outer, Sleep(time.Hour))
 	parent := mustSpawn[struct{}](t, r.Local, outer)
 	r.turn(4)
 	leaf.end(errFirst)

@@ -14,7 +14,7 @@ type nested struct {
 func (n *nested) Poll(cx *Context) (none struct{}, ready bool, err error) {
 	if n.scope == nil && n.depth > 0 {
 		n.scope = NewScope(cx.local, ScopeConfig{})
-		_, err = SpawnIn(n.scope, Future[struct{}](&nested{depth: n.depth - 1, dropped: n.dropped}))
+		_, err = Spawn(n.scope, Future[struct{}](&nested{depth: n.depth - 1, dropped: n.dropped}))
 	}
 	return none, err != nil, err
 }

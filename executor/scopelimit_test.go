@@ -10,10 +10,10 @@ func TestDeadlineOfWhoWaitsForTheLimit(t *testing.T) {
 	for _, at := range []int64{-1, 10} {
 		r := newRig(t)
 		s := NewScope(r.Local, ScopeConfig{Limit: 1})
-		SpawnIn[int](s, new(probe))
+		Spawn[int](s, new(probe))
 		r.turn(1)
 		p := new(probe)
-		late, err := SpawnIn[int](s, p, WithDeadline[int](at))
+		late, err := Spawn[int](s, p, WithDeadline(at))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,8 +30,8 @@ func TestLimitBelowZeroIsNone(t *testing.T) {
 	r := newRig(t)
 	s := NewScope(r.Local, ScopeConfig{Limit: -1})
 	defer s.Drop()
-	SpawnIn[int](s, new(probe))
-	SpawnIn[int](s, new(probe))
+	Spawn[int](s, new(probe))
+	Spawn[int](s, new(probe))
 	r.turn(2)
 }
 
@@ -43,7 +43,7 @@ func TestDetachPokes(t *testing.T) {
 	mustSpawn[struct{}](t, r.Local, s)
 	var children [3]*Task[int]
 	for i := range children {
-		children[i] = mustSpawnIn[int](t, s, new(probe))
+		children[i] = mustSpawn[int](t, s, new(probe))
 	}
 	r.turn(2)
 	for i, polls := range []int{1, 1} { // the second child, the third
@@ -60,8 +60,8 @@ func TestDetachPokes(t *testing.T) {
 	r.turn(1)
 	held := NewScope(r.Local, ScopeConfig{Limit: 1})
 	defer held.Drop()
-	mustSpawnIn[int](t, held, new(probe))
-	last := mustSpawnIn[int](t, held, new(probe))
+	mustSpawn[int](t, held, new(probe))
+	last := mustSpawn[int](t, held, new(probe))
 	r.turn(1)
 	r.turn(0)
 	r.pokes = 0

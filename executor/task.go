@@ -4,6 +4,7 @@ package executor
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
 )
 
@@ -57,19 +58,19 @@ type Task[T any] struct {
 }
 
 // Option changes one thing about a task that is being spawned.
-type Option[T any] interface {
-	apply(t *Task[T])
+type Option interface {
+	apply(t *task)
 }
 
 // OnDone is an [Option]: a function that the owner's goroutine calls once, right
 // when the task has finished and its future was dropped. The executor is done with
 // the task by then, so the function may spawn into the same storage. It must not
-// poll.
+// poll. Spawn panics if T isn't the task's.
 type OnDone[T any] func(value T, err error, outcome Outcome)
 
-func (f OnDone[T]) apply(t *Task[T]) { t.more().onDone = f }
+func (f OnDone[T]) apply(t *task) { t.more().onDone = f }
 
-// Executor is what tasks are spawned on: a [Local] or a [Pool], or what a
+// Executor is what tasks are spawned on: a [Local], a [Pool], a [Scope], or what a
 // [Context.Executor] gives. It is an interface for that choice, not for others to
 // implement.
 type Executor interface {
@@ -78,14 +79,16 @@ type Executor interface {
 }
 
 // Spawn makes f a task of e and schedules its first poll. On a [Local] it belongs to
-// the owner, in or outside of a poll; on a [Pool], any goroutine may call it.
+// the owner, in or outside of a poll; on a [Pool], any goroutine may call it; on a
+// [Scope] the task is a child.
 //
 // # Errors
 //
-// [ErrClosed] after [Local.Close], [ErrAgain] over a quota. The future was then
+// [ErrClosed] after [Local.Close] and once a scope is ending, [ErrAgain] over a quota. The future was then
 // neither polled nor dropped.
-func Spawn[T any](e Executor, f Future[T], options ...Option[T]) (*Task[T], error) {
-	t := newTask[T](len(options) > 0)
+func Spawn[T any](e Executor, f Future[T], options ...Option) (*Task[T], error) {
+	_, child := e.(*Scope)
+	t := newTask[T](child || len(options) > 0)
 	if err := t.Spawn(e, f, options...); err != nil {
 		return nil, err
 	}
@@ -94,7 +97,7 @@ func Spawn[T any](e Executor, f Future[T], options ...Option[T]) (*Task[T], erro
 
 // Spawn is [Spawn] into storage of the caller's. It fails with [ErrLive] while
 // that is in use.
-func (t *Task[T]) Spawn(e Executor, f Future[T], options ...Option[T]) error {
+func (t *Task[T]) Spawn(e Executor, f Future[T], options ...Option) error {
 	if t.inUse() {
 		return ErrLive
 	}
@@ -110,17 +113,29 @@ func (t *Task[T]) Spawn(e Executor, f Future[T], options ...Option[T]) error {
 	} else {
 		p = e.spawner()
 	}
-	if p != nil && p.extra != nil && p.extra.carried.locals != nil {
-		t.more().carried.locals = p.extra.carried.locals
+	if p != nil && p.extra != nil && p.extra.carried.values != nil {
+		t.more().carried.values = p.extra.carried.values
 	}
 	for _, o := range options {
-		o.apply(t)
+		o.apply(&t.task)
+	}
+	if len(options) > 0 {
+		t.checkOnDone()
 	}
 	t.run = t
 	if direct {
 		return l.spawn(&t.task)
 	}
 	return e.spawn(&t.task)
+}
+
+// checkOnDone panics if an OnDone of another type is among the options.
+func (t *Task[T]) checkOnDone() {
+	if f := t.extra.onDone; f != nil {
+		if _, ok := f.(OnDone[T]); !ok {
+			panic(fmt.Sprintf("executor: Spawn of a Task[%T] with a %T", t.value, f))
+		}
+	}
 }
 
 // Handle names the task for any goroutine and any length of time.

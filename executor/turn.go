@@ -173,20 +173,6 @@ func (l *Local) contain() {
 	}
 }
 
-// Deliver hands over a cell that was popped from an inbox in C and is still
-// queued. It is for carriers, on the owner, and followed by a Poll. A cell whose
-// chunk has changed hands meanwhile goes on to its new owner.
-func (l *Local) Deliver(slot uint32) {
-	c := lookup(slot & slotMask)
-	switch {
-	case c == nil:
-	case c.local.Load() == l:
-		l.take(c, slot&slotMask)
-	default:
-		c.push(slot & slotMask)
-	}
-}
-
 // take hands a queued cell back to the wakers and does what they asked for.
 func (l *Local) take(c *chunk, slot uint32) {
 	i := slot & chunkMask

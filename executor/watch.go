@@ -253,18 +253,6 @@ func (w *Watch) posted(pend uint64) {
 	}
 }
 
-// Rewatch tells a new host what is awaited. It is for carriers whose host can be
-// replaced, on the owner; the old host has let go of everything.
-func (l *Local) Rewatch() {
-	for _, w := range l.watched {
-		w.told, w.known = 0, false
-		if want := w.wanted(); want != 0 && w.tell(want) != nil && w.open {
-			w.wakeAll()
-		}
-	}
-	l.wakeHost()
-}
-
 func (l *Local) closeWatches() {
 	for _, w := range l.watched {
 		_ = w.end() // nobody is left to tell

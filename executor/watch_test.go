@@ -332,12 +332,12 @@ func TestRewatchTellsANewHost(t *testing.T) {
 	r.turn(2)
 	r.traced("watch7:1 watch8:2")
 	r.Ready(r.watched[7].key(), Readable)
-	r.Rewatch() // 7 was woken, and has not asked yet
+	r.Carrier().Rewatch() // 7 was woken, and has not asked yet
 	r.traced("watch8:2")
 	r.turn(1)
 	equal(t, "a", a.got[0], Readable)
 	r.refuses = ErrUnwatchable
-	r.Rewatch()
+	r.Carrier().Rewatch()
 	r.turn(1)
 	_, err := b.Result()
 	equal(t, "err", err, ErrUnwatchable)

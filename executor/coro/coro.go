@@ -12,7 +12,7 @@
 // # Notes
 //
 // A coroutine is born in its first poll, on the thread that polls, and is resumed
-// and ended only there: in [executor.Local.Poll], [executor.Local.Retire] and
+// and ended only there: in [executor.Local.Poll], [executor.Carrier.Retire] and
 // [executor.Local.Free]. Go's runtime ends the process otherwise. The body must
 // therefore not call runtime.LockOSThread before an [Await], nor await from
 // another goroutine or inside a call from C.
@@ -76,7 +76,7 @@ func (co *Co) Yield() error {
 //
 // # Notes
 //
-// [executor.Local.Free], [executor.Local.Retire] and a combinator that drops the
+// [executor.Local.Free], [executor.Carrier.Retire] and a combinator that drops the
 // coroutine don't wait: then f finds [executor.ErrCancelled] like any other code.
 func Shield(co *Co, f func() error) error {
 	co.cx.Shield(true)
@@ -193,7 +193,7 @@ func (f *coroutine[T]) Poll(cx *executor.Context) (value T, ready bool, err erro
 
 func (f *coroutine[T]) begin(cx *executor.Context) {
 	f.task = cx.Waker()
-	f.co.worker = poolOf(cx.Bind()).take(f)
+	f.co.worker = poolIn(cx.Local().Carrier().Bind()).take(f)
 	f.co.resume()
 	if w := f.co.worker; w != nil {
 		f.co.shortcut.Open(cx, f, w.next)

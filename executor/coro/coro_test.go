@@ -197,7 +197,7 @@ func TestGoexitIsContained(t *testing.T) {
 	equal(t, "lost", Lost(l), 1)
 	equal(t, "suspended", Suspended(l), 0)
 	equal(t, "the other", other.Done(), true)
-	l.Retire()
+	l.Carrier().Retire()
 }
 
 func TestNestedCoroutines(t *testing.T) {
@@ -241,7 +241,7 @@ func TestRetireEndsEveryCoroutine(t *testing.T) {
 	spawn(t, l, func(*Co) (int, error) { return 0, nil })
 	poll(l)
 	equal(t, "idle", Idle(l), 1)
-	l.Retire()
+	l.Carrier().Retire()
 	equal(t, "unwound", unwound, 2)
 	equal(t, "suspended", Suspended(l), 0)
 	equal(t, "idle", Idle(l), 0)
@@ -266,7 +266,7 @@ func TestMoveAfterRetire(t *testing.T) {
 			poll(l)
 			poll(l)
 			equal(t, "done", task.Done(), true)
-			l.Retire()
+			l.Carrier().Retire()
 		}()
 		<-done
 	}

@@ -67,13 +67,13 @@ func (w *choir) step(co *Co, depth int) (err error) {
 		_, err = Await(co, future.Join2(a, b))
 	case 8:
 		_, err = Await(co, future.Scoped(executor.ScopeConfig{}, func(s *executor.Scope) executor.Future[int] {
-			executor.SpawnIn(s, a)
+			executor.Spawn(s, a)
 			return b
 		}))
 	default:
 		err = WithScope(co, executor.ScopeConfig{Limit: w.rnd.IntN(3)}, func(s *executor.Scope) error {
-			executor.SpawnIn(s, a)
-			executor.SpawnIn(s, b)
+			executor.Spawn(s, a)
+			executor.Spawn(s, b)
 			return co.Yield()
 		})
 	}

@@ -155,7 +155,7 @@ func TestLeaveIsRefusedWhileSuspended(t *testing.T) {
 	}
 	task.Handle().Cancel()
 	turn(b, 0) // it can't be b's
-	a.Retire()
+	a.Carrier().Retire()
 	if ended != executor.ErrCancelled {
 		t.Fatal("retired with", ended)
 	}

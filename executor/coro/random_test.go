@@ -120,7 +120,7 @@ func TestCoroutinesInAnyOrder(t *testing.T) {
 		}
 		w.ending = true
 		if seed%2 == 0 {
-			w.l.Retire()
+			w.l.Carrier().Retire()
 			equal(t, "suspended after Retire", Suspended(w.l), 0)
 		}
 		w.l.Free()

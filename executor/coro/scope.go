@@ -76,8 +76,8 @@ func WithScope(co *Co, c executor.ScopeConfig, body func(s *executor.Scope) erro
 }
 
 // Spawn makes a coroutine a child of s.
-func Spawn[T any](s *executor.Scope, body func(co *Co) (T, error), options ...executor.Option[T]) (*executor.Task[T], error) {
-	return executor.SpawnIn(s, New(body), options...)
+func Spawn[T any](s *executor.Scope, body func(co *Co) (T, error), options ...executor.Option) (*executor.Task[T], error) {
+	return executor.Spawn(s, New(body), options...)
 }
 
 // drain waits until the scope has ended, and cancels it with the coroutine.

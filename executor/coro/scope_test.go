@@ -159,7 +159,7 @@ func TestCancelOfACoroutineWithAScope(t *testing.T) {
 // thread the runtime ends the process if a coroutine were resumed elsewhere.
 func TestScopeGoesWithItsCoroutine(t *testing.T) {
 	for name, end := range map[string]func(*executor.Local, executor.Handle){
-		"retire": func(l *executor.Local, _ executor.Handle) { l.Retire() },
+		"retire": func(l *executor.Local, _ executor.Handle) { l.Carrier().Retire() },
 		"free":   func(l *executor.Local, _ executor.Handle) { l.Free() },
 		"evict":  func(l *executor.Local, h executor.Handle) { l.Evict(h) },
 	} {

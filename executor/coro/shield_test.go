@@ -162,7 +162,7 @@ func TestCleanUpOfANestedCoroutine(t *testing.T) {
 
 func TestRetireAndFreeIgnoreShields(t *testing.T) {
 	for name, end := range map[string]func(*executor.Local, executor.Handle){
-		"retire": func(l *executor.Local, _ executor.Handle) { l.Retire() },
+		"retire": func(l *executor.Local, _ executor.Handle) { l.Carrier().Retire() },
 		"free":   func(l *executor.Local, _ executor.Handle) { l.Free() },
 		"evict":  func(l *executor.Local, h executor.Handle) { l.Evict(h) },
 	} {

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/place"
 )
 
 // maxIdle bounds the finished coroutines that an executor keeps for reuse, at
@@ -81,25 +82,17 @@ type pool struct {
 
 type poolKey struct{}
 
-// sharing is for the making of pools that have a mutex.
-var sharing sync.Mutex
+// poolIn gives the coroutines of a place.
+func poolIn(p *place.Place) *pool { return p.Get(poolKey{}, newPool).(*pool) }
 
-func poolOf(e executor.Extensible) *pool {
-	if p, ok := e.Extension(poolKey{}).(*pool); ok {
-		return p
+func newPool(p *place.Place) place.Extension {
+	if p.Shared {
+		return &pool{mu: new(sync.Mutex)}
 	}
-	p := new(pool)
-	if _, alone := e.(*executor.Local); !alone {
-		sharing.Lock()
-		defer sharing.Unlock()
-		if p, ok := e.Extension(poolKey{}).(*pool); ok {
-			return p
-		}
-		p.mu = new(sync.Mutex)
-	}
-	e.Extend(poolKey{}, p)
-	return p
+	return new(pool)
 }
+
+func poolOf(l *executor.Local) *pool { return poolIn(l.Carrier().Place()) }
 
 func (p *pool) lock() {
 	if p.mu != nil {
@@ -154,10 +147,10 @@ func (p *pool) keep(w *worker) bool {
 	return true
 }
 
-// Suspended implements [executor.Extension].
+// Suspended implements [place.Extension].
 func (p *pool) Suspended() int { return len(p.live) }
 
-// Retire implements [executor.Extension].
+// Retire implements [place.Extension].
 func (p *pool) Retire() {
 	for len(p.live) > 0 {
 		p.live[len(p.live)-1].job.retire()
@@ -173,7 +166,7 @@ func (p *pool) Retire() {
 func Suspended(l *executor.Local) int { return poolOf(l).Suspended() }
 
 // Idle says how many finished coroutines l keeps for reuse. They are bound to the
-// thread as well, until [executor.Local.Retire]. For the owner.
+// thread as well, until [executor.Carrier.Retire]. For the owner.
 func Idle(l *executor.Local) int { return len(poolOf(l).idle) }
 
 // Lost says how many bodies on l have called runtime.Goexit. Each has cost a

@@ -144,20 +144,11 @@ func (s *slow) Unwind(cx *Context) (bool, error) {
 	return s.turns == 0, s.err
 }
 
-func mustSpawn[T any](t testing.TB, e Executor, f Future[T], o ...Option[T]) *Task[T] {
+func mustSpawn[T any](t testing.TB, e Executor, f Future[T], o ...Option) *Task[T] {
 	t.Helper()
 	task, err := Spawn(e, f, o...)
 	if err != nil {
 		t.Fatalf("Spawn: %v", err)
-	}
-	return task
-}
-
-func mustSpawnIn[T any](t *testing.T, s *Scope, f Future[T]) *Task[T] {
-	t.Helper()
-	task, err := SpawnIn(s, f)
-	if err != nil {
-		t.Fatal(err)
 	}
 	return task
 }

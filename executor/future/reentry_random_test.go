@@ -127,12 +127,12 @@ func (m *mob) spawn(s *Scope) {
 	r.promise = NewPromise[int](func() { m.act(nil) })
 	r.scope = NewScope(m.Local, ScopeConfig{Limit: m.rnd.IntN(3), Stream: true})
 	done := OnDone[int](func(int, error, Outcome) { r.dones++; m.act(nil) })
-	late := WithDeadline[int](m.now + int64(m.rnd.IntN(20)-2))
+	late := WithDeadline(m.now + int64(m.rnd.IntN(20)-2))
 	var err error
 	if s == nil {
 		err = r.task.Spawn(m.Local, r, done, late)
 	} else {
-		err = r.task.SpawnIn(s, r, done, late)
+		err = r.task.Spawn(s, r, done, late)
 	}
 	if err == nil {
 		m.all = append(m.all, r)

@@ -14,8 +14,8 @@ import (
 // ends all others.
 //
 //	total := future.Scoped(executor.ScopeConfig{}, func(s *executor.Scope) executor.Future[int] {
-//		a, _ := executor.SpawnIn(s, count("a"))
-//		b, _ := executor.SpawnIn(s, count("b"))
+//		a, _ := executor.Spawn(s, count("a"))
+//		b, _ := executor.Spawn(s, count("b"))
 //		return sum(a, b)
 //	})
 //

@@ -14,7 +14,7 @@ func newScoped(t *testing.T) (r *rig, body, son *kid, kidTask **Task[int], task 
 	r = newRig(t)
 	body, son, kidTask = new(kid), new(kid), new(*Task[int])
 	task = mustSpawn(t, r.Local, Scoped(ScopeConfig{}, func(s *Scope) Future[int] {
-		*kidTask = mustSpawnIn[int](t, s, son)
+		*kidTask = mustSpawn[int](t, s, son)
 		return body
 	}))
 	r.turn(1)
@@ -88,7 +88,7 @@ func TestPanicInTheDropOfOneDropsTheOthers(t *testing.T) {
 		"all": func(bad, good *probe) Future[[]int] { return All[int](new(probe), bad, good) },
 		"scoped": func(bad, good *probe) Future[[]int] {
 			return Scoped(ScopeConfig{}, func(s *Scope) Future[[]int] {
-				SpawnIn[int](s, good)
+				Spawn[int](s, good)
 				return All[int](bad)
 			})
 		},

@@ -19,7 +19,7 @@ func TestNothingIsStartedUnasked(t *testing.T) {
 	for _, on := range []Executor{r.Local, p} {
 		mustSpawn(t, on, Future[struct{}](SleepUntil(5)))
 		mustSpawn[int](t, on, Timeout[int](5, NewPromise[int](nil)))
-		mustSpawn[int](t, on, &probe{onPoll: func(cx *Context) { cx.Context().Done() }}, WithDeadline[int](5))
+		mustSpawn[int](t, on, &probe{onPoll: func(cx *Context) { cx.Context().Done() }}, WithDeadline(5))
 	}
 	r.turn(6)
 	if n := runtime.NumGoroutine(); n > before {

@@ -34,8 +34,7 @@ var CPUBound = sync.OnceValue(func() *Pool { return NewPool(runtime.GOMAXPROCS(0
 
 // Go makes a future of a function that may block. It runs from the first poll on, or
 // as soon as [Blocking] has a worker for it; cancelling the task cancels its context,
-// and doesn't wait for it to return. The context has the task's task-locals as its
-// values and the task's deadline. A panic in the function is the error, an
+// and doesn't wait for it to return. The context has the task's values and deadline. A panic in the function is the error, an
 // [executor.PanicError], and runtime.Goexit is [executor.ErrGoexit].
 func Go[T any](f func(ctx context.Context) (T, error)) executor.Future[T] {
 	return &call[T]{f: f, pool: Blocking}
@@ -65,7 +64,7 @@ func (c *call[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
 	}
 	if !c.begun {
 		c.begun = true
-		c.ctx.Base = cx.Carried()
+		c.ctx.Base = cx.Local().Carrier().Base()
 		if err := c.pool().Submit(c); err != nil {
 			return value, true, err
 		}

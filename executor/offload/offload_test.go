@@ -378,11 +378,12 @@ func BenchmarkOffloadOne(b *testing.B) {
 	}
 }
 
-func TestTaskLocalsAreValues(t *testing.T) {
+func TestValuesOfTheTaskAreTheFunctions(t *testing.T) {
 	l := newLoop(t)
-	key := executor.NewTaskLocal[string]()
-	value := func(ctx context.Context) (any, error) { return ctx.Value(key), nil }
-	with, _ := executor.Spawn(l.Local, Go(value), executor.With[any](key, "here"))
+	type key struct{}
+	value := func(ctx context.Context) (any, error) { return ctx.Value(key{}), nil }
+	ctx := context.WithValue(context.Background(), key{}, "here")
+	with, _ := executor.Spawn(l.Local, Go(value), executor.WithValues(ctx))
 	without, _ := executor.Spawn(l.Local, Go(value))
 	l.run()
 	v, _ := with.Result()

@@ -38,9 +38,9 @@ func (c *crowd) spawn(e executor.Executor) {
 		return
 	}
 	c.spawned++
-	var options []executor.Option[int]
+	var options []executor.Option
 	if c.sim.Rand().IntN(6) == 0 {
-		options = append(options, executor.WithDeadline[int](c.sim.Now()+c.sim.Rand().Int64N(50_000)))
+		options = append(options, executor.WithDeadline(c.sim.Now()+c.sim.Rand().Int64N(50_000)))
 	}
 	w := &wanderer{crowd: c, left: 1 + c.sim.Rand().IntN(8)}
 	t, err := simhost.Spawn(c.sim, e, fmt.Sprint("w", c.spawned), executor.Future[int](w), options...)

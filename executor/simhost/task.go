@@ -20,7 +20,7 @@ type named struct {
 // Spawn is [executor.Spawn] on an executor of this world, for a task with a name: its
 // polls and its end are in the trace, a deadlock names it, and its panic is a failure
 // of the run.
-func Spawn[T any](s *Sim, e executor.Executor, name string, f executor.Future[T], options ...executor.Option[T]) (*executor.Task[T], error) {
+func Spawn[T any](s *Sim, e executor.Executor, name string, f executor.Future[T], options ...executor.Option) (*executor.Task[T], error) {
 	n := &named{sim: s, name: name}
 	t, err := executor.Spawn(e, executor.Future[T](&future[T]{named: n, inner: f}), options...)
 	if err != nil {

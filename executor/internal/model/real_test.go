@@ -90,8 +90,8 @@ func (r *real) ScopeSpawn(script, limit int) error {
 	if f.scope == nil {
 		f.scope = executor.NewScope(r.local, executor.ScopeConfig{Limit: limit})
 	}
-	return r.spawn(script, executor.Never, func(child *future, options ...executor.Option[int64]) (*executor.Task[int64], error) {
-		return executor.SpawnIn[int64](f.scope, child, options...)
+	return r.spawn(script, executor.Never, func(child *future, options ...executor.Option) (*executor.Task[int64], error) {
+		return executor.Spawn[int64](f.scope, child, options...)
 	})
 }
 
@@ -110,21 +110,21 @@ func (r *real) ScopeCancel() {
 }
 
 func (r *real) Spawn(script int, at int64) error {
-	return r.spawn(script, at, func(f *future, options ...executor.Option[int64]) (*executor.Task[int64], error) {
+	return r.spawn(script, at, func(f *future, options ...executor.Option) (*executor.Task[int64], error) {
 		return executor.Spawn[int64](r.local, f, options...)
 	})
 }
 
-func (r *real) spawn(script int, at int64, spawn func(f *future, options ...executor.Option[int64]) (*executor.Task[int64], error)) error {
+func (r *real) spawn(script int, at int64, spawn func(f *future, options ...executor.Option) (*executor.Task[int64], error)) error {
 	f := &future{real: r}
 	f.Number, f.Script = len(r.tasks), r.program.Scripts[script%len(r.program.Scripts)]
-	options := []executor.Option[int64]{
+	options := []executor.Option{
 		executor.OnDone[int64](func(value int64, err error, o executor.Outcome) {
 			r.Log(model.Event{What: "end", Task: f.Number, N: int64(o)*1000 + value, Err: model.Message(err)})
 		}),
 	}
 	if at != executor.Never {
-		options = append(options, executor.WithDeadline[int64](at))
+		options = append(options, executor.WithDeadline(at))
 	}
 	t, err := spawn(f, options...)
 	if err == nil {

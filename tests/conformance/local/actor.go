@@ -36,7 +36,7 @@ type actor struct {
 }
 
 func (a *actor) spawn(l *executor.Local) error {
-	var told []executor.Option[int64]
+	var told []executor.Option
 	if a.told {
 		told = append(told, executor.OnDone[int64](func(v int64, err error, o executor.Outcome) {
 			a.stage.ends = append(a.stage.ends, a.name+"="+result(v, err, o))
@@ -167,7 +167,7 @@ func (a *actor) sleep(cx *executor.Context) bool {
 
 func (a *actor) child(other *actor) {
 	other.left = other.script
-	if err := other.task.SpawnIn(a.scope, other); err != nil {
+	if err := other.task.Spawn(a.scope, other); err != nil {
 		a.stage.saw("!" + failure(err))
 	} else {
 		other.spawns++

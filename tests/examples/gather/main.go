@@ -29,7 +29,7 @@ func gather(names []string) executor.Future[int] {
 		tasks := make([]*executor.Task[int], len(names))
 		err = coro.WithScope(co, executor.ScopeConfig{Limit: 8}, func(s *executor.Scope) error {
 			for i, name := range names {
-				tasks[i], err = executor.SpawnIn(s, future.Timeout(time.Second, length(name)))
+				tasks[i], err = executor.Spawn(s, future.Timeout(time.Second, length(name)))
 				if err != nil {
 					return err
 				}
