@@ -12,8 +12,8 @@ import (
 	"github.com/pillion-dev/pillion/foreign/poll"
 )
 
-// Coroutines on one thread, in a scope and with a limit on the time, and work that is
-// shared by the goroutines of a pool.
+// Coroutines on one thread, in a scope and with a limit on the time, and work that the
+// goroutines of a pool share.
 func Example_scope() {
 	loop, _ := poll.New()
 	defer loop.Close()
@@ -33,7 +33,7 @@ func Example_scope() {
 				coro.Spawn(s, func(co *coro.Co) (int, error) {
 					work, err := executor.Spawn(pool, square(n))
 					if err != nil {
-						return 0, err // which ends the others, too
+						return 0, err // the error ends the others, too
 					}
 					v, err := coro.Await(co, future.Timeout(time.Minute, work.Join()))
 					sum += v

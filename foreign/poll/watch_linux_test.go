@@ -141,7 +141,7 @@ func TestFaultsAndHangUps(t *testing.T) {
 	w.Open(l, ends[1], fdCloser(ends[1]))
 	a, b := socketpair(t)
 	gone.Open(l, a, fdCloser(a))
-	for range 2 { // the loop stops to watch by itself, and is asked again
+	for range 2 { // the loop stops watching, and is asked again
 		task, _ := executor.Spawn[executor.Events](l, w.Ready(executor.Priority))
 		unix.Close(ends[0])
 		ends[0] = -1

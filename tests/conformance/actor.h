@@ -106,7 +106,7 @@ static int spawn(struct actor *actor, pillion_context *cx) {
                                            actor->flags);
   if (rc < 0) return rc;
   actor->spawns++;
-  /* A waker is its task's handle with a kind of its own, which is public. */
+  /* A waker is its task's handle with another kind, which is public. */
   actor->waker = actor->task ^ UINT64_C(1) << 56;
   return 0;
 }
@@ -124,7 +124,7 @@ static void *do_it(void *data) {
   int rc;
   if (strcmp(deed->verb, "spawn") == 0) {
     rc = spawn(actor_of(deed->object), deed->cx);
-    /* While an executor is freed its handle is stale already. */
+    /* During a free the executor's handle is stale already. */
     deed->result = rc == PILLION_EBADHANDLE ? "closed" : error_text(rc);
   } else if (strcmp(deed->verb, "wake") == 0) {
     pillion_waker waker = actor_of(deed->object)->waker;
@@ -155,7 +155,7 @@ static void *do_it(void *data) {
   return NULL;
 }
 
-/* `elsewhere` is another thread, which is waited for. */
+/* `elsewhere` is another thread, for which the caller waits. */
 static const char *perform(char *const *words, pillion_context *cx, int *used) {
   struct deed deed = {words[0], words[1], NULL, cx, 1};
   *used = 2;

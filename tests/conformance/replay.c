@@ -78,7 +78,7 @@ static void step(const struct words *words, struct text *want) {
   compare(want, &got);
 }
 
-/* Results that wait for a joiner are no more live tasks in the vectors. */
+/* In the vectors a result that waits for a joiner is no live task. */
 static uint64_t unjoined(void) {
   uint64_t n = 0;
   for (int i = 0; i < now_in.actor_count; i++) {

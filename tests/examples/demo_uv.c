@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A libuv program that hashes every file below a directory, and fetches from
- * a server, with blocking Go code that it awaits; all the while a ticker on
- * the same loop measures how late the loop is. First, for comparison, a child
- * process does the hashing.
+ * A libuv program that hashes every file below a directory, and fetches from a
+ * server, by awaiting blocking Go code. A ticker on the same loop measures how
+ * late the loop is. First, for comparison, a child process does the hashing.
  *
  *     demo_uv [-c CHILD] [-u URL] [-n FETCHES] [-r ROUNDS] [-o DIGESTS] DIR
  */
@@ -44,7 +43,7 @@ static struct {
   uv_poll_t poll;
   int fd;
   int64_t due;
-  int64_t *late; /* ns, one for each tick, also for those that were missed */
+  int64_t *late; /* ns, one for each tick, also for missed ones */
   size_t count;
 } ticker;
 
@@ -167,8 +166,8 @@ static void draw_bar(void) {
 }
 
 /*
- * Keeps between half and all of `in_flight` calls running: a batch of many is
- * submitted more cheaply than one with every result.
+ * Keeps between half and all of `in_flight` calls running: one batch of many
+ * calls costs less than a submission with every result.
  */
 static void refill(void) {
   static char urls[FETCHES_IN_FLIGHT][200];

@@ -3,8 +3,8 @@
 #define ECHO_H
 
 /*
- * An echo server of futures, for any loop that watches descriptors: a task
- * that accepts, and one for each connection. echo_uv.c runs it on libuv's
+ * An echo server of futures, for any loop that watches descriptors: one task
+ * accepts, and each connection has a task. echo_uv.c runs it on libuv's
  * reactor, echo_poll.c on poll(2).
  */
 #define _GNU_SOURCE
@@ -17,7 +17,7 @@
 
 #include "pillion.h"
 
-/* ---- One connection: its memory is given back by its drop ---------------- */
+/* ---- One connection: its drop frees its memory --------------------------- */
 
 struct echo {
   pillion_watch watch;
@@ -98,7 +98,7 @@ static void server_drop(void *self) {
 static const pillion_future serving = {sizeof serving, server_poll,
                                        server_drop};
 
-/* Serves `connections`, says where, and what becomes of it is the loop's. */
+/* Serves `connections` and prints the port; the loop runs the tasks. */
 static int server_start(struct server *s, pillion_executor ex,
                         int connections) {
   struct sockaddr_in at = {.sin_family = AF_INET};

@@ -4,9 +4,9 @@
 # Sequences of calls, each with an oracle of its own: of the core's public functions
 # (core/: libFuzzer, with ASan and UBSan), and of Go's Local and Pool (go test -fuzz,
 # beside the model). Replays the corpora, shows that they find what planted.txt
-# plants, and then tries new sequences for FUZZ_SECONDS, 300 by default. Whatever
-# goes wrong is told with the calls that led to it, and with a file in build/fuzz, or
-# in Go's testdata, that plays them again:
+# plants, and then tries new sequences for FUZZ_SECONDS, 300 by default. A failure
+# prints the calls that led to it, and names a file in build/fuzz, or in Go's testdata,
+# that plays them again:
 #
 #   FUZZ_LOUD=1 build/fuzz/core_fuzz FILE
 #   go test -run FuzzLocal/FILE ./executor/internal/model

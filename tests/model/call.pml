@@ -7,26 +7,26 @@
  * A worker takes the call up and completes it. A waiter waits, may time out and
  * wait again, and in the end gives up as pillion_call_wait does: it cancels and
  * detaches. A rival with the same handle does one thing at any time: it cancels,
- * waits or detaches. When the node was freed, it is used for another call, which
- * nobody but its own worker may touch.
+ * waits or detaches. A freed node serves another call, which only its own worker
+ * may touch.
  *
- * A task polls the call: it leaves its waker in `taker`, and sleeps until it is
- * woken; or it is dropped, and abandons the call. The words in `taker` have the
- * generation in them, so that a compare-and-swap in a later call fails.
+ * A task polls the call. It leaves its waker in `taker` and sleeps until a wake, or
+ * it is dropped and abandons the call. The words in `taker` have the generation in
+ * them, so that a compare-and-swap in a later call fails.
  *
- * Properties: the node is freed exactly once, and not touched afterwards; the
- * result is had by one at most; everybody comes to an end.
+ * Properties: the node is freed exactly once, and not touched afterwards; at most
+ * one process gets the result; every process comes to an end.
  *
  * BUG names a mistake that the properties have to find.
  */
 #define EARLY 1  /* a detach of an ended call doesn't wait for its publisher */
 #define STALE 2  /* the publisher looks at ORPHAN before it says DONE */
-#define SHARED 3 /* a detach doesn't mind that another one waits */
-#define TAKE 4   /* a worker takes up only what has no other bits */
+#define SHARED 3 /* a detach ignores that another thread waits */
+#define TAKE 4   /* a worker takes up a call only if it has no other bits */
 #define TWICE 5  /* a detach of an ended call leaves no mark */
 #define BEFORE 6 /* the publisher looks at the taker before it says DONE */
 #define HASTY 7  /* a task takes the result when the taker's word says so */
-#define MUTE 8   /* the end of a call that nobody wants wakes nobody */
+#define MUTE 8   /* the end of an orphan wakes no waiter */
 #define GREEDY 9 /* a task takes the result without claiming it */
 #ifndef BUG
 #define BUG 0
@@ -47,7 +47,7 @@ byte taker = OPEN;
 bool woken = false; /* the task's own; a wake of one that is gone is lost */
 byte frees = 0, results = 0;
 
-/* Gives the node back; it is used again at once. */
+/* Frees the node, which the next call uses at once. */
 inline node_free() {
   atomic {
     frees++;
@@ -59,8 +59,8 @@ inline node_free() {
 }
 
 /*
- * `had_orphan` is what the state said when it became DONE. `who` tells whether
- * there was a taker before, for a mistake.
+ * `had_orphan` is ORPHAN in the state when it became DONE. `who` tells whether
+ * there was a taker before; a mistake uses it.
  */
 inline publish(had_orphan) {
   atomic {
@@ -134,7 +134,7 @@ inline do_cancel() {
 }
 
 inline do_detach() {
-  atomic { /* read after the state; else it is another call's, and not used */
+  atomic { /* read after the state; one of another call is not used */
     who = gen == 1 && taker == WAKER
   };
   atomic {
@@ -165,7 +165,7 @@ inline do_detach() {
   fi
 }
 
-/* `got` tells whether the result was had; `refused`, that there is no use. */
+/* `got` tells whether it got the result; `refused`, that it never will. */
 inline do_wait() {
   got = false; refused = false;
   atomic {
@@ -191,11 +191,11 @@ inline do_wait() {
   fi
 }
 
-/* Polls until the result is there, or there is none to be had. */
+/* Polls until it gets the result or is refused. */
 proctype joiner() {
   bool got, refused, registered, ended, had, who, gone, dropped = false;
   if
-  :: dropped = true /* at some time, while it waits */
+  :: dropped = true /* at any time while it waits */
   :: skip
   fi;
 poll:
@@ -216,7 +216,7 @@ poll:
   if
   :: registered ->
      if
-     :: gen != 1 || orphan -> refused = true /* somebody has detached it */
+     :: gen != 1 || orphan -> refused = true /* the rival has detached it */
      :: else ->
         if
         :: woken -> woken = false; goto poll
@@ -274,8 +274,8 @@ init {
 #else
   atomic { run worker(); run waiter(); run rival() };
 #endif
-  _nr_pr == 1; /* everybody has come to an end */
+  _nr_pr == 1; /* every process has ended */
   assert(frees <= 1);
-  /* Nobody's only if the rival's wait was in the waiter's way. */
+  /* No process has the result only if the rival's wait was in the waiter's way. */
   assert(frees == 1 || (phase == DONE && wakeup && !orphan))
 }

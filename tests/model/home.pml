@@ -4,20 +4,20 @@
  * Cells that belong to one worker of a pool in Go: executor/poolhome.go, with
  * poolinbox.go and the parking of a Local.
  *
- * Both cells have a home, which is the worker that leaves at any time or stays. Two wakers push one
+ * Both cells have a home, a worker, which may leave at any time or stay. Two wakers push one
  * each. As long as the home exists only that worker may poll them; afterwards the
  * other may, too.
  *
- * Properties: a cell with a home is polled there; and when everything has come to
- * rest, each cell was polled.
+ * Properties: a cell with a home is polled there; when all processes rest, each
+ * cell was polled.
  *
  * BUG names a mistake that the properties have to find.
  */
 #define BLIND 1   /* a waker doesn't look whether the home has gone meanwhile */
-#define FIRST 2   /* who leaves empties the home before he says that it is gone */
+#define FIRST 2   /* a leaver empties the home before it says that it is gone */
 #define EAGER 3   /* a worker looks at its home before it says that it is idle */
-#define SILENT 4  /* who leaves pokes nobody for what he has left */
-#define LISTED 5  /* or is still to be poked when he looks what there is */
+#define SILENT 4  /* a leaver pokes no worker for the cells that it leaves */
+#define LISTED 5  /* or a poke can still reach it when it looks for work */
 #define MUTE 6    /* a waker doesn't poke the home's worker */
 #ifndef BUG
 #define BUG 0
@@ -34,7 +34,7 @@ bool idle[2];     /* the idle set */
 bool member[2];
 bool gone = false;
 byte home = 0, inbox = 0; /* sets of cells */
-byte polls = 0;           /* the set of those that were polled */
+byte polls = 0;           /* the set of polled cells */
 
 inline poke_one(w, hit) {
   atomic {
@@ -46,7 +46,7 @@ inline poke_one(w, hit) {
   }
 }
 
-/* Pool.poke: the first of the idle set whose host could be told. */
+/* Pool.poke: the first of the idle set whose host takes a wake. */
 inline poke() {
   i = 0;
   do
@@ -68,7 +68,7 @@ inline move_out() {
   taken = 0
 }
 
-/* Of who holds the cell: to its home, or to all. */
+/* The holder of a cell pushes it to its home, or to all. */
 inline push(cell) {
   if
   :: !gone ->

@@ -4,43 +4,42 @@
  * Parking: capi/core/executor/park.c, with the inbox, the host and the descriptor.
  *
  * Posters push into the inbox and poke. One of them closes the executor instead.
- * The owner is a host that turns when it is told to; it may free the executor at
- * any time, and make another in the same memory with a descriptor of its own. A
+ * The owner is a host that turns when it is told. It may free the executor at any
+ * time, and make another in the same memory with a descriptor of its own. A
  * turn may end with more to do. The owner's thread may also stand still for good.
  *
  * The host has a descriptor and looks at nothing else, but for one turn that it
- * does for something else; with HOOK it has a wake hook in the descriptor's place.
- * With ENDERS, the executor gathers, as in gather.c: so many threads push ends,
- * and each pokes or arms the timer, whichever it likes. The timer may fire, or
- * its time may not come while anything else happens.
+ * makes unasked. With HOOK it has a wake hook in the descriptor's place. With
+ * ENDERS the executor gathers, as in gather.c: that many threads push ends, and
+ * each either pokes or arms the timer. The timer may fire, or its time may not come
+ * while anything else happens.
  *
- * Properties: what was posted is found by a turn, and so is a close; once all is
- * quiet the descriptor is unreadable; nothing is written to a closed descriptor
- * and no hook is called after its drop; an end that is not found has the timer
- * running for it, and nothing else waits for that; the host doesn't spin while a poker
- * stands still, and was told when a turn has ended with more; a poker tells the
- * host once at most, and ends wherever the owner stands; free ends (there is no
- * invalid end state).
+ * Properties: a turn finds each post, and a close; once all is quiet the descriptor
+ * is unreadable; no thread writes to a closed descriptor, and none calls a hook
+ * after its drop; while an end waits the timer runs, and only ends wait for the
+ * timer; the host doesn't spin while a poker stands still; the host is told when a
+ * turn has ended with more; a poker tells the host once at most, and ends wherever
+ * the owner stands; free ends (there is no invalid end state).
  *
  * BUG names a mistake that the properties have to find.
  */
 #define RECHECK 1 /* no second look at the inbox after going idle */
 #define FREE 2    /* free doesn't wait for pokers */
 #define FORGET 3  /* a turn that met a poker doesn't expect its write */
-#define SPIN 4    /* a turn that met a poker always asks for another */
+#define SPIN 4    /* a turn that met a poker always asks for another turn */
 #define ORDER 5   /* the descriptor is emptied after going idle */
-#define CLOSE 6   /* a close isn't looked for after going idle */
+#define CLOSE 6   /* no look for a close after going idle */
 #define AGAIN 7   /* a hook isn't called again for more */
-#define READ 8    /* the descriptor is emptied, then pokers are looked for */
-#define TRUST 9   /* what a poker may have written is taken for written */
+#define READ 8    /* the owner empties the descriptor, then looks for pokers */
+#define TRUST 9   /* the owner takes a poker's write for done */
 #define UNTIL 10  /* a poker that a turn has met tells the host again */
 #define WAIT 11   /* a poker waits for a turn to begin */
-#define FIRED 12  /* a turn leaves the timer as it is */
-#define UNSEEN 13 /* who arms the timer is no poker */
-#define ALONE 14  /* ends are not looked for after going idle */
-#define STAYS 15  /* the owner goes idle, and it still says that the timer is armed */
+#define FIRED 12  /* a turn leaves the timer armed */
+#define UNSEEN 13 /* a thread that arms the timer is not counted as a poker */
+#define ALONE 14  /* no look for ends after going idle */
+#define STAYS 15  /* the owner goes idle, and the word still says that the timer is armed */
 #define LATE 16   /* the timer is disarmed after going idle */
-#define HELD 17   /* a poke is spared while the timer is armed */
+#define HELD 17   /* no poke while the timer is armed */
 #ifndef BUG
 #define BUG 0
 #endif
@@ -302,7 +301,7 @@ inline turn() {
     if
     :: !work ->
        empty_turns++;
-       assert(empty_turns < 4) /* nobody told the host, and it goes on */
+       assert(empty_turns < 4) /* the host goes on though it was not told */
     :: else -> empty_turns = 0
     fi;
     work = false; met = false; won = false; target = 0
@@ -337,7 +336,7 @@ proctype host() {
      atomic { poked = false; running = false; armed = false }
   :: atomic {
        finished == POSTERS + ENDERS + 1 && !told[life] && !ticked[life] ->
-       /* Quiet. What came between two lives waits for the next poke. */
+       /* Quiet. A post between two lives waits for the next poke. */
        assert(!left);
        assert(life > 0 || inbox == 0);
        assert(life > 0 || ended == 0 || ticks[life]);

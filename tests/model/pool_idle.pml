@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Who is idle and who is told: capi/core/pool/worker.c, and its twin in executor/.
+ * The idle set, and the pokes: capi/core/pool/worker.c, and its twin in executor/.
  *
  * Two workers and two pushers. One of the tasks pushes another into its worker's
- * deque, and wakes itself: neither is seen by the other worker before a fence.
- * Then its poll blocks its worker until that other task was polled, as a loop
- * that is busy with other things would; or the first worker's loop is busy as
- * long between two turns. One at a time: else there may be nobody left. With
- * -DLEAVE nothing blocks, and the second worker may leave for good.
+ * deque, and wakes itself: the other worker sees neither before a fence. Then
+ * the poll blocks its worker until that other task was polled, as a busy loop
+ * would; or the first worker's loop is busy for as long between two turns. Only one
+ * worker blocks at a time, so that one is left. With -DLEAVE none blocks, and the
+ * second worker may leave for good.
  *
- * Properties: all tasks are polled, so nobody sleeps while there is work that
- * the others don't come to (there is no invalid end state).
+ * Properties: all tasks are polled, so no worker sleeps while work waits that the
+ * other can't do (there is no invalid end state).
  *
  * BUG names a mistake that the properties have to find.
  */
 #define AGAIN 1 /* no second look at the work after going idle */
 #define EARLY 2 /* a pusher looks at the idle set before it pushes */
 #define POP 3   /* no look after a pop that leaves work */
-#define HAND 4  /* who leaves takes its deque along */
-#define POKE 5  /* who leaves tells nobody */
+#define HAND 4  /* a leaver takes its deque along */
+#define POKE 5  /* a leaver tells no other worker */
 #define FENCE 6 /* the end of a turn looks without a fence */
-#define OFF 7   /* who takes a worker off the set doesn't poke it */
+#define OFF 7   /* a thread takes a worker off the set and doesn't poke it */
 #define MORE 8  /* a turn that ends with work left doesn't look */
-#define LEFT 9  /* a task that stands alone is left, though nobody pops it */
+#define LEFT 9  /* a thief leaves a lone task, though no worker pops it */
 #ifndef BUG
 #define BUG 0
 #endif
@@ -36,14 +36,14 @@
 #define SINGLE(set) (set == START || set == BLOCKS || set == FREES || set == OTHER)
 
 byte inbox = 0;
-byte deque[2];  /* what all see */
-byte unseen[2]; /* pushed by the owner, and seen by nobody else yet */
+byte deque[2];  /* as all see it */
+byte unseen[2]; /* pushed by the owner, and not yet seen by others */
 bool idle[2];   /* the set */
 bool poked[2] = { true, true };
 byte polled = 0;
 bool stuck = false;
 
-/* Takes one off the set and pokes it. */
+/* Takes one worker off the set and pokes it. */
 inline look() {
   atomic {
     if
@@ -153,7 +153,7 @@ end_sleep:
         goto turned
      od;
      idle[me] = true;
-     /* The look. A task that stands alone is watched, and may be left if its
+     /* The look. The thief watches a lone task, and may leave it if its
       * owner pops it meanwhile. */
      alone = deque[1 - me];
      if

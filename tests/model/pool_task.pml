@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A task of a pool, and all who may touch it: capi/core/pool/task.c and pend.c, and
+ * A task of a pool, and the threads that may touch it: capi/core/pool/task.c and pend.c, and
  * their twins in executor/.
  *
- * Its cell lives twice. The first task is joined; whoever takes its result frees
- * the cell, and spawns the second, detached task into it. A waker of the first
- * task may come as late as it likes; of the second there are two, one of which
+ * Its cell lives twice. The first task is joined. Its joiner takes the result,
+ * frees the cell, and spawns the second, detached task into it. A waker of the
+ * first task may come at any time. The second has two wakers, one of which
  * cancels it with -DCANCEL. Two workers pop and poll. The cell's place in a deque
- * or an inbox is a count here; how these work is pool_deque.pml's.
+ * or an inbox is a count here; pool_deque.pml models the deque.
  *
  * Every statement below is one atomic instruction. A read-modify-write loop is
  * one step: the compare-and-swap that succeeds computed from what it found.
@@ -20,14 +20,14 @@
  *
  * BUG names a mistake that the properties have to find.
  */
-#define GENERATION 1 /* who pops doesn't compare generations */
-#define REST 2       /* QUEUED is given back without a look */
+#define GENERATION 1 /* a pop doesn't compare generations */
+#define REST 2       /* the holder gives QUEUED back without a look */
 #define UPGRADE 3    /* a wake that finds an older one queued leaves it so */
 #define RECYCLE 4    /* a queued cell is used again */
 #define LATE 5       /* a result that waits isn't marked: late wakers queue it */
-#define BACK 6       /* what an older waker queued is given back without a look */
+#define BACK 6       /* the holder gives back an older waker's QUEUED without a look */
 #define OLDER 7      /* a late wake overwrites a newer one */
-#define JOIN 8       /* the end looks at who joins, then marks the end */
+#define JOIN 8       /* the end looks for a joiner, then marks the end */
 #ifndef BUG
 #define BUG 0
 #endif
@@ -201,7 +201,7 @@ take:
   free_cell();
 reuse:
   atomic {
-    (queued == false || BUG == RECYCLE) -> /* one that is queued is put aside */
+    (queued == false || BUG == RECYCLE) -> /* a queued cell is put aside */
     queued = true; pend_gen = gen; wake = false; cancel = false; done = false
   };
   live = true;
@@ -210,7 +210,7 @@ reuse:
   finished++;
   goto end;
 waits:
-end_waits: /* a task that nobody wakes again may wait for ever */
+end_waits: /* a task that is not woken again may wait for ever */
   joiner_woken;
   atomic { joiner == ENDED -> joiner = TAKEN };
   goto take;

@@ -7,19 +7,19 @@
  * owner turns when it is told, and frees the executor at any time, or never.
  * Then the place belongs to another executor, with the next generation.
  *
- * Properties: what was accepted is taken by the executor that it was meant for,
- * or dropped by its free, exactly once and in the order of the positions;
- * nobody touches a ring that was freed or an entry that waits to be taken; the
- * owner doesn't sleep while there is something to take.
+ * Properties: the executor that a poster meant takes the accepted event, or its
+ * free drops it, exactly once and in the order of the positions; no poster touches
+ * a freed ring, or an entry that waits; the owner doesn't sleep while an entry
+ * waits.
  *
  * BUG names a mistake that the properties have to find.
  */
 #define EARLY 1  /* a poster looks whether to poke before it has published */
 #define ONCE 2   /* the owner doesn't look again after it went idle */
-#define HASTY 3  /* free doesn't wait for those who have claimed */
+#define HASTY 3  /* free doesn't wait for posters that have claimed */
 #define BLIND 4  /* a claim doesn't compare the generation */
 #define FULL 5   /* a claim doesn't look whether the ring is full */
-#define AHEAD 6  /* the owner takes what was claimed, published or not */
+#define AHEAD 6  /* the owner takes a claimed entry, published or not */
 #ifndef BUG
 #define BUG 0
 #endif
@@ -75,7 +75,7 @@ proctype poster() {
         fi;
         atomic {
           assert(!gone);
-          assert(sequence[at % SIZE] <= at); /* not one that waits */
+          assert(sequence[at % SIZE] <= at); /* not an entry that waits */
           assert(holds[at % SIZE] == 0);
           holds[at % SIZE] = 1
         };

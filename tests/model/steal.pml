@@ -4,12 +4,12 @@
  * The ring of a pool's worker in Go: executor/poolring.go.
  *
  * The owner pushes at the tail and pops at the head, in any order. Two thieves
- * take up to half from the head: each says in `from` from where it is going to
- * read, moves the head, and only then reads. The ring has two places and grows
- * to four once; what it was before stays as it is.
+ * take up to half from the head: each says in `from` where it is going to read,
+ * moves the head, and only then reads. The ring has two places and grows to four
+ * once; the old places stay as they are.
  *
- * Properties: nobody reads a place that was written over, so that each item
- * comes out exactly once, and all of them do.
+ * Properties: no thief reads a place that the owner has written over, so that each
+ * item comes out exactly once.
  *
  * BUG names a mistake that the properties have to find.
  */
@@ -20,7 +20,7 @@
 #define BEFORE 5  /* or looks at it before it looks at the head */
 #define UNSEEN 6  /* the tail is shown before the item is there */
 #define STORED 7  /* the owner pops by a store */
-#define EXACT 8   /* it takes a limit that has gone back for room */
+#define EXACT 8   /* the owner takes a limit that has gone back for room */
 #ifndef BUG
 #define BUG 0
 #endif

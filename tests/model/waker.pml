@@ -23,7 +23,7 @@
 #define RECYCLE 3    /* a queued cell is used again */
 #define INSTALL 4    /* the look at QUEUED comes before the chunk is leased */
 #define GENERATION 5 /* the owner doesn't compare generations */
-#define GUESS 6      /* a wake that is pending for any task is the same */
+#define GUESS 6      /* a wake takes a pending wake of any task for its own */
 #ifndef BUG
 #define BUG 0
 #endif
@@ -43,7 +43,7 @@ byte owner = 0;
 byte sequence = 0, seen = 0, done = 0;
 
 inline post(g) {
-  atomic { /* the guess changes nothing, and so it asks for no generation */
+  atomic { /* the guess changes nothing, so it compares no generation */
     same = queued && wake && (pend_gen == g || BUG == GUESS)
   };
   if
@@ -164,7 +164,7 @@ proctype owners() {
   assert(seen == sequence);
   goto end;
 
-passed_over: /* nobody ever gets a waker of it */
+passed_over: /* no process gets a waker of it */
   done == 1;
 end:
   skip

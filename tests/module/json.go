@@ -11,8 +11,8 @@ import (
 
 type id string
 
-// Functions whose codec is JSON, with a side that is none: text, bytes or nothing cross
-// as they are.
+// Functions whose codec is JSON, with one side that is not JSON: text, bytes or nothing
+// cross as they are.
 func init() {
 	export.Func("test.json_none", func(context.Context, pair) (struct{}, error) { return struct{}{}, nil })
 	export.Func("test.json_digits", func(context.Context, pair) (string, error) { return "123", nil })

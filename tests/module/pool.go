@@ -14,7 +14,7 @@ import (
 	"github.com/pillion-dev/pillion/executor/export"
 )
 
-// pooled is what the futures that run on pools share.
+// pooled is shared by the futures that run on pools.
 var pooled struct {
 	sync.Mutex
 	threads map[int]bool     // that have polled test.pool_hop

@@ -89,7 +89,7 @@ func profile(ms string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// A profile names the functions that were seen, and no others.
+	// A profile names only functions that its samples have met.
 	named, err := io.ReadAll(r)
 	if bytes.Contains(named, []byte("module.burn")) {
 		return "found", err

@@ -19,7 +19,7 @@ func (c code) Error() string { return strconv.FormatInt(int64(c), 10) }
 type actor struct {
 	stage  *stage
 	name   string
-	told   bool     // its end is told
+	told   bool     // it tells its end
 	script []string // for polls
 	last   []string // for the drop
 	left   []string
@@ -48,7 +48,7 @@ func (a *actor) spawn(l *executor.Local) error {
 	}
 	a.spawns++
 	a.handle = a.task.Handle()
-	// A waker is its task's handle with a kind of its own, which is public.
+	// A waker is its task's handle with another kind, which is public.
 	a.waker = executor.Waker(a.handle ^ 1<<56)
 	return nil
 }
@@ -209,7 +209,7 @@ func (a *actor) join(cx *executor.Context) bool {
 	return true
 }
 
-// perform does what is done in passing, and tells what is out of the ordinary.
+// perform does the deeds that end no poll, and gives their unusual results.
 func (a *actor) perform(words []string, cx *executor.Context) []string {
 	got, left := a.stage.perform(words)
 	if got != "ok" && got != "woken" && got != "asked" {

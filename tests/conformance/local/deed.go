@@ -35,7 +35,7 @@ func failure(err error) string {
 	return err.Error()
 }
 
-// gone is failure for what needs a live task.
+// gone is failure for deeds that need a live task.
 func gone(err error) string {
 	if errors.Is(err, executor.ErrClosed) {
 		return "finished"
@@ -43,8 +43,8 @@ func gone(err error) string {
 	return failure(err)
 }
 
-// perform does the first deed of words, on this goroutine, or elsewhere if they
-// say so, and gives the words after it.
+// perform does the first deed of words, on this goroutine or, if they say so, on
+// another, and gives the words after it.
 func (s *stage) perform(words []string) (result string, left []string) {
 	elsewhere := words[0] == "elsewhere"
 	if elsewhere {

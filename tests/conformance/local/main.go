@@ -12,10 +12,10 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// features are those that a case may need; what is not here is skipped.
+// features are those that a case may need; a case with another is skipped.
 var features = []string{"evict", "shield", "deadline", "interval", "scope"}
 
-// stage is the case that is being played, and its executor.
+// stage is the present case, and its executor.
 type stage struct {
 	vector
 	name    string

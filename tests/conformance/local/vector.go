@@ -18,7 +18,7 @@ import (
 	"strings"
 )
 
-// vector is a file that is being replayed, up to a line.
+// vector is a file, replayed up to a line.
 type vector struct {
 	file string
 	line int

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Gather tells how long some files are: read side by side, within a second, on one
-// thread's loop.
+// Gather prints how long some files are together. It reads them side by side, within
+// a second, on one thread's loop.
 package main
 
 import (

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Sequences of public calls on several executors and pools, for libFuzzer; what
- * each must answer, and who must be polled, told and released, model.h knows. An
- * input is a list of choices. What goes wrong is told with all that led to it;
- * `core_fuzz FILE` plays one again, with FUZZ_LOUD=1 as it happens.
+ * Sequences of public calls on several executors and pools, for libFuzzer.
+ * model.h knows what each must answer, and which tasks and hosts it must poll,
+ * tell and release. An input is a list of choices. A failure prints the calls
+ * that led to it; `core_fuzz FILE` plays a file again, with FUZZ_LOUD=1 as it
+ * happens.
  */
 #include "steps.h"
 
@@ -12,7 +13,7 @@ void __sanitizer_set_death_callback(void (*callback)(void));
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-/* ---- Go, or what stands for it ------------------------------------------- */
+/* ---- A stand-in for Go --------------------------------------------------- */
 
 static int guest_functions(char *errbuf, size_t errcap) {
   (void)errbuf, (void)errcap;
@@ -124,7 +125,7 @@ static void event_check(struct executor *ex, const pillion_event *event) {
   a->lent = event->length > PILLION_INLINE;
 }
 
-/* What the executor says is alive, beside what is. */
+/* The executor's count of live tasks, beside the model's. */
 static void check_live(int e, uint64_t live) {
   uint64_t right = tasks_at(e), more = 0;
   for (int i = 0; i < ACTORS; i++)
@@ -245,7 +246,7 @@ static void pool_unmake(int p) {
   }
 }
 
-/* Hosts that turn only where they are told to, until nobody is. */
+/* Hosts that turn only when they are told to, until none is told. */
 static void settle(void) {
   for (int rounds = 0, busy = 1; busy; rounds++) {
     busy = 0;

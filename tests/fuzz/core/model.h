@@ -3,9 +3,10 @@
 #define PILLION_TESTS_FUZZ_MODEL_H
 
 /*
- * What the oracle knows: executors, pools, actors (C tasks), calls and watches,
- * and for each actor whether it is owed a poll, whether it was asked to stop, and
- * how its end will be told. Everything happens on one thread, with one clock.
+ * What the oracle knows: executors, pools, actors (C tasks), calls and watches.
+ * For each actor it knows whether a poll is owed, whether a stop was asked for,
+ * and how its end will be told. Everything happens on one thread, with one
+ * clock.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,10 +39,10 @@ struct actor {
                       NOWHERE if that is freed */
   uint32_t mode;
   bool owed, maybe, polled, polling, shielded, returns, evicted;
-  bool loose;           /* it had a deadline on a pool: any worker's turn ends it */
+  bool loose;           /* its deadline on a pool is any worker's to see */
   enum asked asked;
   bool asked_here;      /* in the poll that is on the stack */
-  bool asked_perhaps;   /* a deadline has passed, and perhaps nobody saw it */
+  bool asked_perhaps;   /* a deadline has passed, perhaps unseen */
   uint64_t owed_turn, posted_turn;
   bool awaits_watch, lent;
   pillion_timer timer, due;
@@ -91,11 +92,11 @@ static struct executor executors[EXECUTORS];
 static struct pool pools[POOLS];
 static int64_t now;
 static uint64_t turns;      /* of all; each has its number */
-static int turning = NOWHERE; /* whose turn is on the stack */
+static int turning = NOWHERE; /* the one whose turn is on the stack */
 static bool freeing;
 static int payloads; /* of results that lie elsewhere */
 static int fail_in = -1; /* which allocation fails; -1: none */
-static bool failed;      /* one has, since this was set to false */
+static bool failed;      /* an allocation has, since this was set to false */
 
 /* ---- The story, and its end ---------------------------------------------- */
 
@@ -105,7 +106,7 @@ static bool loud;
 
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
   va_list rest;
-  if (told_length > sizeof story - 200) told_length = 0; /* the last part counts */
+  if (told_length > sizeof story - 200) told_length = 0; /* the last part is shown */
   va_start(rest, format);
   int n = vsnprintf(story + told_length, sizeof story - told_length, format, rest);
   va_end(rest);
@@ -131,7 +132,7 @@ __attribute__((format(printf, 1, 2), noreturn)) static void wrong(const char *fo
 
 #define NAME(a) ((int)((a) - actors))
 
-/* An answer of the library's beside those that are right. */
+/* The library's answer, beside the right ones. */
 static void expect_either(const char *what, int who, int rc, int a, int b) {
   say("%s %d = %d\n", what, who, rc);
   if (rc == PILLION_ENOMEM && failed) return;
@@ -158,7 +159,7 @@ static uint32_t dice(uint32_t sides) {
 
 static bool on_pool(const struct actor *a) { return a->place >= EXECUTORS; }
 static bool is_there(enum life life) { return life != GONE; }
-/* Its end is to be dropped, and may have arrived: then its handle is stale. */
+/* Its end will be dropped, and may have arrived: then its handle is stale. */
 static bool perhaps_gone(const struct call *c) {
   return c->life == ENDED && c->inside && c->mode == PILLION_DETACH;
 }
@@ -209,7 +210,7 @@ static void owe_task(pillion_task task) {
 
 static void ask(struct actor *a, enum asked how) {
   if (a->life != LIVE) return;
-  if (a->asked != UNASKED) { /* a shielded one may look again */
+  if (a->asked != UNASKED) { /* a shielded actor may look again */
     a->maybe = true;
     return;
   }
@@ -218,7 +219,7 @@ static void ask(struct actor *a, enum asked how) {
   owe(a);
 }
 
-/* What happens at the start of a turn: the close, what has come, timers. */
+/* The start of a turn: the close, the inbox, timers. */
 static void turn_begins(int e) {
   struct executor *ex = &executors[e];
   bool cancels = ex->closing == 1 + PILLION_CLOSE_CANCEL &&
@@ -260,7 +261,7 @@ static bool worker_here(int place) {
   return turning != NOWHERE && executors[turning].pool == place - EXECUTORS;
 }
 
-/* What must hold whenever nobody is in a turn: who is owed something, is told. */
+/* Outside of turns: a host whose executor owes a poll or an end was told. */
 static void check_told(void) {
   bool due[PLACES] = {false}, told[PLACES] = {false};
   for (int i = 0; i < ACTORS; i++) {

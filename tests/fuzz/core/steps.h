@@ -14,7 +14,7 @@ static struct actor *actor_free(void) {
   return a;
 }
 
-/* Also where it is refused: nothing of it may be seen then. */
+/* Also a refused one, which must leave no trace. */
 static void actor_starts(struct actor *a, int place, int home, uint32_t mode, int rc, int right,
                          pillion_task task) {
   if (!expect(home == place ? "spawn" : "pool spawn", NAME(a), rc, right)) return;
@@ -131,7 +131,7 @@ static void step_detach(struct actor *a) {
   else owe_task(a->joiner);
 }
 
-/* The storage is one actor's, the task another's. */
+/* The storage belongs to one actor, the task to another. */
 static void step_deadline(struct actor *a) {
   struct actor *b = &actors[dice(ACTORS)];
   int64_t at = dice(8) == 7 ? PILLION_TIME_NEVER : now + (int)dice(60) - 15;
@@ -227,7 +227,7 @@ static void call_ended(struct call *c) {
   c->inside = turning != NOWHERE && turning == c->home;
   if (c->home == NOWHERE && !c->orphan) owe_task(c->joiner);
   struct actor *joiner = actor_of(c->joiner);
-  if (c->orphan && joiner != NULL) joiner->maybe = true; /* told of the detach, and perhaps again */
+  if (c->orphan && joiner != NULL) joiner->maybe = true; /* perhaps told twice */
 }
 
 static void step_call_cancel(void) {

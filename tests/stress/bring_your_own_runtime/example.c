@@ -5,7 +5,7 @@
  *
  *   descriptor   a loop around poll(2) that knows the executor's descriptor
  *                and its deadline, and nothing else
- *   hooks        a loop that is told: when to come, when at the latest, and
+ *   hooks        a loop whose hooks hear when to come, when at the latest, and
  *                which descriptors to watch; the executor has none
  *   embedded     the loop that comes along, pillion/poll.h
  *   replaced     no loop and no time: a simulation, with a clock, a seed, a
@@ -15,7 +15,7 @@
 
 /* ---- A descriptor and a deadline ------------------------------------------ */
 
-/* What a poll(2) until `deadline` has for its timeout. */
+/* The timeout of a poll(2) until `deadline`. */
 static int until(int64_t deadline) {
   int64_t left = deadline - now();
   if (deadline == PILLION_TIME_NEVER) return -1;
@@ -38,7 +38,7 @@ static int run_on_descriptor(struct program *p, pillion_executor ex) {
 
 /* ---- Hooks ------------------------------------------------------------------ */
 
-/* A loop with one descriptor to be woken by, and one to be watched. */
+/* A loop with one descriptor for wakes, and one to watch. */
 struct hooked {
   struct pollfd fds[2];
   uint64_t key; /* of the second; it is -1 while there is none */

@@ -31,7 +31,7 @@ static int sleeper_poll(pillion_value *out, pillion_context *cx, void *self) {
 
 static const pillion_future sleeper = {sizeof sleeper, sleeper_poll, NULL};
 
-/* Waits for a thread that has something to say, which is 4. */
+/* Waits for a thread, which answers 4. */
 struct listener {
   pthread_t thread;
   pillion_waker waker;
@@ -101,7 +101,7 @@ struct program {
   struct sleeper sleeper;
   struct listener listener;
   struct reader reader;
-  int sum; /* of what the tasks answered */
+  int sum; /* of the tasks' answers */
 };
 
 static int begin(struct program *p, pillion_executor ex, int with_reader) {

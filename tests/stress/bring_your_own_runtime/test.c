@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The example's four ways, and what each brings into the process: threads,
- * goroutines and descriptors that nobody asked for are found here.
+ * The example's four ways, and what each brings into the process: this finds
+ * threads, goroutines and descriptors that the program did not ask for.
  *
  * Go's own threads start when it likes. Built against the core alone, without
  * Go, the test counts threads exactly; with the library it counts goroutines.
@@ -36,7 +36,7 @@ static void check_goroutines(const char *way) {
   expect(way, "tasks left", (long)counts.tasks, 0);
 }
 
-/* While the executor lives, and when it has gone. */
+/* While the executor lives, and after its free. */
 static void check_way(const struct way *way) {
   long fds = entries("/proc/self/fd"), threads = entries("/proc/self/task");
   pillion_executor ex;
@@ -81,7 +81,7 @@ static void check_start(void) {
   start.ring = 64;
   start.max_calls = 16;
   expect("start", "result", pillion_start(&start, NULL, 0), 0);
-  /* Go itself is there now, with what it opens: so once more. */
+  /* Go has started now, and opened its descriptors: so once more. */
   pillion_shutdown(PILLION_CLOSE_CANCEL, PILLION_TIME_NEVER);
   long fds = entries("/proc/self/fd");
   expect("start", "result", pillion_start(&start, NULL, 0), 0);
@@ -89,7 +89,7 @@ static void check_start(void) {
   check_goroutines("start");
 }
 
-/* What `replaced` says is what happened. */
+/* `replaced` tells what happened. */
 static void check_replaced(void) {
   const struct way *way = &ways[WAYS - 1];
   pillion_executor ex;

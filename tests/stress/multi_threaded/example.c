@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A pool on threads that are lent. Each has a loop of another kind and an
- * executor of its own, which joins the pool: from then on its turns do some of
- * the pool's work, wherever that came from. Pillion starts no thread.
+ * A pool on lent threads. Each thread has a loop of another kind and an
+ * executor of its own, which joins the pool. From then on its turns do some of
+ * the pool's work, whichever thread it came from. Pillion starts no thread.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -28,7 +28,7 @@ struct traveller {
   int steps;
 };
 
-static atomic_int steps, ended; /* what all share is the author's to guard */
+static atomic_int steps, ended; /* shared by all, so the author guards it */
 
 static int travel(pillion_value *out, pillion_context *cx, void *self) {
   struct traveller *t = self;

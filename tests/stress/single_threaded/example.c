@@ -41,7 +41,7 @@ static int clerk_poll(pillion_value *out, pillion_context *cx, void *self) {
 static const pillion_future clerk_future = {sizeof clerk_future, clerk_poll,
                                             NULL};
 
-/* A loop that has nothing else to do. Answers how many tasks still live. */
+/* A loop with nothing else to do. Answers how many tasks still live. */
 static uint64_t run(pillion_executor executor, int turns) {
   pillion_progress progress = PILLION_PROGRESS_INIT;
   do {

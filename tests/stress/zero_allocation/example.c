@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * No allocation. An executor that is told how many tasks to expect makes room
- * for them when it is made, and a loop for itself in its first turn; from then on tasks live in storage of the caller's,
- * and spawn, timers, wakes from any thread, results and the end allocate
- * nothing.
+ * No allocation. The executor makes room for the tasks that it is told to
+ * expect when it is made, and the loop makes room in its first turn. From then
+ * on tasks live in storage of the caller's, and spawn, timers, wakes from any
+ * thread, results and the end allocate nothing.
  */
 #include <pthread.h>
 #include <semaphore.h>

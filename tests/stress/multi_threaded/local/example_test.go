@@ -16,7 +16,7 @@ import (
 // Local, which is a worker of the pool meanwhile.
 type thread interface {
 	executor.Host
-	wait() // until it is woken, or as long as this kind of loop likes
+	wait() // until a wake, or as long as this kind of loop likes
 	end()
 }
 
@@ -46,8 +46,8 @@ func (frames) Wake() error { return nil }
 func (frames) wait()       { runtime.Gosched() }
 func (frames) end()        {}
 
-// lend is what each thread runs. Its own task stays with it, while the pool's come
-// and go.
+// lend runs on each thread. Its own task stays with it, while the pool's come and
+// go.
 func lend(pool *executor.Pool, host thread, joined *sync.WaitGroup, stop *atomic.Bool, strayed *atomic.Int32) {
 	runtime.LockOSThread()
 	defer host.end()

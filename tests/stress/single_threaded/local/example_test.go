@@ -9,8 +9,8 @@ import (
 )
 
 // All tasks of a Local run on one goroutine at a time, so what they share is plain
-// data. A Local that is idle may go on elsewhere: here a second goroutine does the
-// second half, after a channel has told it so.
+// data. An idle Local may go on elsewhere: here a second goroutine does the second half,
+// once a channel has told it to.
 func Example() {
 	balance, transfers := [2]int{1000, 1000}, 0
 	l := executor.New(executor.Config{})

@@ -29,7 +29,7 @@ func (f *life) Poll(cx *executor.Context) (int, bool, error) {
 	return 42, f.woken, nil
 }
 
-// host is a loop that waits for nothing but its wake.
+// host is a loop that waits only for its wake.
 type host chan struct{}
 
 func (h host) Wake() error {
@@ -40,8 +40,8 @@ func (h host) Wake() error {
 	return nil
 }
 
-// world is an executor, a goroutine that wakes its task, and a clock that is moved
-// to the next deadline.
+// world is an executor, a goroutine that wakes its task, and a clock that the program
+// moves to the next deadline.
 type world struct {
 	l    *executor.Local
 	now  int64
