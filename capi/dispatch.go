@@ -20,14 +20,16 @@ import (
 	"github.com/pillion-dev/pillion/executor/offload"
 )
 
-// dispatcher is the goroutine that takes submissions from C and hands them to
-// workers. It sleeps in Go's netpoller, on a descriptor that C writes once a
-// burst.
+// dispatcher takes submissions from C and hands them to workers. Its goroutine sleeps
+// in Go's netpoller, on a descriptor that C writes once a burst; workers that rest
+// take in its place.
 type dispatcher struct {
 	wakeup *os.File // nonblocking, so that a read parks the goroutine alone
 	ended  chan struct{}
 
-	blocking, cpu     *offload.Pool
+	blocking, cpu *offload.Pool
+
+	mu                sync.Mutex // held by the one that takes
 	toBlocking, toCPU []offload.Job
 	jobs              []C.struct_pillion__job // C's: cgo looks through Go memory at every call
 }
@@ -39,12 +41,12 @@ var parkedForGood atomic.Uint64 // goroutines that called Goexit on a loop
 
 func startDispatcher() (C.int, error) {
 	d := &dispatcher{
-		wakeup:   os.NewFile(uintptr(C.pillion__ring_fd_take()), "pillion"),
-		ended:    make(chan struct{}),
-		blocking: offload.NewPool(boundThreads()),
-		cpu:      offload.NewPool(processors()),
-		jobs:     C.pillion__jobs[:],
+		wakeup: os.NewFile(uintptr(C.pillion__ring_fd_take()), "pillion"),
+		ended:  make(chan struct{}),
+		jobs:   C.pillion__jobs[:],
 	}
+	d.blocking = offload.NewPoolFrom(newRing(d, C.PILLION__RING_OFFLOAD), boundThreads())
+	d.cpu = offload.NewPoolFrom(newRing(d, C.PILLION__RING_CPU), processors())
 	// A file that the netpoller did not take says so only when it is used.
 	if err := d.wakeup.SetDeadline(time.Time{}); err != nil {
 		d.wakeup.Close()
@@ -113,18 +115,27 @@ func (d *dispatcher) run() {
 	// The descriptor is waited for, and never read: each write is an event.
 	raw, _ := d.wakeup.SyscallConn()
 	for {
-		n := C.pillion__ring_take(&d.jobs[0], C.int(len(d.jobs)))
-		switch {
-		case n < 0:
+		d.mu.Lock()
+		n := d.take()
+		sleep := n == 0 && C.pillion__ring_sleep() != 0
+		d.mu.Unlock()
+		if n < 0 {
 			return
-		case n > 0:
-			d.hand(d.jobs[:n])
-		case C.pillion__ring_sleep() != 0:
-			if raw.Read(awake) != nil {
-				time.Sleep(time.Millisecond) // it looks by itself, and no call hangs
-			}
+		}
+		if sleep && raw.Read(awake) != nil {
+			time.Sleep(time.Millisecond) // it looks by itself, and no call hangs
 		}
 	}
+}
+
+// take hands out what waits, under the lock. It tells how much that was, or -1 when
+// the ring is closed.
+func (d *dispatcher) take() C.int {
+	n := C.pillion__ring_take(&d.jobs[0], C.int(len(d.jobs)))
+	if n > 0 {
+		d.hand(d.jobs[:n])
+	}
+	return n
 }
 
 // hand gives out a batch. Its jobs are one allocation.

@@ -342,11 +342,12 @@ PILLION__HIDDEN int pillion__probe_poller(int fd, char *errbuf,
 /* ring.c */
 PILLION__HIDDEN int pillion__ring_open(uint32_t capacity, char *errbuf,
                                        size_t errcap);
-PILLION__HIDDEN bool pillion__ring_push(uint32_t slot, uint32_t gen);
+PILLION__HIDDEN bool pillion__ring_push(uint32_t slot, uint32_t gen,
+                                        uint32_t *kinds);
 PILLION__HIDDEN void pillion__ring_close(void);
 PILLION__HIDDEN void pillion__ring_undo(bool first);
 PILLION__HIDDEN void pillion__ring_cancel(struct pillion__call *call);
-PILLION__HIDDEN void pillion__ring_publish(void);
+PILLION__HIDDEN void pillion__ring_publish(uint32_t kinds);
 PILLION__HIDDEN void pillion__ring_poke(void);
 
 /* descriptor.c */

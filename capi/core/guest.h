@@ -56,12 +56,21 @@ struct pillion__job {
   uint32_t cancel;
 };
 
+/* Kinds of submissions, as far as it matters to who waits for them. */
+#define PILLION__RING_OFFLOAD 1u
+#define PILLION__RING_CPU 2u
+#define PILLION__RING_URGENT 4u /* it must not wait in the ring */
+
 /* What Go calls. */
 int pillion__ring_fd(void);
 int pillion__ring_fd_take(void);
 int pillion__ring_take(struct pillion__job *jobs, int cap);
 int pillion__ring_sleep(void);
 _Atomic uint32_t *pillion__ring_asleep(void);
+_Atomic uint32_t *pillion__ring_attended(void);
+_Atomic uint32_t *pillion__ring_head(void);
+_Atomic uint32_t *pillion__ring_tail(void);
+void pillion__ring_publish(uint32_t kinds);
 void pillion__call_complete(struct pillion__call *call, int32_t status,
                             uint32_t outcome, const void *result,
                             uint64_t length);

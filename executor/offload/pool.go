@@ -36,7 +36,8 @@ type Moot interface {
 // and sees more to do. So the pool grows at the pace at which the scheduler really
 // runs new goroutines.
 type Pool struct {
-	spare int // idle workers over this number end
+	spare  int // idle workers over this number end
+	source Source
 
 	mu      sync.Mutex
 	limit   int
@@ -46,8 +47,21 @@ type Pool struct {
 	// searching says that a worker was started or woken and hasn't looked at the
 	// queue yet. While there are jobs, it is set or the limit is reached.
 	searching bool
+	attended  bool // what the source was told last
 	closed    bool
 	ended     *sync.Cond
+}
+
+// Source is where jobs wait for a pool, until somebody submits them. Its methods are
+// called by any worker.
+type Source interface {
+	// Fetch submits what waits, or sees to it that somebody does. A worker calls it
+	// whenever it finds no job.
+	Fetch()
+	// Attend tells whether all workers are at work that there may be. As long as they
+	// are, a job may wait until one of them fetches it. It is called under the pool's
+	// lock.
+	Attend(all bool)
 }
 
 type worker struct {
@@ -62,6 +76,13 @@ const manyWorkers = 256
 func NewPool(limit int) *Pool {
 	p := &Pool{limit: limit, spare: 4 * runtime.GOMAXPROCS(0)}
 	p.ended = sync.NewCond(&p.mu)
+	return p
+}
+
+// NewPoolFrom is [NewPool] with a source that the workers draw upon.
+func NewPoolFrom(source Source, limit int) *Pool {
+	p := NewPool(limit)
+	p.source = source
 	return p
 }
 
@@ -144,12 +165,16 @@ func (p *Pool) take(w *worker, searching bool) Job {
 		if p.jobs.len() > 0 {
 			job := p.jobs.pop()
 			call := p.call()
+			if p.limit > 0 && p.workers >= p.limit && len(p.idle) == 0 {
+				p.attend(true)
+			}
 			p.mu.Unlock()
 			if call != busy {
 				p.answer(call)
 			}
 			return job
 		}
+		p.attend(false)
 		if p.closed || len(p.idle) >= p.spare || p.limit > 0 && p.workers > p.limit {
 			p.workers--
 			if p.workers == 0 {
@@ -157,6 +182,7 @@ func (p *Pool) take(w *worker, searching bool) Job {
 			}
 			many := p.workers >= manyWorkers
 			p.mu.Unlock()
+			p.fetch()
 			if many { // Go ends no thread, but with a goroutine that is locked to it
 				runtime.LockOSThread()
 			}
@@ -167,7 +193,23 @@ func (p *Pool) take(w *worker, searching bool) Job {
 		}
 		p.idle = append(p.idle, w)
 		p.mu.Unlock()
+		p.fetch()
 		_, searching = <-w.wake
+	}
+}
+
+// attend and fetch come in this order when a worker rests: a job that was left to
+// it is found, and one that came too late is left to nobody.
+func (p *Pool) attend(all bool) {
+	if p.attended != all && p.source != nil {
+		p.attended = all
+		p.source.Attend(all)
+	}
+}
+
+func (p *Pool) fetch() {
+	if p.source != nil {
+		p.source.Fetch()
 	}
 }
 
@@ -175,9 +217,11 @@ func (p *Pool) take(w *worker, searching bool) Job {
 func (p *Pool) SetLimit(limit int) {
 	p.mu.Lock()
 	p.limit = limit
+	p.attend(false)
 	call := p.call()
 	p.mu.Unlock()
 	p.answer(call)
+	p.fetch()
 }
 
 // Limit is the most workers that there may be, or 0.

@@ -707,6 +707,66 @@ static int setup(void **state) {
          pillion_function_find(&loop, "test.loop") < 0;
 }
 
+/* As if Go slept: a poke makes it 0. */
+static bool poked(void) { return atomic_exchange(pillion__ring_asleep(), 1) == 0; }
+
+static void return_one(void) {
+  struct pillion__job job = take_one();
+  job_return(&job, NULL, 0);
+}
+
+/* Wherever the ring stands, but for every eighth of it. */
+static void calls_that_workers_attend_to_poke_nobody(void **state) {
+  (void)state;
+  pillion_call_options o = PILLION_CALL_OPTIONS_INIT;
+  pillion_call two[] = {{.function = function("test.cpu")},
+                        {.function = function("test.echo")}};
+  poked();
+  atomic_store(pillion__ring_attended(), PILLION__RING_CPU);
+  for (int i = 0; i < 130; i++) {
+    bool eighth = atomic_load(pillion__ring_tail()) % 8 == 0;
+    o.function = function("test.cpu");
+    o.flags = PILLION_DETACH;
+    o.deadline = PILLION_TIME_NEVER;
+    assert_ok(pillion_call_submit_with(NULL, 0, &o));
+    assert_int_equal(poked(), eighth);
+    assert_int_not_equal(atomic_load(pillion__ring_head()),
+                         atomic_load(pillion__ring_tail()));
+    return_one();
+    assert_int_equal(atomic_load(pillion__ring_head()),
+                     atomic_load(pillion__ring_tail()));
+    o.deadline = INT64_MAX - 1; /* its clock is Go's to start */
+    assert_ok(pillion_call_submit_with(NULL, 0, &o));
+    assert_true(poked());
+    return_one();
+    o.deadline = PILLION_TIME_NEVER;
+    o.function = function("test.echo");
+    assert_ok(pillion_call_submit_with(NULL, 0, &o));
+    assert_true(poked());
+    return_one();
+    assert_int_equal(pillion_call_batch(NULL, 0, two, 2, NULL, PILLION_DETACH), 2);
+    assert_true(poked());
+    assert_int_equal(take(), 2);
+    for (int j = 0; j < 2; j++) {
+      assert_true(job_take_up(&jobs[j]));
+      job_return(&jobs[j], NULL, 0);
+    }
+  }
+  pillion_task task;
+  o.function = function("test.cpu");
+  o.flags = PILLION_JOIN;
+  assert_ok(pillion_call_submit_with(&task, 0, &o));
+  struct pillion__job job = take_one();
+  poked();
+  assert_int_equal(pillion_task_cancel(task), 0);
+  assert_true(poked());
+  assert_int_equal(take(), 1);
+  job_return(&job, NULL, 0);
+  assert_ok(pillion_task_detach(task));
+  atomic_store(pillion__ring_attended(), 0);
+  atomic_store(pillion__ring_asleep(), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(result_comes_as_an_event),
@@ -736,6 +796,7 @@ int main(void) {
       TEST(free_with_loop_calls_in_every_state),
       TEST(queued_node_is_not_used_again_before_it_is_popped),
       TEST(go_is_poked_once_a_burst_and_only_asleep),
+      TEST(calls_that_workers_attend_to_poke_nobody),
   };
   return cmocka_run_group_tests_name("call", tests, setup, NULL);
 }

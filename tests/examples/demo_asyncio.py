@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pillion
 
-HASHES_IN_FLIGHT = 128
+HASHES_IN_FLIGHT = 256
 FETCHES_IN_FLIGHT = 64
 TICK = 1_000_000  # ns
 

@@ -19,7 +19,7 @@
 
 #include "pillion/uv.h"
 
-#define HASHES_IN_FLIGHT 128
+#define HASHES_IN_FLIGHT 256
 #define FETCHES_IN_FLIGHT 64
 #define GATHER 1000000 /* ns that the end of a call may wait for others */
 #define TICK 1000000 /* ns */

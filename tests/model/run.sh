@@ -49,6 +49,10 @@ export out
   for bug in 1 2 3 4 5; do echo call wrong -DBUG=$bug; done
   echo call right -DJOIN
   for bug in 1 2 4 5 6 7 8 9; do echo call wrong -DJOIN -DBUG=$bug; done
+  echo fetch right
+  for bug in 1 2 3 4 6 7; do echo fetch wrong -DBUG=$bug; done
+  echo fetch right -DOTHER
+  for bug in 1 3 4 5 6; do echo fetch wrong -DOTHER -DBUG=$bug; done
   echo home right
   for bug in 1 2 3 4 5 6; do echo home wrong -DBUG=$bug; done
   echo steal right

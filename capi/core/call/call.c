@@ -105,8 +105,16 @@ static void *call_context(struct pillion__executor *ex) {
   return context;
 }
 
+/* Go starts the clock of a call with a deadline, and the tasks of pools. */
+static uint32_t ring_kind(uint32_t kind, const pillion_call_options *o) {
+  if (o->pool != 0 || o->deadline != PILLION_TIME_NEVER)
+    return PILLION__RING_URGENT;
+  return kind == PILLION_KIND_CPU ? PILLION__RING_CPU : PILLION__RING_OFFLOAD;
+}
+
 static int submit(pillion_task *out, struct pillion__executor *ex,
-                  pillion_executor executor, const pillion_call_options *o) {
+                  pillion_executor executor, const pillion_call_options *o,
+                  uint32_t *kinds) {
   uint32_t index, kind, pool = 0;
   int rc = pillion__function_kind(&index, &kind, o->function);
   if (rc < 0) return rc;
@@ -153,7 +161,7 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   pillion_task task = pillion__handle(PILLION__TASK, call->slot, gen);
   if (on_loop) {
     pillion__post(&call->head, call->slot, gen, PILLION__START);
-  } else if (!pillion__ring_push(call->slot, gen)) {
+  } else if (!pillion__ring_push(call->slot, gen, kinds)) {
     if (atomic_compare_exchange_strong(&call->state, &state, 0)) {
       pillion__payload_clear(call, o->length);
       pillion__node_put(call);
@@ -161,6 +169,7 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
       return PILLION_EAGAIN;
     } /* else a sweep has cancelled it: its end is on its way already */
   }
+  if (!on_loop) *kinds |= ring_kind(kind, o);
   if (pool != 0 && pillion__pool_cancels(pool))
     pillion__call_cancel(call, gen, 0);
   if (ex != NULL)
@@ -170,8 +179,8 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
 }
 
 /* For all that were submitted at once. */
-static void submitted(struct pillion__executor *ex) {
-  pillion__ring_publish();
+static void submitted(struct pillion__executor *ex, uint32_t kinds) {
+  pillion__ring_publish(kinds);
   if (ex != NULL && atomic_load(&ex->owner) == pillion__me())
     pillion__tell_live(ex);
 }
@@ -187,6 +196,7 @@ int pillion_call_batch(pillion_task *out, pillion_executor executor,
       count > INT32_MAX)
     return PILLION_EINVAL;
   size_t i = 0;
+  uint32_t kinds = 0;
   for (; i < count; i++) {
     const pillion_call *c = &calls[i];
     const char *request =
@@ -201,10 +211,10 @@ int pillion_call_batch(pillion_task *out, pillion_executor executor,
         .flags = flags,
         .deadline = PILLION_TIME_NEVER,
     };
-    rc = submit(out == NULL ? NULL : &out[i], ex, executor, &o);
+    rc = submit(out == NULL ? NULL : &out[i], ex, executor, &o, &kinds);
     if (rc < 0) break;
   }
-  if (i > 0) submitted(ex);
+  if (i > 0) submitted(ex, kinds);
   return i > 0 || count == 0 ? (int)i : rc;
 }
 
@@ -217,8 +227,9 @@ int pillion_call_submit_with(pillion_task *out, pillion_executor executor,
   if (options == NULL || options->size < sizeof *options ||
       options->flags > PILLION_DETACH || options->reserved != 0)
     return PILLION_EINVAL;
-  rc = submit(out, ex, executor, options);
-  if (rc == 0) submitted(ex);
+  uint32_t kinds = 0;
+  rc = submit(out, ex, executor, options, &kinds);
+  if (rc == 0) submitted(ex, kinds);
   return rc;
 }
 

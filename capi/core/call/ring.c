@@ -2,9 +2,12 @@
 
 /*
  * The way to Go: a bounded ring of submissions (Vyukov's bounded MPMC queue,
- * with one consumer) and a list of calls to cancel, which can't be full since
- * each call is in it once at most. One goroutine takes from both. It sleeps
- * on a descriptor, and is poked once a burst.
+ * with one consumer at a time) and a list of calls to cancel, which can't be
+ * full since each call is in it once at most. Under a lock of Go's, a
+ * goroutine takes from both. It sleeps on a descriptor, and is poked once a
+ * burst. Workers that find no job take in its place before they rest. While
+ * all workers for a kind of calls are at work, the kind is attended, and a
+ * call of it pokes nobody: the first worker that rests finds it.
  */
 #include <errno.h>
 #include <string.h>
@@ -20,9 +23,10 @@ struct ring_entry {
 static struct ring_entry *ring;
 static uint32_t ring_mask;
 static _Alignas(64) _Atomic uint32_t ring_tail;
-static _Alignas(64) uint32_t ring_head; /* the consumer's */
+static _Alignas(64) _Atomic uint32_t ring_head; /* the consumer's */
 static _Atomic uint32_t ring_cancels;   /* slot + 1 */
 static _Atomic uint32_t ring_asleep;
+static _Atomic uint32_t ring_attended; /* kinds, Go's to change */
 static _Atomic bool ring_closed = true;
 static int ring_fd = -1; /* ours for good: a late poke never meets a closed one */
 static int ring_go_fd = -1; /* Go's copy, until Go takes it */
@@ -55,7 +59,7 @@ int pillion__ring_open(uint32_t capacity, char *errbuf, size_t errcap) {
 
 void pillion__ring_close(void) {
   atomic_store(&ring_closed, true);
-  pillion__ring_publish();
+  pillion__ring_publish(PILLION__RING_URGENT);
 }
 
 /* After a start that failed. `first`: no call has used the ring. */
@@ -79,7 +83,11 @@ int pillion__ring_fd_take(void) {
   return fd;
 }
 
-bool pillion__ring_push(uint32_t slot, uint32_t gen) {
+/*
+ * An eighth of the ring at most waits for a worker: then it is emptied into
+ * Go's memory, and seldom full.
+ */
+bool pillion__ring_push(uint32_t slot, uint32_t gen, uint32_t *kinds) {
   uint32_t at = atomic_load_explicit(&ring_tail, memory_order_relaxed);
   for (;;) {
     struct ring_entry *entry = &ring[at & ring_mask];
@@ -95,6 +103,7 @@ bool pillion__ring_push(uint32_t slot, uint32_t gen) {
       entry->slot = slot;
       entry->gen = gen;
       atomic_store_explicit(&entry->sequence, at + 1, memory_order_release);
+      if ((at & (ring_mask >> 3)) == 0) *kinds |= PILLION__RING_URGENT;
       return true;
     }
   }
@@ -109,7 +118,7 @@ void pillion__ring_cancel(struct pillion__call *call) {
     atomic_store_explicit(&call->cancel_link, first == 0 ? RING_END : first,
                           memory_order_relaxed);
   } while (!atomic_compare_exchange_weak(&ring_cancels, &first, call->slot + 1));
-  pillion__ring_publish();
+  pillion__ring_publish(PILLION__RING_URGENT);
 }
 
 /* One that failed is left to who publishes next. */
@@ -122,9 +131,13 @@ void pillion__ring_poke(void) {
   errno = saved;
 }
 
-void pillion__ring_publish(void) {
+/* What was pushed are calls of these kinds. */
+void pillion__ring_publish(uint32_t kinds) {
+  if (kinds == 0) return;
   atomic_thread_fence(memory_order_seq_cst);
-  if (atomic_load_explicit(&ring_asleep, memory_order_relaxed) &&
+  kinds &= ~atomic_load_explicit(&ring_attended, memory_order_relaxed);
+  if (kinds != 0 &&
+      atomic_load_explicit(&ring_asleep, memory_order_relaxed) &&
       atomic_exchange(&ring_asleep, 0))
     pillion__ring_poke();
 }
@@ -158,17 +171,18 @@ static int take_cancels(struct pillion__job *jobs, int cap) {
 /* Tells how many jobs there are, or -1 when the ring was closed. */
 int pillion__ring_take(struct pillion__job *jobs, int cap) {
   int n = atomic_load(&ring_cancels) == 0 ? 0 : take_cancels(jobs, cap);
-  while (n < cap) {
-    struct ring_entry *entry = &ring[ring_head & ring_mask];
+  uint32_t head = atomic_load_explicit(&ring_head, memory_order_relaxed);
+  for (; n < cap; head++) {
+    struct ring_entry *entry = &ring[head & ring_mask];
     if (atomic_load_explicit(&entry->sequence, memory_order_acquire) !=
-        ring_head + 1)
+        head + 1)
       break;
     jobs[n++] =
         (struct pillion__job){pillion__call_at(entry->slot), entry->gen, 0};
-    atomic_store_explicit(&entry->sequence, ring_head + ring_mask + 1,
+    atomic_store_explicit(&entry->sequence, head + ring_mask + 1,
                           memory_order_release);
-    ring_head++;
   }
+  atomic_store_explicit(&ring_head, head, memory_order_relaxed);
   return n == 0 && atomic_load(&ring_closed) ? -1 : n;
 }
 
@@ -178,10 +192,20 @@ int pillion__ring_take(struct pillion__job *jobs, int cap) {
  */
 _Atomic uint32_t *pillion__ring_asleep(void) { return &ring_asleep; }
 
-/* Tells whether the goroutine may sleep on the descriptor now. */
+_Atomic uint32_t *pillion__ring_attended(void) { return &ring_attended; }
+
+/* They are equal while no submission waits. */
+_Atomic uint32_t *pillion__ring_head(void) { return &ring_head; }
+_Atomic uint32_t *pillion__ring_tail(void) { return &ring_tail; }
+
+/*
+ * Tells whether the goroutine may sleep on the descriptor now. It asks under
+ * the lock, or it could look at an entry that a worker has just taken.
+ */
 int pillion__ring_sleep(void) {
+  uint32_t head = atomic_load_explicit(&ring_head, memory_order_relaxed);
   atomic_store(&ring_asleep, 1);
-  if (atomic_load(&ring[ring_head & ring_mask].sequence) != ring_head + 1 &&
+  if (atomic_load(&ring[head & ring_mask].sequence) != head + 1 &&
       atomic_load(&ring_cancels) == 0 && !atomic_load(&ring_closed))
     return 1;
   atomic_store(&ring_asleep, 0);

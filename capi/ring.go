@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capi
+
+// #include "wiring.h"
+import "C"
+
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
+// ring is C's ring of submissions, as the workers for a kind of calls see it. It
+// implements [offload.Source].
+type ring struct {
+	d                    *dispatcher
+	kind                 uint32
+	head, tail, attended *atomic.Uint32
+}
+
+func newRing(d *dispatcher, kind uint32) *ring {
+	word := func(at *C.uint32_t) *atomic.Uint32 { return (*atomic.Uint32)(unsafe.Pointer(at)) }
+	return &ring{d, kind, word(C.pillion__ring_head()), word(C.pillion__ring_tail()), word(C.pillion__ring_attended())}
+}
+
+// Fetch takes in the dispatcher's place. If another one takes, which may have looked
+// before the last submission came, the goroutine looks once more.
+func (r *ring) Fetch() {
+	switch {
+	case r.head.Load() == r.tail.Load():
+	case r.d.mu.TryLock():
+		r.d.take()
+		r.d.mu.Unlock()
+	default:
+		C.pillion__ring_publish(C.PILLION__RING_URGENT)
+	}
+}
+
+// Attend lets C know for whom it need not write the descriptor.
+func (r *ring) Attend(all bool) {
+	if all {
+		r.attended.Or(r.kind)
+	} else {
+		r.attended.And(^r.kind)
+	}
+}

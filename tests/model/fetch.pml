@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * How submissions get to workers: capi/core/ring.c, capi/ring.go and
+ * executor/offload/pool.go.
+ *
+ * Two submitters, the dispatcher's goroutine, and a pool of two workers. The
+ * pool's lock is an atomic step; the lock of those who take is a word. Job 0
+ * blocks its worker until job 1 ran, which is submitted after it. So it hangs if
+ * job 1 is left to that worker, or to nobody. With -DOTHER job 1 is another
+ * pool's and must not wait for a worker of this one: both are blocked.
+ *
+ * Property: all jobs run (there is no invalid end state).
+ *
+ * BUG names a mistake that the property has to find.
+ */
+#define FENCE 1    /* a submitter looks who attends before it pushes */
+#define FIRST 2    /* who rests fetches before it attends no more */
+#define AGAIN 3    /* the goroutine sleeps without a second look */
+#define IDLE 4     /* a worker attends for one that rests */
+#define URGENT 5   /* what must not wait is left to a worker as well */
+#define UNLOCKED 6 /* the goroutine goes to sleep without the lock */
+#define CALL 7     /* who takes a job calls nobody for the next */
+#ifndef BUG
+#define BUG 0
+#endif
+
+#define N 3
+#ifdef OTHER
+#define OTHERS(job) ((job) == 1)
+#define WAITS(job) ((job) != 1)
+#else
+#define OTHERS(job) false
+#define WAITS(job) ((job) == 0)
+#endif
+
+byte entry[N];  /* the ring never wraps here; a job + 1 */
+bool taken[N];
+byte head = 0, tail = 0;
+bool locked = false;
+bool asleep = false;
+bool attended = false;
+
+chan queue = [N] of { byte };
+bool idle[2], woken[2];
+bool searching = false;
+
+bool ran[N];
+
+/* Under the pool's lock. The wake follows at once. */
+inline call() {
+  if
+  :: searching || empty(queue)
+  :: else ->
+    if
+    :: idle[0] -> idle[0] = false; woken[0] = true; searching = true
+    :: idle[1] -> idle[1] = false; woken[1] = true; searching = true
+    :: else
+    fi
+  fi
+}
+
+/* With the lock held. It hands out one by one. */
+inline take() {
+  atomic { n = 0; h = head };
+  do
+  :: atomic { h < N && entry[h] > 0 && !taken[h] ->
+      taken[h] = true;
+      n = 1;
+      if
+      :: OTHERS(entry[h] - 1) -> ran[1] = true
+      :: else -> queue!(entry[h] - 1); call()
+      fi;
+      h++
+    }
+  :: atomic { !(h < N && entry[h] > 0 && !taken[h]) -> head = h; h = 0; break }
+  od
+}
+
+proctype submitter(byte job, second) {
+  byte at;
+  bool left;
+again:
+  atomic {
+    if
+    :: BUG == FENCE -> left = attended
+    :: else
+    fi;
+    at = tail;
+    tail++
+  };
+  atomic { entry[at] = job + 1; at = 0 };
+  atomic {
+    if
+    :: BUG != FENCE -> left = attended
+    :: else
+    fi;
+    left = left && (!OTHERS(job) || BUG == URGENT)
+  };
+  atomic {
+    if
+    :: !left && asleep -> asleep = false
+    :: else
+    fi;
+    left = false;
+    if
+    :: second < N -> job = second; second = N; goto again
+    :: else -> job = N
+    fi
+  }
+}
+
+proctype goroutine() {
+  byte n, h;
+again:
+  atomic { !locked -> locked = true };
+  take();
+  if
+  :: atomic { n > 0 -> locked = false; n = 0; goto again }
+  :: atomic { n == 0 -> h = head; locked = (BUG != UNLOCKED) }
+  fi;
+  asleep = true;
+  if
+  :: atomic { BUG != AGAIN && h < N && entry[h] > 0 && !taken[h] ->
+      asleep = false; locked = false; h = 0; goto again }
+  :: atomic { !(BUG != AGAIN && h < N && entry[h] > 0 && !taken[h]) ->
+      h = 0; locked = (BUG == UNLOCKED && locked) }
+  fi;
+end:
+  atomic { !asleep; goto again }
+}
+
+inline fetch() {
+  h = head;
+  if
+  :: atomic { h == tail -> h = 0 }
+  :: atomic { h != tail && !locked -> locked = true };
+    take();
+    atomic { locked = false; n = 0 }
+  :: atomic { h != tail && locked -> h = 0 };
+    atomic {
+      if
+      :: asleep -> asleep = false
+      :: else
+      fi
+    }
+  fi
+}
+
+proctype worker(byte me) {
+  byte n, h, job;
+  bool mine = false; /* it is the one that was called */
+again:
+  if
+  :: BUG == FIRST -> fetch()
+  :: BUG != FIRST
+  fi;
+  atomic {
+    if
+    :: mine -> searching = false
+    :: else
+    fi;
+    mine = false;
+    if
+    :: nempty(queue) ->
+      queue?job;
+      if
+      :: BUG != CALL -> call()
+      :: else
+      fi;
+      if
+      :: (!idle[0] && !idle[1]) || BUG == IDLE -> attended = true
+      :: else
+      fi
+    :: empty(queue) -> attended = false; idle[me] = true; job = N
+    fi
+  };
+  if
+  :: atomic { job < N && (!WAITS(job) || ran[1]) -> ran[job] = true; job = 0; goto again }
+  :: job == N
+  fi;
+  if
+  :: BUG != FIRST -> fetch()
+  :: BUG == FIRST
+  fi;
+end:
+  atomic { woken[me] -> woken[me] = false; mine = true; job = 0; goto again }
+}
+
+init {
+  atomic {
+    run submitter(0, 1);
+    run submitter(2, N);
+    run goroutine();
+    run worker(0);
+    run worker(1)
+  };
+  ran[0] && ran[1] && ran[2]
+}
