@@ -11,19 +11,19 @@
 //
 // # Notes
 //
-// A coroutine is born in its first poll, on the thread that polls, and is resumed
-// and ended only there: in [executor.Local.Poll], [executor.Carrier.Retire] and
+// A coroutine is born in its first poll, on the thread that polls. Only that thread
+// resumes and ends it: in [executor.Local.Poll], [executor.Carrier.Retire] and
 // [executor.Local.Free]. Go's runtime ends the process otherwise. The body must
 // therefore not call runtime.LockOSThread before an [Await], nor await from
 // another goroutine or inside a call from C.
 //
-// On an [executor.Pool] a coroutine stays with the worker that it was begun on, which
-// can't leave the pool while it is suspended there; but one that was begun on a
-// goroutine of [executor.Pool.Start] moves among those goroutines.
+// On an [executor.Pool] a coroutine stays with the worker that began it. That worker
+// can't leave the pool while the coroutine is suspended. A coroutine that a goroutine
+// of [executor.Pool.Start] began moves among those goroutines.
 //
-// A cancelled body finds [executor.ErrCancelled] in the Await that it is suspended
-// in, and in every later one, so that it unwinds and its deferred calls run. What
-// those await fails as well, except in a section of [Shield].
+// In a cancelled body the suspended Await fails with [executor.ErrCancelled], and so
+// does every later one. So the body unwinds and its deferred calls run. Their awaits
+// fail as well, except in a section of [Shield].
 package coro
 
 import (
@@ -36,10 +36,10 @@ import (
 type Co struct {
 	cx       *executor.Context
 	worker   *worker                   // nil before the body has begun and once it has ended
-	yield    func(suspended bool) bool // the worker's, on the coroutine's side
-	stop     bool                      // what is awaited fails: the sum of what follows
-	asked    bool                      // the task is being cancelled
-	evict    bool                      // and no shield counts
+	yield    func(suspended bool) bool // of the worker, for the coroutine to call
+	stop     bool                      // awaits fail; it follows from the fields below
+	asked    bool                      // a cancel has come
+	evict    bool                      // it ends now, shielded or not
 	shield   int                       // sections of Shield that the body is in
 	scope    *frame
 	shortcut executor.Shortcut
@@ -64,10 +64,9 @@ func (co *Co) Yield() error {
 	return nil
 }
 
-// Shield runs f as a section that a cancel doesn't interrupt: what f awaits is
-// awaited to its end. A cancel that comes meanwhile takes effect at the task's next
-// turn after the section. In a deferred call it is what makes room for a clean-up
-// that awaits:
+// Shield runs f as a section that a cancel doesn't interrupt: f's awaits go on to
+// their ends. A cancel that comes meanwhile takes effect at the task's next turn after
+// the section. In a deferred call a section lets a clean-up await:
 //
 //	defer coro.Shield(co, func() error {
 //		_, err := coro.Await(co, conn.Shutdown())
@@ -77,7 +76,7 @@ func (co *Co) Yield() error {
 // # Notes
 //
 // [executor.Local.Free], [executor.Carrier.Retire] and a combinator that drops the
-// coroutine don't wait: then f finds [executor.ErrCancelled] like any other code.
+// coroutine don't wait: then awaits in f fail with [executor.ErrCancelled], too.
 func Shield(co *Co, f func() error) error {
 	co.cx.Shield(true)
 	co.shield++
@@ -92,11 +91,11 @@ func Shield(co *Co, f func() error) error {
 
 func (co *Co) update() { co.stop = co.evict || co.asked && co.shield == 0 }
 
-// stopped says whether what is awaited fails: the coroutine is to end, or the scope
-// that the body is in has come to its end by an error.
+// stopped reports whether awaits fail: the coroutine has to end, or the scope that the
+// body is in ends by an error.
 func (co *Co) stopped() bool { return co.stop || co.scope != nil && co.scope.ends(co.shield) }
 
-// suspend goes back to who resumed, on the coroutine's side.
+// suspend switches from the coroutine back to its resumer.
 func (co *Co) suspend() { co.yield(true) }
 
 // resume runs the body until it suspends or ends.
@@ -114,7 +113,7 @@ func (co *Co) collect() {
 	w.pool.ended(w)
 }
 
-// reason is the error of what is awaited once it fails.
+// reason is the error of awaits that fail.
 func (co *Co) reason() error {
 	if err := co.cx.Err(); err != nil {
 		return err
@@ -122,10 +121,10 @@ func (co *Co) reason() error {
 	return executor.ErrCancelled
 }
 
-// Await suspends the coroutine until f is ready, and drops f. It returns f's error,
-// or [executor.ErrCancelled] if the coroutine is cancelled ([executor.ErrTimedOut] if
-// that was by a deadline), without polling f again; but an f that is an
-// [executor.Unwinder] is first awaited to its end.
+// Await suspends the coroutine until f is ready, and drops f. It returns f's error. If
+// the coroutine is cancelled, Await returns [executor.ErrCancelled], or
+// [executor.ErrTimedOut] after a deadline, and doesn't poll f again. If f is an
+// [executor.Unwinder], Await first unwinds it to its end.
 func Await[T any](co *Co, f executor.Future[T]) (value T, err error) {
 	defer executor.Drop(f) // also when f panics
 	polled := false
@@ -153,15 +152,15 @@ func Await[T any](co *Co, f executor.Future[T]) (value T, err error) {
 	return value, co.reason()
 }
 
-// New makes a future of body. It is polled by one task; the value and error are
-// what body returns. If body panics, the task's error is an
+// New makes a future of body, for one task. Its value and error are those that body
+// returns. If body panics, the task's error is an
 // [executor.PanicError]. If it calls runtime.Goexit, the error is
-// [executor.ErrGoexit], and its goroutine is parked for good; see [Lost].
+// [executor.ErrGoexit], and its goroutine stays parked for good; see [Lost].
 func New[T any](body func(co *Co) (T, error)) executor.Future[T] {
 	return &coroutine[T]{body: body}
 }
 
-// coroutine is one as the executor sees it.
+// coroutine is the future that the executor polls.
 type coroutine[T any] struct {
 	co    Co
 	body  func(co *Co) (T, error) // nil once begun
@@ -170,8 +169,8 @@ type coroutine[T any] struct {
 	err   error
 }
 
-// Poll implements [executor.Future]. A turn that has resumed the body by itself polls
-// once the body has ended.
+// Poll implements [executor.Future]. A turn that resumes the body by itself calls it
+// when the body has ended.
 func (f *coroutine[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
 	f.co.cx = cx
 	switch w := f.co.worker; {
@@ -180,7 +179,7 @@ func (f *coroutine[T]) Poll(cx *executor.Context) (value T, ready bool, err erro
 	case w == nil:
 	case w.job == nil:
 		f.co.collect()
-	default: // resume by hand: a frame less to come back through after the switch
+	default: // resume, written out: one frame less to return through after the switch
 		if suspended, _ := w.next(); !suspended {
 			f.co.collect()
 		}
@@ -200,7 +199,7 @@ func (f *coroutine[T]) begin(cx *executor.Context) {
 	}
 }
 
-// Unwind implements [executor.Unwinder]: the body finds its Await failing, and may
+// Unwind implements [executor.Unwinder]: the body's Await fails, and the body may
 // await more in sections of [Shield].
 func (f *coroutine[T]) Unwind(cx *executor.Context) (done bool, err error) {
 	f.body = nil
@@ -243,9 +242,10 @@ func (f *coroutine[T]) run() {
 	f.value, f.err = body(&f.co)
 }
 
-// retire ends the body now, and the task with it. A future that was handed from
-// one task to another has to be ended by itself. A task of a pool isn't ours to end
-// here: it learns that it was cancelled and, if it is shielded, that its body is over.
+// retire ends the body now, and the task with it. If the future was handed from one
+// task to another, retire ends the future itself. A worker can't end a task of the
+// pool here: the task learns that it was cancelled and, if it is shielded, that its
+// body is over.
 func (f *coroutine[T]) retire() {
 	_ = f.co.Local().Evict(f.task.Handle())
 	if f.co.worker != nil {

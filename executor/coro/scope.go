@@ -11,11 +11,11 @@ import (
 // frame is a call of WithScope that the body is in.
 type frame struct {
 	scope  *executor.Scope
-	shield int // sections that are around it
+	shield int // sections around it
 	outer  *frame
 }
 
-// ends says whether a scope is ending that isn't shielded from inside.
+// ends reports whether a scope ends that no section inside it shields.
 func (f *frame) ends(shield int) bool {
 	for ; f != nil; f = f.outer {
 		if f.scope.Ending() && shield == f.shield {
@@ -25,10 +25,9 @@ func (f *frame) ends(shield int) bool {
 	return false
 }
 
-// WithScope runs body, and comes back when all tasks that were spawned in its scope
-// have ended. If the body fails, panics or is cancelled, they are cancelled; if one
-// of them fails, the others are, and the body finds [executor.ErrCancelled] in what
-// it awaits.
+// WithScope runs body, and returns when all tasks of its scope have ended. If the body
+// fails, panics or is cancelled, the scope cancels its tasks. If a task fails, the
+// scope cancels the others, and the body's awaits fail with [executor.ErrCancelled].
 //
 //	var a, b *executor.Task[int]
 //	err := coro.WithScope(co, executor.ScopeConfig{}, func(s *executor.Scope) error {

@@ -59,7 +59,7 @@ func (w *worker) perform() {
 			j.fail(executor.NewPanicError(r))
 			return
 		}
-		// Goexit. Letting it go on would end the loop's goroutine as well, so the
+		// Goexit. If it went on it would end the loop's goroutine as well, so the
 		// coroutine stays in this deferred call.
 		j.fail(executor.ErrGoexit)
 		w.lost = true
@@ -71,10 +71,10 @@ func (w *worker) perform() {
 	returned = true
 }
 
-// pool is the coroutines of one executor. It belongs to the owner, or to all
+// pool has the coroutines of one executor. It belongs to the owner, or to all
 // goroutines that an executor.Pool has started.
 type pool struct {
-	mu   *sync.Mutex // nil if it belongs to one
+	mu   *sync.Mutex // nil if it belongs to one owner
 	live []*worker
 	idle []*worker
 	lost int
@@ -127,7 +127,8 @@ func (p *pool) ended(w *worker) {
 	}
 }
 
-// keep says whether a worker whose body has ended may be used again, or is lost.
+// keep reports whether a worker whose body has ended may be used again; else it is
+// lost.
 func (p *pool) keep(w *worker) bool {
 	p.lock()
 	defer p.unlock()
@@ -161,14 +162,14 @@ func (p *pool) Retire() {
 	p.idle = nil
 }
 
-// Suspended says how many bodies have begun on l and not ended. While there are
+// Suspended counts the bodies that have begun on l and not ended. While there are
 // any, l can't change its thread. For the owner.
 func Suspended(l *executor.Local) int { return poolOf(l).Suspended() }
 
-// Idle says how many finished coroutines l keeps for reuse. They are bound to the
+// Idle counts the finished coroutines that l keeps for reuse. They are bound to the
 // thread as well, until [executor.Carrier.Retire]. For the owner.
 func Idle(l *executor.Local) int { return len(poolOf(l).idle) }
 
-// Lost says how many bodies on l have called runtime.Goexit. Each has cost a
+// Lost counts the bodies on l that have called runtime.Goexit. Each has cost a
 // parked goroutine. For the owner.
 func Lost(l *executor.Local) int { return poolOf(l).lost }

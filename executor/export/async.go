@@ -4,9 +4,9 @@ package export
 
 import "github.com/pillion-dev/pillion/executor"
 
-// Async registers a function that gives a future: it runs on the caller's loop, or on
-// the pool that the caller names, without a goroutine or a coroutine of its own, as
-// [Func] does.
+// Async registers a function that gives a future, as [Func] does. The future runs on
+// the caller's loop, or on the pool that the caller names, without a goroutine or a
+// coroutine of its own.
 //
 //	export.Async("clock.sleep", func(ns int64) executor.Future[struct{}] {
 //		return executor.Sleep(time.Duration(ns))
@@ -14,8 +14,8 @@ import "github.com/pillion-dev/pillion/executor"
 //
 // # Notes
 //
-// fn is called in the first poll of the call's task, on the thread that polls. On a
-// pool, each poll may be on another thread.
+// The first poll of the call's task calls fn, on the thread that polls. On a pool,
+// each poll may be on another thread.
 func Async[Req, Resp any](name string, fn func(request Req) executor.Future[Resp], opts ...Option) {
 	f, o := newFunction[Req, Resp](name, fn == nil, opts)
 	f.Kind = KindAsync
@@ -29,7 +29,7 @@ func Async[Req, Resp any](name string, fn func(request Req) executor.Future[Resp
 	register(f, o)
 }
 
-// async is what all calls of a function share.
+// async is shared by all calls of a function.
 type async[Req, Resp any] struct {
 	fn     func(Req) executor.Future[Resp]
 	decode func([]byte) (Req, error)

@@ -11,18 +11,18 @@ import (
 )
 
 // Codec turns requests and responses into Go values and back. Any goroutine may
-// call it, several at a time. A function that was registered with one has all its
-// values coded by it, []byte and string too.
+// call it, several at a time. It codes all values of a function that was registered
+// with it, []byte and string too.
 type Codec interface {
-	// Name is what the function's descriptor says.
+	// Name stands in the function's descriptor.
 	Name() string
-	// Decode fills *into. What it keeps of data is its own.
+	// Decode fills *into. It may keep data.
 	Decode(data []byte, into any) error
-	// Encode gives bytes that nobody else holds.
+	// Encode gives bytes, and keeps no reference to them.
 	Encode(value any) ([]byte, error)
 }
 
-// decoder settles at registration how requests are read, so that a raw one costs
+// decoder chooses at registration how to read requests, so that a raw request costs
 // neither reflection nor a copy at the call.
 func decoder[T any](c Codec) func([]byte) (T, error) {
 	decode := json.Unmarshal
@@ -81,7 +81,8 @@ func encoder[T any](c Codec) func(T) ([]byte, error) {
 	}
 }
 
-// decodeText fills a string or bytes by another name, or what has a text of its own.
+// decodeText fills a string or bytes by another name, or a value with a text of its
+// own.
 func decodeText(data []byte, into any) error {
 	if t, ok := into.(encoding.TextUnmarshaler); ok {
 		return t.UnmarshalText(data)
@@ -91,7 +92,7 @@ func decodeText(data []byte, into any) error {
 		v.SetString(string(data))
 	case reflect.Slice:
 		v.SetBytes(data)
-	default: // it can be written as text only
+	default: // it can only be written as text
 		return json.Unmarshal(data, into)
 	}
 	return nil
@@ -107,7 +108,7 @@ func encodeText(value any) ([]byte, error) {
 	return []byte(reflect.ValueOf(value).String()), nil
 }
 
-// isRaw reports whether a whole request or response of this type is those very bytes,
+// isRaw reports whether a request or response of this type crosses as its own bytes,
 // as its description tells.
 func isRaw[T any]() bool {
 	switch describe[T]() {
@@ -126,7 +127,7 @@ func uncodable[T any]() bool {
 	return false
 }
 
-// codecName is what the descriptor says: "raw" if nothing needs coding.
+// codecName is the codec in the descriptor: "raw" if neither side needs one.
 func codecName[Req, Resp any](c Codec) string {
 	switch {
 	case c != nil:

@@ -18,9 +18,9 @@ import (
 //	{"optional": type}                                null if it isn't there
 //	{"struct": [{"name": …, "type": type, "omit": true}]}  omit: may be left out
 //
-// and under the codecs "raw" and "json" a whole request or response of type
-// "bytes" or "string" is those very bytes, and one of type "none" is empty. The
-// codec is "raw" if both are of these types.
+// and under the codecs "raw" and "json" a request or response of type "bytes" or
+// "string" crosses as its own bytes, and one of type "none" is empty. The codec is
+// "raw" if both are of these types.
 func (f *Function) Descriptor() string {
 	b, err := json.Marshal(struct {
 		Name     string `json:"name"`
@@ -50,8 +50,8 @@ var (
 	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
-// describeType describes a type that is nested in the types of outer. One that
-// contains itself is "any" where it does.
+// describeType describes a type that is nested in the types of outer. A type inside
+// itself is "any" there.
 func describeType(t reflect.Type, outer []reflect.Type) any {
 	for _, o := range outer {
 		if o == t {
@@ -62,7 +62,7 @@ func describeType(t reflect.Type, outer []reflect.Type) any {
 	switch {
 	case t.Kind() == reflect.Pointer:
 		return map[string]any{"optional": describeType(t.Elem(), outer)}
-	case t.Implements(textMarshaler): // before the next, for time.Time is both
+	case t.Implements(textMarshaler): // before the next case, for time.Time is both
 		return "string"
 	case t.Implements(jsonMarshaler):
 		return "any"
@@ -95,7 +95,7 @@ func describeType(t reflect.Type, outer []reflect.Type) any {
 	return "any"
 }
 
-// fields lists what encoding/json would write of a struct.
+// fields lists the fields of a struct that encoding/json would write.
 func fields(t reflect.Type, outer []reflect.Type) []field {
 	list := []field{}
 	for i := range t.NumField() {

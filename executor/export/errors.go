@@ -5,7 +5,7 @@ package export
 import "errors"
 
 var (
-	// ErrRequest says that the payload wasn't what the function takes.
+	// ErrRequest says that the payload is no request of the function's type.
 	ErrRequest = errors.New("export: malformed request")
 	// ErrResponse says that the function's result couldn't be encoded.
 	ErrResponse = errors.New("export: response can't be encoded")
@@ -13,8 +13,8 @@ var (
 	ErrKind = errors.New("export: function runs on the loop")
 )
 
-// Error is an error with a number for callers in other languages. What the number
-// means is between the author and them; 0 is none.
+// Error is an error with a number for callers in other languages. The author and the
+// callers agree on its meaning; 0 is no number.
 type Error struct {
 	Code    int32
 	Message string
@@ -24,7 +24,7 @@ type Error struct {
 // Error gives the message.
 func (e *Error) Error() string { return e.Message }
 
-// Unwrap gives the error that the code was put on, if any.
+// Unwrap gives the error that has the code, if any.
 func (e *Error) Unwrap() error { return e.cause }
 
 // WithCode puts a code on an error, and leaves nil alone.

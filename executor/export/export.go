@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package export is where an author registers the Go functions that other
-// languages call. It knows nothing of C: a carrier looks them up by name and hands
-// them bytes.
+// languages call. It knows nothing of C: a carrier looks functions up by name and
+// hands them bytes.
 //
 //	func init() {
 //		export.Func("greet.hello", func(ctx context.Context, name string) (string, error) {
@@ -12,10 +12,10 @@
 //
 // # Notes
 //
-// Requests and responses of type []byte and string cross as they are, types with
-// these under another name too, those with a text of their own (time.Time) as that,
-// struct{} is empty, and everything else is JSON, unless the function has a [Codec]
-// of its own.
+// Requests and responses of type []byte and string cross as they are, also under
+// another name. Types with a text of their own (time.Time) cross as that text, and
+// struct{} as nothing. Every other type crosses as JSON, unless the function has a
+// [Codec] of its own.
 package export
 
 import (
@@ -31,7 +31,7 @@ type Kind string
 
 const (
 	KindOffload Kind = "offload" // in a worker goroutine; it may block
-	KindCPU     Kind = "cpu"     // likewise, and no more at a time than there are processors
+	KindCPU     Kind = "cpu"     // likewise; as many run at a time as there are processors
 	KindLoop    Kind = "loop"    // as a coroutine on the loop; it must not block
 	KindAsync   Kind = "async"   // as a future that the loop or a pool polls; likewise
 )
@@ -39,7 +39,7 @@ const (
 // Function is a registered function. It doesn't change, and any goroutine may use
 // it.
 type Function struct {
-	Module, Name string // the name that it was registered under is Module.Name
+	Module, Name string // it was registered as Module.Name
 	Kind         Kind
 	Doc          string
 
@@ -51,7 +51,7 @@ type Function struct {
 	future            func(payload []byte) executor.Future[[]byte]
 }
 
-// Option changes one thing about a function that is being registered.
+// Option changes one thing about a function at its registration.
 type Option func(*options)
 
 type options struct {
@@ -59,24 +59,23 @@ type options struct {
 	cpu   bool
 	doc   string
 	codec Codec
-	wrong string // with the registration; see Err
+	wrong string // a mistake of the registration; see Err
 }
 
-// CPUBound says that a function computes instead of waiting: no more of its kind
-// run at a time than there are processors.
+// CPUBound says that a function computes instead of waiting. As many such functions
+// run at a time as there are processors.
 func CPUBound() Option { return func(o *options) { o.cpu = true } }
 
-// Doc is what the function's descriptor says about it.
+// Doc is the documentation in the function's descriptor.
 func Doc(text string) Option { return func(o *options) { o.doc = text } }
 
-// WithCodec replaces how the function's request and response become bytes.
+// WithCodec replaces the codec of the function's request and response.
 func WithCodec(c Codec) Option { return func(o *options) { o.codec = c } }
 
 // Func registers a function that runs in a worker goroutine. Its context ends when
-// the caller cancels. It is called from an init function, whose caller cannot act on
-// an error, and where a panic would end the process that loads the library: a
-// mistake, such as a bad name or one that is taken, registers nothing and is told by
-// [Err].
+// the caller cancels. An init function calls Func, and cannot act on an error, and a
+// panic there would end the process that loads the library. So a mistake, such as a
+// bad name or one that is taken, registers nothing, and [Err] tells it.
 func Func[Req, Resp any](name string, fn func(ctx context.Context, request Req) (Resp, error), opts ...Option) {
 	f, o := newFunction[Req, Resp](name, fn == nil, opts)
 	f.Kind = KindOffload
@@ -98,8 +97,8 @@ func Func[Req, Resp any](name string, fn func(ctx context.Context, request Req) 
 	register(f, o)
 }
 
-// Loop registers a function that runs as a coroutine on the caller's loop, as [Func]
-// does.
+// Loop registers a function, as [Func] does, that runs as a coroutine on the caller's
+// loop.
 func Loop[Req, Resp any](name string, fn func(co *coro.Co, request Req) (Resp, error), opts ...Option) {
 	f, o := newFunction[Req, Resp](name, fn == nil, opts)
 	f.Kind = KindLoop
@@ -123,8 +122,8 @@ func Loop[Req, Resp any](name string, fn func(co *coro.Co, request Req) (Resp, e
 
 // Call runs an offloaded function in this goroutine. A panic in it is an
 // [executor.PanicError]. runtime.Goexit goes on through Call, as nothing can stop
-// it; see [Function.Run]. The payload is the function's for good, and the response
-// the caller's.
+// it; see [Function.Run]. The function may keep the payload, and the caller the
+// response.
 //
 // # Errors
 //
@@ -134,12 +133,12 @@ func (f *Function) Call(ctx context.Context, payload []byte) (response []byte, e
 	return response, err
 }
 
-// Run is [Function.Call] with the result in a call of done: exactly one, in this
-// goroutine, also if the function calls runtime.Goexit, which is
+// Run is [Function.Call] that gives its result to done. It calls done exactly once, in
+// this goroutine, also if the function calls runtime.Goexit: then the error is
 // [executor.ErrGoexit].
 func (f *Function) Run(ctx context.Context, payload []byte, done func(response []byte, err error)) {
 	var response []byte
-	err := executor.ErrGoexit // if it doesn't come back
+	err := executor.ErrGoexit // unless the function returns
 	defer func() {
 		if r := recover(); r != nil {
 			response, err = nil, executor.NewPanicError(r)
@@ -153,9 +152,9 @@ func (f *Function) Run(ctx context.Context, payload []byte, done func(response [
 	response, err = f.call(ctx, payload)
 }
 
-// Start makes a future of a call, for a function of any kind: on the loop it is a
-// coroutine, unless it was registered as a future, and else it is offloaded. The
-// function itself isn't called before the first poll.
+// Start makes a future of a call, for a function of any kind: a coroutine for [Loop],
+// the function's own future for [Async], and else an offloaded call. The first poll
+// calls the function.
 func (f *Function) Start(payload []byte) executor.Future[[]byte] {
 	switch f.Kind {
 	case KindAsync:

@@ -22,8 +22,8 @@ var registry struct {
 
 var validName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$`)
 
-// newFunction describes a function. What the author's options and codec panic with is
-// a mistake like any other.
+// newFunction describes a function. A panic in the author's options or codec is a
+// mistake like any other.
 func newFunction[Req, Resp any](name string, missing bool, opts []Option) (f *Function, o *options) {
 	f, o = new(Function), &options{name: name}
 	defer func() {
@@ -51,7 +51,7 @@ func newFunction[Req, Resp any](name string, missing bool, opts []Option) (f *Fu
 	return f, o
 }
 
-// register is called by what the author calls.
+// register is called by the functions that the author calls.
 func register(f *Function, o *options) {
 	registry.Lock()
 	defer registry.Unlock()
@@ -71,9 +71,9 @@ func register(f *Function, o *options) {
 	registry.byName[o.name] = f
 }
 
-// Err tells what was wrong with registrations, a line for each with its place, or
-// gives nil. The build command refuses a library with mistakes, and a carrier refuses
-// to start. For any goroutine.
+// Err gives the mistakes of all registrations, a line for each with its place, or
+// nil. The build command refuses a library with mistakes, and a carrier refuses to
+// start. For any goroutine.
 func Err() error {
 	registry.RLock()
 	defer registry.RUnlock()

@@ -13,12 +13,11 @@ import (
 	"strings"
 )
 
-// root is where the files of the kernel are. Each question that they don't answer
-// leaves its limit out.
+// root is where the files of the kernel are. A limit that they don't tell is left out.
 var root = os.DirFS("/")
 
-// threadsLeft says how many threads the process may start beside those that are
-// there, or a number from enough upwards.
+// threadsLeft counts the threads that the process may still start; from enough upwards
+// it may give any number.
 func threadsLeft(enough int) int {
 	total := threadsOfSystem()
 	left := min(int64(enough),
@@ -51,7 +50,7 @@ func parse(text string) int64 {
 	return min(n, unlimited)
 }
 
-// threadsOfSystem are those of all users, which is cheaper to know than those of one.
+// threadsOfSystem counts those of all users, which costs less than those of one.
 func threadsOfSystem() int64 {
 	text, _ := fs.ReadFile(root, "proc/loadavg")
 	if fields := strings.Fields(string(text)); len(fields) > 3 {
@@ -62,7 +61,7 @@ func threadsOfSystem() int64 {
 	return 0
 }
 
-// limitOfUser is RLIMIT_NPROC, and whether it binds this process.
+// limitOfUser gives RLIMIT_NPROC, and reports whether it binds this process.
 func limitOfUser() (limit int64, bound bool) {
 	limit = limitNamed("Max processes")
 	status := statusOf("self")
@@ -140,8 +139,8 @@ func leftInCgroups() int64 {
 	return left
 }
 
-// leftOfMemory is how many stacks RLIMIT_AS leaves room for. A thread's is as large
-// as the limit on stacks.
+// leftOfMemory counts the stacks that RLIMIT_AS leaves room for. A thread's stack is
+// as large as the limit on stacks.
 func leftOfMemory() int64 {
 	space := limitNamed("Max address space")
 	if space == unlimited {

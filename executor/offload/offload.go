@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package offload makes futures of functions that block or compute: they run in a
+// Package offload makes futures of functions that block or compute. They run in a
 // worker goroutine, and the loop goes on.
 package offload
 
@@ -15,8 +15,8 @@ import (
 )
 
 // Context is a [context.Context] that can be cancelled and does nothing else. It
-// costs less than context.WithCancel: its channel is made only if somebody asks
-// for it, and a context that is derived from it needs no goroutine. The zero
+// costs less than context.WithCancel: it makes its channel only at the first Done, and
+// a context that is derived from it needs no goroutine. The zero
 // Context is ready for use; it must not be copied. All methods are for any
 // goroutine.
 type Context = cancelctx.Context
@@ -24,18 +24,18 @@ type Context = cancelctx.Context
 // NewContext makes a context.
 func NewContext() *Context { return new(Context) }
 
-// Blocking is the pool that [Go] uses. It is made at the first use, with
-// [DefaultLimit].
+// Blocking is the pool that [Go] uses. The first use makes it, with [DefaultLimit].
 var Blocking = sync.OnceValue(func() *Pool { return NewPool(DefaultLimit()) })
 
 // CPUBound is the pool that [CPU] uses. It has as many workers as Go had processors
 // at the first use.
 var CPUBound = sync.OnceValue(func() *Pool { return NewPool(runtime.GOMAXPROCS(0)) })
 
-// Go makes a future of a function that may block. It runs from the first poll on, or
-// as soon as [Blocking] has a worker for it; cancelling the task cancels its context,
-// and doesn't wait for it to return. The context has the task's values and deadline. A panic in the function is the error, an
-// [executor.PanicError], and runtime.Goexit is [executor.ErrGoexit].
+// Go makes a future of a function that may block. The function runs from the first
+// poll on, once [Blocking] has a worker for it. A cancel of the task cancels the
+// function's context, and doesn't wait for its return. The context has the task's
+// values and deadline. If the function panics, the error is an
+// [executor.PanicError]; if it calls runtime.Goexit, [executor.ErrGoexit].
 func Go[T any](f func(ctx context.Context) (T, error)) executor.Future[T] {
 	return &call[T]{f: f, pool: Blocking}
 }
@@ -52,7 +52,7 @@ type call[T any] struct {
 	pool  func() *Pool
 	waker atomic.Uint64
 	begun bool
-	done  atomic.Bool // orders what follows
+	done  atomic.Bool // orders the fields below
 	value T
 	err   error
 }
@@ -60,7 +60,7 @@ type call[T any] struct {
 // Poll implements [executor.Future].
 func (c *call[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
 	if w := uint64(cx.Waker()); c.waker.Load() != w {
-		c.waker.Store(w) // before done is read: else the worker could miss the change
+		c.waker.Store(w) // before the load of done: else the worker could miss the waker
 	}
 	if !c.begun {
 		c.begun = true
@@ -78,9 +78,9 @@ func (c *call[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
 // Drop implements [executor.Dropper].
 func (c *call[T]) Drop() { c.ctx.Cancel() }
 
-// Run implements [Job]. It isn't called by anybody but the pool.
+// Run implements [Job]. Only the pool calls it.
 func (c *call[T]) Run() {
-	c.err = executor.ErrGoexit // if it doesn't come back
+	c.err = executor.ErrGoexit // unless the function returns
 	defer func() {
 		if r := recover(); r != nil {
 			c.err = executor.NewPanicError(r)

@@ -9,16 +9,16 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// Job is something for a worker to run. Run must contain its own panics: one that
-// comes out of it ends the process, as in any goroutine. It may block and may call
+// Job is something for a worker to run. Run must contain its own panics: a panic that
+// leaves it ends the process, as in any goroutine. It may block and may call
 // runtime.Goexit, which costs the pool nothing.
 type Job interface {
 	Run()
 }
 
-// Moot is for jobs that may become pointless while they wait for a worker. Those of
-// whom Moot says so are forgotten when the queue is about to grow. It is called under
-// the pool's lock.
+// Moot is for jobs that may become pointless while they wait for a worker. A queue
+// that is about to grow first forgets the jobs whose Moot reports true. The pool calls
+// it under its lock.
 type Moot interface {
 	Moot() bool
 }
@@ -29,12 +29,11 @@ type Moot interface {
 //
 // # Notes
 //
-// A job waits behind those that block only where the limit is reached, and then in
-// its order; a job that waits for another one of its pool may do so for ever there.
-// Yet many short jobs don't make many workers: at most one worker at a time is on
-// its way to its first job, and it calls for the next one only when it has got there
-// and sees more to do. So the pool grows at the pace at which the scheduler really
-// runs new goroutines.
+// A job waits behind jobs that block only at the limit, and then in its order. At the
+// limit a job that waits for another job of its pool may wait for ever. Yet many short
+// jobs don't make many workers. At most one worker at a time is on its way to its
+// first job, and it calls the next worker only when it has got there and sees more
+// jobs. So the pool grows at the pace at which the scheduler runs new goroutines.
 type Pool struct {
 	spare  int // idle workers over this number end
 	source Source
@@ -44,35 +43,35 @@ type Pool struct {
 	jobs    queue
 	idle    []*worker
 	workers int
-	// searching says that a worker was started or woken and hasn't looked at the
-	// queue yet. While there are jobs, it is set or the limit is reached.
+	// searching: a worker was started or woken and hasn't looked at the queue yet.
+	// While there are jobs, it is set or the limit is reached.
 	searching bool
-	attended  bool // what the source was told last
+	attended  bool // the latest argument of Attend
 	closed    bool
 	ended     *sync.Cond
 }
 
-// Source is where jobs wait for a pool, until somebody submits them. Its methods are
-// called by any worker.
+// Source is where jobs wait for a pool until they are submitted. Any worker calls its
+// methods.
 type Source interface {
-	// Fetch submits what waits, or sees to it that somebody does. A worker calls it
-	// whenever it finds no job.
+	// Fetch submits the jobs that wait, or makes another thread do so. A worker that
+	// finds no job calls it.
 	Fetch()
-	// Attend tells whether all workers are at work that there may be. As long as they
-	// are, a job may wait until one of them fetches it. It is called under the pool's
+	// Attend tells the source whether the pool has all its workers, and all are busy.
+	// Meanwhile a job may wait until one of them fetches it. The pool calls it under its
 	// lock.
 	Attend(all bool)
 }
 
 type worker struct {
-	wake chan struct{} // one wake for each time that it is taken from idle
+	wake chan struct{} // one wake each time it is taken from idle
 }
 
-// manyWorkers is how many may leave their threads behind when they end.
+// manyWorkers is the number of workers that may leave their threads behind.
 const manyWorkers = 256
 
-// NewPool makes a pool of at most limit workers, or of as many as it takes if
-// limit is 0. It starts none.
+// NewPool makes a pool of at most limit workers, or of any number if limit is 0. It
+// starts none.
 func NewPool(limit int) *Pool {
 	p := &Pool{limit: limit, spare: 4 * runtime.GOMAXPROCS(0)}
 	p.ended = sync.NewCond(&p.mu)
@@ -105,8 +104,8 @@ func (p *Pool) Submit(jobs ...Job) error {
 	return nil
 }
 
-// call decides, under the lock, who is to look at the queue; answer does it
-// outside of the lock. A call that is itself nil starts a worker.
+// call chooses, under the lock, the worker that will look at the queue; answer wakes
+// it outside of the lock. For a nil worker, answer starts one.
 func (p *Pool) call() (w *worker) {
 	if p.searching || p.jobs.len() == 0 {
 		return busy
@@ -123,7 +122,7 @@ func (p *Pool) call() (w *worker) {
 	return w
 }
 
-// busy is the answer that nobody needs to be called.
+// busy is the answer of call if no worker needs a wake.
 var busy = new(worker)
 
 func (p *Pool) answer(w *worker) {
@@ -155,7 +154,7 @@ func (p *Pool) work(w *worker, searching bool) {
 	}
 }
 
-// take waits for a job. It gives nil when the worker is to end.
+// take waits for a job. It gives nil when the worker has to end.
 func (p *Pool) take(w *worker, searching bool) Job {
 	for {
 		p.mu.Lock()
@@ -183,7 +182,7 @@ func (p *Pool) take(w *worker, searching bool) Job {
 			many := p.workers >= manyWorkers
 			p.mu.Unlock()
 			p.fetch()
-			if many { // Go ends no thread, but with a goroutine that is locked to it
+			if many { // Go ends a thread only with a goroutine that is locked to it
 				runtime.LockOSThread()
 			}
 			return nil
@@ -224,22 +223,22 @@ func (p *Pool) SetLimit(limit int) {
 	p.fetch()
 }
 
-// Limit is the most workers that there may be, or 0.
+// Limit is the greatest number of workers, or 0.
 func (p *Pool) Limit() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.limit
 }
 
-// Workers says how many workers there are, busy and idle.
+// Workers counts the workers, busy and idle.
 func (p *Pool) Workers() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.workers
 }
 
-// Close takes no more jobs, and returns once those that were queued have run and
-// every worker has ended.
+// Close takes no more jobs, and returns once all queued jobs have run and every worker
+// has ended.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -264,7 +263,7 @@ func (q *queue) len() int { return int(q.tail - q.head) }
 func (q *queue) push(jobs []Job) {
 	if q.len()+len(jobs) > len(q.buf) {
 		q.forget()
-		// A half of it is free then, or a sweep could be due with every push.
+		// A half of it is free then; else every push could need a sweep.
 		need := 2 * (q.len() + len(jobs))
 		size := max(64, len(q.buf))
 		for size < need {
@@ -298,7 +297,7 @@ func (q *queue) forget() {
 	q.tail = to
 }
 
-// part gives the stretch of the ring from at on that lies in one piece, up to n.
+// part gives the piece of the ring from at on without a wrap, up to n jobs.
 func (q *queue) part(at uint, n int) []Job {
 	if n == 0 {
 		return nil

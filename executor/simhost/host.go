@@ -9,8 +9,8 @@ type host struct {
 	sim      *Sim
 	name     string
 	local    *executor.Local
-	poked    int64 // when the poke will be seen; Never if there was none
-	deadline int64 // when the host will come because of the last turn's deadline
+	poked    int64 // when the host sees the poke; Never without one
+	deadline int64 // when the host comes for the last turn's deadline
 	more     bool
 }
 
@@ -24,7 +24,7 @@ func (h *host) Wake() error {
 	return nil
 }
 
-// turn has the executor do one.
+// turn makes a turn of the executor.
 func (h *host) turn() {
 	s := h.sim
 	var b executor.Budget
@@ -35,7 +35,7 @@ func (h *host) turn() {
 	s.record(Turned, h.name, int64(b.MaxPolls))
 	p, err := h.local.Poll(b)
 	if err != nil {
-		p = executor.Progress{Deadline: executor.Never} // it was freed
+		p = executor.Progress{Deadline: executor.Never} // the executor was freed
 	}
 	h.more, h.deadline = p.More, s.late(p.Deadline)
 	s.record(Polled, h.name, int64(p.Polled))

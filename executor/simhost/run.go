@@ -13,7 +13,7 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// failed is what ends a body at once.
+// failed is the panic that ends a body at once.
 type failed struct{}
 
 func (s *Sim) fail(format string, args ...any) {
@@ -22,8 +22,8 @@ func (s *Sim) fail(format string, args ...any) {
 	}
 }
 
-// Errorf makes the run fail; the first failure is the one that is reported. With
-// FailNow and Helper, Sim is what assertion libraries want of a test.
+// Errorf makes the run fail, which reports its first failure. With FailNow and Helper,
+// assertion libraries take a Sim for a test.
 func (s *Sim) Errorf(format string, args ...any) { s.fail(format, args...) }
 
 // FailNow makes the run fail and ends the body, or the task that calls it.
@@ -48,8 +48,8 @@ type Failure struct {
 	Trace []Event
 }
 
-// Replay does one run: body, and then all that is left to do. It gives the trace, and
-// the failure if it failed.
+// Replay does one run: body, and then all work that is left. It gives the trace, and
+// the failure if the run failed.
 func Replay(seed uint64, body func(s *Sim)) ([]Event, *Failure) {
 	s := New(seed)
 	s.attempt(func() {
@@ -58,7 +58,7 @@ func Replay(seed uint64, body func(s *Sim)) ([]Event, *Failure) {
 			s.fail("%w", err)
 		}
 	})
-	trace := s.trace // without what Free does
+	trace := s.trace // without the events of Free
 	s.attempt(func() {
 		if err := s.Free(); err != nil {
 			s.fail("%w", err)
@@ -70,7 +70,7 @@ func Replay(seed uint64, body func(s *Sim)) ([]Event, *Failure) {
 	return trace, nil
 }
 
-// attempt makes a panic a failure.
+// attempt turns a panic into a failure.
 func (s *Sim) attempt(f func()) {
 	defer func() {
 		switch r := recover(); r.(type) {
@@ -94,13 +94,12 @@ func Find(seeds int, body func(s *Sim)) *Failure {
 }
 
 // Run tries many seeds: as many as PILLION_SEEDS says, or 100, or only the one that
-// PILLION_SEED names. body makes executors and tasks; all that these have to do is
-// done once it comes back. It may run the world itself before, to look at what has
-// become of it.
+// PILLION_SEED names. body makes executors and tasks. When it returns, Run does all
+// their work. body may run the world itself before, to look at the result.
 //
 // A run fails if body or a named task calls [Sim.Errorf] or panics, if a task never
 // ends, and if a host is poked twice. Run then prints the seed, the last events and
-// how to have the same run again.
+// the command that replays the run.
 func Run(t *testing.T, body func(s *Sim)) {
 	t.Helper()
 	var f *Failure
@@ -130,7 +129,7 @@ func seedsOf(t *testing.T) int {
 	return seeds
 }
 
-// report does the run again, to say whether that gives the same.
+// report does the run again, and reports whether that gives the same.
 func (f *Failure) report(test string, body func(s *Sim)) string {
 	again, _ := Replay(f.Seed, body)
 	hint := "the run is the same each time"

@@ -13,18 +13,18 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// ErrDeadlock says that tasks are live and nothing will ever wake them.
+// ErrDeadlock says that tasks are live and nothing will wake them.
 var ErrDeadlock = errors.New("simhost: deadlock")
 
 // ErrEndless says that a run had so many turns that it won't come to an end.
 var ErrEndless = errors.New("simhost: still busy")
 
-// maxTurns is when a run is endless.
+// maxTurns is the number of turns after which a run is endless.
 const maxTurns = 1 << 18
 
 // Sim is a world of executors with one clock. It belongs to one goroutine.
 type Sim struct {
-	// Delay is by how much hosts, wakes from other threads and polls may be late.
+	// Delay is how late hosts, wakes from other threads and polls may be.
 	// Without one, all happens at its time. It is 10 µs at first.
 	Delay time.Duration
 
@@ -40,7 +40,7 @@ type Sim struct {
 	failure error
 }
 
-// action is something that another thread will do.
+// action is a deed of another thread.
 type action struct {
 	at   int64
 	name string
@@ -52,18 +52,18 @@ func New(seed uint64) *Sim {
 	return &Sim{Delay: 10 * time.Microsecond, seed: seed, rnd: rand.New(rand.NewPCG(seed, 0)), now: 1}
 }
 
-// Seed gives what the world was made with.
+// Seed gives the seed of the world.
 func (s *Sim) Seed() uint64 { return s.seed }
 
 // Now reads the clock, in nanoseconds.
 func (s *Sim) Now() int64 { return s.now }
 
-// Rand gives the source of all chance, for what a test leaves to chance itself.
+// Rand gives the source of all chance, for a test's own choices.
 func (s *Sim) Rand() *rand.Rand { return s.rnd }
 
-// Local makes an executor that this world drives. The configuration's host and clock
-// are the world's. A seed in it, as from Rand, makes the order of polls random, too;
-// without one it is as it is everywhere.
+// Local makes an executor that this world drives. The world sets the configuration's
+// host and clock. A seed in it, as from Rand, makes the order of polls random, too;
+// without one the order is that of any executor.
 func (s *Sim) Local(name string, c executor.Config) *executor.Local {
 	h := &host{sim: s, name: name, deadline: executor.Never, poked: executor.Never}
 	c.Host, c.Clock = h, s.Now
@@ -72,7 +72,7 @@ func (s *Sim) Local(name string, c executor.Config) *executor.Local {
 	return h.local
 }
 
-// Pool makes a pool, which some of the world's Locals are to join.
+// Pool makes a pool, for some of the world's Locals to join.
 func (s *Sim) Pool(c executor.PoolConfig) *executor.Pool {
 	c.Clock = s.Now
 	p := executor.NewPool(c)
@@ -80,14 +80,14 @@ func (s *Sim) Pool(c executor.PoolConfig) *executor.Pool {
 	return p
 }
 
-// After has another thread call f, d from now or somewhat later. f may do what any
-// goroutine may: wake, cancel, close, resolve a promise. It is called between two
+// After makes another thread call f, d from now or somewhat later. f may do what any
+// goroutine may: wake, cancel, close, resolve a promise. The call comes between two
 // turns, or inside one, between two polls of tasks that have names.
 func (s *Sim) After(d time.Duration, name string, f func()) {
 	s.later(d, name, func() int64 { f(); return 0 })
 }
 
-// Wake has another thread wake a task, now or somewhat later.
+// Wake makes another thread wake a task, now or somewhat later.
 func (s *Sim) Wake(w executor.Waker) {
 	name := "?"
 	for _, n := range s.tasks {
@@ -109,7 +109,7 @@ func (s *Sim) later(d time.Duration, name string, do func() int64) {
 	s.pending = slices.Insert(s.pending, i, a)
 }
 
-// late adds to a time what a host may need.
+// late adds to a time the delay of a host.
 func (s *Sim) late(at int64) int64 {
 	if s.Delay <= 0 || s.rnd.IntN(2) == 0 || at >= executor.Never-int64(s.Delay) {
 		return at
@@ -117,7 +117,7 @@ func (s *Sim) late(at int64) int64 {
 	return at + s.rnd.Int64N(int64(s.Delay)+1)
 }
 
-// act does what other threads have done by now.
+// act does the deeds of other threads that are due.
 func (s *Sim) act() {
 	for len(s.pending) > 0 && s.pending[0].at <= s.now {
 		a := s.pending[0]
@@ -138,8 +138,8 @@ func (s *Sim) meanwhile() {
 	}
 }
 
-// Step has one executor do one turn, at the next time at which one has anything to
-// do. It answers false if there is no such time.
+// Step makes one turn of one executor, at the next time at which one has work. It
+// reports whether there was such a time.
 func (s *Sim) Step() bool {
 	s.act()
 	ready := s.ready()
@@ -178,12 +178,12 @@ func (s *Sim) ready() []*host {
 	return ready
 }
 
-// Run steps until nothing is left to do.
+// Run steps until no work is left.
 //
 // # Errors
 //
 // [ErrDeadlock] if tasks are still live then, [ErrEndless] after 262144 turns, and
-// what made the world fail.
+// the world's own failure.
 func (s *Sim) Run() error {
 	for s.failure == nil && s.Step() {
 		if s.turns >= maxTurns {
@@ -196,7 +196,7 @@ func (s *Sim) Run() error {
 	return s.deadlock()
 }
 
-// deadlock names who waits for nothing.
+// deadlock names the tasks that wait for nothing.
 func (s *Sim) deadlock() error {
 	live := 0
 	for _, h := range s.hosts {
@@ -220,7 +220,7 @@ func (s *Sim) deadlock() error {
 	return fmt.Errorf("%w at %v: nothing will wake %s", ErrDeadlock, time.Duration(s.now), strings.Join(names, ", "))
 }
 
-// Free frees all executors, which cancels what is live.
+// Free frees all executors, which cancels their live tasks.
 func (s *Sim) Free() error {
 	var all []error
 	for _, h := range s.hosts {

@@ -17,9 +17,9 @@ type named struct {
 	result  func() (executor.Outcome, error)
 }
 
-// Spawn is [executor.Spawn] on an executor of this world, for a task with a name: its
-// polls and its end are in the trace, a deadlock names it, and its panic is a failure
-// of the run.
+// Spawn is [executor.Spawn] on an executor of this world, for a task with a name. Its
+// polls and its end are in the trace, a deadlock names it, and its panic makes the run
+// fail.
 func Spawn[T any](s *Sim, e executor.Executor, name string, f executor.Future[T], options ...executor.Option) (*executor.Task[T], error) {
 	n := &named{sim: s, name: name}
 	t, err := executor.Spawn(e, executor.Future[T](&future[T]{named: n, inner: f}), options...)
@@ -53,7 +53,7 @@ func (s *Sim) look() {
 	s.tasks = live
 }
 
-// future shows to the world what happens to another one.
+// future wraps another future, and records its polls and its end.
 type future[T any] struct {
 	*named
 	inner executor.Future[T]

@@ -12,19 +12,19 @@ import (
 type Kind string
 
 const (
-	Turned  Kind = "turn"    // an executor begins a turn; N is how many polls it may do, 0 any number
-	Polled  Kind = "polled"  // and has ended it; N is how many it did
-	Waits   Kind = "waits"   // it is to come back at N
-	Poked   Kind = "poke"    // its host was told to come
+	Turned  Kind = "turn"    // an executor begins a turn; N bounds its polls, 0 doesn't
+	Polled  Kind = "polled"  // it has ended the turn; N is how many polls it made
+	Waits   Kind = "waits"   // the host has to come back at N
+	Poked   Kind = "poke"    // the executor told its host to come
 	Spawned Kind = "spawn"   // a named task was spawned
-	Began   Kind = "poll"    // it is polled
-	Unwound Kind = "unwind"  // it is asked to unwind
-	Dropped Kind = "drop"    // it is dropped
+	Began   Kind = "poll"    // its poll begins
+	Unwound Kind = "unwind"  // its Unwind begins
+	Dropped Kind = "drop"    // its drop begins
 	Ended   Kind = "end"     // it has ended; N is its outcome
-	Acted   Kind = "outside" // another thread has done something; N is the result of a wake
+	Acted   Kind = "outside" // another thread has acted; N is the result of a wake
 )
 
-// Event is one thing that happened. Two runs are the same if their events are equal.
+// Event is one step of a run. Two runs are the same if their events are equal.
 type Event struct {
 	At   int64 // on the clock
 	Kind Kind
@@ -41,7 +41,7 @@ func (e Event) String() string {
 	return line
 }
 
-// Trace gives all that has happened so far.
+// Trace gives all events so far.
 func (s *Sim) Trace() []Event { return s.trace }
 
 func (s *Sim) record(k Kind, name string, n int64) {

@@ -11,16 +11,16 @@ import (
 )
 
 // Context is a [context.Context] that can be cancelled and does nothing else. It
-// costs less than context.WithCancel: its channel is made only if somebody asks
-// for it, and a context that is derived from it needs no goroutine. The zero
+// costs less than context.WithCancel: it makes its channel only at the first Done, and
+// a context that is derived from it needs no goroutine. The zero
 // Context is ready for use; it must not be copied. All methods are for any
 // goroutine.
 type Context struct {
-	// Base, if it is set before the context is shown to anybody, is whose values and
-	// whose deadline the context has. Its end isn't the context's.
+	// Base, if it is set before the context is shared, gives the context its values and
+	// its deadline. Its end doesn't end the context.
 	Base context.Context
 
-	clock *clock // if it has a deadline of its own
+	clock *clock // for a deadline of its own
 
 	err atomic.Pointer[error] // nil until the end; set under the lock
 
@@ -32,7 +32,7 @@ type Context struct {
 var _ context.Context = (*Context)(nil)
 
 // Cancel ends the context. A second call does nothing. Functions registered with
-// context.AfterFunc run in goroutines of their own.
+// context.AfterFunc run in their own goroutines.
 func (c *Context) Cancel() { c.End(context.Canceled) }
 
 // End is Cancel with an error that Err gives from then on.
@@ -78,20 +78,20 @@ type clock struct {
 	timer *time.Timer
 }
 
-// Until gives the context a deadline, before it is shown to anybody: then it ends
-// with context.DeadlineExceeded. No goroutine waits for that. Whoever is done with
-// the context calls Stop.
+// Until gives the context a deadline, before it is shared. At that time the context
+// ends with context.DeadlineExceeded. No goroutine waits for it. The owner calls Stop
+// when the context's work is done.
 func (c *Context) Until(at time.Time) {
 	c.UntilThen(at, func() { c.End(context.DeadlineExceeded) })
 }
 
-// UntilThen is Until with a function that is called in the end's place, in a
-// goroutine of its own.
+// UntilThen is Until with a function that it calls, in a goroutine of its own, instead
+// of ending the context.
 func (c *Context) UntilThen(at time.Time, expire func()) {
 	c.clock = &clock{at, time.AfterFunc(time.Until(at), expire)}
 }
 
-// Stop gives the timer of a deadline back, if there is one.
+// Stop stops the timer of a deadline, if there is one.
 func (c *Context) Stop() {
 	if c.clock != nil {
 		c.clock.timer.Stop()
@@ -117,7 +117,7 @@ func (c *Context) Value(key any) any {
 	return c.Base.Value(key)
 }
 
-// AfterFunc is what package context uses instead of a goroutine that waits.
+// AfterFunc lets package context do without a goroutine that waits.
 func (c *Context) AfterFunc(f func()) (stop func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

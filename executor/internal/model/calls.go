@@ -4,24 +4,24 @@ package model
 
 import "github.com/pillion-dev/pillion/executor"
 
-// Bug is a mistake that can be planted.
+// Bug is a mistake that a test can plant.
 type Bug int
 
 // The mistakes.
 const (
 	ShieldIgnored       Bug = iota + 1 // a cancel gets through a shield
-	SnapshotGrows                      // what becomes ready in a turn is polled in it
+	SnapshotGrows                      // a turn polls a task that becomes ready in it
 	InboxReversed                      // the last wake from outside comes first
-	EqualTimersReversed                // and so does the timer that was armed last
-	TimerOutlives                      // the end of a task leaves its timer
-	WakeLost                           // one during the poll does nothing
-	WakesCount                         // each makes a poll of its own
-	DeadlineLate                       // it comes a nanosecond late
+	EqualTimersReversed                // the timer that was armed last comes first
+	TimerOutlives                      // the end of a task leaves its timer armed
+	WakeLost                           // a wake during the poll does nothing
+	WakesCount                         // each wake makes a poll of its own
+	DeadlineLate                       // a deadline comes a nanosecond late
 	CancelTwice                        // the second request counts
 	JoinOnce                           // only the first joiner is woken
 	SiblingsStay                       // a child's error doesn't end the others
 	LimitLoose                         // one child more than the limit runs
-	Bugs                               // how many there are, and one
+	Bugs                               // the number of mistakes, and one
 )
 
 func (m *Model) Spawn(script int, at int64) error {
@@ -116,7 +116,7 @@ func (m *Model) WakeLocal(task int) int64 {
 	return int64(executor.Woken)
 }
 
-// post brings a task to the inbox, and says whether it was there already.
+// post puts a task into the inbox, and reports whether it was there already.
 func (m *Model) post(t *task) (queued bool) {
 	if queued = t.queued; !queued {
 		t.queued = true
@@ -209,12 +209,12 @@ func (m *Model) setDeadline(t *task, at int64) {
 		t.deadline = &timer{at: at, fire: func() { m.noteCancel(t, executor.ErrTimedOut) }}
 		m.arm(t.deadline)
 		if at < told {
-			m.poke() // the host knows of a later one only
+			m.poke() // the host knows only of a later deadline
 		}
 	}
 }
 
-// Close is for once and all.
+// Close can't be undone.
 func (m *Model) Close(cancel bool) {
 	mode := 1
 	if cancel {

@@ -12,25 +12,24 @@ import (
 
 // Model is an executor for one thread.
 type Model struct {
-	// Bug plants a mistake, so that a test of the model's use can see that it is
-	// found. 0 is none.
+	// Bug plants a mistake, so that a test can see that it is found. 0 is none.
 	Bug Bug
 
 	program  Program
-	slotOf   func(task int) uint32 // where the executor has a task
+	slotOf   func(task int) uint32 // the executor's slot of a task
 	log      []Event
 	clock    int64
 	now      int64
 	reported int64
 	tasks    []*task
 	live     int
-	ready    []*task // a task that ended while it was in here has left a nil
+	ready    []*task // a task that ended in the list has left a nil
 	inbox    []*task
 	timers   []*timer
 	seq      int
 	current  *task
 	turning  bool
-	awake    bool // the host was poked, or told that there is more
+	awake    bool // the host was poked, or told of more
 	closing  int  // 1 drains, 2 cancels
 	closed   int
 }
@@ -50,7 +49,7 @@ type task struct {
 	outcome              executor.Outcome
 	scope                *scope // its own
 	parent               *scope // whose child it is
-	held, asked          bool   // back by the limit, to end by the scope
+	held, asked          bool   // the limit holds it back; the scope has asked it to end
 }
 
 type timer struct {
@@ -60,8 +59,8 @@ type timer struct {
 	fire  func()
 }
 
-// New makes a model of a Local. slotOf is the one thing that isn't modelled: at the
-// end, tasks are dropped in the order of their slots.
+// New makes a model of a Local. Only slotOf comes from the executor: Free drops tasks
+// in the order of their slots.
 func New(p Program, slotOf func(task int) uint32) *Model {
 	return &Model{program: p, slotOf: slotOf, clock: 1, reported: never}
 }
@@ -80,7 +79,7 @@ func (m *Model) Jump() {
 	}
 }
 
-// poke is for work that came while the executor was idle.
+// poke is for work that comes while the executor is idle.
 func (m *Model) poke() {
 	if !m.turning && !m.awake {
 		m.awake = true
@@ -106,7 +105,7 @@ func (m *Model) noteCancel(t *task, cause error) {
 	m.makeReady(t)
 }
 
-// Turn takes in what came, fires the timers that are due, and polls what is ready.
+// Turn takes the inbox, fires the timers that are due, and polls the ready tasks.
 func (m *Model) Turn(polls int) {
 	m.turning, m.awake = true, true
 	m.now = m.clock
@@ -226,7 +225,7 @@ func (m *Model) poll(t *task) {
 	}
 }
 
-// script makes a panic an error.
+// script turns a panic into an error.
 func (m *Model) script(t *task) (value int64, ready bool, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -245,8 +244,7 @@ func (m *Model) unwind(t *task) {
 	}
 }
 
-// unwound ends a task with what went wrong while it unwound, or else with the cause
-// of its end.
+// unwound ends a task with the error of its Unwind, or else with the cause of its end.
 func (m *Model) unwound(t *task, err error) {
 	if err == nil || errors.Is(err, t.cause) || errors.Is(t.cause, err) {
 		err = t.cause
@@ -254,7 +252,7 @@ func (m *Model) unwound(t *task, err error) {
 	m.end(t, 0, err, executor.CancelledRunning)
 }
 
-// evict ends a task that may be in the middle of anything but a poll.
+// evict ends a task outside of its poll.
 func (m *Model) evict(t *task) {
 	if t.cause == nil {
 		t.cause = executor.ErrCancelled
@@ -266,8 +264,8 @@ func (m *Model) evict(t *task) {
 	m.end(t, 0, t.cause, outcome)
 }
 
-// end ends a task: it is dropped, then its scope hears of it, then its joiners are
-// woken, then it is reported.
+// end drops a task, tells its scope, wakes its joiners, and reports the end, in this
+// order.
 func (m *Model) end(t *task, value int64, err error, o executor.Outcome) {
 	if i := slices.Index(m.ready, t); i >= 0 {
 		m.ready[i] = nil
@@ -290,7 +288,7 @@ func (m *Model) end(t *task, value int64, err error, o executor.Outcome) {
 	m.Log(Event{What: "end", Task: t.Number, N: int64(o)*1000 + value, Err: Message(err)})
 }
 
-// Free drops what is live.
+// Free drops the live tasks.
 func (m *Model) Free() {
 	m.turning = true
 	for _, t := range m.bySlot() {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package model is what an executor is to do, in the plainest words: a list that is
-// ready, a list of timers, a list of what came from outside. Its test does the same
-// random programs on the model and on executor.Local, and compares all that happens.
+// Package model says in the plainest words how an executor behaves: a list of ready
+// tasks, a list of timers, a list of wakes from outside. Its test runs the same random
+// programs on the model and on executor.Local, and compares all events.
 package model
 
 import (
@@ -15,10 +15,10 @@ import (
 // Kind says what an Op does.
 type Kind uint8
 
-// What a task may do in its polls, and what may be done from outside.
+// The deeds of a task in its polls, and those of the outside.
 const (
 	Yield Kind = iota
-	Park       // wait until anybody wakes the task
+	Park       // wait for a wake
 	Sleep
 	Join
 	ShieldOn
@@ -26,7 +26,7 @@ const (
 	Return
 	Fail
 	Panic
-	ScopeSpawn // a child of the task's scope, which the first one makes
+	ScopeSpawn // a child of the task's scope, which the first child makes
 	ScopeAwait
 	ScopeCancel
 
@@ -40,17 +40,17 @@ const (
 
 	Turn // from here on from outside only
 	Pass // let time pass
-	Jump // until the deadline that the last turn has reported
+	Jump // to the deadline that the last turn has reported
 	Close
 )
 
-// Op is one thing to do. What A and B mean depends on the kind; any numbers are good.
+// Op is one deed. The kind gives A and B their meaning; any numbers will do.
 type Op struct {
 	Kind Kind
 	A, B uint8
 }
 
-// Program is some scripts for tasks and what happens outside. The first script is
+// Program has scripts for tasks, and the deeds of the outside. The first script is
 // that of the first task.
 type Program struct {
 	MaxTasks, MaxTimers int
@@ -58,7 +58,7 @@ type Program struct {
 	Steps               []Op
 }
 
-// Event is something that happened, or an answer.
+// Event is a step of a run, or an answer.
 type Event struct {
 	What string
 	Task int
@@ -89,18 +89,18 @@ const maxSpawned = 60
 
 // Machine runs tasks: the model, or the executor that is compared with it.
 type Machine interface {
-	Spawned() int // how many tasks there were; they are numbered from 0
+	Spawned() int // the number of tasks so far; they are numbered from 0
 	Now() int64   // of the present or the last turn
 	Log(e Event)
 
-	// For the task that is polled.
+	// For the task in its poll.
 	WakeSelf()
 	Arm(d int64) // make a timer, and forget an earlier one
 	Timer() (due bool, err error)
 	Join(task int) (value int64, ready bool, err error)
 	Shield(on bool)
 	ScopeSpawn(script, limit int) error
-	Scope() (ready bool, err error) // await the scope, which is ready if there is none
+	Scope() (ready bool, err error) // await the scope; without one, it is ready
 	ScopeCancel()
 
 	Spawn(script int, deadline int64) error
@@ -126,16 +126,16 @@ var (
 	ErrPanic  = errors.New("model: panicked")
 )
 
-// Task is a script that is being run.
+// Task is a running script.
 type Task struct {
 	Number    int
 	Script    []Op
 	at        int
-	begun     bool // the op that it waits in
+	begun     bool // it waits in its present op
 	unwinding bool
 }
 
-// Unwind ends the scope and waits for it, in as many polls as that takes.
+// Unwind ends the scope and waits for it, over several polls if need be.
 func (t *Task) Unwind(m Machine) (done bool, err error) {
 	m.Log(Event{What: "unwind", Task: t.Number})
 	t.unwinding = true
@@ -143,8 +143,8 @@ func (t *Task) Unwind(m Machine) (done bool, err error) {
 	return m.Scope()
 }
 
-// Poll does what is next in the script until that has to wait or ends the task. It
-// panics where the script does.
+// Poll goes on with the script until a deed waits or ends the task. It panics where
+// the script does.
 func (t *Task) Poll(m Machine) (value int64, ready bool, err error) {
 	m.Log(Event{What: "poll", Task: t.Number, N: m.Now()})
 	if t.unwinding {
@@ -209,7 +209,7 @@ func (t *Task) Poll(m Machine) (value int64, ready bool, err error) {
 	return int64(t.Number), true, nil
 }
 
-// Do does what may be done inside and outside.
+// Do does a deed that both the tasks and the outside can do.
 func Do(m Machine, op Op) {
 	e := Event{What: "did", Task: -1}
 	switch op.Kind {
@@ -242,10 +242,10 @@ func Do(m Machine, op Op) {
 	m.Log(e)
 }
 
-// never is what an executor calls Never.
+// never is executor.Never.
 const never = 1<<63 - 1
 
-// span is short, so that times are often equal, and sometimes very long.
+// span is mostly short, so that times are often equal, and sometimes very long.
 func span(op Op) int64 {
 	if op.B%8 == 0 {
 		return int64(op.A) << (op.B / 8)
@@ -262,7 +262,7 @@ func deadline(m Machine, op Op) int64 {
 
 func other(m Machine, op Op) int { return int(op.A) % max(1, m.Spawned()) }
 
-// Run does a program and then frees the machine.
+// Run runs a program and then frees the machine.
 func Run(m Machine, p Program, each func() error) error {
 	Do(m, Op{Kind: Spawn, B: 1})
 	for _, op := range p.Steps {

@@ -9,7 +9,7 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// scope is the one that a task has.
+// scope is a task's scope.
 type scope struct {
 	children     []*task // that haven't ended
 	limit        int
@@ -83,7 +83,7 @@ func (m *Model) wakeWaiter(s *scope) {
 	}
 }
 
-// childEnded notes a child's error, unless that is the end that the scope asked for.
+// childEnded notes a child's error, unless the scope itself asked for the end.
 func (m *Model) childEnded(t *task) {
 	s := t.parent
 	m.leave(t)
@@ -99,7 +99,7 @@ func (m *Model) childEnded(t *task) {
 	}
 }
 
-// leave takes a child out, and lets the next ones in.
+// leave removes a child, and lets the next children begin.
 func (m *Model) leave(t *task) {
 	s := t.parent
 	t.parent = nil
@@ -120,7 +120,7 @@ func (m *Model) leave(t *task) {
 	}
 }
 
-// scopeDrop ends the children here and now, but for the one that is being polled.
+// scopeDrop ends the children at once, but for one in its poll.
 func (m *Model) scopeDrop(s *scope) {
 	if s == nil {
 		return

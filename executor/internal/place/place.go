@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package place has what packages on top of an executor keep for the threads that can
-// continue what was begun there.
+// Package place keeps, for packages on top of an executor, what belongs to the threads
+// that can continue each other's work.
 package place
 
 import "sync"
 
-// Extension is what one package keeps in a place. Retire gives up what is bound to the
-// place's threads; the extension may be used again afterwards. Suspended counts that: a
-// worker can't leave its pool while it isn't 0.
+// Extension is one package's part of a place. Retire ends the work that is bound to the
+// place's threads; the extension can be used again afterwards. Suspended counts that
+// work: a worker can't leave its pool while it isn't 0.
 type Extension interface {
 	Retire()
 	Suspended() int
@@ -28,7 +28,8 @@ type entry struct {
 	value Extension
 }
 
-// Get gives the extension with a key that only one package has. The first call makes it.
+// Get gives the extension with a key that only one package has. The first call makes
+// it.
 func (p *Place) Get(key any, new func(p *Place) Extension) Extension {
 	if p.Shared {
 		p.mu.Lock()
@@ -44,7 +45,7 @@ func (p *Place) Get(key any, new func(p *Place) Extension) Extension {
 	return e
 }
 
-// Retire retires all extensions. It is for the last one that uses the place.
+// Retire retires all extensions. The last user of the place calls it.
 func (p *Place) Retire() {
 	for _, e := range p.all {
 		e.value.Retire()
