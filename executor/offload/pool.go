@@ -197,8 +197,8 @@ func (p *Pool) take(w *worker, searching bool) Job {
 	}
 }
 
-// attend and fetch come in this order when a worker rests: a job that was left to
-// it is found, and one that came too late is left to nobody.
+// attend and fetch come in this order when a worker rests. So the worker finds a job
+// that was left to it, and no later job is left to it.
 func (p *Pool) attend(all bool) {
 	if p.attended != all && p.source != nil {
 		p.attended = all

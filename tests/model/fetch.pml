@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * How submissions get to workers: capi/core/ring.c, capi/ring.go and
+ * The way of submissions to workers: capi/core/call/ring.c, capi/ring.go and
  * executor/offload/pool.go.
  *
  * Two submitters, the dispatcher's goroutine, and a pool of two workers. The
- * pool's lock is an atomic step; the lock of those who take is a word. Job 0
- * blocks its worker until job 1 ran, which is submitted after it. So it hangs if
- * job 1 is left to that worker, or to nobody. With -DOTHER job 1 is another
- * pool's and must not wait for a worker of this one: both are blocked.
+ * pool's lock is an atomic step; the takers' lock is a word. Job 0 blocks its
+ * worker until job 1 has run, which is submitted after it. So the model hangs if
+ * job 1 is left to that worker, or to none. With -DOTHER job 1 belongs to another
+ * pool and must not wait for a worker of this one: both are blocked.
  *
  * Property: all jobs run (there is no invalid end state).
  *
  * BUG names a mistake that the property has to find.
  */
-#define FENCE 1    /* a submitter looks who attends before it pushes */
-#define FIRST 2    /* who rests fetches before it attends no more */
+#define FENCE 1    /* a submitter looks for attending workers before it pushes */
+#define FIRST 2    /* a worker that rests fetches before it stops attending */
 #define AGAIN 3    /* the goroutine sleeps without a second look */
 #define IDLE 4     /* a worker attends for one that rests */
-#define URGENT 5   /* what must not wait is left to a worker as well */
+#define URGENT 5   /* an urgent job is left to a worker as well */
 #define UNLOCKED 6 /* the goroutine goes to sleep without the lock */
-#define CALL 7     /* who takes a job calls nobody for the next */
+#define CALL 7     /* a worker that takes a job calls none for the next */
 #ifndef BUG
 #define BUG 0
 #endif
@@ -60,7 +60,7 @@ inline call() {
   fi
 }
 
-/* With the lock held. It hands out one by one. */
+/* With the lock held. It hands out jobs one by one. */
 inline take() {
   atomic { n = 0; h = head };
   do
@@ -149,7 +149,7 @@ inline fetch() {
 
 proctype worker(byte me) {
   byte n, h, job;
-  bool mine = false; /* it is the one that was called */
+  bool mine = false; /* it is the called worker */
 again:
   if
   :: BUG == FIRST -> fetch()
