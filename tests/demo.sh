@@ -23,14 +23,14 @@ go build -o "$out/" ./tests/examples/demo/child ./tests/examples/demo/httpd
 ${CC:-cc} -O2 -Wall -Wextra -Iinclude tests/examples/demo_uv.c -o "$out/demo_uv" \
   -L"$out" -ldemo $(pkg-config --cflags --libs libuv) -Wl,-rpath,"$PWD/$out"
 
-# What sha256sum says. It also brings the files into the page cache.
+# sha256sum's answers. It also brings the files into the page cache.
 find "$dir" -type f -print0 | xargs -0 -r sha256sum -z | sort -z >"$out/expected"
 files=$(tr -cd '\0' <"$out/expected" | wc -c)
 [ "$files" -gt 0 ] || {
   echo "demo: no files below $dir" >&2
   exit 1
 }
-# Small trees are hashed several times over, so that there is something to measure.
+# Small trees are hashed several times, so that the time can be measured.
 bytes=$(find "$dir" -type f -printf '%s\n' | awk '{ n += $1 } END { printf "%d", n }')
 rounds=$((4500000000 / (bytes + 20000 * files) + 1))
 [ $rounds -le 50 ] || rounds=50

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Everything that is checked, on a fresh machine with Go, a C compiler, CPython,
+# All checks, on a fresh machine with Go, a C compiler, CPython,
 # Node and Rust. Each step is one line; its output is shown if it fails. The last
 # line has the totals of all runners.
 set -u
@@ -11,7 +11,7 @@ tests/setup.sh test || exit 1
 python=build/venv/bin/python
 failed=0 passed_total=0 failed_total=0 skipped_total=0
 
-# step NAME COMMAND...: runs it, and adds up what its runner counted.
+# step NAME COMMAND...: runs it, and adds up its runner's counts.
 step() {
   local name=$1 log=build/logs/$1.log start=$SECONDS
   shift

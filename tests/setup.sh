@@ -70,7 +70,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
   apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
   install=("${apt[@]}" install -y --no-install-recommends "${missing[@]}")
-  # Package lists are fetched only if those at hand won't do.
+  # It fetches package lists only if those at hand won't do.
   "${install[@]}" >"$log" 2>&1 || {
     quietly "${apt[@]}" update
     quietly "${install[@]}"

@@ -14,9 +14,9 @@ import (
 
 const export = "github.com/pillion-dev/pillion/executor/export"
 
-// check runs what a load of the library would run, the packages' init functions, and
-// gives the mistakes in their registrations. Without it they would be found where the
-// library is used: each start of it would fail.
+// check runs the packages' init functions, as a load of the library would, and gives
+// the mistakes in their registrations. Without it the library's user would find them:
+// each start would fail.
 func check(patterns []string) error {
 	if len(patterns) == 0 {
 		return nil
@@ -65,7 +65,7 @@ func check(patterns []string) error {
 		"if they do where it is used, build with -unchecked\n%s", err, out)
 }
 
-// mistakes is the exit status of a check that found some.
+// mistakes is the exit status of a check that found mistakes.
 const mistakes = 86
 
 func checkSource(packages []string) []byte {

@@ -5,12 +5,12 @@
 //
 //	go run github.com/pillion-dev/pillion/capi/build -o libfoo.so ./pkg…
 //
-// It is run inside the module that the packages belong to. The SONAME is the
-// output's base name, unless -soname gives another; exactly the symbols of
-// pillion.h leave the library. The packages' init functions are run once to see
-// that what they register can be; -unchecked is for those that can run only where
-// the library is used. One process has one Go runtime: who wants the
-// functions of two packages in one process builds one library with both.
+// Run it inside the module of the packages. The SONAME is the output's base name,
+// unless -soname gives another. The library exports exactly the symbols of pillion.h.
+// The command runs the packages' init functions once, to check their registrations;
+// -unchecked is for packages that can run only where the library is used. One process
+// has one Go runtime: to use the functions of two packages in one process, build one
+// library with both.
 package main
 
 import (
@@ -146,9 +146,9 @@ func (o *overlay) add(path string, content []byte) error {
 	return os.WriteFile(file, content, 0o644)
 }
 
-// addFingerprint makes go build see changes of the C that lies below or beside
-// the package: it looks at files of the package's own folder only. In the module
-// cache nothing changes, and nothing may be replaced.
+// addFingerprint makes go build see changes of the C below or beside the package,
+// since go build looks only at files of the package's own folder. In the module cache
+// nothing changes, and nothing may be replaced.
 func (o *overlay) addFingerprint(capiDir string) error {
 	cache, err := run("go", "env", "GOMODCACHE")
 	if err != nil || strings.HasPrefix(capiDir, cache+string(filepath.Separator)) {
@@ -188,7 +188,7 @@ func list(format string, patterns ...string) ([]string, error) {
 	return strings.Fields(out), err
 }
 
-// run gives what the command printed; what it has to complain goes to stderr.
+// run gives the command's output; its complaints go to stderr.
 func run(name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Stderr = os.Stderr

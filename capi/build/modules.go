@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// useModules makes the go command resolve packages from modules also where there is a
-// vendor folder. That has only what the author's packages import: not capi, and never
-// the C below it, for go mod vendor takes no folder without Go files.
+// useModules makes the go command resolve packages from modules, also beside a vendor
+// folder. That folder has only the imports of the author's packages: not capi, and
+// never the C below it, for go mod vendor takes no folder without Go files.
 func useModules() error {
 	out, err := run("go", "env", "GOFLAGS")
 	if err != nil {

@@ -3,14 +3,14 @@
 package main
 
 // patch is one change to Go's runtime, without which Go harms the process that loads
-// it. RATIONALE.md says what each is for; tests/c has a probe for each.
+// it. RATIONALE.md gives the reason of each, and tests/c has a probe for each.
 type patch struct {
 	name  string
 	edits []edit
 }
 
 // edit replaces a text that stands exactly once in one of the files, which are below
-// GOROOT/src/runtime. Which of them has it depends on Go's version and on the processor.
+// GOROOT/src/runtime. Go's version and the processor decide which file has it.
 type edit struct {
 	files    []string
 	old, new string

@@ -32,8 +32,8 @@ func runtimeOfGo() (*goRuntime, error) {
 	return g, err
 }
 
-// outsideOfModules makes a tree of links to a toolchain that go has fetched as a module:
-// an overlay may not replace what lies in the module cache.
+// outsideOfModules makes a tree of links to a toolchain that go has fetched as a
+// module, since an overlay may not replace files in the module cache.
 func outsideOfModules(root, version string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -76,8 +76,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// patch adds the changed files of the runtime to the overlay, without the patches that
-// are named in `without`.
+// patch adds the changed files of the runtime to the overlay, without the patches
+// whose names are in `without`.
 func (g *goRuntime) patch(o *overlay, without []string) error {
 	for _, name := range without {
 		if !slices.ContainsFunc(patches, func(p patch) bool { return p.name == name }) {
@@ -104,7 +104,7 @@ func (g *goRuntime) patch(o *overlay, without []string) error {
 	return nil
 }
 
-// apply makes one edit in the texts of the files that have been changed so far.
+// apply makes one edit in the texts of the files changed so far.
 func (g *goRuntime) apply(e edit, changed map[string]string) error {
 	found := ""
 	for _, file := range e.files {

@@ -3,9 +3,9 @@
 #define BENCH_H
 
 /*
- * What the small programs of this folder share: a clock, one timing loop, one
- * way to fail and one way to print. Each prints one JSON object, whose values
- * are nanoseconds if nothing else is said, and exits.
+ * The small programs of this folder share a clock, one timing loop, one way to
+ * fail and one way to print. Each prints one JSON object, whose values are
+ * nanoseconds unless their names say otherwise, and exits.
  */
 
 #include <stdint.h>
@@ -36,8 +36,8 @@ static inline int64_t bench_now(void) {
 
 /*
  * The one timing loop. `round` does some of the work, thousands of steps at
- * best, and answers how many steps that were. The first round isn't counted:
- * it faults the memory in and fills the caches.
+ * best, and answers the number of steps. The first round doesn't count: it
+ * faults the memory in and fills the caches.
  */
 static inline double bench_loop(uint64_t (*round)(void *data), void *data) {
   uint64_t steps = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * tests/stress/bring_your_own_runtime: from a wake as from elsewhere, while the
- * loop sleeps, to the poll that it asks for. The loop is one of
+ * tests/stress/bring_your_own_runtime: from a wake, made as by another thread
+ * while the loop sleeps, to the poll. The loop is one of
  *
  *   descriptor   poll(2) on the executor's descriptor, then a turn
  *   hooks        a loop with a wake of its own, which costs nothing here

@@ -23,7 +23,7 @@ NAMES = {"C": "Pillion, C", "Go": "Pillion, Go", "touch": "a memory access"}
 
 class Panel(NamedTuple):
     title: str
-    what: str  # there are so many of, on the x axis
+    what: str  # counted on the x axis
     lines: dict  # name: [(x, y)]
 
 

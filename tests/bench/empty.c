@@ -23,7 +23,7 @@ static uint64_t round_of_turns(void *data) {
   return TURNS;
 }
 
-/* What any loop pays to look whether there is something to do. */
+/* The price at which any loop looks for work. */
 static uint64_t round_of_epolls(void *data) {
   int fd = *(int *)data;
   struct epoll_event event;

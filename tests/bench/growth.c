@@ -2,9 +2,9 @@
 
 /*
  * What an operation costs beside N live tasks: `growth step|spawn|wake|cancel|
- * touch N`. Each of them goes through tasks in a random order, so that with many
- * it meets cells that are in no cache; `touch` is what that alone costs: one
- * access to 64 bytes, which the next one depends on.
+ * touch N`. Wakes and cancels go through tasks in a random order, so that with
+ * many tasks they meet cells in no cache; `touch` is the price of that alone:
+ * one access to 64 bytes, on which the next access depends.
  */
 
 #include "bench.h"

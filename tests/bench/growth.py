@@ -21,13 +21,13 @@ import chart
 import prepare
 
 SIZES = (100, 10_000, 1_000_000)
-FEWER = SIZES[:2]  # what a peer does not finish in a minute with a million
+FEWER = SIZES[:2]  # for a peer that takes more than a minute with a million
 OURS = ("C", "Go")
 SHOWN = "spawn"  # in the README
 IN_ORDER = ("step", "spawn", "set a timer")  # they go through memory in its order
 TOUCH = "c growth touch {n}#growth"
 
-# Each has its commands, of which "#key" is one of several results.
+# Each has its commands; "#key" chooses one of several results.
 OPERATIONS = {
     op: {
         "C": f"c growth {op} {{n}}#growth",
@@ -108,7 +108,7 @@ def draw(ns, rounds, machine):
 
 
 def bound(ns, op, command):
-    """What an operation beside a million may cost twice, and its name."""
+    """An operation beside a million may cost twice this; and the name of that."""
     few = ns[command, SIZES[0]]
     if op in IN_ORDER:
         return few, "beside a hundred"

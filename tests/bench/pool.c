@@ -52,7 +52,7 @@ static const pillion_future yielding = {sizeof yielding, yields, yielded};
 
 static uint64_t round_of_yields(void *data) {
   static struct {
-    _Alignas(64) int left; /* as apart as tasks of their own would be */
+    _Alignas(64) int left; /* as far apart as separate tasks */
   } tasks[TASKS];
   (void)data;
   atomic_store(&running, TASKS);
@@ -68,7 +68,7 @@ static uint64_t round_of_yields(void *data) {
 /* ---- Ring ---------------------------------------------------------------- */
 
 static pillion_waker links[TASKS];
-static int hops; /* touched by who was woken last */
+static int hops; /* touched by the last woken task */
 
 static int hop(pillion_value *out, pillion_context *cx, void *self) {
   pillion_waker *me = self;

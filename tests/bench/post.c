@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Posts of 24 bytes by another thread, and that thread's time alone. "burst":
- * a thousand while the owner is elsewhere, who then takes them. "stream": while
- * the owner waits for them and takes them.
+ * Posts of 24 bytes by another thread, and that thread's time alone. "burst": a
+ * thousand posts while the owner is elsewhere; the owner takes them afterwards.
+ * "stream": the owner waits for posts and takes them meanwhile.
  */
 
 #include <pthread.h>

@@ -6,7 +6,7 @@
  * takes one event and, in changing order, the same in plain C twice: "queue"
  * reads an eventfd and takes from a list under a mutex, as one writes it by
  * hand, "copy" is a function that copies the event and nothing else. Only
- * ticks in which there was something to take count. Prints every sample.
+ * ticks that found an event to take count. Prints every sample.
  */
 
 #define _GNU_SOURCE

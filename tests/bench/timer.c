@@ -5,12 +5,12 @@
  * fires and clears them. `timer N fire` prints only one of the figures. Time is
  * the program's own.
  *
- * One task has them all, so that what is measured is the timers, and not the
- * tasks that they wake. It does what `work` says when it is polled. Timers are
- * moved, fired and cleared in a random order of their addresses; `touch` is what
- * it costs to go through them in such an order and do nothing: when they are too
- * many for the caches, that is most of it. `in_order` is fire when they were
- * armed for one time after the other.
+ * One task has them all, so that this measures the timers, and not the tasks
+ * that they wake. Its poll does the present `work`. The program moves, fires
+ * and clears timers in a random order of their addresses. `touch` is the price
+ * of going through them in such an order and doing nothing: if they are too
+ * many for the caches, that is most of the cost. `in_order` is `fire` for
+ * timers that were armed for one time after the other.
  */
 
 #include "bench.h"
@@ -97,7 +97,7 @@ static const pillion_future future = {sizeof future, poll, NULL};
 
 static pillion_waker waker; /* of the task */
 
-/* Has `what` done in a poll; how long that took. */
+/* Does `what` in a poll, and gives the time that it took. */
 static int64_t timed_do(int (*what)(pillion_context *cx)) {
   work = what;
   pillion_wake_local(waker);
@@ -116,7 +116,7 @@ static int64_t fire_all(void) {
   return bench_now() - start;
 }
 
-/* From one to the next, where the next is known only when the one was read. */
+/* From one timer to the next, which only the one before it names. */
 static int64_t touch_all(void) {
   int64_t start = bench_now();
   uint32_t at = 0;
@@ -139,7 +139,7 @@ static const char *const names[] = {"set",   "move",     "fire",
                                     "clear", "in_order", "touch"};
 #define FIGURES (sizeof names / sizeof *names)
 
-static double best[FIGURES]; /* of the rounds, but the first */
+static double best[FIGURES]; /* of all rounds but the first */
 
 static void note(size_t figure, int64_t ns) {
   double each = (double)ns / count;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A wake from another thread of what was woken already, while its owner is
- * elsewhere: "pillion" wakes a task, "uv" sends a uv_async_t. ("version" tells
- * which libuv that is.)
+ * A second wake from another thread, which finds the first still pending, while
+ * the owner is elsewhere: "pillion" wakes a task, "uv" sends a uv_async_t.
+ * ("version" names that libuv.)
  */
 
 #include <pthread.h>

@@ -18,12 +18,12 @@ NEVER = (1 << 63) - 1
 PENDING, READY = 0, 1
 EVENT, JOIN, DETACH = 0, 1, 2
 CANCELLED, TIMEDOUT = -11, -16
-TASK_TO_WAKER = 1 << 56  # a waker is its task's handle with a kind of its own
+TASK_TO_WAKER = 1 << 56  # a waker is its task's handle with another kind
 ERRORS = {0: "ok", -10: "closed", -7: "again", -1: "invalid", -9: "busy", -5: "reentrant",
           -3: "finished"}
 WOKEN = ("woken", "coalesced", "stale")
 ASKED = ("asked", "already", "finished")
-FEATURES = {"evict", "shield", "deadline"}  # what else there is are C's inline functions
+FEATURES = {"evict", "shield", "deadline"}  # the others are C's inline functions
 
 
 # Structs grow at their end; a caller's may be longer than the library knows.
@@ -111,7 +111,7 @@ class Actor:
         if rc == 0:
             self.spawns += 1
             self.waker = self.task.value ^ TASK_TO_WAKER
-        return "closed" if rc == -3 else ERRORS[rc]  # the handle of one that is freed is stale
+        return "closed" if rc == -3 else ERRORS[rc]  # a freed executor's handle is stale
 
     def poll(self, out, context, _self):
         cx = Context.from_address(context)
@@ -294,7 +294,7 @@ class Stage:
         for i in range(n):
             token, status, outcome, payload = struct.unpack_from("=Q8xiH10x24s8x", events, 64 * i)
             got.append(f"{names[token]}={ended(status, outcome, payload)}")
-        # Results that wait for a joiner are no more live tasks in the vectors.
+        # In the vectors a result that waits for a joiner is no live task.
         live = progress.live - sum(
             a.flags == JOIN and a.over and not a.taken for a in self.actors.values())
         got += ["live", str(live)] * (live > 0) + ["more"] * (progress.more > 0)

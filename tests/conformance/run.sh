@@ -3,7 +3,7 @@
 #
 # Replays the vectors on every executor: Go's; C's, compiled without Go under ASan
 # and UBSan, and in the built library from C and from Python. Then shows that each
-# replayer finds what is wrong in wrong/. README.md describes the vectors.
+# replayer finds the mistakes in wrong/. README.md describes the vectors.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 out=build/conformance
@@ -18,7 +18,7 @@ $cc -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
 $cc -O2 tests/conformance/replay.c -o $out/library -L"$lib" -lpillion \
   -Wl,-rpath,"$lib" -pthread || exit 1
 
-# replayer NAME COMMAND...: adds up what it says of the vectors.
+# replayer NAME COMMAND...: adds up its totals.
 replayer() {
   local name=$1 rc=0 last wrong n
   shift

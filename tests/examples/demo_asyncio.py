@@ -45,7 +45,7 @@ class Ticker:
 
     def tick(self) -> None:
         now = time.monotonic_ns()
-        # A tick that was missed was late, too.
+        # A missed tick was late, too.
         for _ in range(*struct.unpack("Q", os.read(self.fd, 8))):
             self.late.append(now - self.due)
             self.due += TICK

@@ -11,7 +11,7 @@
 #   FUZZ_LOUD=1 build/fuzz/core_fuzz FILE
 #   go test -run FuzzLocal/FILE ./executor/internal/model
 #
-# `run.sh grow` adds to the core's corpus what has been found in build/fuzz/core.
+# `run.sh grow` adds the finds in build/fuzz/core to the core's corpus.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 out=build/fuzz
@@ -20,7 +20,7 @@ seed=${FUZZ_SEED:-0} # 0: another one each time
 passed=0 failed=0
 mkdir -p $out/core $out/go
 
-# step COMMAND...: shows what it says if it fails.
+# step COMMAND...: shows its output if it fails.
 step() {
   if "$@" >"$out/log" 2>&1; then
     passed=$((passed + 1))
@@ -45,8 +45,8 @@ step build/venv/bin/python tests/fuzz/planted.py
 step $out/core_fuzz -timeout=20 -max_len=600 -len_control=0 -seed="$seed" -artifact_prefix=$out/ \
   -max_total_time=$((seconds / 2)) $out/core tests/fuzz/core/corpus
 
-# fuzz NAME PACKAGE RUNS: so many for each second that there is. By the clock, Go's
-# fuzzer fails now and then with no more than "context deadline exceeded".
+# fuzz NAME PACKAGE RUNS: so many runs for each second. By the clock, Go's fuzzer now
+# and then fails with only "context deadline exceeded".
 fuzz() {
   step go test "$2" -run '^$' -fuzz "^$1\$" -fuzztime "$((seconds * $3))x" -fuzzminimizetime 50x \
     -test.fuzzcachedir "$PWD/$out/go"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Installs into folders of its own, then builds and runs a program from there, with
-# find_package and with pkg-config: where the prefix was known from the start, where
-# it was given to the install only, and from a folder that was moved.
+# find_package and with pkg-config. The prefix is known from the start, or only the
+# install gets it, or the folder is moved afterwards.
 set -eu
 cd "$(dirname "$0")/../.."
 root=$PWD/build/install
@@ -14,7 +14,7 @@ cmake --install "$root/cmake"
 cmake -S . -B "$root/cmake" -DCMAKE_INSTALL_PREFIX=/usr/local -DCMAKE_INSTALL_LIBDIR="lib/$(cc -print-multiarch)"
 cmake --install "$root/cmake" --prefix "$root/given"
 cp -a "$root/given" "$root/moved"
-mv "$root/cmake" "$root/cmake-away" # nothing may lean on the build tree
+mv "$root/cmake" "$root/cmake-away" # nothing may need the build tree
 version=$(sed -n 's/.*VERSION_STRING "\(.*\)"/\1/p' include/pillion/version.h)
 
 passed=0

@@ -222,7 +222,7 @@ def main() -> int:
             break
         path = TREE / mutant.path
         source = path.read_bytes()
-        # What survives may be found when anything else has changed; what is found stays so.
+        # A survivor may be found once other files have changed; a found mistake stays found.
         key = hashlib.sha256(source + repr(mutant).encode()).hexdigest()[:16]
         verdict = verdicts.get(key) or verdicts.get(key + digest)
         where = f"{mutant.path}:{mutant.line}"

@@ -21,7 +21,7 @@ SWAPPED = {
     "+=": ("-=",), "-=": ("+=",), "|=": ("&=",), "&=": ("|=",), "&^=": ("|=",),
     "++": ("--",), "--": ("++",),
 }
-# Statements that compile without: a store, a count, a call with all that it does.
+# Statements that can be left out: a store, a count, a call with all its effects.
 REMOVED = {"expression_statement", "assignment_statement", "inc_statement", "dec_statement",
            "break_statement", "continue_statement", "defer_statement"}
 UNTOUCHED = {"static_assert_declaration", "preproc_include", "import_declaration", "comment",
@@ -66,7 +66,7 @@ def mutants(path: str, source: bytes) -> list[Mutant]:
     def visit(node: Node) -> None:
         if node.type in UNTOUCHED or (node.type == "call_expression" and
                                       text_of(node).startswith("_Static_assert")):
-            # What a header's guard holds is looked at; its condition isn't.
+            # The content of a header's guard is mutated; its condition isn't.
             if node.type.startswith("preproc_if"):
                 for child in node.named_children:
                     visit(child)

@@ -25,7 +25,7 @@ verdict() { # RC WHAT
   fi
 }
 
-# example NAME HOW FLAGS: builds NAME/example.c and compares what it prints.
+# example NAME HOW FLAGS: builds NAME/example.c and compares its output.
 example() {
   local program=$out/$1-example-$2 rc=0
   $cc "$here/$1/example.c" $3 -o "$program" || { verdict 1 "$1: $2"; return; }
@@ -54,8 +54,8 @@ in_go() { # NAME
   [ $rc = 0 ] || verdict 1 "$1: in Go"
 }
 
-# What the example itself is compiled to has no locked instruction either. (The
-# executor's own paths are checked by tests/core/asm_test.sh.)
+# The example's own machine code has no locked instruction either. (asm_test.sh in
+# tests/core checks the executor's paths.)
 no_locks() {
   [ "$(uname -m)" = x86_64 ] || return 0
   $cc -O2 -c $here/single_threaded/example.c -o $out/example.o &&

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// sends is what post.c does, with a Go channel.
+// sends does the work of post.c with a Go channel.
 func sends(streaming bool) float64 {
 	type message struct {
 		token   uint64

@@ -85,7 +85,7 @@ func growth(mode string, n int) float64 {
 	}[mode])
 }
 
-// goSpawn has a thousand goroutines that end at once.
+// goSpawn starts a thousand goroutines that end at once.
 func goSpawn() float64 {
 	runtime.GOMAXPROCS(1)
 	answers := make(chan none, batch)
@@ -113,7 +113,7 @@ func goIdle() float64 {
 	return float64(resident()-before) / many
 }
 
-// goroutines is the same work done with goroutines, on one thread as well: a step is
+// goroutines does the same work with goroutines, on one thread as well: a step is
 // a Gosched, a wake a send on a channel of the goroutine's own, and a cancel that of
 // a context. Timers are Go's own, set for a minute and stopped.
 func goroutines(mode string, n int) float64 {
@@ -163,7 +163,7 @@ func goroutines(mode string, n int) float64 {
 		}
 		return atOnce
 	}
-	// Of a timer that is set and stopped only one of the two is timed.
+	// It sets and stops a timer, and times only one of the two.
 	timers := func(timed, other func(*time.Timer)) float64 {
 		var spent time.Duration
 		rounds := max(10, 1_000_000/n)

@@ -26,7 +26,7 @@ const (
 
 type none = struct{}
 
-// again wakes itself whenever it is polled.
+// again wakes itself in every poll.
 type again int
 
 func (a *again) Poll(cx *executor.Context) (none, bool, error) {

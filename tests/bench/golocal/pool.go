@@ -26,10 +26,10 @@ func (t *times) Poll(cx *executor.Context) (none, bool, error) {
 	return none{}, false, nil
 }
 
-// ring is tasks of which each wakes the next, as long as there are hops left.
+// ring has tasks, each of which wakes the next, as long as hops are left.
 type ring struct {
 	links []link
-	left  int // touched by who was woken last
+	left  int // touched by the last woken task
 	done  chan struct{}
 }
 
@@ -70,7 +70,7 @@ func poolRing() float64 {
 	})
 }
 
-// onWorkers spawns what there is on a pool and waits until all of it has ended.
+// onWorkers spawns n tasks on a pool and waits until all have ended.
 func onWorkers(p *executor.Pool, n int, spawn func(i int, done executor.OnDone[none])) {
 	var all sync.WaitGroup
 	all.Add(n)

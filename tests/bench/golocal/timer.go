@@ -10,11 +10,11 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// timers is one task with many timers, so that nothing but these is measured.
+// timers is one task with many timers, so that only these are measured.
 type timers struct {
 	all   []executor.Timer
 	order []int32 // which timer comes next
-	do    string  // what the next poll is for
+	do    string  // the work of the next poll
 	spent time.Duration
 }
 
@@ -40,11 +40,11 @@ func deadlineOf(i int32) time.Duration {
 	return time.Millisecond + time.Duration(uint32(i)*2654435761)*7
 }
 
-// timer has n timers armed, reset, dropped and fired, and gives ns for each of
-// them: the best of some rounds. All but the first arming goes through the timers
-// in random order, except in_order: the timers are reset one after the other, as
-// timeouts are, and then fire. miss is what one access to as many cells of the size
-// of a timer costs, in an order that the processor can't foresee.
+// timer arms, resets, drops and fires n timers, and gives ns for each: the best of
+// some rounds. All but the first arming go through the timers in random order, except
+// in_order: it resets the timers one after the other, as timeouts are, and then fires
+// them. miss is the price of one access to as many cells of the size of a timer, in an
+// order that the processor can't foresee.
 func timer(n int) map[string]float64 {
 	var now int64
 	l := executor.New(executor.Config{Clock: func() int64 { return now }})

@@ -28,7 +28,7 @@ import (
 //export bridge_nothing
 func bridge_nothing() {}
 
-// bridge_call echoes a request. done is called on a thread of Go's; data is valid
+// bridge_call echoes a request. It calls done on a thread of Go's; data is valid
 // during that call.
 //
 //export bridge_call
