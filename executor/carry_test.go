@@ -256,7 +256,7 @@ func TestContextHasTheDeadline(t *testing.T) {
 	}
 	mustSpawn[int](t, r.Local, p)
 	r.turn(1)
-	outside := &Context{local: r.Local}
+	outside := &Context{r.Local, r.Local}
 	equal(t, "outside of a poll", outside.Context(), context.Background())
 	equal(t, "outside of a poll", outside.base(), nil)
 }

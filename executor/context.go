@@ -6,7 +6,18 @@ package executor
 // only and belongs to the owner; what outlives the poll is the [Waker].
 type Context struct {
 	local *Local
+	side  side
 }
+
+// side is what a task's context does differently for a task of the [Local]'s own and for
+// one of the pool that it works for: a Local or its worker.
+type side interface {
+	Executor
+	arm(t *Timer, w Waker) (ready bool, err error)
+}
+
+// isOf reports whether the task that is being polled is l's own.
+func (cx *Context) isOf(l *Local) bool { return cx.side == side(l) }
 
 // Waker gives the waker of the task that is being polled. It is the same value
 // in each of its polls.
@@ -41,12 +52,4 @@ func (cx *Context) Local() *Local { return cx.local }
 // Executor gives what the task that is being polled was spawned on. A task that is
 // spawned on it in this poll costs less than on the [Pool] itself, and inherits
 // its values. It is valid during this poll.
-func (cx *Context) Executor() Executor {
-	if t := cx.local.current; t != nil && t.pooled() {
-		return cx.local.worker
-	}
-	return cx.local
-}
-
-// pooled says whether the task that is being polled is a pool's.
-func (cx *Context) pooled() bool { return cx.local.current != nil && cx.local.current.pooled() }
+func (cx *Context) Executor() Executor { return cx.side }

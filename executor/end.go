@@ -68,7 +68,7 @@ func (l *Local) evict(t *task) bool {
 func (l *Local) endEvict() {
 	l.endTurn()
 	if l.ready.len() > 0 || l.worker != nil && l.worker.waiting() > 0 {
-		l.wakeHost() // there may have been joiners, and Drop may have woken others
+		l.wakeHost() // a joiner may be ready, and Drop may have woken others
 	}
 }
 
@@ -82,7 +82,7 @@ func (l *Local) pollOrEnd(t *task) {
 		l.chargeDrop()
 		return
 	}
-	done, polled := l.pollOrUnwind(t)
+	done, polled := l.pollOrUnwind(t, &l.cx)
 	if done {
 		l.finish(t, t.ending())
 	}
@@ -94,18 +94,18 @@ func (l *Local) pollOrEnd(t *task) {
 }
 
 // pollOrUnwind polls a task, or begins its end.
-func (l *Local) pollOrUnwind(t *task) (done, polled bool) {
+func (l *Local) pollOrUnwind(t *task, cx *Context) (done, polled bool) {
 	ends := t.flags&(flagCancel|flagUnwinding) == flagCancel && t.shields == 0
 	l.current = t
 	t.enter()
 	if ends {
 		t.settle()
 		t.flags |= flagUnwinding
-		done = t.run.unwind(&l.cx)
+		done = t.run.unwind(cx)
 	} else {
 		t.flags |= flagStarted
 		cause := t.run.Err()
-		done = t.run.poll(&l.cx)
+		done = t.run.poll(cx)
 		if done && t.flags&flagUnwinding != 0 {
 			t.run.unwound(cause)
 		}
@@ -166,17 +166,15 @@ func (l *Local) finish(t *task, o Outcome) {
 		l.current = nil
 	}
 	hooked := t.flags & flagHooked
-	t.flags = flagDone | uint16(o)<<outcomeShift
+	joiner := t.joiner
+	t.flags, t.joiner = uint16(o)<<outcomeShift, ended
 	if x := t.extra; x != nil && x.member.scope != nil {
 		x.member.scope.ended(t)
 	}
-	if t.joiner != 0 {
-		l.wake(t.joiner)
+	if joiner != 0 {
+		l.wake(joiner)
 	}
 	if x := t.extra; x != nil {
-		for _, w := range x.joiners {
-			l.wake(w)
-		}
 		c := x.carried
 		x.carried = carried{}
 		c.end(t.run.Err())

@@ -5,8 +5,7 @@ package executor
 // extra is what only few tasks have. It stays with the storage, so that the next
 // task there finds it made.
 type extra struct {
-	joiners  []Waker // all but the first; a pool's task has them elsewhere
-	onDone   any     // an OnDone of the task's type
+	onDone   any // an OnDone of the task's type
 	deadline *Timer
 	carried  carried
 	pin      *pin // of a pool's task, see pool_pin.go
@@ -22,7 +21,7 @@ func (t *task) more() *extra {
 }
 
 func (x *extra) reset() {
-	*x = extra{joiners: x.joiners[:0], deadline: x.deadline}
+	*x = extra{deadline: x.deadline}
 	if x.deadline != nil {
 		x.deadline.at = Never
 	}

@@ -92,7 +92,7 @@ func New(c Config) *Local {
 	if c.Ready > 0 {
 		l.ready.grow(c.Ready)
 	}
-	l.cx.local = l
+	l.cx = Context{l, l}
 	return l
 }
 

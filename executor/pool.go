@@ -102,6 +102,7 @@ func (p *Pool) join(l *Local, c *goGroup) error {
 		return ErrClosed
 	}
 	w := &worker{pool: p, local: l}
+	w.cx = Context{l, w}
 	w.pin = &pin{worker: w}
 	if err := p.admit(w, c); err != nil {
 		return err

@@ -119,13 +119,13 @@ func (w *worker) step(slot uint32) {
 	case t.flags&(flagCancel|flagHooked) == 0:
 		t.flags |= flagStarted
 		l.current = t
-		done, outcome = t.run.poll(&l.cx), Returned
+		done, outcome = t.run.poll(&w.cx), Returned
 		l.current = nil
 	case t.flags&(flagCancel|flagUnwinding|flagStarted) == flagCancel && t.shields == 0:
 		t.settle()
 		polled = false
 	default:
-		done, polled = l.pollOrUnwind(t)
+		done, polled = l.pollOrUnwind(t, &w.cx)
 		outcome = t.ending()
 	}
 	switch {
@@ -160,7 +160,7 @@ func (p *Pool) finish(t *task, o Outcome, w *worker) {
 		t.run.drop()
 	}
 	hooked := t.flags & flagHooked
-	t.flags = flagDone | uint16(o)<<outcomeShift
+	t.flags = uint16(o) << outcomeShift
 	var c carried
 	var notify func()
 	if x := t.extra; x != nil {
@@ -168,14 +168,8 @@ func (p *Pool) finish(t *task, o Outcome, w *worker) {
 		c.end(t.run.Err())
 		notify = t.run.notification()
 	}
-	j := atomic.SwapUint64((*uint64)(&t.joiner), ended)
-	if j != 0 {
-		w.wake(Waker(j &^ severalJoin))
-	}
-	if j&severalJoin != 0 {
-		for _, more := range t.otherJoiners() {
-			w.wake(more)
-		}
+	if j := atomic.SwapUint64((*uint64)(&t.joiner), ended); j != 0 {
+		w.wake(Waker(j))
 	}
 	cell.pend.Store(0)
 	if gen+1 != lastGen {

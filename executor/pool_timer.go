@@ -18,23 +18,28 @@ type poolTimers struct {
 	wheel wheel
 }
 
-// poll is [Timer.Poll] on a pool. Whether the timer is armed, and its waker, are
-// under the lock; its time belongs to the task.
-func (p *poolTimers) poll(t *Timer, now int64, w Waker) (none struct{}, ready bool, err error) {
+func (w *worker) arm(t *Timer, waker Waker) (ready bool, err error) {
+	t.pool = w.pool
+	return w.pool.timers.await(t, w.local.now, waker)
+}
+
+// await is arm for a task. Whether the timer is armed, and its waker, are under the
+// lock; its time belongs to the task.
+func (p *poolTimers) await(t *Timer, now int64, w Waker) (ready bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if t.at <= now {
 		p.disarm(t)
-		return none, true, nil
+		return true, nil
 	}
 	t.waker = w
 	if t.local == nil && t.at != Never {
 		if p.max > 0 && p.wheel.count >= p.max {
-			return none, true, ErrAgain
+			return true, ErrAgain
 		}
 		p.arm(t, now)
 	}
-	return none, false, nil
+	return false, nil
 }
 
 func (p *poolTimers) arm(t *Timer, now int64) {

@@ -18,6 +18,7 @@ type worker struct {
 	bound slotQueue // that can't be stolen, as this is their pin
 	pool  *Pool
 	local *Local
+	cx    Context // of the pool's tasks
 	pin   *pin
 	index int // in pool.members
 

@@ -50,7 +50,7 @@ func (r *Readiness) Poll(cx *Context) (Events, bool, error) {
 	switch {
 	case !w.open || w.serial != r.serial:
 		return 0, true, ErrClosed
-	case w.local != cx.local || cx.pooled():
+	case !cx.isOf(w.local):
 		return 0, true, ErrWrongLocal
 	case r.came != 0:
 		came := r.came

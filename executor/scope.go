@@ -228,7 +228,7 @@ func (s *Scope) Err() error {
 //
 // [ErrWrongLocal] on another executor, and in a task of a [Pool].
 func (s *Scope) Watch(cx *Context) error {
-	if s.local != cx.local || cx.pooled() {
+	if !cx.isOf(s.local) {
 		return ErrWrongLocal
 	}
 	s.waiter = cx.Waker()

@@ -30,7 +30,7 @@ type scopeNext Scope
 
 func (n *scopeNext) Poll(cx *Context) (child Child, ready bool, err error) {
 	switch {
-	case n.local != cx.local || cx.pooled():
+	case !cx.isOf(n.local):
 		return nil, true, ErrWrongLocal
 	case len(n.finished) > 0:
 		child, n.finished[0] = n.finished[0], nil

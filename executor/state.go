@@ -48,8 +48,6 @@ const (
 	flagHooked
 	// flagLive is set from spawn until the task finishes.
 	flagLive
-	// flagDone says that the result is there. It can't be set beside flagLive.
-	flagDone
 	// flagPooled says that the task is a pool's, in which flagReady means that a poll
 	// is due, wherever the task is queued.
 	flagPooled

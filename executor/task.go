@@ -46,7 +46,7 @@ type runner interface {
 
 // Task is a future that an executor owns, with a result, a cancel and a join. It
 // is a [Future] itself: awaiting it from another task of the same executor joins
-// it, and any number of tasks may.
+// it, which one task may at a time.
 //
 // The zero Task is storage for [Task.Spawn]; a finished one may be spawned into
 // again, which allocates nothing. A live one must not be copied or moved.
@@ -151,12 +151,7 @@ func (t *Task[T]) Join() Future[T] { return t }
 
 // Done says whether the task has finished. For the owner; on a [Pool], for any
 // goroutine, and so are Result and Outcome then.
-func (t *Task[T]) Done() bool {
-	if t.pooled() {
-		return t.hasEnded()
-	}
-	return t.flags&flagDone != 0
-}
+func (t *Task[T]) Done() bool { return t.hasEnded() }
 
 // Result gives what the task returned, once it is done: [ErrCancelled] or
 // [ErrTimedOut] if it was cancelled, a [PanicError] if it panicked. For the owner.
@@ -168,45 +163,25 @@ func (t *Task[T]) Err() error { return t.err }
 // Outcome says how the task ended, once it is done. For the owner.
 func (t *Task[T]) Outcome() Outcome { return t.task.outcome() }
 
-// Poll implements [Future]. Awaiting a task of another [Local], or of any Local from a
-// [Pool], is an error, [ErrWrongLocal], since the result belongs to its owner. So is
-// a task's awaiting itself, [ErrJoinItself].
-// A task of a Pool may be awaited from everywhere.
+// Poll implements [Future]. A task of a [Pool] may be awaited from everywhere.
+//
+// # Errors
+//
+// The task's; [ErrBusy] while another task awaits it, [ErrJoinItself] in the task
+// itself, and [ErrWrongLocal] for a task of another [Local] or, in a task of a Pool, of
+// any: the result belongs to its owner.
 func (t *Task[T]) Poll(cx *Context) (value T, ready bool, err error) {
 	if cx.local.current == &t.task {
 		return value, true, ErrJoinItself
 	}
-	if t.pooled() {
-		if t.await(cx.Waker()) {
-			return t.value, true, t.err
-		}
-		return value, false, nil
-	}
-	if t.local != cx.local || cx.pooled() {
+	if !t.pooled() && !cx.isOf(t.local) {
 		return value, true, ErrWrongLocal
 	}
-	if t.flags&flagDone != 0 {
+	over, err := t.join(cx.Waker())
+	if over {
 		return t.value, true, t.err
 	}
-	t.join(cx.Waker())
-	return value, false, nil
-}
-
-// join remembers a waker once, however often its task is polled meanwhile.
-func (t *task) join(w Waker) {
-	if t.joiner == 0 {
-		t.joiner = w
-	}
-	if t.joiner == w {
-		return
-	}
-	x := t.more()
-	for _, j := range x.joiners {
-		if j == w {
-			return
-		}
-	}
-	x.joiners = append(x.joiners, w)
+	return value, err != nil, err
 }
 
 func (t *task) outcome() Outcome { return Outcome(t.flags >> outcomeShift) }

@@ -67,46 +67,52 @@ func TestCancelDuringOwnPollThatReturns(t *testing.T) {
 	equal(t, "outcome", task.Outcome(), Returned)
 }
 
-func TestJoinWakesEveryJoinerOnce(t *testing.T) {
+func TestJoinIsForOneTask(t *testing.T) {
 	r := newRig(t)
 	p := new(probe)
 	task := mustSpawn[int](t, r.Local, p)
 	polls := 0
-	join := func() Future[int] {
-		return FutureFunc[int](func(cx *Context) (int, bool, error) {
-			polls++
-			return task.Join().Poll(cx)
-		})
-	}
-	a, b := mustSpawn(t, r.Local, join()), mustSpawn(t, r.Local, join())
+	first := mustSpawn(t, r.Local, FutureFunc[int](func(cx *Context) (int, bool, error) {
+		polls++
+		return task.Join().Poll(cx)
+	}))
+	second := mustSpawn(t, r.Local, task.Join())
 	r.turn(3)
-	Waker(a.Handle() ^ (kindTask^kindWaker)<<56).Wake() // polled once more, still one join
+	equal(t, "another one", second.Err(), ErrBusy)
+	Waker(first.Handle() ^ (kindTask^kindWaker)<<56).Wake() // polled once more, still the one
 	r.turn(1)
 	p.ready = true
 	p.waker.Wake()
 	r.turn(1)
-	r.turn(2)
-	equal(t, "polls", polls, 5)
-	for _, j := range []*Task[int]{a, b} {
-		v, err := j.Result()
+	r.turn(1)
+	equal(t, "polls", polls, 3)
+	v, err := first.Result()
+	equal(t, "joined value", v, 2)
+	equal(t, "joined error", err, nil)
+	late := mustSpawn(t, r.Local, task.Join())
+	r.turn(1)
+	equal(t, "a late join", late.Err(), nil)
+}
+
+func TestJoinerThatIsGoneMakesRoom(t *testing.T) {
+	c := newPoolRig(t, 1)
+	for _, on := range []Executor{c.workers[0].Local, c.Pool} {
+		p := new(probe)
+		task := mustSpawn[int](t, on, p)
+		gone := mustSpawn(t, on, task.Join())
+		c.turn(0, 2)
+		gone.Cancel()
+		c.turn(0, 0)
+		next := mustSpawn(t, on, task.Join())
+		c.turn(0, 1)
+		p.ready = true
+		p.waker.Wake()
+		c.turn(0, 1)
+		c.turn(0, 1)
+		v, err := next.Result()
 		equal(t, "joined value", v, 2)
 		equal(t, "joined error", err, nil)
 	}
-	late := mustSpawn(t, r.Local, task.Join())
-	r.turn(1)
-	equal(t, "a late join", late.Done(), true)
-}
-
-func TestJoinerThatAsksAgainIsOneJoiner(t *testing.T) {
-	r := newRig(t)
-	task := mustSpawn[int](t, r.Local, new(probe))
-	joiner := mustSpawn(t, r.Local, task.Join())
-	r.turn(2)
-	for range 3 {
-		makeWaker(joiner.slot, joiner.gen).Wake()
-		r.turn(1)
-	}
-	equal(t, "joiners beyond the first", task.extra == nil, true)
 }
 
 func TestJoinOfCancelledTask(t *testing.T) {

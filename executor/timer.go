@@ -56,28 +56,28 @@ func (t *Timer) ResetAt(at int64) {
 }
 
 // Poll implements [Future].
-func (t *Timer) Poll(cx *Context) (struct{}, bool, error) {
-	l := cx.local
+func (t *Timer) Poll(cx *Context) (none struct{}, ready bool, err error) {
 	if t.at < 0 {
-		t.at = int64(min(uint64(l.now)+uint64(t.after), Never))
+		t.at = int64(min(uint64(cx.local.now)+uint64(t.after), Never))
 	}
-	if cx.pooled() {
-		t.pool = l.worker.pool
-		return t.pool.timers.poll(t, l.now, cx.Waker())
-	}
+	ready, err = cx.side.arm(t, cx.Waker())
+	return none, ready, err
+}
+
+func (l *Local) arm(t *Timer, w Waker) (ready bool, err error) {
 	if t.at <= l.now {
 		t.Drop()
-		return struct{}{}, true, nil
+		return true, nil
 	}
-	t.waker = cx.Waker()
+	t.waker = w
 	if t.local == nil && t.at != Never {
 		if l.maxTimers > 0 && l.timers.count >= l.maxTimers {
-			return struct{}{}, true, ErrAgain
+			return true, ErrAgain
 		}
 		t.local = l
 		l.timers.arm(t, l.now)
 	}
-	return struct{}{}, false, nil
+	return false, nil
 }
 
 // Drop implements [Dropper]: it takes the timer back.

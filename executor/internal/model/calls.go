@@ -18,7 +18,7 @@ const (
 	WakesCount                         // each wake makes a poll of its own
 	DeadlineLate                       // a deadline comes a nanosecond late
 	CancelTwice                        // the second request counts
-	JoinOnce                           // only the first joiner is woken
+	JoinReplaces                       // another joiner takes the place of the first
 	SiblingsStay                       // a child's error doesn't end the others
 	LimitLoose                         // one child more than the limit runs
 	Bugs                               // the number of mistakes, and one
@@ -79,12 +79,10 @@ func (m *Model) Join(task int) (value int64, ready bool, err error) {
 	case t.done:
 		return t.value, true, t.err
 	}
-	for _, j := range t.joiners {
-		if j == m.current || m.Bug == JoinOnce {
-			return 0, false, nil
-		}
+	if j := t.joiner; j != nil && j != m.current && !j.done && m.Bug != JoinReplaces {
+		return 0, true, executor.ErrBusy
 	}
-	t.joiners = append(t.joiners, m.current)
+	t.joiner = m.current
 	return 0, false, nil
 }
 
@@ -177,7 +175,7 @@ func (m *Model) Evict(task int) error {
 	m.turning = true
 	m.evict(t)
 	if m.turning = turning; len(m.ready) > 0 {
-		m.poke() // for the joiners
+		m.poke() // for the joiner
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ type task struct {
 	queued               bool // in the inbox, with what follows
 	wake, cancel         bool
 	sleep, deadline      *timer
-	joiners              []*task
+	joiner               *task
 	value                int64
 	err                  error
 	outcome              executor.Outcome
@@ -264,7 +264,7 @@ func (m *Model) evict(t *task) {
 	m.end(t, 0, t.cause, outcome)
 }
 
-// end drops a task, tells its scope, wakes its joiners, and reports the end, in this
+// end drops a task, tells its scope, wakes its joiner, and reports the end, in this
 // order.
 func (m *Model) end(t *task, value int64, err error, o executor.Outcome) {
 	if i := slices.Index(m.ready, t); i >= 0 {
@@ -282,8 +282,8 @@ func (m *Model) end(t *task, value int64, err error, o executor.Outcome) {
 	if t.parent != nil {
 		m.childEnded(t)
 	}
-	for _, j := range t.joiners {
-		m.makeReady(j)
+	if t.joiner != nil {
+		m.makeReady(t.joiner)
 	}
 	m.Log(Event{What: "end", Task: t.Number, N: int64(o)*1000 + value, Err: Message(err)})
 }

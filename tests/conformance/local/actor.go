@@ -201,9 +201,12 @@ func (a *actor) join(cx *executor.Context) bool {
 		return false
 	}
 	a.left = a.left[2:]
-	if errors.Is(err, executor.ErrJoinItself) {
+	switch {
+	case errors.Is(err, executor.ErrJoinItself):
 		a.stage.saw("!invalid")
-	} else {
+	case errors.Is(err, executor.ErrBusy):
+		a.stage.saw("!busy")
+	default:
 		a.stage.saw("<" + result(v, err, executor.CancelledRunning))
 	}
 	return true
