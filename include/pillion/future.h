@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PILLION_FUTURE_H
-#define PILLION_FUTURE_H
+#ifndef PILLION_INCLUDE_FUTURE_H
+#define PILLION_INCLUDE_FUTURE_H
 
 /*
  * Futures, wakers and values: the part of the ABI that a future's author
@@ -37,8 +37,8 @@
  *     when the executor is idle, once a burst.
  */
 
-#include <stddef.h>
-#include <stdint.h>
+#include "error.h"
+#include "value.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -51,41 +51,18 @@ typedef uint64_t pillion_watch; /* see watch.h */
 /* A time is nanoseconds of the monotonic clock, absolute. */
 #define PILLION_TIME_NEVER INT64_MAX
 
-/* The time `ns` after `now`, which is now if that isn't positive. */
-static inline int64_t pillion__time_after(int64_t now, int64_t ns) {
-  if (ns <= 0) return now;
-  return now > PILLION_TIME_NEVER - ns ? PILLION_TIME_NEVER : now + ns;
-}
-
 /* What a poll answers; a negative PILLION_E… is an error and ends it. */
 #define PILLION_PENDING 0
 #define PILLION_READY 1
 
-/* Bytes that a value or an event carries without a pointer. */
-#define PILLION_INLINE 24
+#define PILLION_OUTCOME_RETURNED 0            /* with a value or an error */
+#define PILLION_OUTCOME_CANCELLED_UNSTARTED 1 /* before its first step */
+#define PILLION_OUTCOME_CANCELLED_RUNNING 2
 
-typedef void (*pillion_release_fn)(void *owner);
-
-/*
- * pillion_value is a result: a status and some bytes, 40 bytes in all. Up to
- * PILLION_INLINE bytes travel in payload.bytes; longer ones stay where
- * payload.ref.data points until release(owner) is called, once, by whoever
- * holds the value last. release may be NULL. At most UINT32_MAX bytes.
- */
-typedef struct pillion_value {
-  int32_t status;    /* 0, or the negative error that the task ended with; a
-                        task keeps 31 bits of it */
-  uint32_t reserved; /* zero */
-  uint64_t length;   /* bytes */
-  union {
-    uint8_t bytes[PILLION_INLINE];
-    struct {
-      const void *data;
-      pillion_release_fn release;
-      void *owner;
-    } ref;
-  } payload;
-} pillion_value;
+/* What becomes of a task's end. */
+#define PILLION_EVENT 0u  /* the result comes as an event, with the token */
+#define PILLION_JOIN 1u   /* it goes to the poll that joins the task */
+#define PILLION_DETACH 2u /* it is thrown away */
 
 typedef struct pillion_ops pillion_ops;
 
@@ -138,8 +115,7 @@ typedef struct pillion_future {
  */
 struct pillion_ops {
   size_t size;
-  int (*timer_set)(pillion_timer *timer, pillion_context *cx,
-                   int64_t deadline);
+  int (*timer_set)(pillion_timer *timer, pillion_context *cx, int64_t deadline);
   void (*timer_clear)(pillion_timer *timer);
   int (*join)(pillion_value *out, pillion_context *cx, pillion_task task);
   int (*spawn)(pillion_task *out, pillion_context *cx,
@@ -159,65 +135,6 @@ struct pillion_ops {
 };
 
 #define PILLION_OPS_SHARED 1u /* tasks that know each other may run at once */
-
-/*
- * pillion_timer_set arms `timer`: cx's task is woken at `deadline` or soon
- * after it, never before. A timer that is armed already is moved. Timers fire
- * in the order of their deadlines, and those of one deadline in the order in
- * which they were armed. At PILLION_TIME_NEVER it never fires, and takes no
- * place.
- *
- * Threads: the owner's.
- * Reentrancy: inside a poll only.
- * Ownership: the timer's storage stays the caller's and must outlive its arming.
- * Returns: 0, PILLION_EINVAL for a timer that another executor has armed, or
- *   PILLION_EAGAIN (over the executor's max_timers; a timer that is armed can
- *   always be moved).
- * Since: 0.1
- */
-static inline int pillion_timer_set(pillion_timer *timer, pillion_context *cx,
-                                    int64_t deadline) {
-  return cx->ops->timer_set(timer, cx, deadline);
-}
-
-/*
- * pillion_timer_clear disarms `timer`. A timer that is not armed, or zeroed,
- * stays as it is.
- *
- * Threads: the owner's.
- * Reentrancy: in polls and drops, and outside.
- * Ownership: the timer's storage may go afterwards.
- * Returns: nothing.
- * Since: 0.1
- */
-static inline void pillion_timer_clear(pillion_timer *timer) {
-  if (timer->ops == NULL) return;
-  timer->ops->timer_clear(timer);
-  timer->deadline = 0;
-}
-
-/*
- * pillion_sleep waits for `ns` nanoseconds from its first call on (not at all
- * if that is 0 or less), and may be used again once it was ready. Poll it
- * until it is.
- *
- * Threads: the owner's.
- * Reentrancy: inside a poll only.
- * Ownership: the timer's storage stays the caller's, as for pillion_timer_set.
- * Returns: PILLION_PENDING, PILLION_READY, or what pillion_timer_set answers.
- * Since: 0.1
- */
-static inline int pillion_sleep(pillion_timer *timer, pillion_context *cx,
-                                int64_t ns) {
-  if (timer->deadline == 0) {
-    if (ns <= 0) return PILLION_READY;
-    int rc = pillion_timer_set(timer, cx, pillion__time_after(cx->now, ns));
-    return rc < 0 ? rc : PILLION_PENDING;
-  }
-  if (cx->now < timer->deadline) return PILLION_PENDING;
-  pillion_timer_clear(timer);
-  return PILLION_READY;
-}
 
 /*
  * pillion_join awaits `task`, which was started with PILLION_JOIN: a task or
@@ -333,56 +250,6 @@ static inline int pillion_abandon(const pillion_ops *ops, pillion_task task) {
 }
 
 /*
- * pillion_value_set makes *out a success that carries `length` bytes inline.
- *
- * Threads: any.
- * Reentrancy: anywhere.
- * Ownership: the bytes are copied.
- * Returns: 0, or -1 if they are more than PILLION_INLINE.
- * Since: 0.1
- */
-static inline int pillion_value_set(pillion_value *out, const void *bytes,
-                                    size_t length) {
-  const uint8_t *from = (const uint8_t *)bytes;
-  if (length > PILLION_INLINE) return -1;
-  out->status = 0;
-  out->reserved = 0;
-  out->length = length;
-  for (size_t i = 0; i < length; i++) out->payload.bytes[i] = from[i];
-  return 0;
-}
-
-/*
- * pillion_value_data finds the bytes of a value, wherever they are.
- *
- * Threads: any.
- * Reentrancy: anywhere.
- * Ownership: they belong to the value.
- * Returns: a pointer to value->length bytes.
- * Since: 0.1
- */
-static inline const void *pillion_value_data(const pillion_value *value) {
-  return value->length > PILLION_INLINE ? value->payload.ref.data
-                                        : value->payload.bytes;
-}
-
-/*
- * pillion_value_drop releases what a value holds and empties it.
- *
- * Threads: any.
- * Reentrancy: anywhere; the release function is called from here.
- * Ownership: the bytes are gone afterwards.
- * Returns: nothing.
- * Since: 0.1
- */
-static inline void pillion_value_drop(pillion_value *value) {
-  uint64_t length = value->length;
-  value->length = 0;
-  if (length > PILLION_INLINE && value->payload.ref.release != NULL)
-    value->payload.ref.release(value->payload.ref.owner);
-}
-
-/*
  * Async functions in C. `state` is an int in the future's own struct, zero at
  * first; locals do not survive an await. PILLION_AWAIT polls `expression`
  * until it is ready and leaves the poll with its error if it has one.
@@ -399,14 +266,14 @@ static inline void pillion_value_drop(pillion_value *value) {
   switch (state) {           \
     case 0:
 
-#define PILLION_AWAIT(state, expression)                      \
-  do {                                                        \
-    (state) = __LINE__;                                       \
-    PILLION__FALLTHROUGH;                                     \
-    case __LINE__: {                                          \
-      int pillion__rc = (expression);                         \
-      if (pillion__rc != PILLION_READY) return pillion__rc;   \
-    }                                                         \
+#define PILLION_AWAIT(state, expression)                    \
+  do {                                                      \
+    (state) = __LINE__;                                     \
+    PILLION__FALLTHROUGH;                                   \
+    case __LINE__: {                                        \
+      int pillion__rc = (expression);                       \
+      if (pillion__rc != PILLION_READY) return pillion__rc; \
+    }                                                       \
   } while (0)
 
 #define PILLION_RETURN(state) \

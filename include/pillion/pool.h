@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PILLION_POOL_H
-#define PILLION_POOL_H
+#ifndef PILLION_INCLUDE_POOL_H
+#define PILLION_INCLUDE_POOL_H
 
 /*
- * Pools: tasks that move between threads. Pillion starts none unasked. A pool is
- * worked for by executors that join it, each on a thread and a loop of its own:
- * libuv here, poll(2) there, asyncio in a third. What an executor had it
+ * Pools: tasks that move between threads. Pillion starts none unasked. A pool
+ * is worked for by executors that join it, each on a thread and a loop of its
+ * own: libuv here, poll(2) there, asyncio in a third. What an executor had it
  * keeps: its own tasks stay with it, its descriptor, deadline and turn remain
  * all that its loop needs, and so its adapter remains the same. A share of each
  * turn goes to the pool's tasks, and a worker that has none left takes some
@@ -19,12 +19,12 @@
  *     pillion_pool_join(pool, executor, 0);
  *     ... its loop runs ...
  *
- * A POOL'S TASK is a future like any other. No two of its polls run at once, and
- * each sees what the earlier ones did; but they run on any of the workers'
+ * A POOL'S TASK is a future like any other. No two of its polls run at once,
+ * and each sees what the earlier ones did; but they run on any of the workers'
  * threads, and so does its drop. What a poll may touch besides its own `self`
  * is for the author to lock. Wakes, cancels and detaching work by handle from
- * any thread. pillion_task_evict does not (PILLION_EINVAL): the task may be in a
- * poll elsewhere.
+ * any thread. pillion_task_evict does not (PILLION_EINVAL): the task may be in
+ * a poll elsewhere.
  *
  * TIME. Timers and all of time.h work as on an executor; pillion_task_deadline
  * for a task of the pool in any turn of its workers (elsewhere it is
@@ -33,12 +33,12 @@
  *
  * GO'S FUTURES run beside them: a call of a loop or async function with its
  * `pool` set (pillion_call_submit_with) is polled by the same workers, and
- * moves between them. Their turns enter Go as often as there is something to do there,
- * and not at all before the first such call.
+ * moves between them. Their turns enter Go as often as there is something to do
+ * there, and not at all before the first such call.
  *
- * WHAT THEY JOIN of Go's is a call without an executor, in the pool or not, that
- * a task submits itself or gets from anywhere; pillion_abandon in its drop ends
- * it.
+ * WHAT THEY JOIN of Go's is a call without an executor, in the pool or not,
+ * that a task submits itself or gets from anywhere; pillion_abandon in its drop
+ * ends it.
  *
  * WHO WAITS FOR WHOM. While a pool's tasks live they count in progress.live of
  * its workers, as of their last turns: so a loop that lives as long as there is
@@ -46,16 +46,18 @@
  * wait for work that isn't there yet joins with PILLION_HOLD.
  *
  * A LOOP THAT BLOCKS keeps nobody from what waits in its turn, but for two
- * things: a single task that was woken in the poll that blocks, and the earliest
- * timer, if no other worker has made a turn since it was set. Both then come
- * late, and neither is lost.
+ * things: a single task that was woken in the poll that blocks, and the
+ * earliest timer, if no other worker has made a turn since it was set. Both
+ * then come late, and neither is lost.
  */
 
-#include "../pillion.h"
+#include "executor.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+typedef uint64_t pillion_pool;
 
 /*
  * pillion_pool_options are what a pool is made of; zero, or NULL, is always a
@@ -78,7 +80,7 @@ typedef struct pillion_pool_options {
 } pillion_pool_options;
 
 #define PILLION_POOL_OPTIONS_INIT \
-  { sizeof(pillion_pool_options), PILLION_VERSION_NUMBER, 0, 0, 0, 0, NULL }
+  {sizeof(pillion_pool_options), PILLION_VERSION_NUMBER, 0, 0, 0, 0, NULL}
 
 /*
  * pillion_pool_new makes a pool, in which nobody works yet. `options` may be
@@ -93,21 +95,22 @@ typedef struct pillion_pool_options {
 int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
                      char *errbuf, size_t errcap);
 
-#define PILLION_HOLD 1u /* the worker lives until the pool is closed and empty */
+#define PILLION_HOLD 1u /* live until the pool is closed and empty */
 
 /*
  * pillion_pool_join makes `executor` a worker of the pool: from its next turn
  * on it polls the pool's tasks, too. It may join and leave at any time, also
- * after the pool was closed, to help it end. With PILLION_HOLD its progress.live
- * is at least 1 until the pool is closed and empty, or until it leaves.
+ * after the pool was closed, to help it end. With PILLION_HOLD its
+ * progress.live is at least 1 until the pool is closed and empty, or until it
+ * leaves.
  *
  * Threads: the owner's.
  * Reentrancy: not inside a turn.
  * Ownership: the executor stays the caller's. pillion_executor_free and the end
  *   of its thread leave the pool by themselves.
  * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD, PILLION_EREENTRANT,
- *   PILLION_EINVAL (unknown flags), PILLION_EBUSY (it works for a pool already),
- *   PILLION_EAGAIN (256 workers are in the pool) or PILLION_ENOMEM.
+ *   PILLION_EINVAL (unknown flags), PILLION_EBUSY (it works for a pool
+ *   already), PILLION_EAGAIN (256 workers are in the pool) or PILLION_ENOMEM.
  * Since: 0.1
  */
 int pillion_pool_join(pillion_pool pool, pillion_executor executor,
@@ -132,9 +135,9 @@ int pillion_pool_leave(pillion_executor executor);
  * comes as an event with `token` on the executor `home`, which need be no
  * worker, and counts in its progress.live until then; a home that is freed
  * before forgoes the event. With PILLION_JOIN it is kept for pillion_join, by a
- * task of any executor or pool. With PILLION_DETACH it is thrown away. `home` is
- * also that of the tasks that this one spawns through its context; it may be 0
- * where no event is asked for. `out` may be NULL.
+ * task of any executor or pool. With PILLION_DETACH it is thrown away. `home`
+ * is also that of the tasks that this one spawns through its context; it may be
+ * 0 where no event is asked for. `out` may be NULL.
  *
  * A spawn allocates nothing once the pool has seen as many tasks before.
  *
@@ -173,8 +176,8 @@ int pillion_pool_start(pillion_pool pool, uint32_t n);
 
 /*
  * pillion_pool_stop tells the workers that pillion_pool_start has started to
- * leave, and waits for `timeout` ns at most until they have; with 0 it waits for
- * none. The tasks stay, for other workers or later ones.
+ * leave, and waits for `timeout` ns at most until they have; with 0 it waits
+ * for none. The tasks stay, for other workers or later ones.
  *
  * Threads: any; with a timeout, never a loop's.
  * Reentrancy: not inside a turn.
@@ -187,9 +190,9 @@ int pillion_pool_stop(pillion_pool pool, int64_t timeout);
 
 /*
  * pillion_pool_close stops the intake: spawns are refused with PILLION_ECLOSED,
- * those of the pool's own tasks too. What lives is drained, or asked to stop, as
- * `mode` says; the workers' turns do that. A second close may turn a drain into
- * a cancel.
+ * those of the pool's own tasks too. What lives is drained, or asked to stop,
+ * as `mode` says; the workers' turns do that. A second close may turn a drain
+ * into a cancel.
  *
  * Threads: any.
  * Reentrancy: anywhere; not from signal handlers.
@@ -221,14 +224,13 @@ typedef struct pillion_pool_stats {
   uint64_t workers; /* executors that are in it */
   uint64_t idle;    /* of which have found nothing to do */
   uint64_t threads; /* of which pillion_pool_start has started */
-  uint64_t live; /* tasks that have not ended or not been taken; it may be too
+  uint64_t live;   /* tasks that have not ended or not been taken; it may be too
                     large while workers are in their turns */
   uint64_t polls;  /* by all that ever worked for it */
   uint64_t steals; /* times that a worker took tasks from another */
 } pillion_pool_stats;
 
-#define PILLION_POOL_STATS_INIT \
-  { sizeof(pillion_pool_stats), 0, 0, 0, 0, 0, 0 }
+#define PILLION_POOL_STATS_INIT {sizeof(pillion_pool_stats), 0, 0, 0, 0, 0, 0}
 
 /*
  * pillion_pool_stat fills *out, as far as out->size goes.

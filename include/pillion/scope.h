@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PILLION_SCOPE_H
-#define PILLION_SCOPE_H
+#ifndef PILLION_INCLUDE_SCOPE_H
+#define PILLION_INCLUDE_SCOPE_H
 
 /*
  * Scopes: child tasks that end before the future that owns them goes on. Like
@@ -52,21 +52,11 @@
  * its cancel on to them.
  */
 
-#include "pillion/future.h"
+#include "future.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* As in pillion.h. */
-#define PILLION_EINVAL (-1)       /* an argument that can never be right */
-#define PILLION_EREENTRANT (-5)   /* not inside a turn */
-#define PILLION_EAGAIN (-7)       /* over a quota; retrying later helps */
-#define PILLION_ECANCELLED (-11)  /* the task was cancelled */
-#define PILLION_OUTCOME_RETURNED 0          /* with a value or an error */
-#define PILLION_OUTCOME_CANCELLED_UNSTARTED 1 /* before its first step */
-#define PILLION_OUTCOME_CANCELLED_RUNNING 2
-#define PILLION_DETACH 2u /* it is thrown away */
 
 typedef struct pillion_scope pillion_scope;
 typedef struct pillion_child pillion_child;
@@ -114,11 +104,11 @@ struct pillion_scope {
   uint32_t cancelled;
   uint32_t told; /* those that run were asked to stop */
   uint32_t dropped;
-  pillion_child *owner;         /* while it is in the list of that child */
+  pillion_child *owner;           /* while it is in the list of that child */
   pillion_scope *later, *earlier; /* in that list */
-  pillion_scope *fells;         /* the one whose drop is emptying it just now */
-  uint32_t lost;                /* another drop got at what that was emptying */
-  uint32_t kept;                /* a child could not be evicted */
+  pillion_scope *fells; /* the one whose drop is emptying it just now */
+  uint32_t lost;        /* another drop got at what that was emptying */
+  uint32_t kept;        /* a child could not be evicted */
 };
 
 enum pillion__child_state {
@@ -128,7 +118,7 @@ enum pillion__child_state {
   PILLION__CHILD_DETACHED = 4
 };
 
-/* ---- Rings of children, by their first ------------------------------------ */
+/* ---- Rings of children, by their first ----------------------------------- */
 
 static inline void pillion__children_add(pillion_child **ring,
                                          pillion_child *child) {
@@ -154,7 +144,7 @@ static inline void pillion__children_remove(pillion_child **ring,
   if (*ring == child) *ring = child->next;
 }
 
-/* ---- Scopes of children, for drops to find -------------------------------- */
+/* ---- Scopes of children, for drops to find ------------------------------- */
 
 /*
  * A child's drop ends the children of its own scope, and theirs end theirs: as
@@ -176,10 +166,8 @@ static inline void pillion__scope_list(pillion_scope *scope,
 
 static inline void pillion__scope_unlist(pillion_scope *scope) {
   if (scope->owner == NULL) return;
-  if (scope->earlier != NULL)
-    scope->earlier->later = scope->later;
-  else
-    scope->owner->scopes = scope->later;
+  if (scope->earlier != NULL) scope->earlier->later = scope->later;
+  else scope->owner->scopes = scope->later;
   if (scope->later != NULL) scope->later->earlier = scope->earlier;
   scope->owner = NULL;
 }
@@ -189,7 +177,7 @@ static inline void pillion__scope_less(pillion_scope *scope) {
   if (--scope->count == 0) pillion__scope_unlist(scope);
 }
 
-/* ---- A child, as the executor sees it ------------------------------------- */
+/* ---- A child, as the executor sees it ------------------------------------ */
 
 static inline int pillion__child_poll(pillion_value *out, pillion_context *cx,
                                       void *self) {
@@ -233,8 +221,8 @@ static inline pillion_scope *pillion__child_leave(pillion_child *child) {
 static inline int pillion__child_failed(const pillion_child *child,
                                         const pillion_scope *scope) {
   int32_t status = child->value.status;
-  return status < 0 && !((scope->cancelled || scope->told) &&
-                         status == PILLION_ECANCELLED);
+  return status < 0 &&
+         !((scope->cancelled || scope->told) && status == PILLION_ECANCELLED);
 }
 
 /* Asks those that run to stop. */
@@ -260,8 +248,7 @@ static inline void pillion__child_drop(void *self) {
     return;
   }
   /* From the push on its owner may be through, on another thread. */
-  const pillion_ops *ops =
-      !child->shared && scope->dropped ? NULL : scope->ops;
+  const pillion_ops *ops = !child->shared && scope->dropped ? NULL : scope->ops;
   pillion_waker waker = scope->waker;
   if (child->shared) {
     child->link = __atomic_load_n(&scope->arrived, __ATOMIC_RELAXED);
@@ -277,7 +264,7 @@ static inline void pillion__child_drop(void *self) {
   if (ops != NULL) ops->wake(waker);
 }
 
-/* ---- What its owner does when it looks ------------------------------------ */
+/* ---- What its owner does when it looks ----------------------------------- */
 
 static inline void pillion__scope_ended(pillion_scope *scope,
                                         pillion_child *child) {
@@ -285,10 +272,8 @@ static inline void pillion__scope_ended(pillion_scope *scope,
   child->next_failed = NULL;
   pillion__children_add(&scope->ended, child);
   if (!child->failed) return;
-  if (scope->first == NULL)
-    scope->first = child;
-  else
-    scope->last_failed->next_failed = child;
+  if (scope->first == NULL) scope->first = child;
+  else scope->last_failed->next_failed = child;
   scope->last_failed = child;
 }
 
@@ -342,9 +327,8 @@ static inline int pillion_scope_cancel(pillion_scope *scope) {
 
 static inline int pillion__scope_start(pillion_task *out, pillion_context *cx,
                                        pillion_child *child) {
-  static const pillion_future future = {sizeof(pillion_future),
-                                        pillion__child_poll,
-                                        pillion__child_drop};
+  static const pillion_future future = {
+      sizeof(pillion_future), pillion__child_poll, pillion__child_drop};
   return cx->ops->spawn(out, cx, &future, child, 0, PILLION_DETACH);
 }
 
@@ -388,11 +372,12 @@ static inline void pillion__scope_look(pillion_scope *scope,
     if (child->shared) child->failed = pillion__child_failed(child, scope);
     pillion__scope_ended(scope, child);
   }
-  if (scope->first != NULL || cx->ops->cancelled(cx)) pillion_scope_cancel(scope);
+  if (scope->first != NULL || cx->ops->cancelled(cx))
+    pillion_scope_cancel(scope);
   pillion__scope_go_on(scope, cx);
 }
 
-/* ---- Scopes --------------------------------------------------------------- */
+/* ---- Scopes -------------------------------------------------------------- */
 
 /*
  * pillion_scope_init makes *scope an empty one, in which up to `limit` children
@@ -433,8 +418,7 @@ static inline void pillion_scope_init(pillion_scope *scope, uint32_t limit) {
  * Since: 0.1
  */
 static inline int pillion_scope_spawn(pillion_child *child,
-                                      pillion_scope *scope,
-                                      pillion_context *cx,
+                                      pillion_scope *scope, pillion_context *cx,
                                       const pillion_future *future,
                                       void *self) {
   if (future == NULL || future->size < sizeof *future || future->poll == NULL)
@@ -522,8 +506,8 @@ static inline int pillion_scope_join(pillion_scope *scope,
 }
 
 /*
- * pillion_scope_detach lets a child of *scope go: it runs on by itself, and its result is
- * thrown away. One that waits is started for it, over the limit.
+ * pillion_scope_detach lets a child of *scope go: it runs on by itself, and its
+ * result is thrown away. One that waits is started for it, over the limit.
  *
  * Threads: the owner's.
  * Reentrancy: inside a poll of the owner only.
@@ -564,8 +548,8 @@ static inline int pillion_scope_detach(pillion_child *child,
 }
 
 /*
- * Ends a child that runs, now: 1, and it is still in the ring, so that who looks
- * from its drop finds it there. Or lets it go, if it can't be ended: 0.
+ * Ends a child that runs, now: 1, and it is still in the ring, so that who
+ * looks from its drop finds it there. Or lets it go, if it can't be ended: 0.
  */
 static inline int pillion__scope_evict(pillion_scope *scope,
                                        pillion_child *child, int shared) {
@@ -605,10 +589,8 @@ static inline void pillion__scope_fell(pillion_scope *top) {
     } else {
       top->lost = 0;
       int ended = pillion__scope_evict(scope, child, 0);
-      if (top->lost)
-        scope = top;
-      else if (ended)
-        pillion__children_remove(&scope->running, child);
+      if (top->lost) scope = top;
+      else if (ended) pillion__children_remove(&scope->running, child);
     }
   }
 }
@@ -616,11 +598,11 @@ static inline void pillion__scope_fell(pillion_scope *top) {
 /*
  * pillion_scope_drop ends a scope from its owner's drop: children that run are
  * evicted, which drops them at once, after those in scopes of their own; those
- * that wait are dropped too, and results that nobody took are released. An empty or zeroed scope stays as it
- * is. Where tasks move between threads nothing can be evicted: there children
- * that run are cancelled and detached, and their storage must outlive them, as
- * for pillion_scope_detach; or their owner shields itself until it has joined
- * them.
+ * that wait are dropped too, and results that nobody took are released. An
+ * empty or zeroed scope stays as it is. Where tasks move between threads
+ * nothing can be evicted: there children that run are cancelled and detached,
+ * and their storage must outlive them, as for pillion_scope_detach; or their
+ * owner shields itself until it has joined them.
  *
  * Threads: the owner's.
  * Reentrancy: in the owner's drop, or in its polls.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PILLION_TIME_H
-#define PILLION_TIME_H
+#ifndef PILLION_INCLUDE_TIME_H
+#define PILLION_INCLUDE_TIME_H
 
 /*
  * Waiting for times: until one, with a limit, and again and again. Like
@@ -29,15 +29,77 @@
  * Storage is zeroed before its first use, as for pillion_timer.
  */
 
-#include "pillion/future.h"
+#include "future.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* As in pillion.h. */
-#define PILLION_EINVAL (-1)       /* an argument that can never be right */
-#define PILLION_ETIMEDOUT (-16)   /* the time is up */
+/* The time `ns` after `now`, which is now if that isn't positive. */
+static inline int64_t pillion__time_after(int64_t now, int64_t ns) {
+  if (ns <= 0) return now;
+  return now > PILLION_TIME_NEVER - ns ? PILLION_TIME_NEVER : now + ns;
+}
+
+/*
+ * pillion_timer_set arms `timer`: cx's task is woken at `deadline` or soon
+ * after it, never before. A timer that is armed already is moved. Timers fire
+ * in the order of their deadlines, and those of one deadline in the order in
+ * which they were armed. At PILLION_TIME_NEVER it never fires, and takes no
+ * place.
+ *
+ * Threads: the owner's.
+ * Reentrancy: inside a poll only.
+ * Ownership: the timer's storage stays the caller's and must outlive its
+ *   arming.
+ * Returns: 0, PILLION_EINVAL for a timer that another executor has armed, or
+ *   PILLION_EAGAIN (over the executor's max_timers; a timer that is armed can
+ *   always be moved).
+ * Since: 0.1
+ */
+static inline int pillion_timer_set(pillion_timer *timer, pillion_context *cx,
+                                    int64_t deadline) {
+  return cx->ops->timer_set(timer, cx, deadline);
+}
+
+/*
+ * pillion_timer_clear disarms `timer`. A timer that is not armed, or zeroed,
+ * stays as it is.
+ *
+ * Threads: the owner's.
+ * Reentrancy: in polls and drops, and outside.
+ * Ownership: the timer's storage may go afterwards.
+ * Returns: nothing.
+ * Since: 0.1
+ */
+static inline void pillion_timer_clear(pillion_timer *timer) {
+  if (timer->ops == NULL) return;
+  timer->ops->timer_clear(timer);
+  timer->deadline = 0;
+}
+
+/*
+ * pillion_sleep waits for `ns` nanoseconds from its first call on (not at all
+ * if that is 0 or less), and may be used again once it was ready. Poll it
+ * until it is.
+ *
+ * Threads: the owner's.
+ * Reentrancy: inside a poll only.
+ * Ownership: the timer's storage stays the caller's, as for pillion_timer_set.
+ * Returns: PILLION_PENDING, PILLION_READY, or what pillion_timer_set answers.
+ * Since: 0.1
+ */
+static inline int pillion_sleep(pillion_timer *timer, pillion_context *cx,
+                                int64_t ns) {
+  if (timer->deadline == 0) {
+    if (ns <= 0) return PILLION_READY;
+    int rc = pillion_timer_set(timer, cx, pillion__time_after(cx->now, ns));
+    return rc < 0 ? rc : PILLION_PENDING;
+  }
+  if (cx->now < timer->deadline) return PILLION_PENDING;
+  pillion_timer_clear(timer);
+  return PILLION_READY;
+}
 
 /*
  * pillion_sleep_until waits until `at`, a time of the executor's clock. If that
@@ -49,8 +111,8 @@ extern "C" {
  * Returns: PILLION_PENDING, PILLION_READY, or what pillion_timer_set answers.
  * Since: 0.1
  */
-static inline int pillion_sleep_until(pillion_timer *timer,
-                                      pillion_context *cx, int64_t at) {
+static inline int pillion_sleep_until(pillion_timer *timer, pillion_context *cx,
+                                      int64_t at) {
   if (cx->now >= at) {
     pillion_timer_clear(timer);
     return PILLION_READY;
@@ -101,7 +163,7 @@ static inline int pillion_timeout(pillion_timer *timer, pillion_context *cx,
 typedef struct pillion_interval {
   pillion_timer timer;
   int64_t period;
-  int64_t next;  /* 0 before the first poll */
+  int64_t next;   /* 0 before the first poll */
   int32_t missed; /* PILLION_MISSED_… */
   uint32_t reserved;
 } pillion_interval;
@@ -156,7 +218,7 @@ static inline int pillion_interval_tick(uint64_t *missed,
   pillion_timer_clear(&interval->timer);
   late = (now - interval->next) / interval->period;
   if (missed != NULL) *missed = (uint64_t)late;
-  from = interval->missed == PILLION_MISSED_DELAY  ? now
+  from = interval->missed == PILLION_MISSED_DELAY ? now
          : interval->missed == PILLION_MISSED_SKIP
              ? interval->next + late * interval->period
              : interval->next;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PILLION_VERSION_H
-#define PILLION_VERSION_H
+#ifndef PILLION_INCLUDE_VERSION_H
+#define PILLION_INCLUDE_VERSION_H
 
 /*
  * The numbers of this header, and the promise behind them.
@@ -18,8 +18,8 @@
 #define PILLION_VERSION_MINOR 1
 #define PILLION_VERSION_PATCH 0
 
-#define PILLION_VERSION_NUMBER                                     \
-  ((PILLION_VERSION_MAJOR << 16) | (PILLION_VERSION_MINOR << 8) |  \
+#define PILLION_VERSION_NUMBER                                    \
+  ((PILLION_VERSION_MAJOR << 16) | (PILLION_VERSION_MINOR << 8) | \
    PILLION_VERSION_PATCH)
 
 #define PILLION_VERSION_STRING "0.1.0"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PILLION_WATCH_H
-#define PILLION_WATCH_H
+#ifndef PILLION_INCLUDE_WATCH_H
+#define PILLION_INCLUDE_WATCH_H
 
 /*
  * Descriptors. Pillion has no reactor: the host's loop watches them, through
@@ -25,7 +25,7 @@
  * something that nobody awaits.
  */
 
-#include "../pillion.h"
+#include "executor.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,10 +36,6 @@ extern "C" {
 #define PILLION_HANGUP 4u   /* the other side is gone, or will send no more */
 #define PILLION_PRIORITY 8u /* urgent data, or a change of a file in /proc */
 #define PILLION_FAULT 16u   /* an error: the next read or write tells which */
-
-/* For pillion_executor_ready: the host makes a turn right afterwards, so it
- * need not be woken for one. */
-#define PILLION_TURN_FOLLOWS 0x80000000u
 
 #define PILLION_WATCH_OWN 1u /* close(2) the descriptor with the watch */
 
@@ -77,24 +73,6 @@ int pillion_watch_open(pillion_watch *out, pillion_executor executor, int fd,
 int pillion_watch_close(pillion_watch watch);
 
 /*
- * pillion_executor_ready is how a host reports that a watched descriptor is
- * ready: `key` is what its hook was given, `events` what it saw. Report what
- * still stands again and again, as poll(2) does. A late report does no harm.
- * With PILLION_FAULT the host stops to watch the descriptor by itself, and
- * begins again when its hook is called. With PILLION_TURN_FOLLOWS nobody is
- * poked, and the host owes the executor a turn.
- *
- * Threads: the owner's.
- * Reentrancy: anywhere.
- * Ownership: none.
- * Returns: 0, PILLION_EBADHANDLE (also for the key of a watch that is closed),
- *   PILLION_EWRONGTHREAD or PILLION_EINVAL (unknown events).
- * Since: 0.1
- */
-int pillion_executor_ready(pillion_executor executor, uint64_t key,
-                           uint32_t events);
-
-/*
  * pillion_ready awaits a descriptor: one of PILLION_READABLE,
  * PILLION_WRITABLE, PILLION_HANGUP and PILLION_PRIORITY, or several. What
  * came goes to *events (which may be NULL): of what was asked for, and
@@ -130,8 +108,7 @@ static inline int pillion_ready(uint32_t *events, pillion_context *cx,
  * Returns: nothing; a watch that is closed stays as it is.
  * Since: 0.1
  */
-static inline void pillion_ready_clear(pillion_context *cx,
-                                       pillion_watch watch,
+static inline void pillion_ready_clear(pillion_context *cx, pillion_watch watch,
                                        uint32_t interest) {
   if (cx->ops->ready_clear != NULL) cx->ops->ready_clear(cx, watch, interest);
 }

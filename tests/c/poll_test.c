@@ -3,6 +3,8 @@
 /* pillion/poll.h: the loop of programs that have none. */
 #include <poll.h>
 
+#include "pillion.h"
+
 static int polls_made;
 
 static int counted_poll(struct pollfd *fds, nfds_t count, int ms) {
@@ -154,7 +156,7 @@ static void once_does_not_wait_past_its_timeout(void **state) {
   pillion_task task = submit(ex, "test.block", "", 5, PILLION_EVENT);
   pillion_poll_init(&loop, ex, see, &seen);
   assert_int_equal(pillion_poll_once(&loop, 0), 0);
-  assert_int_equal(loop.live, 1);
+  assert_int_equal(loop.adapter.live, 1);
   int64_t start = now();
   assert_int_equal(pillion_poll_once(&loop, 2 * MS + 1), 0);
   assert_true(now() - start >= 2 * MS + 1);
@@ -163,7 +165,7 @@ static void once_does_not_wait_past_its_timeout(void **state) {
   assert_ok(pillion_poll_loop(&loop));
   assert_int_equal(seen.count, 1);
   assert_int_equal(seen.event[0].token, 5);
-  assert_int_equal(loop.live, 0);
+  assert_int_equal(loop.adapter.live, 0);
   assert_ok(pillion_executor_free(ex));
 }
 
@@ -255,7 +257,7 @@ static void a_signal_does_not_end_the_wait(void **state) {
 
 static void stop_on_event(const pillion_event *event, void *data) {
   (void)event;
-  pillion_poll_stop(data);
+  ((pillion_poll *)data)->stop = 1;
 }
 
 static void stop_ends_the_loop_and_leaves_the_rest_alive(void **state) {
@@ -267,9 +269,9 @@ static void stop_ends_the_loop_and_leaves_the_rest_alive(void **state) {
   submit(ex, "test.echo", "x", 2, PILLION_EVENT);
   pillion_poll_init(&loop, ex, stop_on_event, &loop);
   assert_ok(pillion_poll_loop(&loop));
-  assert_int_equal(loop.live, 1);
-  loop.on_event = see;
-  loop.data = &seen;
+  assert_int_equal(loop.adapter.live, 1);
+  loop.adapter.on_event = see;
+  loop.adapter.data = &seen;
   pillion_task_cancel(blocked);
   assert_ok(pillion_poll_loop(&loop));
   assert_int_equal(seen.count, 1);
@@ -309,7 +311,7 @@ static void a_turn_takes_one_batch_and_the_rest_comes(void **state) {
   (void)state;
   pillion_executor ex = new_executor();
   pillion_poll loop;
-  struct probe probes[PILLION_POLL_BATCH + 10];
+  struct probe probes[PILLION_ADAPTER_BATCH + 10];
   struct seen seen = {0};
   memset(probes, 0, sizeof probes);
   for (size_t i = 0; i < COUNT(probes); i++) {
@@ -317,11 +319,11 @@ static void a_turn_takes_one_batch_and_the_rest_comes(void **state) {
     spawn(ex, &probes[i], i, PILLION_EVENT);
   }
   pillion_poll_init(&loop, ex, see, &seen);
-  assert_int_equal(pillion_poll_once(&loop, 0), PILLION_POLL_BATCH);
-  assert_int_equal(loop.live, 10);
+  assert_int_equal(pillion_poll_once(&loop, 0), PILLION_ADAPTER_BATCH);
+  assert_int_equal(loop.adapter.live, 10);
   assert_int_equal(readable(ex, 0), 1);
   assert_int_equal(pillion_poll_once(&loop, PILLION_TIME_NEVER), 10);
-  assert_int_equal(loop.live, 0);
+  assert_int_equal(loop.adapter.live, 0);
   for (size_t i = 0; i < seen.count; i++)
     assert_int_equal(seen.event[i].token, i);
   assert_int_equal(readable(ex, 0), 0);

@@ -69,7 +69,7 @@ static void on_event_that_forks(const pillion_event *event, void *data) {
   on_event(event, data);
 }
 
-static void start(pillion_uv_event_fn fn) {
+static void start(pillion_event_fn fn) {
   pillion_executor gone;
   events = closes = 0;
   uv_loop_init(&loop);

@@ -23,7 +23,7 @@ static void on_close(pillion_uv *uv, void *data) {
   ((struct rig *)data)->closed++;
 }
 
-static struct rig *rig_new(pillion_uv_event_fn on_event) {
+static struct rig *rig_new(pillion_event_fn on_event) {
   struct rig *rig = calloc(1, sizeof *rig);
   assert_non_null(rig);
   rig->ex = new_executor();
@@ -292,7 +292,7 @@ static void the_executor_may_be_freed_first(void **state) {
   uv_run(&rig->loop, UV_RUN_NOWAIT);
   assert_ok(pillion_executor_free(rig->ex));
   assert_int_equal(probe.drops, 1);
-  assert_int_equal(rig->uv.status, PILLION_ECLOSED);
+  assert_int_equal(rig->uv.adapter.status, PILLION_ECLOSED);
   rig_run(rig); /* returns: nothing of Pillion's keeps it */
   assert_ok(pillion_uv_detach(&rig->uv, on_close));
   rig_run(rig);
@@ -575,7 +575,7 @@ static void a_loop_run_on_the_wrong_thread_does_not_spin(void **state) {
   struct rig *rig = rig_new(record);
   submit(rig->ex, "test.echo", "x", 1, PILLION_EVENT);
   assert_ok(on_thread(run_loop, &rig->loop)); /* returns */
-  assert_int_equal(rig->uv.status, PILLION_EWRONGTHREAD);
+  assert_int_equal(rig->uv.adapter.status, PILLION_EWRONGTHREAD);
   assert_int_equal(rig->seen.count, 0);
   run(rig->ex, &rig->seen);
   assert_int_equal(rig->seen.count, 1);

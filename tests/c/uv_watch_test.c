@@ -106,7 +106,7 @@ static void a_detached_executor_watches_on_another_loop(void **state) {
   assert_int_equal(write(ends[1], "y", 1), 1);
   assert_ok(pillion_poll_run(executor, NULL, NULL));
   assert_int_equal(in.bytes, 2);
-  assert_int_equal(uv2.status, PILLION_ECLOSED);
+  assert_int_equal(uv2.adapter.status, PILLION_ECLOSED);
   assert_ok(pillion_uv_detach(&uv2, NULL));
   assert_int_equal(uv_run(&second, UV_RUN_DEFAULT), 0);
   assert_ok(uv_loop_close(&second));
@@ -150,7 +150,7 @@ static void a_go_task_goes_from_loop_to_loop(void **state) {
   close(ends[1]);
 }
 
-/* What watching took is lost then, as uv_handles.h says; nothing else is. */
+/* What watching took is lost then, as uv.h says; nothing else is. */
 static void the_program_may_close_all_handles_itself(void **state) {
   (void)state;
   struct stream in, late;

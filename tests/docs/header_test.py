@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every C declaration is documented in the house's order, and the README's and
-headers' examples are the files that the tests build."""
+"""Every C declaration is documented in the house's order, pillion.h has a line for
+each of them, and an adapter is one short file."""
 
 from __future__ import annotations
 
@@ -57,3 +57,69 @@ def test_parameters_are_named() -> None:
             for parameter in declaration.split(","):
                 words = re.findall(r"\w+", parameter)
                 assert words == ["void"] or len(words) >= 2, f"{header.name}: unnamed: {declaration}"
+
+
+# In pillion.h a line for a header begins a group, and a line for each of its functions
+# follows.
+GROUP = re.compile(r"^ \* (?P<header>\w+\.h): \w")
+ENTRY = re.compile(r"^ \*   (?P<name>pillion_\w+) +\w")
+
+
+def index(page: str) -> list[tuple[str, str]]:
+    """Header and function of each line of the index."""
+    found, header = [], ""
+    for line in page.split(" * INDEX\n", 1)[1].split(" */", 1)[0].splitlines():
+        if group := GROUP.match(line):
+            header = group["header"]
+        elif entry := ENTRY.match(line):
+            found.append((header, entry["name"]))
+        else:
+            assert line == " *", f"not a line of the index: {line}"
+    return found
+
+
+def faults(page: str) -> list[str]:
+    lines = index(page)
+    there = {(header, name) for header, name, _ in functions()}
+    return (
+        [f"no line: {f}" for f in sorted(there - set(lines))]
+        + [f"no such function: {f}" for f in sorted(set(lines) - there)]
+        + [f"twice: {f}" for f in sorted(set(lines)) if lines.count(f) > 1]
+    )
+
+
+def test_the_index_is_complete() -> None:
+    assert not faults((ROOT / "include/pillion.h").read_text())
+
+
+def test_the_index_has_what_the_library_exports() -> None:
+    exported = set(re.findall(r"\b(pillion_\w+);", (ROOT / "capi/exports.map").read_text()))
+    assert exported <= {name for _, name in index((ROOT / "include/pillion.h").read_text())}
+
+
+def test_a_fault_of_the_index_shows() -> None:
+    page = (ROOT / "include/pillion.h").read_text()
+    line = next(line for line in page.splitlines() if " pillion_wake " in line) + "\n"
+    assert faults(page.replace(line, "")) == ["no line: ('task.h', 'pillion_wake')"]
+    assert faults(page.replace(line, line + line)) == ["twice: ('task.h', 'pillion_wake')"]
+    assert faults(page.replace(line, line + line.replace("wake ", "woke "))) == [
+        "no such function: ('task.h', 'pillion_woke')"
+    ]
+    assert len(faults(page.replace(" * task.h:", " * call.h:"))) == 2 * 8  # in the wrong place
+
+
+ADAPTERS = {"poll.h", "uv.h"}
+
+
+def test_headers_that_the_page_does_not_include() -> None:
+    """Adapters are for those who have the loop."""
+    included = re.findall(r'#include "pillion/(\w+\.h)"', (ROOT / "include/pillion.h").read_text())
+    there = {header.name for header in HEADERS} - {"pillion.h", "adapter.h"}
+    assert there - set(included) == ADAPTERS
+
+
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+def test_an_adapter_is_one_short_file(name: str) -> None:
+    text = (ROOT / "include/pillion" / name).read_text()
+    assert len(text.splitlines()) < 200
+    assert re.findall(r'#include "(.*)"', text) == ["adapter.h"]

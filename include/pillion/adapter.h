@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PILLION_INCLUDE_ADAPTER_H
+#define PILLION_INCLUDE_ADAPTER_H
+
+/*
+ * What adapters share, and what the author of another one begins with. An
+ * adapter puts an executor on a loop that calls back; pillion/uv.h is the
+ * example to read, and pillion/poll.h is a loop of its own.
+ *
+ *     struct my_loop { pillion_adapter adapter; ... handles ... };
+ *
+ *     int my_attach(struct my_loop *my, ..., pillion_executor executor) {
+ *       int fd, rc = pillion_adapter_init(&my->adapter, &fd, executor,
+ *                                         &my_functions, on_event, data);
+ *       if (rc < 0) return rc;
+ *       ... watch fd for reading, start a timer that is due at once ...
+ *       return pillion_adapter_hook(&my->adapter, executor);
+ *     }
+ *
+ * The descriptor's callback calls pillion_adapter_turn, the timer's calls
+ * pillion_adapter_fired, a watched descriptor's pillion_adapter_report. What
+ * is left for the adapter are the functions of pillion_adapter_loop.
+ *
+ * The executor may be freed, the adapter detached and the loop destroyed in
+ * any order, also in an event handler. So a function of pillion_adapter_loop
+ * does nothing where the program has closed the handles itself.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../pillion.h"
+
+#define PILLION_ADAPTER_BATCH 64 /* events that one turn takes at most */
+
+typedef struct pillion_adapter pillion_adapter;
+
+/*
+ * pillion_event_fn hears of each task and call that has ended, and of what was
+ * posted. It is called outside turns, so it may call everything but
+ * pillion_executor_turn. `event` and what it points to are valid during the
+ * call.
+ */
+typedef void (*pillion_event_fn)(const pillion_event *event, void *data);
+
+/* What an adapter knows of a descriptor; all zero if it does not watch it. */
+typedef struct pillion_adapter_watch {
+  uint64_t key; /* for pillion_executor_ready */
+  union {
+    void *handle; /* of the loop */
+    size_t place; /* where the loop has an array */
+  } as;
+} pillion_adapter_watch;
+
+/* Watches by descriptor. Zeroed, it is empty. */
+typedef struct pillion_adapter_table {
+  pillion_adapter_watch *at;
+  size_t cap;
+} pillion_adapter_table;
+
+/*
+ * pillion_adapter_loop is what a loop does for an adapter, on the owner's
+ * thread. All but `close` may be NULL; without `watch`, tasks that await
+ * descriptors get PILLION_ENOTSUP.
+ *
+ * arm: the timer is due at `deadline`, see pillion_adapter_wait;
+ *   PILLION_TIME_NEVER stops it. Before the first call it is due at once.
+ * live: whether the adapter keeps the loop running. It is called when that
+ *   changes; before the first call it does.
+ * stop: the executor is gone or cannot be turned. Stop to watch its
+ *   descriptor, whose number may be another's soon, and stop the timer.
+ * close: the adapter lets go of the loop. Close all handles.
+ * watch: watch `fd` for `events`, or for nothing if they are 0. Where
+ *   watch->as is 0, this is the first time: set it. An error is what
+ *   the host's hook answers; see pillion_host.
+ * unwatch: let go of `fd` and of watch->as.
+ */
+typedef struct pillion_adapter_loop {
+  void (*arm)(pillion_adapter *adapter, int64_t deadline);
+  void (*live)(pillion_adapter *adapter, int live);
+  void (*stop)(pillion_adapter *adapter);
+  void (*close)(pillion_adapter *adapter);
+  int (*watch)(pillion_adapter *adapter, pillion_adapter_watch *watch, int fd,
+               uint32_t events);
+  void (*unwatch)(pillion_adapter *adapter, pillion_adapter_watch *watch,
+                  int fd);
+} pillion_adapter_loop;
+
+/*
+ * pillion_adapter is an executor on a loop, in the storage of an adapter.
+ * `on_event` and `data` may be set, `status` and `live` read; the rest is
+ * private.
+ */
+struct pillion_adapter {
+  pillion_event_fn on_event; /* or NULL */
+  void *data;                /* of on_event */
+  int status;    /* 0, or the error for which the loop makes no more turns */
+  uint64_t live; /* what lived at the end of the latest turn */
+  pillion_executor executor; /* 0: it was freed, or has left this loop */
+  const pillion_adapter_loop *loop;
+  int64_t deadline; /* that the timer stands for */
+  int hosts;        /* it is the executor's host */
+  int keeps;        /* what loop->live was told */
+  int busy;         /* in a turn, or handing out its events */
+  int detached;     /* 1: asked for while busy. 2: done */
+  pillion_adapter_table watches;
+};
+
+/* ---- For all loops ------------------------------------------------------- */
+
+#ifndef CLOCK_MONOTONIC /* -std=c11 hides it; this is Linux's own. */
+#define CLOCK_MONOTONIC 1
+extern int clock_gettime(int clock, struct timespec *time);
+#endif
+
+/*
+ * pillion_adapter_now tells the time that deadlines are given in, for loops
+ * whose own clock is another. (An executor with a clock of its own needs a
+ * loop that knows that clock.)
+ *
+ * Threads: any.
+ * Reentrancy: anywhere.
+ * Ownership: none.
+ * Returns: nanoseconds of CLOCK_MONOTONIC.
+ * Since: 0.1
+ */
+static inline int64_t pillion_adapter_now(void) {
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/*
+ * pillion_adapter_wait says how long a loop may wait for a deadline, in units
+ * of `unit` ns: so 1000000 for a loop that counts in milliseconds. It rounds
+ * up, since a timer must not be early.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere.
+ * Ownership: none.
+ * Returns: the units from `now` until `deadline`: 0 if it has passed, -1 if it
+ *   is PILLION_TIME_NEVER.
+ * Since: 0.1
+ */
+static inline int64_t pillion_adapter_wait(int64_t deadline, int64_t now,
+                                           int64_t unit) {
+  if (deadline == PILLION_TIME_NEVER) return -1;
+  if (deadline <= now) return 0;
+  return (deadline - now - 1) / unit + 1;
+}
+
+/* poll(2)'s bits: those of epoll(7) and of GLib's GIOCondition are the same. */
+#define PILLION__POLLIN 0x1
+#define PILLION__POLLPRI 0x2
+#define PILLION__POLLOUT 0x4
+#define PILLION__POLLERR 0x8
+#define PILLION__POLLHUP 0x10
+#define PILLION__POLLNVAL 0x20
+#define PILLION__POLLRDHUP 0x2000
+
+/*
+ * pillion_adapter_mask turns the events of pillion/watch.h into the bits of
+ * poll(2), which epoll(7) and GLib have, too.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere.
+ * Ownership: none.
+ * Returns: the bits to ask for.
+ * Since: 0.1
+ */
+static inline short pillion_adapter_mask(uint32_t events) {
+  return (short)((events & PILLION_READABLE ? PILLION__POLLIN : 0) |
+                 (events & PILLION_WRITABLE ? PILLION__POLLOUT : 0) |
+                 (events & PILLION_PRIORITY ? PILLION__POLLPRI : 0) |
+                 (events & PILLION_HANGUP ? PILLION__POLLRDHUP : 0));
+}
+
+/*
+ * pillion_adapter_events turns bits of poll(2), as they came, into the events
+ * of pillion/watch.h.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere.
+ * Ownership: none.
+ * Returns: the events to report.
+ * Since: 0.1
+ */
+static inline uint32_t pillion_adapter_events(int mask) {
+  return (mask & PILLION__POLLIN ? PILLION_READABLE : 0) |
+         (mask & PILLION__POLLOUT ? PILLION_WRITABLE : 0) |
+         (mask & PILLION__POLLPRI ? PILLION_PRIORITY : 0) |
+         (mask & (PILLION__POLLHUP | PILLION__POLLRDHUP) ? PILLION_HANGUP : 0) |
+         (mask & (PILLION__POLLERR | PILLION__POLLNVAL) ? PILLION_FAULT : 0);
+}
+
+/* Gives `array` more than `least` places; what is new in it is zero. NULL if
+ * there is no memory: then `array` is as it was. */
+static inline void *pillion__adapter_grow(void *array, size_t *cap,
+                                          size_t least, size_t each) {
+  size_t more = *cap == 0 ? 16 : *cap;
+  void *grown;
+
+  while (more <= least) more *= 2;
+  if (more == *cap) return array;
+  grown = realloc(array, more * each);
+  if (grown == NULL) return NULL;
+  memset((char *)grown + *cap * each, 0, (more - *cap) * each);
+  *cap = more;
+  return grown;
+}
+
+/*
+ * pillion_adapter_find finds what is known of a descriptor, and makes the
+ * table longer for it.
+ *
+ * Threads: the owner's.
+ * Reentrancy: anywhere.
+ * Ownership: *out is the table's, and valid until the next call. Whoever owns
+ *   the table calls free(table->at).
+ * Returns: 0 or PILLION_ENOMEM.
+ * Since: 0.1
+ */
+static inline int pillion_adapter_find(pillion_adapter_watch **out,
+                                       pillion_adapter_table *table, int fd) {
+  void *at =
+      pillion__adapter_grow(table->at, &table->cap, (size_t)fd, sizeof **out);
+
+  if (at == NULL) return PILLION_ENOMEM;
+  table->at = (pillion_adapter_watch *)at;
+  *out = &table->at[fd];
+  return 0;
+}
+
+/* ---- Turns --------------------------------------------------------------- */
+
+static inline void pillion__adapter_live(int live, void *data) {
+  pillion_adapter *adapter = (pillion_adapter *)data;
+  if (adapter->keeps == live) return;
+  adapter->keeps = live;
+  if (adapter->loop->live != NULL) adapter->loop->live(adapter, live);
+}
+
+/*
+ * pillion_adapter_stop ends the turns of an adapter whose executor's
+ * descriptor the loop cannot watch any more. It stays to be detached.
+ *
+ * Threads: the owner's.
+ * Reentrancy: anywhere.
+ * Ownership: none.
+ * Returns: nothing; adapter->status is `status`.
+ * Since: 0.1
+ */
+static inline void pillion_adapter_stop(pillion_adapter *adapter, int status) {
+  adapter->status = status;
+  if (adapter->loop->stop != NULL) adapter->loop->stop(adapter);
+}
+
+/* The last step of a detach. */
+static inline int pillion__adapter_leave(pillion_adapter *adapter) {
+  pillion_executor executor = adapter->executor;
+  int rc = executor != 0 ? pillion_host_set(executor, NULL) : 0;
+
+  if (rc == PILLION_EREENTRANT || rc == PILLION_EWRONGTHREAD) {
+    adapter->detached = 0;
+    return rc;
+  }
+  adapter->executor = 0;
+  adapter->detached = 2;
+  adapter->loop->close(adapter);
+  return 0;
+}
+
+/*
+ * pillion_adapter_turn makes a turn, arms the timer if the deadline has
+ * changed, and hands out the events. If a handler asked to detach, that is
+ * done then. A turn that leaves something to do leaves the descriptor readable.
+ * After an error the adapter has stopped: a readable descriptor would spin.
+ *
+ * Threads: the owner's.
+ * Reentrancy: not inside a turn.
+ * Ownership: none.
+ * Returns: the number of events, PILLION_ECLOSED (the executor was freed or
+ *   has left the loop), PILLION_EREENTRANT (inside a turn, or in an event
+ *   handler of this adapter), or as pillion_executor_turn.
+ * Since: 0.1
+ */
+static inline int pillion_adapter_turn(pillion_adapter *adapter) {
+  const pillion_adapter_loop *loop = adapter->loop;
+  pillion_event events[PILLION_ADAPTER_BATCH];
+  pillion_progress progress = PILLION_PROGRESS_INIT;
+  pillion_executor executor = adapter->executor;
+  int i, n, fd;
+
+  if (executor == 0) return PILLION_ECLOSED;
+  if (adapter->busy) return PILLION_EREENTRANT;
+  adapter->busy = 1;
+  n = pillion_executor_turn(events, PILLION_ADAPTER_BATCH, &progress, executor,
+                            NULL);
+  if (n >= 0) {
+    adapter->live = progress.live;
+    pillion__adapter_live(progress.live > 0, adapter);
+    if (adapter->deadline != progress.deadline) {
+      adapter->deadline = progress.deadline;
+      if (loop->arm != NULL) loop->arm(adapter, progress.deadline);
+    }
+  } else if (n != PILLION_EREENTRANT) {
+    pillion_adapter_stop(adapter, n);
+  }
+  for (i = 0; i < n && adapter->on_event != NULL; i++) {
+    adapter->on_event(&events[i], adapter->data);
+    /* If the handler has freed the executor, the events went with it. */
+    if (!adapter->hosts && pillion_executor_fd(&fd, executor) < 0) break;
+  }
+  adapter->busy = 0;
+  if (adapter->detached == 1) pillion__adapter_leave(adapter);
+  return n;
+}
+
+/*
+ * pillion_adapter_fired makes a turn because a timer that fires once has
+ * fired: it is armed again, also for the same deadline.
+ *
+ * Threads: the owner's.
+ * Reentrancy: not inside a turn.
+ * Ownership: none.
+ * Returns: as pillion_adapter_turn.
+ * Since: 0.1
+ */
+static inline int pillion_adapter_fired(pillion_adapter *adapter) {
+  adapter->deadline = PILLION_TIME_NEVER;
+  return pillion_adapter_turn(adapter);
+}
+
+/*
+ * pillion_adapter_ready tells the executor what came of a watched descriptor,
+ * for a loop that tells of several and then makes a turn, as it must. After
+ * PILLION_FAULT, and if nothing awaits the descriptor any more, it calls
+ * loop->watch with no events: otherwise the loop would spin.
+ *
+ * Threads: the owner's.
+ * Reentrancy: anywhere outside polls, drops and hooks.
+ * Ownership: it may call loop->watch and loop->unwatch for `fd`.
+ * Returns: 0, or as pillion_executor_ready.
+ * Since: 0.1
+ */
+static inline int pillion_adapter_ready(pillion_adapter *adapter, int fd,
+                                        uint32_t events) {
+  pillion_adapter_watch *watch = &adapter->watches.at[fd];
+  int rc;
+
+  if (events & PILLION_FAULT) adapter->loop->watch(adapter, watch, fd, 0);
+  rc = pillion_executor_ready(
+      adapter->executor, watch->key,
+      events | (adapter->busy ? 0 : PILLION_TURN_FOLLOWS));
+  watch = &adapter->watches.at[fd];
+  if (rc < 0 && watch->as.handle != NULL)
+    adapter->loop->watch(adapter, watch, fd, 0);
+  return rc;
+}
+
+/*
+ * pillion_adapter_report is pillion_adapter_ready with a turn right now, unless
+ * this is inside one: that saves the poke, and the loop's round for it.
+ *
+ * Threads: the owner's.
+ * Reentrancy: anywhere outside polls, drops and hooks.
+ * Ownership: the executor, and what the loop knows of `fd`, may be gone when
+ *   this returns.
+ * Returns: nothing.
+ * Since: 0.1
+ */
+static inline void pillion_adapter_report(pillion_adapter *adapter, int fd,
+                                          uint32_t events) {
+  if (pillion_adapter_ready(adapter, fd, events) == 0 && !adapter->busy)
+    pillion_adapter_turn(adapter);
+}
+
+/* ---- Attach and detach --------------------------------------------------- */
+
+static inline void pillion__adapter_unwatch(int fd, uint64_t key, void *data) {
+  pillion_adapter *adapter = (pillion_adapter *)data;
+  pillion_adapter_watch *watch = &adapter->watches.at[fd];
+
+  (void)key;
+  adapter->loop->unwatch(adapter, watch, fd);
+  memset(watch, 0, sizeof *watch);
+}
+
+static inline int pillion__adapter_watch(int fd, uint32_t events, uint64_t key,
+                                         void *data) {
+  pillion_adapter *adapter = (pillion_adapter *)data;
+  pillion_adapter_watch *watch;
+  int known, rc = pillion_adapter_find(&watch, &adapter->watches, fd);
+
+  if (rc < 0) return rc;
+  known = watch->as.handle != NULL;
+  watch->key = key;
+  rc = adapter->loop->watch(adapter, watch, fd, events);
+  if (rc < 0 && !known && watch->as.handle != NULL)
+    pillion__adapter_unwatch(fd, key, adapter);
+  return rc;
+}
+
+static inline void pillion__adapter_reset(pillion_adapter *out,
+                                          const pillion_adapter_loop *loop,
+                                          pillion_event_fn on_event,
+                                          void *data) {
+  memset(out, 0, sizeof *out);
+  out->loop = loop;
+  out->on_event = on_event;
+  out->data = data;
+  out->deadline = INT64_MIN;
+  out->keeps = 1;
+}
+
+/* The executor was freed, or has got another host. */
+static inline void pillion__adapter_drop(void *data) {
+  pillion_adapter *adapter = (pillion_adapter *)data;
+  adapter->executor = 0;
+  adapter->hosts = 0;
+  free(adapter->watches.at);
+  memset(&adapter->watches, 0, sizeof adapter->watches);
+  pillion_adapter_stop(adapter, PILLION_ECLOSED);
+}
+
+/* The adapter that is the executor's host, or NULL. */
+static inline pillion_adapter *pillion__adapter_of(pillion_executor executor) {
+  pillion_host host = PILLION_HOST_INIT;
+  if (pillion_host_get(&host, executor) < 0) return NULL;
+  return host.drop == pillion__adapter_drop ? (pillion_adapter *)host.data
+                                            : NULL;
+}
+
+/*
+ * pillion_adapter_init begins to attach: it makes the calling thread the
+ * executor's owner, and tells the descriptor to watch. It changes nothing of
+ * the executor's host, so an adapter that fails after it has nothing to undo.
+ *
+ * Threads: the loop's.
+ * Reentrancy: not inside a turn.
+ * Ownership: *out is the caller's; *loop is static.
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EINVAL (it has no descriptor),
+ *   PILLION_EWRONGTHREAD, PILLION_EREENTRANT or PILLION_EBUSY (*out is the
+ *   executor's host already).
+ * Since: 0.1
+ */
+static inline int pillion_adapter_init(pillion_adapter *out, int *fd,
+                                       pillion_executor executor,
+                                       const pillion_adapter_loop *loop,
+                                       pillion_event_fn on_event, void *data) {
+  int rc = pillion_executor_bind(executor);
+
+  if (rc == 0) rc = pillion_executor_fd(fd, executor);
+  if (rc < 0) return rc;
+  if (pillion__adapter_of(executor) == out) return PILLION_EBUSY;
+  pillion__adapter_reset(out, loop, on_event, data);
+  return 0;
+}
+
+/*
+ * pillion_adapter_hook makes the adapter the executor's host, when the loop
+ * watches the descriptor and its timer is due at once: the first turn finds
+ * out what lives. Descriptors that tasks await already are watched in here.
+ * After an error it has called loop->close.
+ *
+ * Threads: the owner's.
+ * Reentrancy: not inside a turn.
+ * Ownership: *adapter must stay until loop->close was called, and until the
+ *   executor was freed or has another host.
+ * Returns: 0, or as pillion_host_set.
+ * Since: 0.1
+ */
+static inline int pillion_adapter_hook(pillion_adapter *adapter,
+                                       pillion_executor executor) {
+  pillion_host host = PILLION_HOST_INIT;
+  int rc;
+
+  host.data = adapter;
+  host.live = pillion__adapter_live;
+  host.drop = pillion__adapter_drop;
+  if (adapter->loop->watch != NULL) {
+    host.watch = pillion__adapter_watch;
+    host.unwatch = pillion__adapter_unwatch;
+  }
+  rc = pillion_host_set(executor, &host);
+  adapter->hosts = rc == 0;
+  if (rc == 0) adapter->executor = executor;
+  else pillion__adapter_leave(adapter);
+  return rc;
+}
+
+/*
+ * pillion_adapter_detach takes the executor off its loop, and calls
+ * loop->close. In a turn or an event handler that is done when the turn's
+ * events have been handed out, so none is lost. In a forked child it touches
+ * nothing, since the loop's descriptors are the parent's, too.
+ *
+ * Threads: the loop's.
+ * Reentrancy: anywhere but in a turn that the loop did not make.
+ * Ownership: *adapter is the caller's again when loop->close has closed all.
+ * Returns: 0; PILLION_EWRONGTHREAD, PILLION_EREENTRANT, PILLION_ECLOSED (it was
+ *   detached before) or PILLION_EFORKED: then loop->close is not called.
+ * Since: 0.1
+ */
+static inline int pillion_adapter_detach(pillion_adapter *adapter) {
+  if (pillion_wake(0) == PILLION_EFORKED) return PILLION_EFORKED;
+  if (adapter->detached) return PILLION_ECLOSED;
+  adapter->detached = 1;
+  return adapter->busy ? 0 : pillion__adapter_leave(adapter);
+}
+
+#endif

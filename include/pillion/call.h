@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PILLION_INCLUDE_CALL_H
+#define PILLION_INCLUDE_CALL_H
+
+/*
+ * Calls: Go's functions, and what they answer.
+ */
+
+#include "pool.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef uint64_t pillion_function;
+
+#define PILLION_KIND_OFFLOAD 0 /* blocking Go in a goroutine of its own */
+#define PILLION_KIND_CPU 1     /* as offload, bounded to the cores */
+#define PILLION_KIND_LOOP 2    /* a coroutine, run in the turns */
+#define PILLION_KIND_ASYNC 3   /* a future, polled in the turns */
+
+/*
+ * pillion_function_info describes a Go function. All texts are static and
+ * NUL-terminated. `descriptor` is JSON: {"name", "module", "kind", "codec",
+ * "request", "response", "doc"}.
+ */
+typedef struct pillion_function_info {
+  size_t size;
+  const char *name;   /* "module.function" */
+  const char *module; /* "module" */
+  const char *descriptor;
+  uint32_t kind; /* PILLION_KIND_… */
+  uint32_t reserved;
+} pillion_function_info;
+
+#define PILLION_FUNCTION_INFO_INIT \
+  {sizeof(pillion_function_info), NULL, NULL, NULL, 0, 0}
+
+/*
+ * pillion_function_find looks up a function by its full name.
+ *
+ * Threads: any; the first call starts the library.
+ * Reentrancy: anywhere.
+ * Ownership: handles of functions live as long as the process.
+ * Returns: 0, PILLION_ENOTFOUND, PILLION_EINVAL, or as pillion_start.
+ * Since: 0.1
+ */
+int pillion_function_find(pillion_function *out, const char *name);
+
+/*
+ * pillion_function_list writes the handles of up to `cap` functions, in the
+ * order of their names. `out` may be NULL if `cap` is 0.
+ *
+ * Threads: any; the first call starts the library.
+ * Reentrancy: anywhere.
+ * Ownership: handles of functions live as long as the process.
+ * Returns: how many functions there are, or as pillion_start.
+ * Since: 0.1
+ */
+int pillion_function_list(pillion_function *out, size_t cap);
+
+/*
+ * pillion_function_describe fills *out, as far as out->size goes.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere.
+ * Ownership: the texts are static.
+ * Returns: 0, PILLION_EBADHANDLE or PILLION_EINVAL.
+ * Since: 0.1
+ */
+int pillion_function_describe(pillion_function_info *out,
+                              pillion_function function);
+
+/*
+ * pillion_module_list writes the names of up to `cap` modules, sorted.
+ * `out` may be NULL if `cap` is 0.
+ *
+ * Threads: any; the first call starts the library.
+ * Reentrancy: anywhere.
+ * Ownership: the texts are static.
+ * Returns: how many modules there are, or as pillion_start.
+ * Since: 0.1
+ */
+int pillion_module_list(const char **out, size_t cap);
+
+/*
+ * pillion_call_submit asks Go to run `function` and returns at once. The loop
+ * does not wait for Go. `executor` 0 makes a call for pillion_task_wait, and
+ * with PILLION_JOIN also for pillion_join by a task of any executor or pool.
+ * `out` may be NULL.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere; not from signal handlers.
+ * Ownership: the request is copied before the call returns.
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EAGAIN (too many in flight),
+ *   PILLION_EMSGSIZE (more than max_request), PILLION_ENOMEM, PILLION_ECLOSED
+ *   or PILLION_EINVAL (a loop or async function without an executor, unknown
+ *   flags).
+ * Since: 0.1
+ */
+int pillion_call_submit(pillion_task *out, pillion_executor executor,
+                        pillion_function function, const void *request,
+                        size_t length, uint64_t token, uint32_t flags);
+
+/*
+ * pillion_call_options are what a call is made of.
+ *
+ * pool: where the function runs, instead of in the executor's turns: on the
+ *   workers of a pool, which it moves between. It is for loop and async
+ *   functions (a coroutine stays with the worker that began it). The call
+ *   counts among the pool's tasks, too, until it has ended, and is cancelled
+ *   with them; its result goes where it always goes: to the executor, or to
+ *   pillion_task_wait if that is 0. It carries no context token, neither the
+ *   executor's nor the pool's. PILLION_ECLOSED is returned if the pool was
+ *   closed, PILLION_EAGAIN if it is full, PILLION_EBADHANDLE if it is gone,
+ *   PILLION_EINVAL for functions of other kinds.
+ * deadline: when the function's context shall end, absolute, whether or not the
+ *   loop turns; Go sees it as the context's Deadline. The call then ends with
+ *   PILLION_ETIMEDOUT, unless it returns something else than the context's
+ *   error. If it is over before a goroutine is there to run it, it never starts
+ *   (pillion_task_deadline ends it without waiting for one). It is a time of
+ *   the executor's clock for loop and async functions, of its workers' on a
+ *   pool, and always of CLOCK_MONOTONIC for others.
+ */
+typedef struct pillion_call_options {
+  size_t size;
+  pillion_function function;
+  const void *request;
+  size_t length;
+  uint64_t token;
+  uint32_t flags;    /* PILLION_EVENT, PILLION_JOIN or PILLION_DETACH */
+  uint32_t reserved; /* zero */
+  int64_t deadline;  /* PILLION_TIME_NEVER: none */
+  pillion_pool pool; /* 0: none */
+} pillion_call_options;
+
+#define PILLION_CALL_OPTIONS_INIT \
+  {sizeof(pillion_call_options), 0, NULL, 0, 0, 0, 0, PILLION_TIME_NEVER, 0}
+
+/*
+ * pillion_call_submit_with is pillion_call_submit with all that there is to
+ * say about a call.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere; not from signal handlers.
+ * Ownership: *options and the request are copied before the call returns.
+ * Returns: as pillion_call_submit.
+ * Since: 0.1
+ */
+int pillion_call_submit_with(pillion_task *out, pillion_executor executor,
+                             const pillion_call_options *options);
+
+/*
+ * pillion_call is one call of a batch: 32 bytes, frozen. `request` is an
+ * address, or an offset if the batch has a base.
+ */
+typedef struct pillion_call {
+  pillion_function function;
+  uint64_t token;
+  uint64_t request;
+  uint64_t length;
+} pillion_call;
+
+/*
+ * pillion_call_batch submits `count` calls at once, in order, with one poke
+ * of Go at most. Requests are at their own addresses if `base` is NULL, else
+ * `calls[i].request` bytes behind it. Task handles go to out[0 … count - 1];
+ * `out` may be NULL.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere; not from signal handlers.
+ * Ownership: calls and requests are copied before the call returns.
+ * Returns: how many were submitted; fewer than `count` means that the next
+ *   one was refused: submit the rest again to learn why. If that was the
+ *   first, the error is returned, as for pillion_call_submit.
+ * Since: 0.1
+ */
+int pillion_call_batch(pillion_task *out, pillion_executor executor,
+                       const pillion_call *calls, size_t count,
+                       const void *base, uint32_t flags);
+
+/*
+ * pillion_call_wait runs `function` and waits for its result: a blocking
+ * call, for threads that have no loop. When `timeout` ns have passed the call
+ * is cancelled and its result thrown away.
+ *
+ * Threads: any; never a loop's, which it would stop.
+ * Reentrancy: not inside a turn.
+ * Ownership: *out is the caller's, to be released with pillion_value_drop.
+ * Returns: 0 with the result in *out (out->status tells how the function
+ *   ended; a failure's payload is described at pillion_failure),
+ *   PILLION_ETIMEDOUT, PILLION_EREENTRANT, or as pillion_call_submit.
+ * Since: 0.1
+ */
+int pillion_call_wait(pillion_value *out, pillion_function function,
+                      const void *request, size_t length, int64_t timeout);
+
+/*
+ * pillion_failure is what a failed call's payload says. `code` is the
+ * author's own, 0 if he gave none. Message and stack are not NUL-terminated
+ * and may contain NUL bytes; the stack is empty unless it was a panic. The
+ * payload is int32_t code, uint32_t message length, message, uint32_t stack
+ * length, stack, all in the machine's byte order and unaligned.
+ */
+typedef struct pillion_failure {
+  size_t size;
+  int32_t code;
+  uint32_t message_length;
+  const char *message;
+  const char *stack;
+  uint64_t stack_length;
+} pillion_failure;
+
+#define PILLION_FAILURE_INIT {sizeof(pillion_failure), 0, 0, NULL, NULL, 0}
+
+/*
+ * pillion_failure_parse reads a failure's payload.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere.
+ * Ownership: message and stack point into the payload.
+ * Returns: 0 or PILLION_EINVAL (it is no failure).
+ * Since: 0.1
+ */
+int pillion_failure_parse(pillion_failure *out, const void *payload,
+                          size_t length);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PILLION_INCLUDE_EXECUTOR_H
+#define PILLION_INCLUDE_EXECUTOR_H
+
+/*
+ * Executors: what tasks live on, a thread each.
+ */
+
+#include "future.h"
+#include "library.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef uint64_t pillion_executor;
+
+/*
+ * pillion_context_hooks carry something of the embedder's with each task: a
+ * trace id, a Python or JavaScript context, a GMainContext.
+ *
+ * capture: called when a task is spawned or a loop function called, on the
+ *   thread that does it. What it answers is the new task's token; NULL is
+ *   none, and then nothing else is called for it.
+ * enter, leave: called in pairs around each poll and drop of a task with a
+ *   token, C's or Go's. What a task spawns is captured between them, so that
+ *   it can inherit.
+ * release: called once for each token, when its task was dropped. May be NULL.
+ *
+ * All but capture run on the owner's thread (release of a call that was
+ * cancelled before it began: on the one that cancelled; for a pool's task on
+ * that of any of its workers, and several at once), and none may turn an
+ * executor, or free the one of the task or call that it is called for.
+ */
+typedef struct pillion_context_hooks {
+  size_t size;
+  void *data; /* must outlive the executor or pool */
+  void *(*capture)(void *data);
+  void (*enter)(void *token, void *data);
+  void (*leave)(void *token, void *data);
+  void (*release)(void *token, void *data);
+} pillion_context_hooks;
+
+#define PILLION_CONTEXT_HOOKS_INIT \
+  {sizeof(pillion_context_hooks), NULL, NULL, NULL, NULL, NULL}
+
+/*
+ * pillion_executor_options are what an executor is made of; zero, or NULL, is
+ * always a good value. They do not change afterwards.
+ *
+ * ready: so many tasks find their cells and a place in the ready ring from
+ *   the start, so that to spawn them allocates nothing. With more of them
+ *   alive, a spawn makes room for 1,024 more cells or for twice as many places
+ *   once in a while.
+ * max_polls, max_ns: the budget of turns whose own does not say.
+ * seed: if it is not 0, a turn polls its tasks in a pseudo-random order that
+ *   follows from it, in place of first in, first out. The same seed and the
+ *   same events give the same order: so a test can try many orders, and repeat
+ *   the one that failed.
+ * clock: what time it is, in nanoseconds, in place of CLOCK_MONOTONIC: for the
+ *   context's `now`, timers, deadlines and budgets. It is called on the owner's
+ *   thread, in turns, and must neither block nor call the library; what is
+ *   negative counts as 0. A host that sleeps until the deadline must know that
+ *   clock. pillion_call_wait and pillion_task_wait do not use it.
+ * context_hooks: what every task carries; see above.
+ * posts: so many posted events may wait to be taken, a power of two up to
+ *   1 << 24. The memory for them is taken at once, or, for 1024 if it is 0, by
+ *   the first post.
+ * gather: so many nanoseconds the end of a call, or of a pool's task, may wait
+ *   for others before the host is told of them, all at once. A host that has
+ *   many in flight is woken less often by far. None waits once half of those in
+ *   flight have ended, so the only one never does (a result that is not yet
+ *   joined counts as in flight); nor does anything else that wakes the host.
+ *   The executor has three descriptors in place of one then.
+ *   With a wake hook nothing waits.
+ */
+typedef struct pillion_executor_options {
+  size_t size;
+  int version;          /* PILLION_VERSION_NUMBER of the program's header */
+  uint32_t flags;       /* PILLION_NO_FD, or 0 */
+  uint32_t max_tasks;   /* tasks alive at once; 0: as many as there are slots */
+  uint32_t max_calls;   /* calls in flight at once; 0: as the process's */
+  uint32_t max_timers;  /* timers armed at once; 0: no limit */
+  uint32_t max_watches; /* descriptors watched at once; 0: no limit */
+  uint32_t ready;       /* tasks, up to 1 << 24; 0: no room before they come */
+  uint32_t max_polls;   /* 0: 256 */
+  int64_t max_ns;       /* 0: no limit */
+  uint64_t seed;        /* 0: first in, first out */
+  int64_t (*clock)(void *data);
+  void *clock_data;
+  const pillion_context_hooks *context_hooks; /* copied; NULL: none */
+  uint32_t posts;                             /* 0: 1024 */
+  uint32_t gather; /* ns; 0: the host is told at once */
+} pillion_executor_options;
+
+#define PILLION_NO_FD 1u /* make no descriptor: a wake hook will be set */
+
+/* clang-format off */
+#define PILLION_EXECUTOR_OPTIONS_INIT                                        \
+  {sizeof(pillion_executor_options), PILLION_VERSION_NUMBER, 0, 0, 0, 0, 0,  \
+   0, 0, 0, 0, NULL, NULL, NULL, 0, 0}
+/* clang-format on */
+
+/*
+ * pillion_executor_new makes an executor. It belongs to no thread yet.
+ * `options` may be NULL; a reason goes to `errbuf`, which may be NULL.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere; not inside a turn if the library has not started.
+ * Ownership: *out is the caller's, to be closed and freed.
+ * Returns: 0, PILLION_EAGAIN (4,095 executors are alive), or as
+ *   pillion_start.
+ * Since: 0.1
+ */
+int pillion_executor_new(pillion_executor *out,
+                         const pillion_executor_options *options, char *errbuf,
+                         size_t errcap);
+
+/*
+ * pillion_executor_fd tells the descriptor that is readable while there is
+ * something to do. Watch it for reading, level-triggered: it is an eventfd,
+ * or an epoll set of two descriptors for an executor that gathers. The library
+ * alone reads it, writes it and closes it. Like all of the library's it
+ * is above 0, 1 and 2, also where those are closed.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere.
+ * Ownership: the library's, until pillion_executor_free. Unwatch it before.
+ * Returns: 0, PILLION_EBADHANDLE or PILLION_EINVAL (made with PILLION_NO_FD).
+ * Since: 0.1
+ */
+int pillion_executor_fd(int *out, pillion_executor executor);
+
+/*
+ * pillion_executor_deadline tells when a turn is due although the descriptor
+ * is quiet: the earliest timer, in the past if it is overdue, or
+ * PILLION_TIME_NEVER. It changes in turns, which report it too, and by
+ * pillion_task_deadline, which then asks for one.
+ *
+ * Threads: the owner's.
+ * Reentrancy: anywhere.
+ * Ownership: none.
+ * Returns: 0, PILLION_EBADHANDLE or PILLION_EWRONGTHREAD.
+ * Since: 0.1
+ */
+int pillion_executor_deadline(int64_t *out, pillion_executor executor);
+
+#define PILLION_EVENT_POSTED 1u /* in event.flags; task and status are zero */
+
+/*
+ * pillion_event tells that a task or call has ended, or brings what was posted
+ * (pillion_executor_post): 64 bytes, frozen. A length of up to PILLION_INLINE
+ * bytes is in payload.bytes, a longer one where payload.data points. If status
+ * is PILLION_EFAILED, PILLION_EPANIC or PILLION_EGOEXIT, the payload is a
+ * failure: see pillion_failure.
+ */
+typedef struct pillion_event {
+  uint64_t token;    /* as given at the start */
+  pillion_task task; /* stale by now, for comparison */
+  int32_t status;    /* 0 or a negative PILLION_E… */
+  uint16_t outcome;  /* PILLION_OUTCOME_… */
+  uint16_t flags;    /* PILLION_EVENT_POSTED, or 0 */
+  uint64_t length;
+  union {
+    uint8_t bytes[PILLION_INLINE];
+    const void *data;
+  } payload;
+  uint64_t reserved;
+} pillion_event;
+
+/*
+ * pillion_event_data finds the bytes of an event, wherever they are.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere.
+ * Ownership: they belong to the executor; see pillion_executor_turn.
+ * Returns: a pointer to event->length bytes.
+ * Since: 0.1
+ */
+static inline const void *pillion_event_data(const pillion_event *event) {
+  return event->length > PILLION_INLINE ? event->payload.data
+                                        : (const void *)event->payload.bytes;
+}
+
+typedef struct pillion_budget {
+  size_t size;
+  uint32_t max_polls; /* 0: as the executor's options say */
+  uint32_t reserved;  /* zero */
+  int64_t max_ns;     /* 0: likewise; looked at every 64 polls */
+} pillion_budget;
+
+#define PILLION_BUDGET_INIT {sizeof(pillion_budget), 0, 0, 0}
+
+typedef struct pillion_progress {
+  size_t size;
+  uint32_t polled;  /* tasks polled in this turn, C's and Go's */
+  uint32_t more;    /* 1: call again soon; the descriptor says so too */
+  int64_t deadline; /* as pillion_executor_deadline */
+  uint64_t live;    /* tasks and calls that have not ended or not been taken */
+} pillion_progress;
+
+#define PILLION_PROGRESS_INIT {sizeof(pillion_progress), 0, 0, 0, 0}
+
+/*
+ * pillion_executor_turn does one round of work: it fires timers that are due,
+ * polls a snapshot of the ready tasks within the budget, and takes up to
+ * `cap` completion events in the order in which they came. Go is entered
+ * once at most, and only if a Go task on this executor is ready. `events` may
+ * be NULL if `cap` is 0; `progress` and `budget` may be NULL.
+ *
+ * Threads: the owner's; the first turn binds the executor to its thread.
+ * Reentrancy: not inside a turn (PILLION_EREENTRANT).
+ * Ownership: payloads stay valid until the next turn of this executor or
+ *   until it is freed.
+ * Returns: the number of events, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD,
+ *   PILLION_EREENTRANT or PILLION_EINVAL.
+ * Since: 0.1
+ */
+int pillion_executor_turn(pillion_event *events, size_t cap,
+                          pillion_progress *progress, pillion_executor executor,
+                          const pillion_budget *budget);
+
+/*
+ * pillion_executor_post sends an event to whoever takes the executor's: with
+ * `token` and a payload, of PILLION_INLINE bytes or in memory of its own. The
+ * events of one thread come in their order. The host is told once a burst.
+ * A post makes no executor live: a loop that has nothing else to do ends
+ * without it.
+ *
+ * Threads: any; in signal handlers if the payload is of PILLION_INLINE bytes
+ *   at most and the executor was made with `posts`.
+ * Reentrancy: anywhere.
+ * Ownership: the payload is copied before the call returns.
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EAGAIN (`posts` wait already),
+ *   PILLION_EMSGSIZE (more than max_request), PILLION_ECLOSED, PILLION_ENOMEM
+ *   or PILLION_EINVAL.
+ * Since: 0.1
+ */
+int pillion_executor_post(pillion_executor executor, uint64_t token,
+                          const void *payload, size_t length);
+
+/*
+ * pillion_executor_bind makes the calling thread the owner of an executor
+ * that has none. To its owner it answers 0, too.
+ *
+ * Threads: any.
+ * Reentrancy: not inside a turn.
+ * Ownership: none.
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD (another owns it) or
+ *   PILLION_EREENTRANT.
+ * Since: 0.1
+ */
+int pillion_executor_bind(pillion_executor executor);
+
+/*
+ * pillion_executor_release lets the executor go, so that another thread may
+ * bind it.
+ *
+ * Threads: the owner's.
+ * Reentrancy: not inside a turn.
+ * Ownership: none.
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD, PILLION_EREENTRANT or
+ *   PILLION_EBUSY (Go coroutines are alive on it; they cannot move).
+ * Since: 0.1
+ */
+int pillion_executor_release(pillion_executor executor);
+
+/*
+ * pillion_executor_close stops the intake: spawns and calls are refused with
+ * PILLION_ECLOSED. What lives is drained or cancelled, as `mode` says, by
+ * further turns; progress.live tells when it is over. A second close may turn
+ * a drain into a cancel.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere.
+ * Ownership: the executor stays the caller's.
+ * Returns: 0, PILLION_EBADHANDLE or PILLION_EINVAL.
+ * Since: 0.1
+ */
+int pillion_executor_close(pillion_executor executor, int mode);
+
+/*
+ * pillion_executor_free reclaims an executor at any time: C tasks are
+ * dropped, calls in flight are cancelled and their results thrown away,
+ * payloads are released, watches are closed. Unwatch the descriptor before.
+ * The loop may be gone.
+ *
+ * Threads: the owner's; any other while no task lives on it and no watch is
+ *   open, or once the owner's thread has ended.
+ * Reentrancy: not inside a turn.
+ * Ownership: the handle is stale afterwards.
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD or
+ *   PILLION_EREENTRANT.
+ * Since: 0.1
+ */
+int pillion_executor_free(pillion_executor executor);
+
+/*
+ * pillion_executor_stats are counts since the executor was made.
+ */
+typedef struct pillion_executor_stats {
+  size_t size;
+  uint64_t turns;
+  uint64_t polls;       /* of C futures */
+  uint64_t wakes;       /* posts that reached the inbox */
+  uint64_t pokes;       /* times the host was told */
+  uint64_t poke_errors; /* times that telling failed */
+  uint64_t spawned;     /* C tasks */
+  uint64_t dropped;     /* C tasks */
+  uint64_t calls;       /* submitted */
+  uint64_t events;      /* taken */
+  uint64_t go_entries;  /* times turn, take, submit or cancel entered Go */
+} pillion_executor_stats;
+
+#define PILLION_EXECUTOR_STATS_INIT \
+  {sizeof(pillion_executor_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+
+/*
+ * pillion_executor_stat fills *out, as far as out->size goes.
+ *
+ * Threads: the owner's for exact figures; any for approximate ones.
+ * Reentrancy: anywhere.
+ * Ownership: none.
+ * Returns: 0, PILLION_EBADHANDLE or PILLION_EINVAL.
+ * Since: 0.1
+ */
+int pillion_executor_stat(pillion_executor_stats *out,
+                          pillion_executor executor);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
