@@ -8,17 +8,17 @@ import (
 	"github.com/pillion-dev/pillion/executor/internal/place"
 )
 
-// Carrier is what packages beneath and on top of this one have of a [Local]: those that
-// share its cells with C, make coroutines, or hand work to goroutines. Programs have no
-// use for it. All of it is for the owner.
+// Carrier gives a [Local] to packages beneath and on top of this one: they share its
+// cells with C, make coroutines, or hand work to goroutines. Programs don't need it.
+// All of it is for the owner.
 type Carrier struct{ local *Local }
 
-// Carrier gives what carriers use.
+// Carrier gives the Local's carrier.
 func (l *Local) Carrier() Carrier { return Carrier{l} }
 
-// Deliver hands over a cell that was popped from an inbox in C and is still queued, and
-// is followed by a Poll. A cell whose chunk has changed hands meanwhile goes on to its
-// new owner.
+// Deliver hands over a cell that C popped from an inbox and that is still queued. A
+// Poll follows it. If the cell's chunk has changed hands meanwhile, the cell goes on to
+// its new owner.
 func (c Carrier) Deliver(slot uint32) {
 	slot &= slotMask
 	switch k := lookup(slot); {
@@ -30,8 +30,7 @@ func (c Carrier) Deliver(slot uint32) {
 	}
 }
 
-// Rewatch tells a new host which descriptors are awaited. The old host has let go of
-// everything.
+// Rewatch tells a new host the awaited descriptors. The old host has let go of all.
 func (c Carrier) Rewatch() {
 	l := c.local
 	for _, w := range l.watched {
@@ -43,17 +42,18 @@ func (c Carrier) Rewatch() {
 	l.wakeHost()
 }
 
-// Retire gives up what is bound to this thread: coroutines end here, and their tasks
-// with them. It is for a thread that exits and for an executor that is to move to
-// another thread, outside of a poll.
+// Retire ends all that is bound to this thread: the coroutines, and their tasks. A
+// thread that exits calls it, and an executor that moves to another thread, outside of
+// a poll.
 func (c Carrier) Retire() { c.local.place.Retire() }
 
-// Place is where coroutines of the Local's own tasks are kept.
+// Place keeps the coroutines of the Local's own tasks.
 func (c Carrier) Place() *place.Place { return &c.local.place }
 
-// Bind keeps the task that is being polled to the threads that can continue what it
-// begins in this poll, and gives the place that these share: the Local's, also for a
-// task of a [Pool]; but on a goroutine of [Pool.Start] that of all those goroutines.
+// Bind keeps the task in its poll to the threads that can go on with a coroutine that
+// this poll begins. It gives the place that these threads share: the Local's, also for
+// a task of a [Pool], but on a goroutine of [Pool.Start] the place of all those
+// goroutines.
 func (c Carrier) Bind() *place.Place {
 	l := c.local
 	if t := l.current; t != nil && t.pooled() {
@@ -66,6 +66,6 @@ func (c Carrier) Bind() *place.Place {
 	return &l.place
 }
 
-// Base gives the values and the deadline of the [Context.Context] of the task that is
-// being polled, without its end, which costs less. It is nil if the task has neither.
+// Base gives the values and the deadline of the [Context.Context] of the task in its
+// poll, without its end, which costs less. It is nil if the task has neither.
 func (c Carrier) Base() context.Context { return c.local.cx.base() }

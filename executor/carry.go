@@ -10,29 +10,27 @@ import (
 	"github.com/pillion-dev/pillion/executor/internal/cancelctx"
 )
 
-// ContextHooks carry what belongs to whoever spawns a task to the polls of that
-// task: the context of another runtime, a trace, a locale. All four are called on
-// the owner and must neither panic nor poll.
+// ContextHooks carry something of the spawner's to the polls of the task that it
+// spawns: the context of another runtime, a trace, a locale. The owner calls all four,
+// and they must neither panic nor poll.
 //
 // # Notes
 //
-// Tasks finish inside of other tasks' polls when they are evicted or their scope is
-// dropped, so that pairs of Enter and Leave nest, also those of equal tokens.
+// An evict or the drop of a scope finishes tasks inside other tasks' polls. So pairs of
+// Enter and Leave nest, also those of equal tokens.
 type ContextHooks interface {
-	// Capture gives the token of a task that is being spawned. With nil the task
-	// carries nothing.
+	// Capture gives the token of a new task. With nil the task carries nothing.
 	Capture() any
 	// Enter begins a poll of a task, or its end: Drop and OnDone.
 	Enter(token any)
-	// Leave is called after each Enter, also when the poll panicked.
+	// Leave follows each Enter, also when the poll panicked.
 	Leave(token any)
-	// Release is called once, when nothing of the task will run any more.
+	// Release comes once, when no code of the task will run any more.
 	Release(token any)
 }
 
-// InContext is an [Option]: the task is entered and left by these hooks with this
-// token, instead of those of [Config]. It owns the token once it was spawned. With
-// nil hooks it carries none.
+// InContext is an [Option]: the task uses these hooks and this token, instead of those
+// of [Config]. It owns the token once it is spawned. With nil hooks it carries none.
 func InContext(hooks ContextHooks, token any) Option {
 	return inContext{hooks, token}
 }
@@ -47,20 +45,20 @@ func (o inContext) apply(t *task) {
 	c.hooks, c.token, c.chosen = o.hooks, o.token, true
 }
 
-// carried is what a task has from its spawner.
+// carried is the part of a task that comes from its spawner.
 type carried struct {
 	hooks    ContextHooks
 	token    any
 	chosen   bool               // by InContext
 	values   context.Context    // by WithValues, or the spawner's
-	deadline int64              // what Context.Context shows, on the executor's clock; 0 is none
+	deadline int64              // the deadline of Context.Context, on the executor's clock; 0 is none
 	ctx      *cancelctx.Context // the view that Context.Context gives, once made
 }
 
-// WithValues is an [Option]: the task's [Context.Context] has the values of ctx, and so
-// have those of all tasks that it spawns without this option. ctx's end and deadline
-// are not the task's. A task that is spawned on a [Pool] itself, instead of on
-// [Context.Executor], has no spawner that is known.
+// WithValues is an [Option]: the task's [Context.Context] has the values of ctx. All
+// tasks that it spawns without this option inherit them. The task doesn't get ctx's end
+// and deadline. A task that is spawned on a [Pool] itself, instead of on
+// [Context.Executor], has no known spawner and inherits nothing.
 //
 //	ctx := context.WithValue(cx.Context(), requestID, "42")
 //	executor.Spawn(cx.Executor(), handle, executor.WithValues(ctx))
@@ -70,7 +68,7 @@ type withValues struct{ context.Context }
 
 func (o withValues) apply(t *task) { t.more().carried.values = o.Context }
 
-// hook settles which hooks a task has that is being spawned.
+// hook chooses the hooks of a new task.
 func (t *task) hook(hooks ContextHooks) {
 	if hooks != nil && (t.extra == nil || !t.extra.carried.chosen) {
 		if token := hooks.Capture(); token != nil {
@@ -95,7 +93,7 @@ func (t *task) leave() {
 	}
 }
 
-// leaveForGood is the last that a hooked task does. OnDone may spawn into the same
+// leaveForGood is the last step of a hooked task. OnDone may spawn into the same
 // storage, and it may panic.
 func (c *carried) leaveForGood(notify func()) {
 	defer func() {
@@ -107,10 +105,10 @@ func (c *carried) leaveForGood(notify func()) {
 	}
 }
 
-// Context gives the task that is being polled as a [context.Context], for code that
-// wants one. It ends when the task is to end: asked to, and not shielded, or
-// finished. Its values are those of [WithValues], its deadline is the task's. It may be
-// given to other goroutines and outlive the task. Outside of a poll it is
+// Context gives the task in its poll as a [context.Context], for code that wants one.
+// It ends when the task was asked to end and is not shielded, and when the task has
+// finished. Its values are those of [WithValues], its deadline is the task's. Other
+// goroutines may use it, and it may outlive the task. Outside of a poll it is
 // context.Background.
 //
 //	req, err := http.NewRequestWithContext(cx.Context(), "GET", url, nil)
@@ -129,7 +127,7 @@ func (cx *Context) Context() context.Context {
 	return c.ctx
 }
 
-// base gives the values and the deadline of [Context.Context] without its end. It is
+// base gives the values and the deadline of [Context.Context], without its end. It is
 // nil if the task has neither.
 func (cx *Context) base() context.Context {
 	t := cx.local.current
@@ -155,7 +153,7 @@ type snapshot struct {
 
 func (s *snapshot) Deadline() (time.Time, bool) { return s.deadline, true }
 
-// endContext ends the context of a task that is to end.
+// endContext ends the context of a task that has to end.
 func (t *task) endContext() {
 	switch {
 	case t.extra == nil:

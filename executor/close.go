@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// CloseMode says what becomes of the tasks that are live when an executor closes.
+// CloseMode says how the live tasks of a closing executor end.
 type CloseMode uint32
 
 const (
 	open        uint32    = 0
 	CloseDrain  CloseMode = 1 // they run to their end
-	CloseCancel CloseMode = 2 // each is asked to end
+	CloseCancel CloseMode = 2 // the executor asks each to end
 )
 
-// Close is the first phase of the end: no more tasks are taken, and those there
-// are drain or are cancelled. The host goes on polling until none is live. Any
-// goroutine may call it, and [CloseCancel] may follow [CloseDrain].
+// Close is the first phase of the end: the executor takes no more tasks, and its tasks
+// drain or are cancelled. The host goes on polling until none is live. Any goroutine
+// may call it, and [CloseCancel] may follow [CloseDrain].
 func (l *Local) Close(mode CloseMode) {
 	for {
 		old := l.closing.Load()
@@ -32,14 +32,14 @@ func (l *Local) Close(mode CloseMode) {
 	l.poke()
 }
 
-// carryOut does on the owner what Close asked for.
+// carryOut does, on the owner, the close that Close asked for.
 func (l *Local) carryOut(mode uint32) {
 	l.closed = mode
 	if mode != uint32(CloseCancel) {
 		return
 	}
 	for _, c := range l.chunks {
-		for i := range c.tasks { // not over a copy: one that ends may end others
+		for i := range c.tasks { // not over a copy: a task that ends may end others
 			if t := c.tasks[i]; t != nil {
 				l.noteCancel(t)
 			}
@@ -47,10 +47,10 @@ func (l *Local) carryOut(mode uint32) {
 	}
 }
 
-// Free is the second phase: it cancels what is still live, retires the
-// coroutines, waits for a waker that is inside [Host.Wake], and gives the cells
-// back. Wakers stay valid and are stale. The host may go afterwards. It belongs to
-// the owner; a second call does nothing.
+// Free is the second phase: it cancels the live tasks, retires the coroutines, waits
+// for a waker that is inside [Host.Wake], and gives the cells back. Wakers stay valid
+// and are stale. The host may go afterwards. Only the owner calls it; a second call
+// does nothing.
 //
 // # Errors
 //
@@ -97,8 +97,8 @@ func (l *Local) Free() error {
 }
 
 // letRun is for a loop that waits until another goroutine has done its next
-// instructions. That one's thread may have a lower priority, and get no turn from
-// yielding.
+// instructions. The thread of that goroutine may have a lower priority, and get no turn
+// from a yield.
 func letRun(round int) {
 	if round < 16 {
 		runtime.Gosched()
@@ -107,11 +107,10 @@ func letRun(round int) {
 	}
 }
 
-// Release gives the executor up for another goroutine or thread to own: the one that
-// polls it next. Its tasks, timers and wakers stay as they are; coroutines that wait
-// for a body end, and new ones are made where they are needed. The owners must not
-// overlap, so that the next one has to be told after Release, over a channel for
-// instance.
+// Release gives the executor up: the goroutine or thread that polls it next owns it.
+// Its tasks, timers and wakers stay as they are. Idle coroutines end, and the next
+// owner makes new ones as needed. The owners must not overlap: tell the next one after
+// Release, over a channel for instance.
 //
 //	if err := l.Release(); err == nil {
 //		moved <- l
@@ -119,15 +118,15 @@ func letRun(round int) {
 //
 // # Notes
 //
-// An executor doesn't know its goroutine, as Go has no name for one. A second owner
-// that polls while the first is in a turn gets [ErrReentrant] as a rule, since that
-// costs nothing; it is the race detector that finds all of them.
+// An executor doesn't know its goroutine, since Go has no name for one. A second owner
+// that polls while the first is in a turn mostly gets [ErrReentrant], since that costs
+// nothing. The race detector finds all of them.
 //
 // # Errors
 //
 // [ErrSuspended] while coroutines are suspended in their bodies, which can only go on
-// where they began: nothing was changed then. [ErrReentrant] from inside a turn,
-// [ErrClosed] after Free.
+// where they began: Release has changed nothing then. [ErrReentrant] from inside a
+// turn, [ErrClosed] after Free.
 func (l *Local) Release() error {
 	switch {
 	case l.polling:

@@ -9,17 +9,16 @@ type withDeadline int64
 
 func (at withDeadline) apply(t *task) { t.more().setDeadline(int64(at)) }
 
-// SetDeadline cancels the task once its executor's clock shows at, with
-// [ErrTimedOut] as its error. It replaces an earlier deadline; [Never] is none.
-// A deadline is a cancel in everything else: a task that is shielded then ends with
-// its shield, and one that hasn't begun isn't polled. For the owner; in a pool, for
-// the task itself.
+// SetDeadline cancels the task once its executor's clock shows at, with [ErrTimedOut]
+// as its error. It replaces an earlier deadline; [Never] removes it. In everything else
+// a deadline is a cancel: a shielded task ends with its shield, and a task that hasn't
+// begun gets no poll. For the owner; in a pool, for the task itself.
 //
 // # Errors
 //
 // [ErrClosed] if the task has finished, or is being dropped.
 func (t *Task[T]) SetDeadline(at int64) error {
-	if !t.inUse() || t.flags&flagEnding != 0 { // its slot may be another's by then
+	if !t.inUse() || t.flags&flagEnding != 0 { // its slot may belong to another task by then
 		return ErrClosed
 	}
 	if !t.pooled() {
@@ -28,7 +27,7 @@ func (t *Task[T]) SetDeadline(at int64) error {
 		t.more().setDeadline(at)
 		l.armDeadline(&t.task)
 		if l.deadline() < told {
-			l.wakeHost() // which knows of a later one only
+			l.wakeHost() // which knows only of a later deadline
 		}
 		return nil
 	}
@@ -48,15 +47,15 @@ func (x *extra) setDeadline(at int64) {
 	}
 }
 
-// clearDeadline takes the clock back from a task that ends.
+// clearDeadline disarms the deadline of a task that ends.
 func (t *task) clearDeadline() {
 	if x := t.extra; x != nil && x.deadline != nil {
 		x.deadline.Drop()
 	}
 }
 
-// armDeadline starts the clock of a task's deadline, if it has one. Its timer has
-// the task's handle where others have a waker.
+// armDeadline arms the timer of a task's deadline, if it has one. The timer has the
+// task's handle in the place of a waker.
 func (l *Local) armDeadline(t *task) {
 	if t.extra == nil || t.extra.deadline == nil {
 		return
@@ -79,8 +78,8 @@ func (l *Local) expire(h Handle) {
 	}
 }
 
-// armDeadline is the same for a pool, which may have to do it without knowing the
-// time. A task that is late then ends in the turn of the worker that fires.
+// armDeadline is the same for a pool, which may not know the time. A task that is late
+// already ends in the turn of the worker that fires.
 func (p *Pool) armDeadline(t *task) {
 	if t.extra == nil || t.extra.deadline == nil || t.extra.deadline.at == Never {
 		return
@@ -93,7 +92,7 @@ func (p *Pool) armDeadline(t *task) {
 	p.timers.arm(d, d.at-1)
 }
 
-// expire cancels a pool's task, whoever has it, inside a turn.
+// expire cancels a pool's task, whichever worker has it, inside a turn.
 func (w *worker) expire(h Handle) {
 	if h>>56 == kindTask {
 		w.postHere(uint64(h), pendCancel|pendExpired)

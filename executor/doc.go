@@ -2,10 +2,10 @@
 
 // Package executor runs futures on an event loop that belongs to somebody else.
 //
-// A [Local] holds tasks and a ready queue and does nothing by itself: its host
-// calls [Local.Poll] when it has been poked, and again at the deadline that the
-// last turn reported. The package starts no goroutine and no thread, and needs
-// neither cgo nor unsafe, so that it builds wherever Go does.
+// A [Local] holds tasks and a ready queue and does nothing by itself. Its host calls
+// [Local.Poll] after a poke, and at the deadline that the last turn reported. The
+// package starts no goroutine and no thread, and needs neither cgo nor unsafe, so that
+// it builds wherever Go does.
 //
 //	l := executor.New(executor.Config{Host: host})
 //	t, err := executor.Spawn(l, executor.Sleep(time.Second))
@@ -36,64 +36,64 @@
 //
 // # Pools
 //
-// A [Pool] is an executor whose tasks move between the threads that are lent to it: a
-// Local that joins it polls the pool's tasks in its own turns, beside its own, and goes
-// on belonging to its host. [Pool.Start] starts goroutines that do nothing else.
+// A [Pool] is an executor whose tasks move between the threads that are lent to it. A
+// Local that joins it polls the pool's tasks in its own turns, beside its own tasks,
+// and still belongs to its host. [Pool.Start] starts goroutines that do nothing else.
 //
 //	pool := executor.NewPool(executor.PoolConfig{})
 //	err := pool.Start(runtime.GOMAXPROCS(0)) // or pool.Join(l) on each loop
 //	n, err := executor.Run(pool, count)      // or Spawn, and await from anywhere
 //
-// What a future of a pool's task keeps of one executor is another's in the next poll:
-// promises, timers, tasks of pools and coroutines see to that, while scopes, watches
-// and tasks of a Local answer [ErrWrongLocal] there.
+// The next poll of a pool's task may be on another executor. Promises, timers, tasks of
+// pools and coroutines allow for that, while scopes, watches and tasks of a Local
+// answer [ErrWrongLocal] there.
 //
 // # Scopes
 //
-// A [Scope] owns tasks and has ended only when they have; the first error among them
-// cancels the others. Straight-line code runs in one with coro.WithScope, and a future
-// with future.Scoped. Package future has more that is made of futures: what awaits
-// several of them, timeouts, intervals and promises.
+// A [Scope] owns tasks and ends when they have; the first error among them cancels the
+// others. Straight-line code runs in a scope with coro.WithScope, and a future with
+// future.Scoped. Package future makes futures of futures: it awaits several of them,
+// and has timeouts, intervals and promises.
 //
 // # Cancelling
 //
-// A task is asked to end, by [Task.Cancel], a deadline or its scope, and its [Outcome]
-// is the answer. Between two polls its future is dropped, or takes turns to end if it
-// is an [Unwinder]: a coroutine finds [ErrCancelled] in what it awaits, so that its
-// deferred calls run. [Context.Shield] holds a cancel off, and [Local.Evict] doesn't
-// wait. A future.Promise hands the cancel on to the foreign operation behind it.
+// [Task.Cancel], a deadline or a scope asks a task to end, and its [Outcome] is the
+// answer. Between two polls the executor drops its future. An [Unwinder] takes turns to
+// end: in a coroutine awaits fail with [ErrCancelled], so that its deferred calls run.
+// [Context.Shield] holds a cancel off, and [Local.Evict] doesn't wait. A future.Promise
+// hands the cancel on to the foreign operation behind it.
 //
 // # What tasks carry
 //
-// [Context.Context] is the task as a context.Context, whose values tasks inherit at their
-// spawn, or get by [WithValues]. [ContextHooks] bring the context of another runtime to
-// the polls of a task.
+// [Context.Context] is the task as a context.Context. A task inherits its values from
+// its spawner, or gets them by [WithValues]. [ContextHooks] bring the context of
+// another runtime to the polls of a task.
 //
 // # Time
 //
-// [Sleep], [SleepUntil] and future.Interval wait, future.Timeout and future.Deadline
-// limit what a task awaits, and [WithDeadline] the task itself. All of it costs the host one
-// timer: the deadline that a turn reports is the next moment at which anything is
-// due. Timers are never early, and fire in the order of their deadlines, and of
-// arming where these are equal. The clock is [Config.Clock]; package simhost has one
-// for tests.
+// [Sleep], [SleepUntil] and future.Interval wait. future.Timeout and future.Deadline
+// limit one await, and [WithDeadline] the whole task. The host needs one timer for all
+// of them: the deadline that a turn reports is the next moment at which anything is
+// due. Timers are never early. They fire in the order of their deadlines, and equal
+// ones in the order of arming. The clock is [Config.Clock]; package simhost has one for
+// tests.
 //
 // # Descriptors
 //
-// A [Watch] is a descriptor that tasks await with [Watch.Ready]. It is the host that
-// watches it: one that is a [Watcher], as that of package foreign/poll and, inside the
-// C library, every loop that has been told how. There is no reactor here, no goroutine
-// and none of Go's netpoller.
+// A [Watch] is a descriptor that tasks await with [Watch.Ready]. The host watches it,
+// if it is a [Watcher]: that of package foreign/poll is one and, inside the C library,
+// every loop with the hooks for it. This package has no reactor, starts no goroutine
+// and doesn't use Go's netpoller.
 //
 // # Threads
 //
 // Any goroutine may call [Waker.Wake], [Handle.Cancel], [Task.Cancel], [Watch.Close]
-// and [Local.Close], and what a [Pool] has. Everything else belongs to the owner: the one
-// goroutine or thread that polls the Local.
+// and [Local.Close], and the methods of a [Pool]. Everything else belongs to the owner:
+// the one goroutine or thread that polls the Local.
 //
 // # Carriers
 //
-// Programs have no use for what is here for packages beneath and on top of this one:
-// [Carrier]; [Arena], [SetArena], [Cell], [ChunkCells] and [Inbox], by which tasks' cells
-// and wakers are shared with C; [Shortcut], for how package coro resumes a coroutine.
+// Some names are for packages beneath and on top of this one, not for programs:
+// [Carrier]; [Arena], [SetArena], [Cell], [ChunkCells] and [Inbox], by which tasks
+// share cells and wakers with C; [Shortcut], by which package coro resumes a coroutine.
 package executor

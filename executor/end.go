@@ -3,9 +3,9 @@
 package executor
 
 // cancelWith asks t to end at its next turn, with cause as its error instead of
-// [ErrCancelled]. It is for the owner, inside a turn or outside; the first request
-// counts, and one for a task that has finished does nothing. A shielded task only
-// notes it and is polled once, and ends after its shield.
+// [ErrCancelled]. It is for the owner, inside a turn or outside. The first request
+// counts, and a request to a finished task does nothing. A shielded task notes the
+// request, gets one poll, and ends after its shield.
 func (l *Local) cancelWith(t *task, cause error) {
 	if t.flags&(flagLive|flagCancel|flagEnding) != flagLive {
 		return
@@ -16,8 +16,8 @@ func (l *Local) cancelWith(t *task, cause error) {
 	l.wakeHost()
 }
 
-// noteCancel makes the next turn of a live task its last, or, if it is shielded, one
-// in which it can see that it was asked to end.
+// noteCancel makes the next turn of a live task its last. If the task is shielded, that
+// turn polls it, so that it can see the request.
 func (l *Local) noteCancel(t *task) {
 	if t.flags&(flagCancel|flagEnding) != 0 {
 		return
@@ -29,13 +29,13 @@ func (l *Local) noteCancel(t *task) {
 	}
 }
 
-// Evict ends a task now, shielded or not: its future is dropped before Evict comes
-// back. It is for storage that must go, and for the owner, in or outside of a poll.
+// Evict ends a task now, shielded or not: it drops the task's future before it returns.
+// It is for storage that must go, and for the owner, in or outside of a poll.
 //
 // # Errors
 //
-// [ErrReentrant] if that task is being polled or dropped just now, [ErrWrongLocal]
-// if it is another executor's, [ErrClosed] if it has finished.
+// [ErrReentrant] if the task is in its poll or drop, [ErrWrongLocal] if it belongs to
+// another executor, [ErrClosed] if it has finished.
 func (l *Local) Evict(h Handle) error {
 	slot := uint32(h>>32) & slotMask
 	c := lookup(slot)
@@ -52,7 +52,7 @@ func (l *Local) Evict(h Handle) error {
 	return nil
 }
 
-// evict cancels a task at once, unless it is being polled.
+// evict cancels a task at once, unless it is in its poll.
 func (l *Local) evict(t *task) bool {
 	if t == l.current || t.flags&(flagHeld|flagEnding) != 0 {
 		return false
@@ -72,8 +72,8 @@ func (l *Local) endEvict() {
 	}
 }
 
-// pollOrEnd is the turn of a task of which the end was asked for, or that carries
-// something with hooks.
+// pollOrEnd is the turn of a task that was asked to end, or that carries a token of
+// hooks.
 func (l *Local) pollOrEnd(t *task) {
 	t.flags &^= flagReady
 	if t.flags&(flagCancel|flagUnwinding|flagStarted) == flagCancel && t.shields == 0 {
@@ -123,7 +123,7 @@ func (t *task) ending() Outcome {
 	return Returned
 }
 
-// settle puts the error of a cancelled task in its place.
+// settle sets the error of a cancelled task.
 func (t *task) settle() {
 	if t.flags&flagCaused == 0 {
 		t.run.fail(ErrCancelled)
@@ -141,9 +141,9 @@ func (l *Local) cancel(t *task) {
 	}
 }
 
-// finish ends a task. The slot goes first, so that a wake from Drop or OnDone is
-// stale already; the function goes last, as it may spawn into the same storage.
-// One task may finish inside another's poll, which is why current is put back.
+// finish ends a task. The slot goes first, so that a wake from Drop or OnDone is stale
+// already. OnDone comes last, since it may spawn into the same storage. A task may
+// finish inside another task's poll, so finish restores current.
 func (l *Local) finish(t *task, o Outcome) {
 	if t.flags&flagReady != 0 {
 		l.ready.remove(t)
@@ -186,9 +186,9 @@ func (l *Local) finish(t *task, o Outcome) {
 	}
 }
 
-// Cancelled says whether the task that is being polled was asked to end. It may see
-// that earlier than the executor does, so that a long poll or a shielded section
-// can cut itself short.
+// Cancelled reports whether the task in its poll was asked to end. It may see the
+// request before the executor does, so that a long poll or a shielded section can cut
+// itself short.
 func (cx *Context) Cancelled() bool {
 	t := cx.local.current
 	if t == nil {
@@ -201,8 +201,8 @@ func (cx *Context) Cancelled() bool {
 	return uint32(pend>>32) == t.gen && pend&pendCancel != 0
 }
 
-// Err gives the error that the task will end with if it was asked to: nil as long
-// as [Context.Cancelled] says no, and then [ErrCancelled] or [ErrTimedOut].
+// Err gives the error with which the task will end if it was asked to: nil as long as
+// [Context.Cancelled] is false, and then [ErrCancelled] or [ErrTimedOut].
 func (cx *Context) Err() error {
 	switch {
 	case !cx.Cancelled():
@@ -213,16 +213,16 @@ func (cx *Context) Err() error {
 	return ErrCancelled
 }
 
-// Shield begins or ends a section in which the task that is being polled can't be
-// cancelled: a cancel is noted, polls go on (with one more, which may look at
-// [Context.Cancelled]), and the task ends at its next turn after the section.
-// Sections nest, so each Shield(true) needs a Shield(false); was tells whether the
-// task was shielded before. A section may span many polls.
+// Shield begins or ends a section in which the task in its poll can't be cancelled. The
+// executor notes a cancel, goes on polling (with one more poll, which may look at
+// [Context.Cancelled]), and ends the task at its next turn after the section. Sections
+// nest, so each Shield(true) needs a Shield(false); was reports whether the task was
+// shielded before. A section may span many polls.
 //
 // # Notes
 //
-// [Local.Free] and whoever drops the future don't wait for a section. Coroutines
-// use coro.Shield, which also works once they are being cancelled.
+// [Local.Free], and code that drops the future, don't wait for a section. Coroutines
+// use coro.Shield, which also works once their cancel has begun.
 func (cx *Context) Shield(on bool) (was bool) {
 	t := cx.local.current
 	if t == nil {

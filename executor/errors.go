@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	// ErrAgain says that a quota is used up and that trying later helps.
+	// ErrAgain says that a quota is used up; a later try may succeed.
 	ErrAgain = errors.New("executor: quota used up, try again")
 	// ErrClosed says that the executor takes no more work.
 	ErrClosed = errors.New("executor: closed")
@@ -19,7 +19,7 @@ var (
 	ErrReentrant = errors.New("executor: called from inside a poll")
 	// ErrLive says that the task still runs, so that its storage is in use.
 	ErrLive = errors.New("executor: task is still live")
-	// ErrBusy says that another task awaits what only one can.
+	// ErrBusy says that another task awaits the same, which only one can.
 	ErrBusy = errors.New("executor: another task awaits it")
 	// ErrWrongLocal says that a task was awaited from another executor than its own.
 	ErrWrongLocal = errors.New("executor: task belongs to another executor")
@@ -41,9 +41,9 @@ var (
 	// ErrCancelled is the error of a task that was cancelled. It matches
 	// context.Canceled, so that code written for a context needs no second case.
 	ErrCancelled error = cancelledError{}
-	// ErrTimedOut is the error of a task that was cancelled by its deadline. It
-	// matches context.DeadlineExceeded and os.ErrDeadlineExceeded, and a net.Error
-	// that is asked for says that it is a timeout.
+	// ErrTimedOut is the error of a task that was cancelled by its deadline. It matches
+	// context.DeadlineExceeded and os.ErrDeadlineExceeded, and as a net.Error it is a
+	// timeout.
 	ErrTimedOut error = timedOutError{}
 )
 
@@ -64,13 +64,13 @@ func (timedOutError) Is(target error) bool {
 
 // PanicError is the error of a task whose code panicked.
 type PanicError struct {
-	Value any    // what panic was called with
+	Value any    // the argument of panic
 	Stack []byte // the stack at that moment
 }
 
-// NewPanicError wraps what recover returned, with the stack of the caller, and
-// passes on what is wrapped already. Call it inside the deferred function, while
-// the panicking frames are still there.
+// NewPanicError wraps the value of recover with the stack of the caller; it passes on a
+// value that is wrapped already. Call it inside the deferred function, while the
+// panicking frames are still there.
 func NewPanicError(value any) *PanicError {
 	if e, ok := value.(*PanicError); ok {
 		return e

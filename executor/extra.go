@@ -2,8 +2,8 @@
 
 package executor
 
-// extra is what only few tasks have. It stays with the storage, so that the next
-// task there finds it made.
+// extra has the fields that only few tasks need. It stays with the storage for the next
+// task there.
 type extra struct {
 	onDone   any // an OnDone of the task's type
 	deadline *Timer
@@ -27,8 +27,7 @@ func (x *extra) reset() {
 	}
 }
 
-// newTask makes a task, and in the same piece of memory its extra, if it is sure to
-// need one.
+// newTask makes a task and, if it will need one, its extra in the same piece of memory.
 func newTask[T any](withExtra bool) *Task[T] {
 	if !withExtra {
 		return new(Task[T])

@@ -4,10 +4,10 @@ package executor
 
 // Future is something that can be polled.
 //
-// Poll answers either ready with a value or an error, after which it isn't
-// called again, or not ready, after it has arranged for cx.Waker() to be woken.
-// It must not block: the loop's thread is in it. A poll that nobody asked for is
-// allowed. The error counts only together with ready.
+// Poll answers ready, with a value or an error, and isn't called again. Or it answers
+// not ready, and has arranged for a wake of cx.Waker(). It must not block: the loop's
+// thread is in it. The executor may poll unasked. The error counts only together with
+// ready.
 //
 // # Notes
 //
@@ -18,33 +18,33 @@ type Future[T any] interface {
 	Poll(cx *Context) (value T, ready bool, err error)
 }
 
-// Dropper is implemented by a future that holds something. Drop runs exactly
-// once, on the owner, when the future has completed or was cancelled, whichever
-// it was; it isn't polled afterwards. A panic in it is the task's error, unless that
-// has one already. It must not call runtime.Goexit: the task would never finish.
+// Dropper is implemented by a future that holds something. Drop runs exactly once, on
+// the owner, when the future has completed or was cancelled; no poll follows it. A
+// panic in it is the task's error, unless the task has one already. It must not call
+// runtime.Goexit: the task would never finish.
 type Dropper interface {
 	Drop()
 }
 
 // Unwinder is implemented by a future that needs turns of its own to end.
 //
-// When its task was cancelled after the first poll, Unwind is called once instead
-// of Poll. If it answers done, the future is dropped, and err is what went wrong
-// on the way, if anything did. If it doesn't, the future is polled on as it is
-// woken, until it is ready, and then dropped; the task's outcome is
-// [CancelledRunning] all the same, and its value is lost. A future that awaits
-// others hands Unwind on to those.
+// When its task was cancelled after the first poll, the executor calls Unwind once
+// instead of Poll. If it answers done, the executor drops the future, and err is the
+// error of the unwinding, if any. Otherwise the executor goes on polling the future at
+// its wakes until it is ready, and then drops it. The task's outcome is
+// [CancelledRunning] all the same, and its value is lost. A future that awaits others
+// hands Unwind on to them.
 //
 // # Notes
 //
-// [Local.Free] and whoever else needs the storage at once drop an Unwinder like any
-// other future, also in the middle of it.
+// [Local.Free], and other calls that need the storage at once, drop an Unwinder like
+// any other future, also in the middle of its unwinding.
 type Unwinder interface {
 	Unwind(cx *Context) (done bool, err error)
 }
 
-// Drop drops a future if it is a [Dropper]. Whoever polls a future himself,
-// instead of spawning it, owes it this call.
+// Drop drops a future if it is a [Dropper]. Code that polls a future itself, instead of
+// spawning it, must call it.
 func Drop(future any) {
 	if d, ok := future.(Dropper); ok {
 		d.Drop()

@@ -9,32 +9,33 @@ import (
 	"github.com/pillion-dev/pillion/executor/internal/place"
 )
 
-// Config is what a [Local] is made of. It isn't changed afterwards. The zero
-// Config is a good one for a loop that polls without being told.
+// Config configures a [Local], and can't be changed afterwards. The zero Config suits a
+// loop that polls unasked.
 type Config struct {
-	Host     Host         // who drives the executor; nil if it polls anyway
+	Host     Host         // the loop that drives the executor; nil if it polls unasked
 	Clock    func() int64 // monotonic nanoseconds, never negative; nil is Go's own clock
-	MaxTasks int          // live tasks over which Spawn answers ErrAgain; 0 is no limit
-	Arena    Arena        // where its cells come from; nil is the process's, see SetArena
-	Context  ContextHooks // what every task carries from its spawn to its polls; nil is nothing
+	MaxTasks int          // a limit of live tasks, over which Spawn answers ErrAgain; 0 is none
+	Arena    Arena        // the source of its cells; nil is the process's, see SetArena
+	Context  ContextHooks // carry a token from each spawn to the task's polls; nil carries none
 
-	MaxTimers  int    // armed timers over which a Timer answers ErrAgain; 0 is no limit
-	MaxWatches int    // open watches over which Open answers ErrAgain; 0 is no limit
-	Budget     Budget // what a zero Budget stands for in Poll
-	Ready      int    // how many ready tasks there is place for from the start
+	MaxTimers  int    // a limit of armed timers, over which a Timer answers ErrAgain; 0 is none
+	MaxWatches int    // a limit of open watches, over which Open answers ErrAgain; 0 is none
+	Budget     Budget // the meaning of a zero Budget in Poll
+	Ready      int    // room for as many ready tasks from the start
 
-	// Seed, if it isn't 0, has each turn poll its tasks in an order that looks random
-	// and is the same in every run with this seed. It is for tests of what must not
-	// depend on the order, which is first in, first out otherwise.
+	// Seed, if it isn't 0, makes each turn poll its tasks in an order that looks random
+	// and is the same in every run with this seed. It is for tests of code that must
+	// not depend on the order. With 0 the order is first in, first out.
 	Seed uint64
 }
 
-// Local is an executor for one thread. See the package for who may call what.
+// Local is an executor for one thread. The package's documentation lists the calls that
+// any goroutine may make.
 type Local struct {
 	// Shared with wakers.
 	inbox   Inbox
 	park    atomic.Uint32 // see state.go
-	closing atomic.Uint32 // the mode that Close asked for
+	closing atomic.Uint32 // the latest mode of Close
 
 	host  Host
 	clock func() int64
@@ -44,11 +45,11 @@ type Local struct {
 	cx    Context
 
 	polling bool
-	closed  uint32 // the mode that has been carried out
+	closed  uint32 // the mode that the owner has carried out
 	now     int64
 	ready   ring
 	live    int
-	current *task // the one that is being polled
+	current *task // the task in its poll
 	turn    turn
 
 	timers    wheel
@@ -57,14 +58,14 @@ type Local struct {
 	shuffle   *rand.PCG // nil: first in, first out
 
 	chunks          []*chunk
-	free            []uint32 // slots that were used before
-	fresh, freshEnd uint32   // slots of the newest chunk that were not
+	free            []uint32 // used slots that are free again
+	fresh, freshEnd uint32   // unused slots of the newest chunk
 
 	watched    map[int]*Watch // by descriptor
 	maxWatches int
 
 	dropping  int      // scopes whose drops are on the stack
-	undropped []*Scope // those for which it is too deep
+	undropped []*Scope // scopes to drop once the stack is shorter
 
 	place  place.Place
 	worker *worker // its part in a pool, if it has joined one
@@ -137,8 +138,8 @@ func (l *Local) wake(w Waker) WakeResult {
 	return Woken
 }
 
-// WakeLocal is [Waker.Wake] for the owner: without any locked instruction if the
-// task is l's own, and otherwise the same.
+// WakeLocal is [Waker.Wake] for the owner. For a task of l it needs no locked
+// instruction; for others it is the same.
 func (l *Local) WakeLocal(w Waker) WakeResult {
 	r := l.wake(w)
 	if r == Woken {
@@ -147,10 +148,10 @@ func (l *Local) WakeLocal(w Waker) WakeResult {
 	return r
 }
 
-// Live says how many tasks haven't finished. For the owner.
+// Live counts the tasks that haven't finished. For the owner.
 func (l *Local) Live() int { return l.live }
 
-// Now reads the executor's clock. For any goroutine, if the clock is.
+// Now reads the executor's clock. Any goroutine may call it that may call the clock.
 func (l *Local) Now() int64 { return l.clock() }
 
 func (l *Local) spawner() *task { return l.current }

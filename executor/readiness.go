@@ -2,8 +2,8 @@
 
 package executor
 
-// Readiness is a future of what a descriptor is ready for. It stays the caller's,
-// who may await it again and again without an allocation.
+// Readiness is a future of a descriptor's events. The caller keeps it, and may await it
+// again and again without an allocation.
 //
 //	r := w.Ready(executor.Readable)
 //	for {
@@ -18,25 +18,25 @@ package executor
 //
 // # Notes
 //
-// Readiness says how things stood when the host looked, so descriptors should be
-// non-blocking. It has what was asked for, and [Hangup] and [Fault] always.
+// Readiness has the events at the time when the host looked, so descriptors should be
+// non-blocking. It has the events that were asked for, and always [Hangup] and [Fault].
 //
 // # Errors
 //
-// [ErrClosed] if the watch was closed, [ErrBusy] if another task awaits the same of
-// it, [ErrWrongLocal] in a task of another executor or of a pool, [ErrUnwatchable]
-// if the host can't watch the descriptor or nothing at all, and the host's own.
+// [ErrClosed] if the watch was closed, [ErrBusy] if another task awaits the same event,
+// [ErrWrongLocal] in a task of another executor or of a pool, [ErrUnwatchable] if the
+// host can't watch the descriptor, or any, and the host's own.
 type Readiness struct {
 	watch    *Watch
 	serial   uint32 // of the watch
 	interest Events
-	came     Events // not yet asked for
+	came     Events // not yet taken
 	waker    Waker
 }
 
-// Ready makes a future of one of [Readable], [Writable], [Hangup] and [Priority], or
-// of several. One task may await each of them, so that one reads while another
-// writes. It panics without any, and is for the owner.
+// Ready makes a future of one of [Readable], [Writable], [Hangup] and [Priority], or of
+// several. One task may await each of them, so that one reads while another writes.
+// Ready panics without any event, and is for the owner.
 func (w *Watch) Ready(interest Events) *Readiness {
 	if interest &= awaitable; interest == 0 {
 		panic("executor: Ready without an event")
@@ -63,8 +63,8 @@ func (r *Readiness) Poll(cx *Context) (Events, bool, error) {
 	return 0, false, nil
 }
 
-// Drop implements [Dropper]: it takes the interest back. The host hears of that when
-// it reports what nobody awaits.
+// Drop implements [Dropper]: it ends the wait. The host hears of that when it reports
+// an event that no task awaits.
 func (r *Readiness) Drop() {
 	for i, other := range r.watch.waiters {
 		if other == r {
@@ -83,7 +83,7 @@ func (r *Readiness) await(waker Waker) error {
 		if w.local.waits(other.waker) {
 			return ErrBusy
 		}
-		other.Drop() // its task has forgotten to
+		other.Drop() // its task has not done it
 	}
 	r.waker = waker
 	for i := range w.waiters {
@@ -102,7 +102,7 @@ func (r *Readiness) await(waker Waker) error {
 	return err
 }
 
-// wanted is what somebody awaits who wasn't woken yet.
+// wanted gives the events of waiters that weren't woken yet.
 func (w *Watch) wanted() (events Events) {
 	for _, r := range w.waiters {
 		if r != nil && r.came == 0 {
@@ -112,7 +112,7 @@ func (w *Watch) wanted() (events Events) {
 	return events
 }
 
-// waits says whether the task of a waker is live.
+// waits reports whether the task of a waker is live.
 func (l *Local) waits(w Waker) bool {
 	slot := uint32(w>>32) & slotMask
 	t := lookup(slot).tasks[slot&chunkMask]

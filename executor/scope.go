@@ -8,9 +8,9 @@ import (
 )
 
 // Scope owns tasks, and ends when they have. The first error among them cancels the
-// others; it is the scope's error, with those that followed attached. A scope is a
-// [Future] itself, which is ready when it has ended; a task that is cancelled while
-// it awaits one cancels the children and waits for them.
+// others and becomes the scope's error, with later errors attached. A scope is a
+// [Future] itself, which is ready when it has ended. If a task is cancelled while it
+// awaits a scope, the scope cancels its children and the task waits for them.
 //
 //	s := executor.NewScope(l, executor.ScopeConfig{Limit: 8})
 //	for _, url := range urls {
@@ -18,44 +18,43 @@ import (
 //	}
 //	_, err := coro.Await(co, s)
 //
-// Straight-line code has coro.WithScope, and futures have future.Scoped: both also cancel
-// what runs in the scope beside its children.
+// Straight-line code has coro.WithScope, and futures have future.Scoped: both also
+// cancel the body that runs in the scope beside its children.
 //
 // # Notes
 //
-// All children live on the scope's [Local], and everything here belongs to its
-// owner: a scope that ends at once when it is dropped can't have children that other
-// threads are polling just now, so that tasks of a [Pool] have none. A child may spawn further children. A child's value stays in its [Task], so
-// that results are there in any order that the caller likes; see [Scope.Next] for
-// the order in which they end.
+// All children live on the scope's [Local], and all methods are for its owner. The drop
+// of a scope ends its children at once, which is impossible while other threads poll
+// them, so tasks of a [Pool] have no scopes. A child may spawn further children. A
+// child's value stays in its [Task], so the caller reads results in any order;
+// [Scope.Next] gives the order in which the children end.
 type Scope struct {
 	local      *Local
 	config     ScopeConfig
 	head, tail *task // the children that haven't ended, in the order of their spawn
-	waiting    *task // the first of them that the limit holds back
+	waiting    *task // the first child that the limit holds back
 	running    int
 	finished   []Child // for Next
 	err        *ScopeError
 	ending     bool // the children were asked to end
-	over       bool // nothing can be spawned any more
+	over       bool // no spawn is possible any more
 	waiter     Waker
 	next       Waker
 }
 
 // ScopeConfig changes what a scope does. The zero ScopeConfig is the usual one.
 type ScopeConfig struct {
-	Limit  int  // how many children run at once, while the others wait in their order; 0 is all
-	Stream bool // children that have ended are kept for Next
+	Limit  int  // as many children run at once; the others wait in their order; 0: no limit
+	Stream bool // the scope keeps ended children for Next
 }
 
-// ScopeError is the error of a scope. errors.Is and errors.As find all that is in
-// it.
+// ScopeError is the error of a scope. errors.Is and errors.As find every error in it.
 type ScopeError struct {
-	First  error   // what ended the scope
-	Others []error // what else went wrong until all children had ended
+	First  error   // the error that ended the scope
+	Others []error // later errors, until all children had ended
 }
 
-// Error is the message of the first error, and how many others there were.
+// Error is the message of the first error, and the number of others.
 func (e *ScopeError) Error() string {
 	if len(e.Others) == 0 {
 		return e.First.Error()
@@ -66,12 +65,12 @@ func (e *ScopeError) Error() string {
 // Unwrap gives the first error and all others.
 func (e *ScopeError) Unwrap() []error { return append([]error{e.First}, e.Others...) }
 
-// member is what makes a task a scope's child.
+// member is the part of a task that makes it a scope's child.
 type member struct {
 	scope      *Scope
 	prev, next *task
-	held       bool // back by the limit
-	asked      bool // to end, by the scope
+	held       bool // by the limit
+	asked      bool // by the scope, to end
 }
 
 // NewScope makes a scope on l. It starts nothing, and a scope that never had a child
@@ -80,7 +79,7 @@ func NewScope(l *Local, c ScopeConfig) *Scope { return &Scope{local: l, config: 
 
 func (s *Scope) spawner() *task { return s.local.current }
 
-// spawn makes a task a child, which is no task before.
+// spawn makes a new task a child.
 func (s *Scope) spawn(t *task) error {
 	if s.ending || s.over {
 		return ErrClosed
@@ -107,7 +106,7 @@ func (s *Scope) adopt(t *task) {
 		return
 	}
 	m.held = true
-	if t.flags&flagCancel == 0 { // by a deadline that was over at the spawn
+	if t.flags&flagCancel == 0 { // its deadline was over at the spawn
 		s.local.ready.remove(t)
 		t.flags &^= flagReady
 	}
@@ -117,8 +116,8 @@ func (s *Scope) adopt(t *task) {
 }
 
 // Detach takes the task out of its scope, which then neither waits for it nor cancels
-// it. It starts at once if the scope's limit held it back. For a task without a scope
-// it does nothing.
+// it. If the scope's limit held the task back, it starts at once. For a task without a
+// scope Detach does nothing.
 func (t *Task[T]) Detach() {
 	if t.extra != nil && t.extra.member.scope != nil {
 		s, held := t.extra.member.scope, t.extra.member.held
@@ -126,20 +125,20 @@ func (t *Task[T]) Detach() {
 		if held {
 			s.start(&t.task)
 		}
-		if s.local.ready.len() > 0 { // it, who comes next, or who awaits the scope
+		if s.local.ready.len() > 0 { // this task, the next child, or the scope's waiter
 			s.local.wakeHost()
 		}
 	}
 }
 
-// start lets a child go that was held back, unless it is being dropped just now.
+// start starts a child that was held back, unless its drop runs just now.
 func (s *Scope) start(t *task) {
 	if t.flags&flagEnding == 0 {
 		s.local.makeReady(t)
 	}
 }
 
-// unlink takes a child out, and lets the next one in.
+// unlink removes a child, and lets the next one in.
 func (s *Scope) unlink(t *task) {
 	m := t.extra.member
 	t.extra.member = member{}
@@ -172,7 +171,7 @@ func (s *Scope) unlink(t *task) {
 	}
 }
 
-// ended is what a child that has finished tells.
+// ended takes note of a child that has finished.
 func (s *Scope) ended(t *task) {
 	asked := t.extra.member.asked
 	s.unlink(t)
@@ -185,7 +184,7 @@ func (s *Scope) ended(t *task) {
 	}
 }
 
-// Fail gives the scope an error, as if a child had it.
+// Fail gives the scope an error, as if a child had failed with it.
 func (s *Scope) Fail(err error) {
 	if s.err != nil {
 		s.err.Others = append(s.err.Others, err)
@@ -195,8 +194,8 @@ func (s *Scope) Fail(err error) {
 	s.Cancel()
 }
 
-// Cancel asks the children to end. The scope ends when they have; that they were
-// cancelled is no error of its.
+// Cancel asks the children to end. The scope ends when they have; their cancel does not
+// fail the scope.
 func (s *Scope) Cancel() {
 	if s.ending {
 		return
@@ -210,7 +209,7 @@ func (s *Scope) Cancel() {
 	s.local.wakeHost()
 }
 
-// Ending says whether the children were asked to end, by Cancel or by an error.
+// Ending reports whether Cancel or an error has asked the children to end.
 func (s *Scope) Ending() bool { return s.ending }
 
 // Err gives the scope's error so far: nil or a [ScopeError].
@@ -221,8 +220,8 @@ func (s *Scope) Err() error {
 	return s.err
 }
 
-// Watch has the task that is being polled woken when the scope is ending or has no
-// child left, as Poll does. It is for whoever runs code in the scope.
+// Watch arranges, as Poll does, that the task in its poll is woken when the scope is
+// ending or has no child left. It is for code that runs in the scope.
 //
 // # Errors
 //
@@ -235,8 +234,8 @@ func (s *Scope) Watch(cx *Context) error {
 	return nil
 }
 
-// Poll implements [Future]: it is ready when all children have ended, and nothing
-// can be spawned then.
+// Poll implements [Future]: it is ready when all children have ended. Then no spawn is
+// possible any more.
 //
 // # Errors
 //

@@ -2,16 +2,15 @@
 
 package executor
 
-// Drop implements [Dropper]: children that are left end here and now, shielded or
-// not.
+// Drop implements [Dropper]: it ends the remaining children at once, shielded or not.
 //
 // # Notes
 //
-// A child that drops its own scope is in the middle of its poll: it is asked to end,
-// and has left the scope.
+// A child that drops its own scope is in the middle of its poll. Drop asks it to end,
+// and it leaves the scope.
 //
-// The drop of a child may drop a scope, and so on. Beyond a hundred of them in each
-// other it is the outermost that ends the children, after their owners.
+// The drop of a child may drop a scope, and so on. Beyond a hundred nested drops the
+// outermost drop ends the children, after their owners.
 func (s *Scope) Drop() {
 	l := s.local
 	s.ending, s.over = true, true
@@ -29,7 +28,8 @@ func (s *Scope) Drop() {
 	l.dropping--
 }
 
-// maxDropping keeps a drop's stack short: WebAssembly's ends the process.
+// maxDropping keeps a drop's stack short: WebAssembly ends the process when its stack
+// is full.
 const maxDropping = 100
 
 func (s *Scope) evictAll() {

@@ -2,15 +2,15 @@
 
 package executor
 
-// Child is a [Task] of whatever type.
+// Child is a [Task] of any type.
 type Child interface {
 	Handle() Handle
 	Outcome() Outcome
 	Err() error
 }
 
-// Next is the future of the child that ends next, of those that haven't been given
-// yet; nil when none is left. The scope must have [ScopeConfig.Stream].
+// Next is the future of the next ended child that it hasn't given yet; its value is nil
+// when none is left. The scope must have [ScopeConfig.Stream].
 //
 //	for {
 //		child, err := coro.Await(co, s.Next())

@@ -2,19 +2,19 @@
 
 package executor
 
-// Shortcut lets a [Local] resume a coroutine without [Future.Poll]: each frame between a
-// turn and the switch is a return that the processor can't foresee. It belongs to the
-// coroutine's future.
+// Shortcut lets a [Local] resume a coroutine without [Future.Poll]. Each frame between
+// a turn and the switch costs a return that the processor can't foresee. The
+// coroutine's future has it.
 type Shortcut struct {
 	resume func() (suspended, ok bool)
-	runner // the task's own, in whose place this is
+	runner // the task's own runner, which the shortcut replaces
 	task   *task
 }
 
-// Open makes resume what the next turns of the task that is being polled call, if f is
-// that task's own future. When it answers that the body isn't suspended any more, f is
-// polled. A task of a [Pool] and one with [ContextHooks] go on without. Open is for once,
-// until Close.
+// Open makes the next turns of the task in its poll call resume, if f is that task's
+// own future. When resume answers that the body isn't suspended any more, the turn
+// polls f. Tasks of a [Pool] and tasks with [ContextHooks] have no shortcut. A second
+// Open needs a Close before it.
 func (s *Shortcut) Open(cx *Context, f any, resume func() (suspended, ok bool)) {
 	t := cx.local.current
 	if t == nil || t.flags&(flagPooled|flagHooked) != 0 || !t.run.owns(f) {
@@ -25,8 +25,7 @@ func (s *Shortcut) Open(cx *Context, f any, resume func() (suspended, ok bool)) 
 	t.flags |= flagShortcut
 }
 
-// Close ends what Open began, when the body has ended. It comes before the future was
-// dropped.
+// Close ends the shortcut when the body has ended, before the drop of the future.
 func (s *Shortcut) Close() {
 	if s.task != nil {
 		s.task.run = s.runner
@@ -35,7 +34,7 @@ func (s *Shortcut) Close() {
 	}
 }
 
-// resume goes on with a body by its shortcut. It reports whether the body awaits again.
+// resume continues a body by its shortcut, and reports whether the body awaits again.
 func (l *Local) resume(t *task) (suspended bool) {
 	s := t.run.(*Shortcut)
 	t.flags &^= flagReady

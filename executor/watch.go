@@ -12,22 +12,22 @@ const (
 	Writable
 	Hangup   // the other side is gone, or will send no more
 	Priority // urgent data, or a change of a file in /proc
-	Fault    // an error, which the next read or write tells; it is only reported
+	Fault    // an error, which the next read or write tells; only reported, never asked for
 
-	waiters   = 4 // events that can be awaited
+	waiters   = 4 // events that tasks can await
 	awaitable = Fault - 1
-	always    = Hangup | Fault // reported to whoever waits
+	always    = Hangup | Fault // reported to every waiter
 )
 
-// Watcher is a [Host] that watches descriptors. Both methods are called by the
-// owner, also in turns.
+// Watcher is a [Host] that watches descriptors. The owner calls both methods, also in
+// turns.
 //
-// Watch says which events of fd the host shall report to [Local.Ready], together
-// with key, as long as they stand. Its first call for a key registers the
-// descriptor, later ones change what is asked for; with no events the host keeps it
-// and reports nothing, not even a hang-up. After an error nothing has changed.
+// Watch names the events of fd that the host reports to [Local.Ready], together with
+// key, as long as they stand. The first call for a key registers the descriptor, and
+// later calls change the events. With no events the host keeps the descriptor and
+// reports nothing, not even a hang-up. After an error nothing has changed.
 //
-// Unwatch lets go of a descriptor, before it is closed.
+// Unwatch makes the host let go of a descriptor, before it is closed.
 type Watcher interface {
 	Watch(fd int, events Events, key uint64) error
 	Unwatch(fd int, key uint64)
@@ -45,7 +45,7 @@ type Watcher interface {
 //
 // # Notes
 //
-// The zero Watch is storage for Open; a closed one may be opened again. An open one
+// The zero Watch is storage for Open. A closed Watch may be opened again. An open Watch
 // must not be copied.
 type Watch struct {
 	local  *Local
@@ -53,21 +53,21 @@ type Watch struct {
 	fd     int
 	slot   uint32
 	gen    uint32
-	serial uint32 // counts the times that it was closed
+	serial uint32 // counts its closes
 	open   bool
-	known  bool // to the host: an Unwatch is owed
+	known  bool // by the host, which is owed an Unwatch
 
-	// What the host was last asked to report. What somebody awaits is part of it.
-	// It shrinks only when the host reports what nobody awaits, so that reading and
-	// awaiting again costs no call of the host.
+	// The events that the host was last asked for. They include all awaited events, and
+	// shrink only when the host reports an event that no task awaits. So a task that
+	// reads and awaits again costs no call of the host.
 	told    Events
 	waiters [waiters]*Readiness // by event
 }
 
-// Open makes a watch of fd for tasks of l. It belongs to the owner, in or outside of
-// a poll. The host hears of it when something is awaited for the first time. If
-// closer isn't nil, it is closed once the host has let go. An executor watches a
-// descriptor once, and closes what is open when it is freed.
+// Open makes a watch of fd for tasks of l. It is for the owner, in or outside of a
+// poll. The host hears of the watch at the first await. If closer isn't nil, the owner
+// closes it once the host has let go. An executor watches a descriptor once, and its
+// free closes all open watches.
 //
 // # Errors
 //
@@ -105,14 +105,14 @@ func (w *Watch) Open(l *Local, fd int, closer io.Closer) error {
 	return nil
 }
 
-// Close asks the owner to close the watch: tasks that await it get [ErrClosed], the
-// host lets go of the descriptor, and then it is closed, if the watch has a closer.
-// Any goroutine may call it, as long as the storage isn't opened again meanwhile. It
-// is done in the next turn.
+// Close asks the owner to close the watch in the next turn. Then tasks that await it
+// get [ErrClosed], the host lets go of the descriptor, and the watch's closer, if there
+// is one, closes it. Any goroutine may call Close, as long as the storage isn't opened
+// again meanwhile.
 //
 // # Errors
 //
-// [ErrClosed] if that was done before.
+// [ErrClosed] if the watch was closed before.
 func (w *Watch) Close() error {
 	r, pending := post(w.key(), pendClose)
 	if r == Stale || r == BadHandle || pending&pendClose != 0 {
@@ -121,8 +121,7 @@ func (w *Watch) Close() error {
 	return nil
 }
 
-// CloseLocal is [Watch.Close] for the owner: all is done when it returns what the
-// closer returned.
+// CloseLocal is [Watch.Close] for the owner, at once. It returns the closer's error.
 func (w *Watch) CloseLocal() error {
 	if !w.open {
 		return ErrClosed
@@ -136,7 +135,7 @@ func (w *Watch) key() uint64 {
 	return kindWatch<<56 | uint64(w.slot)<<32 | uint64(w.gen)
 }
 
-// end closes the watch. Who is woken, and who is called, finds it closed.
+// end closes the watch. Tasks that it wakes, and the closer, find it closed.
 func (w *Watch) end() error {
 	l := w.local
 	w.open = false
@@ -157,7 +156,7 @@ func (w *Watch) end() error {
 	return closer.Close()
 }
 
-// wakeAll makes those who wait ask again.
+// wakeAll makes all waiters ask again.
 func (w *Watch) wakeAll() {
 	for i, r := range w.waiters {
 		if r != nil {
@@ -187,8 +186,9 @@ func (w *Watch) tell(events Events) error {
 	return nil
 }
 
-// report hands out what the host has seen. Whom it has woken before, and who hasn't
-// asked since, is in no hurry: the host is then told less, or its loop would spin.
+// report hands out the events that the host has seen. A waiter that it has woken
+// before, and that hasn't asked since, is in no hurry. The host is then asked for less,
+// or its loop would spin.
 func (w *Watch) report(events Events) {
 	var woken Events
 	for i, r := range w.waiters {
@@ -209,26 +209,26 @@ func (w *Watch) report(events Events) {
 		}
 	}
 	if events&Fault != 0 {
-		w.told = 0 // the host has stopped by itself
+		w.told = 0 // the host has stopped watching by itself
 		return
 	}
 	superfluous := events &^ woken
-	if events&Hangup != 0 { // it comes whatever the host was told
+	if events&Hangup != 0 { // it comes unasked
 		superfluous &^= Hangup
 		if woken == 0 {
 			superfluous = awaitable
 		}
 	}
 	if superfluous&w.told != 0 {
-		_ = w.tell(w.told &^ superfluous) // it may report more than it needs to
+		_ = w.tell(w.told &^ superfluous) // the host may go on reporting too much
 	}
 }
 
-// Ready is how a host reports that a watched descriptor is ready: key is what its
-// Watch was given. What still stands is reported again and again. With [Fault] the
-// host stops to watch by itself, until its Watch is called again. It is for the
-// owner, and followed by a Poll. It returns false for the key of a watch that is
-// closed, which does no harm.
+// Ready reports to the executor that a watched descriptor is ready; key is the key of
+// its Watch. The host reports an event again as long as it stands. With [Fault] the
+// host stops watching by itself, until its Watch is called again. Ready is for the
+// owner, and a Poll follows it. It returns false for the key of a closed watch, which
+// does no harm.
 func (l *Local) Ready(key uint64, events Events) bool {
 	slot := uint32(key>>32) & slotMask
 	c := lookup(slot)
@@ -243,7 +243,7 @@ func (l *Local) Ready(key uint64, events Events) bool {
 	return true
 }
 
-// posted does what came for a watch by its cell.
+// posted does the work that others posted to a watch's cell.
 func (w *Watch) posted(pend uint64) {
 	if events := Events(pend >> eventsShift & 0xff); events != 0 {
 		w.report(events)

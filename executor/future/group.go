@@ -8,7 +8,7 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// Both is what [Join2] gives.
+// Both is the value of [Join2].
 type Both[A, B any] struct {
 	First  A
 	Second B
@@ -21,9 +21,9 @@ type Both[A, B any] struct {
 //
 // # Notes
 //
-// Here and in [All], [Race] and [First] the futures are polled by one task, each of
-// them whenever that is woken: for many that take many polls each, a [executor.Scope] is
-// cheaper. What is to end before it is ready is dropped, or unwound if it is an
+// In Join2, [All], [Race] and [First] one task polls all the futures at each of its
+// wakes. For many futures that take many polls each, an [executor.Scope] costs less. A
+// future that has to end before it is ready is dropped, or unwound if it is an
 // [executor.Unwinder], and the result waits for that.
 func Join2[A, B any](a executor.Future[A], b executor.Future[B]) executor.Future[Both[A, B]] {
 	j := &join2[A, B]{a: part[A]{future: a}, b: part[B]{future: b}}
@@ -74,13 +74,13 @@ func (a *all[T]) Poll(cx *executor.Context) (values []T, ready bool, err error) 
 }
 
 // Race gives the value or the error of the future that is ready first, and ends the
-// others. Of those that are ready at once it is the first argument.
+// others. Of futures that are ready in one poll the first argument wins.
 func Race[T any](first executor.Future[T], others ...executor.Future[T]) executor.Future[T] {
 	return &race[T]{newMany(anything, append([]executor.Future[T]{first}, others...))}
 }
 
-// First is [Race] among those that succeed: an error only counts if all have one,
-// and is then all of them together.
+// First is [Race] among futures that succeed. If all fail, its error joins all of
+// theirs.
 func First[T any](first executor.Future[T], others ...executor.Future[T]) executor.Future[T] {
 	return &race[T]{newMany(aValue, append([]executor.Future[T]{first}, others...))}
 }
@@ -123,7 +123,7 @@ func newMany[T any](e enough, futures []executor.Future[T]) many[T] {
 func (m *many[T]) Unwind(cx *executor.Context) (bool, error) { return m.end(cx, m.pieces) }
 func (m *many[T]) Drop()                                     { m.drop(m.pieces) }
 
-// enough is what one piece of a group must come to for the others to end.
+// enough is the result of one piece that ends the others of its group.
 type enough int
 
 const (
@@ -136,11 +136,11 @@ const (
 type group struct {
 	enough enough
 	ending bool
-	winner piece // the one that was enough
+	winner piece // the piece whose result was enough
 }
 
-// step polls the pieces until one was enough and the others have ended too. It says
-// whether nothing is left to poll.
+// step polls the pieces until one was enough and the others have ended too. It reports
+// whether no piece is left to poll.
 func (g *group) step(cx *executor.Context, pieces []piece) (over bool) {
 	for i := 0; i < len(pieces) && !g.ending; i++ {
 		p := pieces[i]
@@ -158,15 +158,15 @@ func (g *group) step(cx *executor.Context, pieces []piece) (over bool) {
 	return over
 }
 
-// end ends all pieces because the group's task is to end.
+// end ends all pieces because the group's task has to end.
 func (g *group) end(cx *executor.Context, pieces []piece) (over bool, err error) {
 	g.ending = true
 	over = g.step(cx, pieces)
 	return over, g.failure(pieces)
 }
 
-// failure gives the error that was enough, or else one that says more than that its
-// future was cancelled.
+// failure gives the error that was enough, or else an error that says more than that
+// its future was cancelled.
 func (g *group) failure(pieces []piece) error {
 	if g.winner != nil {
 		return g.winner.failure()
@@ -179,7 +179,7 @@ func (g *group) failure(pieces []piece) error {
 	return nil
 }
 
-// drop drops all pieces, also if that of one panics.
+// drop drops all pieces, also if the drop of one panics.
 func (g *group) drop(pieces []piece) {
 	done := 0
 	defer func() {
@@ -192,7 +192,7 @@ func (g *group) drop(pieces []piece) {
 	}
 }
 
-// piece is a [part] of whatever type.
+// piece is a [part] of any type.
 type piece interface {
 	poll(cx *executor.Context) (ended bool)
 	end(cx *executor.Context)
@@ -201,9 +201,9 @@ type piece interface {
 	failure() error
 }
 
-// part is a future inside of another future.
+// part is a future inside another future.
 type part[T any] struct {
-	future    executor.Future[T] // nil once it is over
+	future    executor.Future[T] // nil once it has ended
 	polled    bool
 	unwinding bool
 	value     T

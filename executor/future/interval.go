@@ -8,14 +8,14 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// Missed says what an [Interval] does when a tick was taken so late that further
-// ones are due.
+// Missed says what an [Interval] does when a task takes a tick so late that further
+// ticks are due.
 type Missed int
 
 const (
 	MissedBurst Missed = iota // they come at once, one after the other
 	MissedDelay               // they don't come; the period begins anew with the late tick
-	MissedSkip                // they don't come; the next one comes when it would have come anyway
+	MissedSkip                // they don't come; the next tick comes at its usual time
 )
 
 // Interval ticks once a period, from one period after its first poll on. It
@@ -30,7 +30,7 @@ type Interval struct {
 	period int64
 	missed Missed
 	timer  executor.Timer
-	armed  int64 // what timer is set to; other workers of a pool read it while it is armed
+	armed  int64 // the time of timer; other workers of a pool read it while it is armed
 	next   int64 // 0 before the first poll
 }
 
@@ -42,9 +42,9 @@ func NewInterval(period time.Duration, missed Missed) *Interval {
 	return &Interval{period: int64(period), missed: missed}
 }
 
-// Tick is ready at the next tick, and says how many further ticks were due by then:
-// with [MissedBurst] these are yet to come, else they are lost. Dropping it loses
-// nothing.
+// Tick is ready at the next tick. Its value is the number of further ticks that were
+// due by then: with [MissedBurst] these still come, else they are lost. A drop loses no
+// tick.
 func (i *Interval) Tick() executor.Future[int] { return i }
 
 // Reset makes the next poll the first one.
@@ -80,7 +80,8 @@ func (i *Interval) Poll(cx *executor.Context) (missed int, ready bool, err error
 	return int(late), true, nil
 }
 
-// Drop implements [executor.Dropper]: it takes the timer back. The time goes on.
+// Drop implements [executor.Dropper]: it disarms the timer. The interval's time goes
+// on.
 func (i *Interval) Drop() { i.timer.Drop() }
 
 // after adds up to [executor.Never].

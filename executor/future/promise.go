@@ -8,7 +8,7 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// Promise is a future that somebody else completes: foreign code, a callback, any
+// Promise is a future that other code completes: a callback, foreign code, any
 // goroutine. One task awaits it.
 //
 //	p := future.NewPromise[int](request.Abort)
@@ -17,14 +17,14 @@ import (
 //
 // # Notes
 //
-// A task that is cancelled while it awaits a promise drops it, and so cancels the
-// operation behind it: onCancel is called, once, on the owner. Whoever completes the
-// promise needn't know of that and may come as late as he likes. Nothing but the
-// Promise itself is allocated.
+// A task that is cancelled while it awaits a promise drops it, which cancels the
+// operation behind it: the owner calls onCancel once. The operation needn't know of
+// that, and may complete the promise at any later time. A promise allocates only
+// itself.
 type Promise[T any] struct {
 	word     atomic.Uint64 // a state, or the waiter's waker
 	onCancel func()
-	value    T // the one that has claimed it writes this; it is read once it is settled
+	value    T // its claimer writes it; its waiter reads it once it is settled
 	err      error
 }
 
@@ -36,23 +36,23 @@ type Promise[T any] struct {
 //	  └──────► dropped
 //
 // Any goroutine may claim and publish; only the owner drops. An open or claimed promise
-// has its waiter in the same word, which the owner writes and the publisher wakes.
+// has its waiter in the same word: the owner writes it, and the publisher wakes it.
 const (
-	settled = 1 // no waker, nor is dropped
+	settled = 1 // no waker has this value, nor that of dropped
 	dropped = 2
 	claimed = 1 << 63 // beside the waiter: the highest bit of a waker is never set
 )
 
 func isOpen(word uint64) bool { return word&claimed == 0 && word != settled && word != dropped }
 
-// NewPromise makes a promise. The function is called if it is dropped before it was
-// completed; it may be nil.
+// NewPromise makes a promise. A drop before its completion calls onCancel, which may be
+// nil.
 func NewPromise[T any](onCancel func()) *Promise[T] {
 	return &Promise[T]{onCancel: onCancel}
 }
 
-// Resolve completes the promise with a value, from any goroutine. It reports whether
-// it was the first to complete it; a later one does nothing.
+// Resolve completes the promise with a value, from any goroutine. It reports whether it
+// was the first to complete it; a later call does nothing.
 func (p *Promise[T]) Resolve(value T) (first bool) { return p.Settle(value, nil) }
 
 // Reject completes the promise with an error, and is otherwise like Resolve.
@@ -61,7 +61,8 @@ func (p *Promise[T]) Reject(err error) (first bool) {
 	return p.Settle(zero, err)
 }
 
-// Settle completes the promise with both, and is otherwise like Resolve.
+// Settle completes the promise with a value and an error, and is otherwise like
+// Resolve.
 func (p *Promise[T]) Settle(value T, err error) (first bool) {
 	if !p.claim() {
 		return false
@@ -118,8 +119,8 @@ func (p *Promise[T]) Poll(cx *executor.Context) (value T, ready bool, err error)
 	}
 }
 
-// Drop implements [executor.Dropper]. It calls the function that NewPromise got, unless
-// the promise was completed. For the owner.
+// Drop implements [executor.Dropper]. It calls onCancel, unless the promise was
+// completed. For the owner.
 func (p *Promise[T]) Drop() {
 	for {
 		word := p.word.Load()

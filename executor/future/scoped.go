@@ -8,10 +8,9 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// Scoped makes a future of a scope and a body that runs in it. The body's future is
-// polled by the task that awaits the whole, beside the scope's children; the result
-// is the body's, and comes when all have ended. An error of the body or of a child
-// ends all others.
+// Scoped makes a future of a scope and a body that runs in it. The task that awaits it
+// polls the body's future, beside the scope's children. The result is the body's, and
+// comes when all have ended. An error of the body or of a child ends all others.
 //
 //	total := future.Scoped(executor.ScopeConfig{}, func(s *executor.Scope) executor.Future[int] {
 //		a, _ := executor.Spawn(s, count("a"))
@@ -21,8 +20,9 @@ import (
 //
 // # Errors
 //
-// A [executor.ScopeError], also if only the body has failed; [executor.ErrCancelled] if the body was
-// ended by [executor.Scope.Cancel]; [executor.ErrWrongLocal] in a task of a [executor.Pool].
+// An [executor.ScopeError], also if only the body has failed; [executor.ErrCancelled]
+// if [executor.Scope.Cancel] ended the body; [executor.ErrWrongLocal] in a task of an
+// [executor.Pool].
 func Scoped[T any](c executor.ScopeConfig, body func(s *executor.Scope) executor.Future[T]) executor.Future[T] {
 	return &scoped[T]{config: c, body: body}
 }
@@ -49,7 +49,7 @@ func (f *scoped[T]) Poll(cx *executor.Context) (value T, ready bool, err error) 
 	return f.settle(cx)
 }
 
-// settle ends the body of a scope that is ending, and reports whether all are over.
+// settle ends the body of a scope that is ending, and reports whether all have ended.
 func (f *scoped[T]) settle(cx *executor.Context) (value T, ready bool, err error) {
 	if !f.main.over() && f.scope.Ending() {
 		f.main.end(cx)
@@ -79,7 +79,7 @@ func (f *scoped[T]) Unwind(cx *executor.Context) (done bool, err error) {
 // Drop implements [executor.Dropper].
 func (f *scoped[T]) Drop() {
 	if f.scope != nil {
-		defer f.scope.Drop() // also if the body's panics
+		defer f.scope.Drop() // also if the body's drop panics
 	}
 	f.main.drop()
 }

@@ -9,16 +9,16 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// Timeout gives what f gives, or [executor.ErrTimedOut] if f isn't ready within d of the
-// first poll. f is dropped at once then, and otherwise when it is ready; what is
-// ready in the turn in which the time is up still counts. An f that is an [executor.Unwinder]
-// ends in turns of its own first.
+// Timeout gives the result of f, or [executor.ErrTimedOut] if f isn't ready within d of
+// the first poll. Then it drops f at once, or first unwinds it if it is an
+// [executor.Unwinder]. If f is ready in the turn in which the time is up, its result
+// still counts.
 //
 //	page, err := coro.Await(co, future.Timeout(time.Second, fetch(url)))
 //
 // # Notes
 //
-// It ends a part of what a task does. [executor.WithDeadline] ends the task.
+// It ends one await of a task. [executor.WithDeadline] ends the task.
 func Timeout[T any](d time.Duration, f executor.Future[T]) executor.Future[T] {
 	t := &timeout[T]{part: part[T]{future: f}}
 	t.timer.Reset(d)
@@ -36,7 +36,7 @@ type timeout[T any] struct {
 	timer  executor.Timer
 	part   part[T]
 	ending bool
-	err    error // why it is, unless the task itself is
+	err    error // the reason of its end, unless the task itself ends
 }
 
 func (t *timeout[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
@@ -57,8 +57,8 @@ func (t *timeout[T]) Poll(cx *executor.Context) (value T, ready bool, err error)
 	return value, done, err
 }
 
-// end ends the future, which may take turns, and gives what went wrong on the way
-// besides the error that is there.
+// end ends the future, which may take turns, and joins an error of its unwinding to the
+// timeout's error.
 func (t *timeout[T]) end(cx *executor.Context) (done bool, err error) {
 	t.part.end(cx)
 	if !t.part.over() {
@@ -77,7 +77,7 @@ func (t *timeout[T]) end(cx *executor.Context) (done bool, err error) {
 func (t *timeout[T]) Unwind(cx *executor.Context) (done bool, err error) {
 	t.timer.Drop()
 	t.ending = true
-	return t.end(cx) // it may be on its way, and be woken for this very turn
+	return t.end(cx) // its end may be under way, and this turn its wake
 }
 
 func (t *timeout[T]) Drop() {
