@@ -6,8 +6,8 @@
 // registered through executor/export. The command capi/build does that.
 //
 // The package only translates. The executor for C futures, the queues in both
-// directions and every public function are plain C, in core/; what enters Go is
-// pillion__go_*, which core reaches through one struct of function pointers.
+// directions and every public function are plain C, in core/. The functions
+// pillion__go_* enter Go; core reaches them through one struct of function pointers.
 package capi
 
 // #cgo CFLAGS: -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -I${SRCDIR}/core -I${SRCDIR}/../include
@@ -22,13 +22,13 @@ import (
 	"github.com/pillion-dev/pillion/executor/export"
 )
 
-// unpatched names the changes to Go's runtime that this library lacks: capi/build sets
-// it, a plain go build makes none.
+// unpatched names the changes to Go's runtime that this library lacks. capi/build sets
+// it; after a plain go build all are lacking.
 var unpatched = "all"
 
-// pillion__go_functions runs at the library's start, and again after a shutdown.
-// The C entry waits for Go's own start, package initialisation included, so all
-// functions have been exported by then.
+// pillion__go_functions runs at the library's start, and again after a shutdown. The C
+// entry waits for Go's own start and package initialisation, so all functions are
+// registered by then.
 //
 //export pillion__go_functions
 func pillion__go_functions(errbuf *C.char, errcap C.size_t) (rc C.int) {
@@ -45,7 +45,7 @@ func pillion__go_functions(errbuf *C.char, errcap C.size_t) (rc C.int) {
 	return 0
 }
 
-// pillion__go_start runs after it, if there are functions.
+// pillion__go_start runs after pillion__go_functions, if there are functions.
 //
 //export pillion__go_start
 func pillion__go_start(errbuf *C.char, errcap C.size_t) (rc C.int) {
@@ -63,8 +63,8 @@ func pillion__go_stop() (rc C.int) {
 	return 0
 }
 
-// contain keeps a panic of ours from crossing into C. None is expected: those of
-// authors' functions are their tasks' errors.
+// contain keeps a panic of ours from crossing into C. None is expected: a panic of an
+// author's function becomes its task's error.
 func contain(rc *C.int) {
 	r := recover()
 	if r == nil {
@@ -80,7 +80,7 @@ func warn(text string) {
 	C.pillion__warn(terminated(text))
 }
 
-// refuse gives rc, and puts where the caller reads it why that is.
+// refuse gives rc, and writes the reason to errbuf and the log.
 func refuse(rc C.int, text string, errbuf *C.char, errcap C.size_t) C.int {
 	return C.pillion__refuse(rc, terminated(text), errbuf, errcap)
 }

@@ -7,12 +7,11 @@ import "C"
 
 import "github.com/pillion-dev/pillion/executor"
 
-// carrier is the embedder's context hooks around the Go tasks of one executor of
-// C's, by its index. A token is the bits of whatever the hooks call one, which
-// need not be an address.
+// carrier is the embedder's context hooks around the Go tasks of one executor of C's,
+// by its index. A token is 64 bits of the hooks' own, which need not be an address.
 type carrier C.uint32_t
 
-// hooksOf gives no hooks for an executor that has none, which costs nothing.
+// hooksOf gives nil for an executor without hooks, whose tasks then pay nothing.
 func hooksOf(index C.uint32_t) executor.ContextHooks {
 	if C.pillion__guest_hooked(index) == 0 {
 		return nil
@@ -20,8 +19,8 @@ func hooksOf(index C.uint32_t) executor.ContextHooks {
 	return carrier(index)
 }
 
-// Capture is for what Go functions spawn. Their own tokens were captured where they
-// were called.
+// Capture is for the tasks that Go functions spawn. The caller's submission has
+// captured the functions' own tokens.
 func (c carrier) Capture() any {
 	if token := C.pillion__guest_capture(C.uint32_t(c)); token != 0 {
 		return token

@@ -21,20 +21,20 @@ import (
 )
 
 // dispatcher takes submissions from C and hands them to workers. Its goroutine sleeps
-// in Go's netpoller, on a descriptor that C writes once a burst; workers that rest
-// take in its place.
+// in Go's netpoller, on a descriptor that C writes once a burst. Workers that rest take
+// submissions in its place.
 type dispatcher struct {
-	wakeup *os.File // nonblocking, so that a read parks the goroutine alone
+	wakeup *os.File // nonblocking, so that a read parks only the goroutine
 	ended  chan struct{}
 
 	blocking, cpu *offload.Pool
 
-	mu                sync.Mutex // held by the one that takes
+	mu                sync.Mutex // held by the taker
 	toBlocking, toCPU []offload.Job
 	jobs              []C.struct_pillion__job // C's: cgo looks through Go memory at every call
 }
 
-// current is replaced at a start after a shutdown; C lets only one of them run.
+// A start after a shutdown replaces current; C lets only one dispatcher run.
 var current atomic.Pointer[dispatcher]
 
 var parkedForGood atomic.Uint64 // goroutines that called Goexit on a loop
@@ -47,7 +47,7 @@ func startDispatcher() (C.int, error) {
 	}
 	d.blocking = offload.NewPoolFrom(newRing(d, C.PILLION__RING_OFFLOAD), boundThreads())
 	d.cpu = offload.NewPoolFrom(newRing(d, C.PILLION__RING_CPU), processors())
-	// A file that the netpoller did not take says so only when it is used.
+	// A file that the netpoller did not take fails only at its first use.
 	if err := d.wakeup.SetDeadline(time.Time{}); err != nil {
 		d.wakeup.Close()
 		return C.PILLION_ESYSTEM, fmt.Errorf("Go cannot watch its descriptor: %w", err)
@@ -57,7 +57,7 @@ func startDispatcher() (C.int, error) {
 	return 0, nil
 }
 
-// stopDispatcher is called when no job is left and the ring is closed.
+// stopDispatcher runs when no job is left and the ring is closed.
 func stopDispatcher() {
 	d := current.Swap(nil)
 	if d == nil {
@@ -69,9 +69,9 @@ func stopDispatcher() {
 	d.wakeup.Close()
 }
 
-// boundThreads says how many workers may block at a time, of the calls', and also
-// of what Go functions offload themselves. Go ends the process at so many threads,
-// which must be more.
+// boundThreads gives the number of workers that may block at a time: the calls'
+// workers, and those of offloads by Go functions. It raises the number of threads at
+// which Go ends the process above that.
 func boundThreads() int {
 	if n := int(C.pillion__max_workers); n > 0 {
 		offload.Blocking().SetLimit(n)
@@ -83,9 +83,9 @@ func boundThreads() int {
 	return limit
 }
 
-// processors says how many calls may compute at a time: as many as Go had processors.
-// From here on it has one more, so that a loop's thread that enters Go finds one, and
-// the dispatcher too. One that the user has set stays.
+// processors gives the number of calls that may compute at a time: Go's processors.
+// From here on Go has one more, so that the dispatcher, and a loop's thread that enters
+// Go, find one. A GOMAXPROCS of the user's stays.
 var processors = sync.OnceValue(func() int {
 	n := runtime.GOMAXPROCS(0)
 	offload.CPUBound().SetLimit(n)
@@ -112,7 +112,8 @@ func (d *dispatcher) run() {
 	defer close(d.ended)
 	asleep := (*atomic.Uint32)(unsafe.Pointer(C.pillion__ring_asleep()))
 	awake := func(uintptr) bool { return asleep.Load() == 0 }
-	// The descriptor is waited for, and never read: each write is an event.
+	// The goroutine waits for the descriptor and never reads it: each write is an
+	// event.
 	raw, _ := d.wakeup.SyscallConn()
 	for {
 		d.mu.Lock()
@@ -123,13 +124,13 @@ func (d *dispatcher) run() {
 			return
 		}
 		if sleep && raw.Read(awake) != nil {
-			time.Sleep(time.Millisecond) // it looks by itself, and no call hangs
+			time.Sleep(time.Millisecond) // it looks unasked, so that no call hangs
 		}
 	}
 }
 
-// take hands out what waits, under the lock. It tells how much that was, or -1 when
-// the ring is closed.
+// take hands out the submissions that wait, under the lock. It gives their number, or
+// -1 when the ring is closed.
 func (d *dispatcher) take() C.int {
 	n := C.pillion__ring_take(&d.jobs[0], C.int(len(d.jobs)))
 	if n > 0 {
@@ -138,7 +139,7 @@ func (d *dispatcher) take() C.int {
 	return n
 }
 
-// hand gives out a batch. Its jobs are one allocation.
+// hand gives out a batch, whose jobs are one allocation.
 func (d *dispatcher) hand(taken []C.struct_pillion__job) {
 	jobs := make([]job, len(taken))
 	for i := range taken {
@@ -174,7 +175,7 @@ func submit(p *offload.Pool, jobs []offload.Job) []offload.Job {
 	return jobs[:0]
 }
 
-// state is a call's own word, which C and Go change by compare-and-swap.
+// state is a call's state word, which C and Go change by compare-and-swap.
 func state(call *C.struct_pillion__call) *atomic.Uint64 {
 	return (*atomic.Uint64)(unsafe.Pointer(&call.state))
 }

@@ -22,11 +22,10 @@ type job struct {
 	call *C.struct_pillion__call
 	gen  uint32
 	ctx  offload.Context
-	task *executor.Task[[]byte] // instead, of a call that runs on a pool of C's
+	task *executor.Task[[]byte] // instead of the context, of a call that runs on a pool of C's
 }
 
-// running finds the job of a call that is to be cancelled: by chunk of call
-// slots, then by slot.
+// running finds the job of a call for its cancel: by chunk of call slots, then by slot.
 var running [C.PILLION__CHUNKS]atomic.Pointer[[C.PILLION__CHUNK]atomic.Pointer[job]]
 
 func runningAt(slot uint32) *atomic.Pointer[job] {
@@ -45,7 +44,7 @@ func cancelRunning(call *C.struct_pillion__call, gen uint32) {
 	}
 }
 
-// stop ends the job's context if somebody asked for that.
+// stop ends the job's context if a cancel or an expiry has asked for it.
 func (j *job) stop() {
 	switch why := asked(j.call); {
 	case why == nil:
@@ -58,7 +57,7 @@ func (j *job) stop() {
 	}
 }
 
-// asked tells why a call shall end: nil if it may go on.
+// asked gives the reason for a call's end: nil if it may go on.
 func asked(call *C.struct_pillion__call) error {
 	switch st := state(call).Load(); {
 	case st&C.PILLION__CALL_EXPIRED != 0:
@@ -70,7 +69,7 @@ func asked(call *C.struct_pillion__call) error {
 }
 
 // Run implements [offload.Job]. A call that it cannot take up was cancelled, or its
-// time was up, and its node may be another call's by now.
+// time was up, and its node may serve another call by now.
 func (j *job) Run() {
 	if !takeUp(state(j.call), j.gen) {
 		j.ctx.Stop()
@@ -83,7 +82,7 @@ func (j *job) Run() {
 	}
 	at := runningAt(uint32(j.call.slot))
 	at.Store(j)
-	j.stop() // a cancel that came before the store found nobody to tell
+	j.stop() // a cancel before the store found no job to stop
 	functions[j.call.function].Run(&j.ctx, request(j.call), func(response []byte, err error) {
 		at.Store(nil)
 		j.ctx.Stop()
@@ -105,7 +104,7 @@ func (j *job) Moot() bool {
 func (j *job) startClock() {
 	at := deadline(j.call)
 	if !isNew(state(j.call).Load(), j.gen) || at == executor.Never {
-		return // it was cancelled: what was read may be a result's length
+		return // it was cancelled: the deadline read may be a result's length
 	}
 	left := time.Duration(at - int64(C.pillion__now()))
 	j.ctx.UntilThen(time.Now().Add(left), j.expire)
@@ -120,12 +119,12 @@ func (j *job) expire() {
 	j.ctx.End(context.DeadlineExceeded)
 }
 
-// deadline is the one that a call began with. Its result will lie there.
+// deadline is the one that a call began with. The result will lie in its place.
 func deadline(call *C.struct_pillion__call) int64 {
 	return *(*int64)(unsafe.Add(unsafe.Pointer(call), C.PILLION__DEADLINE_AT))
 }
 
-// isNew reports whether a state is that of a call that waits for a worker.
+// isNew reports whether the state's call still waits for a worker.
 func isNew(state uint64, gen uint32) bool {
 	return uint32(state>>32) == gen && state&C.PILLION__CALL_PHASE == C.PILLION__CALL_NEW
 }
@@ -157,8 +156,8 @@ func request(call *C.struct_pillion__call) []byte {
 	return to
 }
 
-// complete publishes the end of a call that runs. why is what its context ended
-// with, if it did: a function that returns that was cancelled.
+// complete publishes the end of a running call. why is the error with which its context
+// ended, if it did: a function that returns that error was cancelled.
 func complete(call *C.struct_pillion__call, response []byte, err, why error) {
 	switch {
 	case err == nil:
@@ -179,7 +178,7 @@ func finish(call *C.struct_pillion__call, response []byte, err error, outcome ex
 	complete(call, response, err, asked(call))
 }
 
-// cancelStatus is the status of a call that was cancelled with this error.
+// cancelStatus is the status of a call cancelled with this error.
 func cancelStatus(err error) C.int32_t {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return C.PILLION_ETIMEDOUT

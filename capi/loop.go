@@ -25,10 +25,10 @@ type loop struct {
 	pool  *executor.Pool                    // that it works for, or nil
 }
 
-// loops are by the index of C's executor, and made at its first Go task.
+// loops has a loop for each executor of C's, by its index, once it has had a Go task.
 var loops [C.PILLION__EXECUTORS]atomic.Pointer[loop]
 
-// host pokes C's executor, which sees to it that a turn enters Go.
+// host pokes C's executor, whose next turn then enters Go.
 type host C.uint32_t
 
 func (h host) Wake() error {
@@ -82,7 +82,7 @@ func pillion__go_turn(t *C.struct_pillion__guest_turn) {
 	t.coroutines = C.uint32_t(coro.Suspended(l.local) + coro.Idle(l.local))
 }
 
-// deliver contains its own panics, so that no other post is lost with it.
+// deliver contains its own panics, so that no other post is lost.
 func (l *loop) deliver(p *C.struct_pillion__post) {
 	defer contain(nil)
 	if p.call == nil {
@@ -99,7 +99,7 @@ func (l *loop) deliver(p *C.struct_pillion__post) {
 	}
 }
 
-// cancel ends a task, as its deadline does if why says so.
+// cancel ends a task, as its deadline if why is a timeout.
 func (l *loop) cancel(task *executor.Task[[]byte], why error) {
 	if why != context.DeadlineExceeded {
 		task.Cancel()
@@ -130,8 +130,8 @@ func (l *loop) start(call *C.struct_pillion__call, token C.uintptr_t) {
 	l.tasks[slot] = task
 }
 
-// pillion__go_settle ends the coroutines that wait for their next body, unless
-// others are suspended in theirs; it tells how many those are.
+// pillion__go_settle ends the idle coroutines, unless others are suspended in their
+// bodies; it gives the number of those.
 //
 //export pillion__go_settle
 func pillion__go_settle(index C.uint32_t) (suspended C.uint32_t) {
@@ -147,8 +147,8 @@ func pillion__go_settle(index C.uint32_t) (suspended C.uint32_t) {
 	return 0
 }
 
-// pillion__go_free drops all of an executor's Go tasks. It runs on the owner's
-// thread while coroutines live on it, since only there can they be unwound.
+// pillion__go_free drops all of an executor's Go tasks. While coroutines live it runs
+// on the owner's thread, since they can be unwound only there.
 //
 //export pillion__go_free
 func pillion__go_free(index C.uint32_t) {
@@ -163,7 +163,7 @@ func pillion__go_free(index C.uint32_t) {
 	parkedForGood.Add(uint64(coro.Lost(l.local)))
 }
 
-// arena gives Go's executors cells in C memory: then a waker of a Go task is the
+// arena gives Go's executors cells in C memory, so that a waker of a Go task is the
 // same 64 bits for both sides. It is the index of C's executor.
 type arena C.uint32_t
 
@@ -179,7 +179,7 @@ func (a arena) Lease() (uint32, []executor.Cell, error) {
 func (a arena) Return(base uint32) { C.pillion__guest_return(C.uint32_t(base)) }
 
 func init() {
-	// Executors that Go programs make themselves share the slots, not the waking.
+	// Executors that Go code makes for itself share only the slots with C's.
 	if err := executor.SetArena(arena(math.MaxUint32)); err != nil {
 		warn("an executor was made before Pillion's ABI: " + err.Error())
 	}

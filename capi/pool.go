@@ -13,8 +13,8 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// pools are the Go sides of C's pools, by their index. Each is made by the first call
-// that is to run there, and joined by C's workers in their turns.
+// pools are the Go sides of C's pools, by their index. The first call for a pool makes
+// its Go side, and C's workers join it in their turns.
 var pools [C.PILLION__POOLS]atomic.Pointer[executor.Pool]
 
 // pool gives the pool that a call runs on: its index + 1, or 0.
@@ -22,8 +22,8 @@ func pool(call *C.struct_pillion__call) uint32 {
 	return (*atomic.Uint32)(unsafe.Pointer(&call.pool)).Load()
 }
 
-// poolAt gives the Go side of a pool that a call counts in, or nil if it has been
-// freed all the same. It is for the dispatcher, the only one that makes them.
+// poolAt gives the Go side of a call's pool, or nil if the pool has been freed all the
+// same. Only the dispatcher calls it, and so makes Go sides.
 func poolAt(index uint32) *executor.Pool {
 	if p := pools[index].Load(); p != nil {
 		return p
@@ -42,7 +42,7 @@ func poolAt(index uint32) *executor.Pool {
 	return p
 }
 
-// spawn makes the job a task of a pool's. It and stop are for the dispatcher, so that
+// spawn makes the job a task of a pool. Only the dispatcher calls it and stop, so that
 // a cancel never comes between the spawn and the store of the task.
 func (j *job) spawn(index uint32) {
 	if !takeUp(state(j.call), j.gen) {
@@ -89,8 +89,8 @@ func (l *loop) join(index uint32) {
 	l.pool = p
 }
 
-// pillion__go_leave runs on the owner's thread. Whoever can't do without its
-// coroutines hasn't come here.
+// pillion__go_leave runs on the owner's thread. A worker with suspended coroutines
+// doesn't come here.
 //
 //export pillion__go_leave
 func pillion__go_leave(index C.uint32_t) {
@@ -124,7 +124,7 @@ func freePool(index uint32) {
 	}
 }
 
-// poolArena gives the Go side of a pool cells that C's wakes bring to its inbox.
+// poolArena gives the Go side of a pool its cells, which C's wakes push into its inbox.
 type poolArena C.uint32_t
 
 func (a poolArena) Lease() (uint32, []executor.Cell, error) {

@@ -12,8 +12,8 @@ import (
 	"github.com/pillion-dev/pillion/executor/export"
 )
 
-// functions are in the order of C's table. They are written once, before the
-// first call, and only read afterwards.
+// functions are in the order of C's table. They are written once, before the first
+// call, and only read afterwards.
 var functions []*export.Function
 
 var added int // functions in C's table, also after a start that failed

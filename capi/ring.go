@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// ring is C's ring of submissions, as the workers for a kind of calls see it. It
-// implements [offload.Source].
+// ring is C's ring of submissions for the workers of one kind of calls. It implements
+// [offload.Source].
 type ring struct {
 	d                    *dispatcher
 	kind                 uint32
@@ -23,8 +23,8 @@ func newRing(d *dispatcher, kind uint32) *ring {
 	return &ring{d, kind, word(C.pillion__ring_head()), word(C.pillion__ring_tail()), word(C.pillion__ring_attended())}
 }
 
-// Fetch takes in the dispatcher's place. If another one takes, which may have looked
-// before the last submission came, the goroutine looks once more.
+// Fetch takes submissions in the dispatcher's place. If another thread takes, it may
+// have looked before the last submission came, so the goroutine looks once more.
 func (r *ring) Fetch() {
 	switch {
 	case r.head.Load() == r.tail.Load():
@@ -36,7 +36,7 @@ func (r *ring) Fetch() {
 	}
 }
 
-// Attend lets C know for whom it need not write the descriptor.
+// Attend tells C the workers for which it need not write the descriptor.
 func (r *ring) Attend(all bool) {
 	if all {
 		r.attended.Or(r.kind)

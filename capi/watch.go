@@ -11,8 +11,8 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// Descriptors that Go tasks await are watched by the host of C's executor. It
-// reports them to C, and they come back as the events of a delivered cell.
+// The host of C's executor watches the descriptors that Go tasks await. It reports them
+// to C, and they come back as the events of a delivered cell.
 var _ executor.Watcher = host(0)
 
 func (h host) Watch(fd int, events executor.Events, key uint64) error {
@@ -34,8 +34,8 @@ func (h host) Unwatch(fd int, key uint64) {
 	C.pillion__guest_unwatch(C.uint32_t(h), C.int(fd), C.uint64_t(key))
 }
 
-// pillion__go_rewatch runs on the owner's thread when C's executor has got a new
-// host, which knows of no descriptor.
+// pillion__go_rewatch runs on the owner's thread when C's executor has a new host,
+// which knows no descriptor.
 //
 //export pillion__go_rewatch
 func pillion__go_rewatch(index C.uint32_t) {
