@@ -90,7 +90,7 @@ func (l *Local) Free() error {
 		c.local.Store(nil)
 		l.arena.Return(c.base)
 	}
-	l.timers.reset()
+	l.timers.Reset()
 	l.chunks, l.free, l.ready = nil, nil, ring{}
 	l.fresh, l.freshEnd = 0, 0
 	return nil

@@ -22,13 +22,8 @@ func (t *Task[T]) SetDeadline(at int64) error {
 		return ErrClosed
 	}
 	if !t.pooled() {
-		l := t.local
-		told := l.deadline()
 		t.more().setDeadline(at)
-		l.armDeadline(&t.task)
-		if l.deadline() < told {
-			l.wakeHost() // which knows only of a later deadline
-		}
+		t.local.armDeadline(&t.task)
 		return nil
 	}
 	t.more().setDeadline(at)
@@ -41,7 +36,7 @@ func (x *extra) setDeadline(at int64) {
 		x.deadline = new(Timer)
 	}
 	x.deadline.Drop()
-	x.deadline.at, x.carried.deadline = at, at
+	x.deadline.node.At, x.carried.deadline = at, at
 	if at == Never {
 		x.carried.deadline = 0
 	}
@@ -62,12 +57,15 @@ func (l *Local) armDeadline(t *task) {
 	}
 	d := t.extra.deadline
 	switch {
-	case d.at == Never:
-	case d.at <= l.now:
+	case d.node.At == Never:
+	case d.node.At <= l.now:
 		l.cancelWith(t, ErrTimedOut)
 	default:
-		d.waker, d.local = Waker(makeHandle(t.slot, t.gen)), l
-		l.timers.arm(d, l.now)
+		d.node.Waker, d.local = uint64(makeHandle(t.slot, t.gen)), l
+		l.timers.Arm(&d.node, l.now)
+		if d.node.At < l.told {
+			l.wakeHost() // which knows only of a later deadline
+		}
 	}
 }
 
@@ -81,15 +79,14 @@ func (l *Local) expire(h Handle) {
 // armDeadline is the same for a pool, which may not know the time. A task that is late
 // already ends in the turn of the worker that fires.
 func (p *Pool) armDeadline(t *task) {
-	if t.extra == nil || t.extra.deadline == nil || t.extra.deadline.at == Never {
+	if t.extra == nil || t.extra.deadline == nil || t.extra.deadline.node.At == Never {
 		return
 	}
 	d := t.extra.deadline
-	d.at = max(d.at, 1)
-	d.waker, d.pool = Waker(makeHandle(t.slot, t.gen)), p
+	d.node.Waker, d.pool = uint64(makeHandle(t.slot, t.gen)), p
 	p.timers.mu.Lock()
 	defer p.timers.mu.Unlock()
-	p.timers.arm(d, d.at-1)
+	p.timers.arm(d)
 }
 
 // expire cancels a pool's task, whichever worker has it, inside a turn.

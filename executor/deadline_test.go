@@ -187,5 +187,5 @@ func TestPoolDeadlinesOnSeveralThreads(t *testing.T) {
 	if err := p.Free(); err != nil {
 		t.Error(err)
 	}
-	equal(t, "armed", p.timers.wheel.count, 0)
+	equal(t, "armed", p.timers.wheel.Count, 0)
 }

@@ -18,7 +18,7 @@ import (
 // Whatever they call that isn't here is inlined in them, or off those paths.
 const ownPaths = `\(\*Local\)\.(spawn|takeSlot|wake|WakeLocal|fire|burst|check|pollOrEnd|pollOrUnwind|charge|drop)` +
 	`|\(\*Context\)\.(WakeSelf|again|Shield)|\(\*ring\)\.(push|grow)|\(\*yield\)\.Poll` +
-	`|\(\*Timer\)\.(Poll|Drop)|\(\*wheel\)\..*` +
+	`|\(\*Timer\)\.(Poll|Drop)|\(\*Wheel\)\..*|meld.*` +
 	`|\(\*Task\[(go\.shape\.)?int\]\)\.(Spawn|poll|drop|unwind|notify)`
 
 // These go to others, and lock. They are here to see that locking is seen.
@@ -39,11 +39,11 @@ func locked(t *testing.T, functions string) map[string]int {
 	if out, err := exec.Command(goTool, "test", "-c", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	text, err := exec.Command(goTool, "tool", "objdump", "-s", `/executor\.(`+functions+`)$`, binary).Output()
+	text, err := exec.Command(goTool, "tool", "objdump", "-s", `/(executor|wheel)\.(`+functions+`)$`, binary).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	const name = `(?m)^TEXT \S*/executor\.(\S+)\(SB\)`
+	const name = `(?m)^TEXT \S*/(?:executor|wheel)\.(\S+)\(SB\)`
 	// An exchange with memory locks without saying so.
 	lock := regexp.MustCompile(`\sLOCK\s|\sXCHG[BWLQ]\s.*\(`)
 	found := make(map[string]int)
@@ -63,6 +63,7 @@ func TestOwnPathsDoNotLock(t *testing.T) {
 	for _, must := range []string{
 		"(*Local).spawn", "(*Local).takeSlot", "(*Local).wake", "(*Local).WakeLocal", "(*Local).burst",
 		"(*Local).fire", "(*Timer).Poll", "(*yield).Poll", "(*Context).WakeSelf", "(*Task[int]).poll",
+		"(*Wheel).Arm", "(*Wheel).Disarm", "(*Wheel).Due",
 	} {
 		if _, ok := found[must]; !ok {
 			t.Errorf("%s wasn't looked at, but %s", must, strings.Join(slices.Sorted(maps.Keys(found)), " "))

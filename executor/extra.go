@@ -23,7 +23,7 @@ func (t *task) more() *extra {
 func (x *extra) reset() {
 	*x = extra{deadline: x.deadline}
 	if x.deadline != nil {
-		x.deadline.at = Never
+		x.deadline.node.At = Never
 	}
 }
 

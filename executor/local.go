@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/pillion-dev/pillion/executor/internal/place"
+	"github.com/pillion-dev/pillion/executor/internal/wheel"
 )
 
 // Config configures a [Local], and can't be changed afterwards. The zero Config suits a
@@ -42,7 +43,6 @@ type Local struct {
 	arena Arena
 	hooks ContextHooks
 	max   int
-	cx    Context
 
 	polling bool
 	closed  uint32 // the mode that the owner has carried out
@@ -51,8 +51,10 @@ type Local struct {
 	live    int
 	current *task // the task in its poll
 	turn    turn
+	told    int64 // the deadline that the host knows
+	cx      Context
 
-	timers    wheel
+	timers    wheel.Wheel
 	maxTimers int
 	budget    Budget
 	shuffle   *rand.PCG // nil: first in, first out
@@ -76,7 +78,7 @@ func New(c Config) *Local {
 	l := &Local{
 		host: c.Host, clock: c.Clock, arena: c.Arena, hooks: c.Context,
 		max: c.MaxTasks, maxTimers: c.MaxTimers, budget: c.Budget,
-		maxWatches: c.MaxWatches,
+		maxWatches: c.MaxWatches, told: Never,
 	}
 	if l.arena == nil {
 		l.arena = useArena()

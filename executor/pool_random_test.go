@@ -213,7 +213,7 @@ func (p *randomPool) settle() {
 		if f.asked && !f.task.Done() {
 			p.t.Fatalf("task %d was cancelled and is there", i)
 		}
-		if f.timer != nil && !f.task.Done() && f.timer.at <= p.now {
+		if f.timer != nil && !f.task.Done() && f.timer.node.At <= p.now {
 			p.t.Fatalf("the timer of task %d is due", i)
 		}
 	}

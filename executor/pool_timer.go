@@ -5,6 +5,8 @@ package executor
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/pillion-dev/pillion/executor/internal/wheel"
 )
 
 // poolTimers are the timers of a pool's tasks. Any worker fires them, as any may
@@ -15,7 +17,7 @@ type poolTimers struct {
 	max   int
 
 	mu    sync.Mutex
-	wheel wheel
+	wheel wheel.Wheel
 }
 
 func (w *worker) arm(t *Timer, waker Waker) (ready bool, err error) {
@@ -28,25 +30,25 @@ func (w *worker) arm(t *Timer, waker Waker) (ready bool, err error) {
 func (p *poolTimers) await(t *Timer, now int64, w Waker) (ready bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if t.at <= now {
+	if t.node.At <= now {
 		p.disarm(t)
 		return true, nil
 	}
-	t.waker = w
-	if t.local == nil && t.at != Never {
-		if p.max > 0 && p.wheel.count >= p.max {
+	t.node.Waker = uint64(w)
+	if !t.node.Armed() && t.node.At != Never {
+		if p.max > 0 && p.wheel.Count >= p.max {
 			return true, ErrAgain
 		}
-		p.arm(t, now)
+		p.arm(t)
 	}
 	return false, nil
 }
 
-func (p *poolTimers) arm(t *Timer, now int64) {
-	t.local = inPool
-	p.wheel.arm(t, now)
-	if t.at < p.next.Load() {
-		p.next.Store(t.at)
+// arm doesn't know the time; none has been fired beyond the latest.
+func (p *poolTimers) arm(t *Timer) {
+	p.wheel.Arm(&t.node, p.fired.Load())
+	if t.node.At < p.next.Load() {
+		p.next.Store(t.node.At)
 	}
 }
 
@@ -57,13 +59,11 @@ func (p *poolTimers) drop(t *Timer) {
 }
 
 func (p *poolTimers) disarm(t *Timer) {
-	if t.local == nil {
-		return
-	}
-	p.wheel.disarm(t)
-	t.local = nil
-	if t.at == p.next.Load() {
-		p.next.Store(p.wheel.deadline())
+	if t.node.Armed() {
+		p.wheel.Disarm(&t.node)
+		if t.node.At == p.next.Load() {
+			p.next.Store(p.wheel.Deadline())
+		}
 	}
 }
 
@@ -75,11 +75,10 @@ func (p *poolTimers) due(now int64, wakers []Waker) []Waker {
 	if now > p.fired.Load() {
 		p.fired.Store(now)
 	}
-	for p.wheel.count > 0 && p.wheel.deadline() <= now {
-		t := p.wheel.first()
-		wakers = append(wakers, t.waker)
-		p.disarm(t)
+	for t := p.wheel.Due(now); t != nil; t = p.wheel.Due(now) {
+		wakers = append(wakers, Waker(t.Waker))
 	}
+	p.next.Store(p.wheel.Deadline())
 	return wakers
 }
 

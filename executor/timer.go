@@ -5,6 +5,8 @@ package executor
 import (
 	"math"
 	"time"
+
+	"github.com/pillion-dev/pillion/executor/internal/wheel"
 )
 
 // Never is the deadline that doesn't come.
@@ -20,16 +22,10 @@ const Never = math.MaxInt64
 // [ErrAgain] over [Config.MaxTimers]. The deadlines of tasks count, but aren't
 // refused.
 type Timer struct {
-	at    int64
+	node  wheel.Timer // its time, and whom it wakes; armed in a pool, it is under that one's lock
 	after time.Duration
-	local *Local // set while it is armed; inPool in a pool, under that one's lock
-	pool  *Pool  // set once it was armed in one
-	waker Waker
-
-	// For the wheel.
-	next, prev *Timer
-	seq        uint64
-	index      int // in the heap, or inList
+	local *Local // that has armed it
+	pool  *Pool  // that it is for
 }
 
 // Sleep is ready d after its first poll, counted from the time of that turn.
@@ -41,41 +37,41 @@ func Sleep(d time.Duration) *Timer {
 
 // SleepUntil is ready once the executor's clock shows at, in nanoseconds. At
 // [Never] it isn't.
-func SleepUntil(at int64) *Timer { return &Timer{at: at} }
+func SleepUntil(at int64) *Timer { return &Timer{node: wheel.Timer{At: at}} }
 
 // Reset takes the timer back and lets it count d from its next poll.
 func (t *Timer) Reset(d time.Duration) {
 	t.Drop()
-	t.at, t.after = -1, max(d, 0)
+	t.node.At, t.after = -1, max(d, 0)
 }
 
 // ResetAt takes the timer back and sets it to a time of the executor's clock.
 func (t *Timer) ResetAt(at int64) {
 	t.Drop()
-	t.at = at
+	t.node.At = at
 }
 
 // Poll implements [Future].
 func (t *Timer) Poll(cx *Context) (none struct{}, ready bool, err error) {
-	if t.at < 0 {
-		t.at = int64(min(uint64(cx.local.now)+uint64(t.after), Never))
+	if t.node.At < 0 {
+		t.node.At = int64(min(uint64(cx.local.now)+uint64(t.after), Never))
 	}
 	ready, err = cx.side.arm(t, cx.Waker())
 	return none, ready, err
 }
 
 func (l *Local) arm(t *Timer, w Waker) (ready bool, err error) {
-	if t.at <= l.now {
+	if t.node.At <= l.now {
 		t.Drop()
 		return true, nil
 	}
-	t.waker = w
-	if t.local == nil && t.at != Never {
-		if l.maxTimers > 0 && l.timers.count >= l.maxTimers {
+	t.node.Waker = uint64(w)
+	if !t.node.Armed() && t.node.At != Never {
+		if l.maxTimers > 0 && l.timers.Count >= l.maxTimers {
 			return true, ErrAgain
 		}
 		t.local = l
-		l.timers.arm(t, l.now)
+		l.timers.Arm(&t.node, l.now)
 	}
 	return false, nil
 }
@@ -86,26 +82,17 @@ func (t *Timer) Drop() {
 	case t.pool != nil:
 		t.pool.timers.drop(t)
 		t.pool = nil
-	case t.local != nil:
-		t.local.timers.disarm(t)
-		t.local = nil
+	case t.node.Armed():
+		t.local.timers.Disarm(&t.node)
 	}
 }
 
 // fire wakes the tasks whose timers are due, in the order of the deadlines, and
 // of arming where these are equal, so that a run can be replayed.
 func (l *Local) fire() {
-	for l.timers.count > 0 {
-		t := l.timers.first()
-		if t.at > l.now {
-			return
-		}
-		t.Drop()
-		if l.wake(t.waker) == BadHandle {
-			l.expire(Handle(t.waker))
+	for t := l.timers.Due(l.now); t != nil; t = l.timers.Due(l.now) {
+		if w := Waker(t.Waker); l.wake(w) == BadHandle {
+			l.expire(Handle(w))
 		}
 	}
 }
-
-// deadline is when the next timer is due.
-func (l *Local) deadline() int64 { return l.timers.deadline() }

@@ -142,3 +142,19 @@ func TestDefaultClockRuns(t *testing.T) {
 	}
 	equal(t, "at least a millisecond", l.Now() >= a+int64(time.Millisecond), true)
 }
+
+func TestMaxTimers(t *testing.T) {
+	now := int64(1)
+	l := New(Config{MaxTimers: 1, Clock: func() int64 { return now }})
+	defer l.Free()
+	first, second := mustSpawn(t, l, Sleep(5)), mustSpawn(t, l, Sleep(5))
+	l.Poll(Budget{})
+	_, err := second.Result()
+	equal(t, "error", err, ErrAgain)
+	equal(t, "the first", first.Done(), false)
+	now += 5
+	third := mustSpawn(t, l, Sleep(5))
+	l.Poll(Budget{})
+	equal(t, "the first", first.Done(), true)
+	equal(t, "the third", third.Done(), false)
+}

@@ -28,7 +28,7 @@ type Budget struct {
 type Progress struct {
 	Polled   int   // polls done
 	More     bool  // poll again without waiting for a wake
-	Deadline int64 // poll again when the clock shows this; Never if it needn't
+	Deadline int64 // poll again when the clock shows this; Never if it needn't; early perhaps after a drop
 	Live     int   // tasks that haven't finished
 }
 
@@ -80,10 +80,11 @@ func (l *Local) Poll(b Budget) (Progress, error) {
 	} else {
 		l.bursts()
 	}
-	more, deadline := !l.rest(), l.deadline()
+	more, deadline := !l.rest(), l.timers.Deadline()
 	if l.worker != nil {
 		deadline = min(deadline, l.worker.pool.timers.next.Load())
 	}
+	l.told = deadline
 	return Progress{l.turn.used - l.turn.drops, more, deadline, l.live}, nil
 }
 

@@ -190,7 +190,6 @@ func (m *Model) SetDeadline(task int, at int64) error {
 }
 
 func (m *Model) setDeadline(t *task, at int64) {
-	told := m.deadline()
 	m.disarm(t.deadline)
 	t.deadline = nil
 	switch {
@@ -206,7 +205,7 @@ func (m *Model) setDeadline(t *task, at int64) {
 		}
 		t.deadline = &timer{at: at, fire: func() { m.noteCancel(t, executor.ErrTimedOut) }}
 		m.arm(t.deadline)
-		if at < told {
+		if at < m.reported {
 			m.poke() // the host knows only of a later deadline
 		}
 	}

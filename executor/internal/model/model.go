@@ -17,6 +17,8 @@ type Model struct {
 
 	program  Program
 	slotOf   func(task int) uint32 // the executor's slot of a task
+	early    func() int64          // the deadline that it tells after this turn
+	dropped  bool                  // some timer was
 	log      []Event
 	clock    int64
 	now      int64
@@ -59,10 +61,11 @@ type timer struct {
 	fire  func()
 }
 
-// New makes a model of a Local. Only slotOf comes from the executor: Free drops tasks
-// in the order of their slots.
-func New(p Program, slotOf func(task int) uint32) *Model {
-	return &Model{program: p, slotOf: slotOf, clock: 1, reported: never}
+// New makes a model of a Local. Two things come from the executor: Free drops tasks in
+// the order of their slots, by slotOf; and a turn may report a deadline that is too
+// early, by early, once a timer was dropped.
+func New(p Program, slotOf func(task int) uint32, early func() int64) *Model {
+	return &Model{program: p, slotOf: slotOf, early: early, clock: 1, reported: never}
 }
 
 func (m *Model) Events() []Event { return m.log }
@@ -160,6 +163,9 @@ func (m *Model) Turn(polls int) {
 	m.turning = false
 	m.awake = len(m.ready) > 0 || len(m.inbox) > 0
 	m.reported = m.deadline()
+	if told := m.early(); m.dropped && told > m.now {
+		m.reported = min(m.reported, told)
+	}
 	more := int64(0)
 	if m.awake {
 		more = 1
@@ -186,7 +192,8 @@ func (m *Model) fire() {
 	})
 	for len(m.timers) > 0 && m.timers[0].at <= m.now {
 		t := m.timers[0]
-		m.disarm(t)
+		m.timers = m.timers[1:]
+		t.armed = false
 		t.fire()
 	}
 }
@@ -207,7 +214,7 @@ func (m *Model) arm(t *timer) {
 
 func (m *Model) disarm(t *timer) {
 	if t != nil && t.armed {
-		t.armed = false
+		t.armed, m.dropped = false, true
 		m.timers = slices.DeleteFunc(m.timers, func(u *timer) bool { return u == t })
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/internal/model"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
@@ -71,7 +72,13 @@ var programs = rapid.Custom(func(t *rapid.T) model.Program {
 func compare(p model.Program, bug model.Bug) (steps int, err error) {
 	r := newReal(p)
 	model.Run(r, p, func() error { return nil })
-	m := model.New(p, r.slot)
+	turns := 0
+	m := model.New(p, r.slot, func() int64 {
+		if turns++; turns > len(r.told) {
+			return executor.Never // only a planted mistake goes on for longer
+		}
+		return r.told[turns-1]
+	})
 	m.Bug = bug
 	at := 0
 	err = model.Run(m, p, func() error {

@@ -17,6 +17,7 @@ type real struct {
 	clock    int64
 	now      int64
 	reported int64
+	told     []int64 // by each turn
 	tasks    []*executor.Task[int64]
 	cx       *executor.Context // of the present poll
 	current  *future
@@ -149,6 +150,7 @@ func (r *real) Turn(polls int) {
 		more = 1
 	}
 	r.reported = p.Deadline
+	r.told = append(r.told, p.Deadline)
 	r.Log(model.Event{What: "polled", Task: p.Polled, N: more, Err: model.Message(err)})
 	r.Log(model.Event{What: "deadline", Task: p.Live, N: p.Deadline})
 }
