@@ -216,7 +216,7 @@ static inline void *pillion__adapter_grow(void *array, size_t *cap,
  *
  * Threads: the owner's.
  * Reentrancy: anywhere.
- * Ownership: *out is the table's, and valid until the next call. Whoever owns
+ * Ownership: *out is the table's, and valid until the next call. The owner of
  *   the table calls free(table->at).
  * Returns: 0 or PILLION_ENOMEM.
  * Since: 0.1

@@ -3,7 +3,7 @@
 #define PILLION_INCLUDE_CALL_H
 
 /*
- * Calls: Go's functions, and what they answer.
+ * Calls: functions of Go, and what comes of them.
  */
 
 #include "pool.h"
@@ -84,10 +84,10 @@ int pillion_function_describe(pillion_function_info *out,
 int pillion_module_list(const char **out, size_t cap);
 
 /*
- * pillion_call_submit asks Go to run `function` and returns at once. The loop
- * does not wait for Go. `executor` 0 makes a call for pillion_task_wait, and
- * with PILLION_JOIN also for pillion_join by a task of any executor or pool.
- * `out` may be NULL.
+ * pillion_call_submit asks Go to run `function` and returns at once: the thread
+ * does not wait for Go. If `executor` is 0, a thread takes the result by
+ * pillion_task_wait; with PILLION_JOIN a task of any executor or pool may take
+ * it by pillion_join instead. `out` may be NULL.
  *
  * Threads: any.
  * Reentrancy: anywhere; not from signal handlers.
@@ -105,22 +105,23 @@ int pillion_call_submit(pillion_task *out, pillion_executor executor,
 /*
  * pillion_call_options are what a call is made of.
  *
- * pool: where the function runs, instead of in the executor's turns: on the
- *   workers of a pool, which it moves between. It is for loop and async
- *   functions (a coroutine stays with the worker that began it). The call
- *   counts among the pool's tasks, too, until it has ended, and is cancelled
- *   with them; its result goes where it always goes: to the executor, or to
- *   pillion_task_wait if that is 0. It carries no context token, neither the
- *   executor's nor the pool's. PILLION_ECLOSED is returned if the pool was
- *   closed, PILLION_EAGAIN if it is full, PILLION_EBADHANDLE if it is gone,
- *   PILLION_EINVAL for functions of other kinds.
- * deadline: when the function's context shall end, absolute, whether or not the
- *   loop turns; Go sees it as the context's Deadline. The call then ends with
- *   PILLION_ETIMEDOUT, unless it returns something else than the context's
- *   error. If it is over before a goroutine is there to run it, it never starts
- *   (pillion_task_deadline ends it without waiting for one). It is a time of
- *   the executor's clock for loop and async functions, of its workers' on a
- *   pool, and always of CLOCK_MONOTONIC for others.
+ * pool: the function runs on the workers of this pool instead of in the
+ *   executor's turns, for loop and async functions only. An async function
+ *   moves between the workers; a coroutine stays with the worker that began it.
+ *   Until it has ended the call counts among the pool's tasks, and is cancelled
+ *   with them. Its result goes to the executor, as ever, or to
+ *   pillion_task_wait if that is 0. It carries no context token. The call is
+ *   refused with PILLION_ECLOSED if the pool was closed, PILLION_EAGAIN if it
+ *   is full, PILLION_EBADHANDLE if it is gone, and PILLION_EINVAL for functions
+ *   of other kinds.
+ * deadline: when the function's context ends, absolute, whether or not the loop
+ *   turns. Go sees it as the context's Deadline. The call then ends with
+ *   PILLION_ETIMEDOUT, unless the function returns something else than the
+ *   context's error. A call whose deadline comes before a goroutine can run it
+ *   never starts, but it ends only when a goroutine takes it;
+ *   pillion_task_deadline does not wait for one. Loop and async functions go by
+ *   the clock of the executor, or of the pool's workers; others go by
+ *   CLOCK_MONOTONIC.
  */
 typedef struct pillion_call_options {
   size_t size;
@@ -138,8 +139,7 @@ typedef struct pillion_call_options {
   {sizeof(pillion_call_options), 0, NULL, 0, 0, 0, 0, PILLION_TIME_NEVER, 0}
 
 /*
- * pillion_call_submit_with is pillion_call_submit with all that there is to
- * say about a call.
+ * pillion_call_submit_with is pillion_call_submit with all options of a call.
  *
  * Threads: any.
  * Reentrancy: anywhere; not from signal handlers.
@@ -151,8 +151,8 @@ int pillion_call_submit_with(pillion_task *out, pillion_executor executor,
                              const pillion_call_options *options);
 
 /*
- * pillion_call is one call of a batch: 32 bytes, frozen. `request` is an
- * address, or an offset if the batch has a base.
+ * pillion_call is one call of a batch. It has 32 bytes, and its layout is
+ * frozen. `request` is an address, or an offset if the batch has a base.
  */
 typedef struct pillion_call {
   pillion_function function;
@@ -162,9 +162,9 @@ typedef struct pillion_call {
 } pillion_call;
 
 /*
- * pillion_call_batch submits `count` calls at once, in order, with one poke
- * of Go at most. Requests are at their own addresses if `base` is NULL, else
- * `calls[i].request` bytes behind it. Task handles go to out[0 … count - 1];
+ * pillion_call_batch submits `count` calls at once, in order, and wakes Go at
+ * most once. A request is at the address `calls[i].request`, or so many bytes
+ * behind `base` if that is not NULL. Task handles go to out[0 … count - 1];
  * `out` may be NULL.
  *
  * Threads: any.
@@ -180,11 +180,11 @@ int pillion_call_batch(pillion_task *out, pillion_executor executor,
                        const void *base, uint32_t flags);
 
 /*
- * pillion_call_wait runs `function` and waits for its result: a blocking
- * call, for threads that have no loop. When `timeout` ns have passed the call
- * is cancelled and its result thrown away.
+ * pillion_call_wait runs `function` and waits for its result, on a thread that
+ * has no loop. When `timeout` ns have passed, the call is cancelled and its
+ * result thrown away.
  *
- * Threads: any; never a loop's, which it would stop.
+ * Threads: any, except a loop's, which it would block.
  * Reentrancy: not inside a turn.
  * Ownership: *out is the caller's, to be released with pillion_value_drop.
  * Returns: 0 with the result in *out (out->status tells how the function
@@ -196,11 +196,11 @@ int pillion_call_wait(pillion_value *out, pillion_function function,
                       const void *request, size_t length, int64_t timeout);
 
 /*
- * pillion_failure is what a failed call's payload says. `code` is the
- * author's own, 0 if he gave none. Message and stack are not NUL-terminated
- * and may contain NUL bytes; the stack is empty unless it was a panic. The
- * payload is int32_t code, uint32_t message length, message, uint32_t stack
- * length, stack, all in the machine's byte order and unaligned.
+ * pillion_failure is what a failed call's payload says. `code` is the Go
+ * function's own, or 0 if its error has none. Message and stack are not
+ * NUL-terminated and may contain NUL bytes; the stack is empty unless it was a
+ * panic. The payload is int32_t code, uint32_t message length, message,
+ * uint32_t stack length, stack, all in the machine's byte order and unaligned.
  */
 typedef struct pillion_failure {
   size_t size;

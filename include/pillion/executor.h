@@ -3,7 +3,8 @@
 #define PILLION_INCLUDE_EXECUTOR_H
 
 /*
- * Executors: what tasks live on, a thread each.
+ * Executors. An executor belongs to one thread, and polls its tasks in turns
+ * that the thread's loop makes.
  */
 
 #include "future.h"
@@ -20,17 +21,19 @@ typedef uint64_t pillion_executor;
  * trace id, a Python or JavaScript context, a GMainContext.
  *
  * capture: called when a task is spawned or a loop function called, on the
- *   thread that does it. What it answers is the new task's token; NULL is
- *   none, and then nothing else is called for it.
+ *   thread that does it. It answers the new task's token. NULL is no token:
+ *   then no other hook is called for the task.
  * enter, leave: called in pairs around each poll and drop of a task with a
- *   token, C's or Go's. What a task spawns is captured between them, so that
- *   it can inherit.
- * release: called once for each token, when its task was dropped. May be NULL.
+ *   token, C's or Go's. When that task spawns another, capture is called
+ *   between them, so the new task can inherit.
+ * release: called once for each token, when its task has been dropped. May be
+ *   NULL.
  *
- * All but capture run on the owner's thread (release of a call that was
- * cancelled before it began: on the one that cancelled; for a pool's task on
- * that of any of its workers, and several at once), and none may turn an
- * executor, or free the one of the task or call that it is called for.
+ * Except for capture, they are called on the owner's thread, with two
+ * exceptions: for a pool's task on the thread of any worker, and on several
+ * threads at once; and release for a call that was cancelled before it began,
+ * on the thread that cancelled it. No hook may turn an executor, or free the
+ * executor of the task or call that it is called for.
  */
 typedef struct pillion_context_hooks {
   size_t size;
@@ -48,30 +51,28 @@ typedef struct pillion_context_hooks {
  * pillion_executor_options are what an executor is made of; zero, or NULL, is
  * always a good value. They do not change afterwards.
  *
- * ready: so many tasks find their cells and a place in the ready ring from
- *   the start, so that to spawn them allocates nothing. With more of them
- *   alive, a spawn makes room for 1,024 more cells or for twice as many places
- *   once in a while.
- * max_polls, max_ns: the budget of turns whose own does not say.
- * seed: if it is not 0, a turn polls its tasks in a pseudo-random order that
- *   follows from it, in place of first in, first out. The same seed and the
- *   same events give the same order: so a test can try many orders, and repeat
- *   the one that failed.
- * clock: what time it is, in nanoseconds, in place of CLOCK_MONOTONIC: for the
+ * ready: room for so many tasks is made at once, so that to spawn them
+ *   allocates nothing. When more are alive, a spawn now and then makes room for
+ *   1,024 more, or makes the ready ring twice as long.
+ * max_polls, max_ns: the budget of a turn that is not given one.
+ * seed: if it is not 0, a turn polls its tasks in a pseudo-random order instead
+ *   of first in, first out. The same seed and the same events give the same
+ *   order, so a test can try many orders, and repeat the one that failed.
+ * clock: tells the time in nanoseconds instead of CLOCK_MONOTONIC, for the
  *   context's `now`, timers, deadlines and budgets. It is called on the owner's
- *   thread, in turns, and must neither block nor call the library; what is
- *   negative counts as 0. A host that sleeps until the deadline must know that
+ *   thread, in turns, and must neither block nor call the library. A negative
+ *   time counts as 0. A host that sleeps until the deadline must know that
  *   clock. pillion_call_wait and pillion_task_wait do not use it.
  * context_hooks: what every task carries; see above.
- * posts: so many posted events may wait to be taken, a power of two up to
- *   1 << 24. The memory for them is taken at once, or, for 1024 if it is 0, by
- *   the first post.
- * gather: so many nanoseconds the end of a call, or of a pool's task, may wait
- *   for others before the host is told of them, all at once. A host that has
- *   many in flight is woken less often by far. None waits once half of those in
- *   flight have ended, so the only one never does (a result that is not yet
- *   joined counts as in flight); nor does anything else that wakes the host.
- *   The executor has three descriptors in place of one then.
+ * posts: how many posted events may wait to be taken, a power of two up to 1 <<
+ *   24. The memory for them is allocated at once. If it is 0 there may be
+ *   1,024, and the first post allocates it.
+ * gather: for how many nanoseconds the end of a call, or of a pool's task, may
+ *   wait for other ends before the host is told of all of them. A host that has
+ *   many in flight is woken far less often. When half of those in flight have
+ *   ended the host is told at once, so a single one never waits. (A result that
+ *   is not yet joined counts as in flight.) Whatever else wakes the host does
+ *   not wait either. The executor then has three descriptors instead of one.
  *   With a wake hook nothing waits.
  */
 typedef struct pillion_executor_options {
@@ -93,7 +94,7 @@ typedef struct pillion_executor_options {
   uint32_t gather; /* ns; 0: the host is told at once */
 } pillion_executor_options;
 
-#define PILLION_NO_FD 1u /* make no descriptor: a wake hook will be set */
+#define PILLION_NO_FD 1u /* no descriptor: the host will have a wake hook */
 
 /* clang-format off */
 #define PILLION_EXECUTOR_OPTIONS_INIT                                        \
@@ -118,10 +119,10 @@ int pillion_executor_new(pillion_executor *out,
 
 /*
  * pillion_executor_fd tells the descriptor that is readable while there is
- * something to do. Watch it for reading, level-triggered: it is an eventfd,
- * or an epoll set of two descriptors for an executor that gathers. The library
- * alone reads it, writes it and closes it. Like all of the library's it
- * is above 0, 1 and 2, also where those are closed.
+ * something to do. Watch it for reading, level-triggered. It is an eventfd, or
+ * an epoll set of two descriptors if the executor gathers. Only the library
+ * reads, writes and closes it. Like all descriptors of the library it is above
+ * 0, 1 and 2, even where those are closed.
  *
  * Threads: any.
  * Reentrancy: anywhere.
@@ -132,10 +133,11 @@ int pillion_executor_new(pillion_executor *out,
 int pillion_executor_fd(int *out, pillion_executor executor);
 
 /*
- * pillion_executor_deadline tells when a turn is due although the descriptor
- * is quiet: the earliest timer, in the past if it is overdue, or
- * PILLION_TIME_NEVER. It changes in turns, which report it too, and by
- * pillion_task_deadline, which then asks for one.
+ * pillion_executor_deadline tells when a turn is due even if the descriptor is
+ * not readable: the time of the earliest timer, which may have passed, or
+ * PILLION_TIME_NEVER. It changes in turns, which report it, too.
+ * pillion_task_deadline also changes it, and then makes the descriptor
+ * readable.
  *
  * Threads: the owner's.
  * Reentrancy: anywhere.
@@ -149,10 +151,10 @@ int pillion_executor_deadline(int64_t *out, pillion_executor executor);
 
 /*
  * pillion_event tells that a task or call has ended, or brings what was posted
- * (pillion_executor_post): 64 bytes, frozen. A length of up to PILLION_INLINE
- * bytes is in payload.bytes, a longer one where payload.data points. If status
- * is PILLION_EFAILED, PILLION_EPANIC or PILLION_EGOEXIT, the payload is a
- * failure: see pillion_failure.
+ * (pillion_executor_post). It has 64 bytes, and its layout is frozen. Up to
+ * PILLION_INLINE bytes are in payload.bytes; payload.data points to longer
+ * ones. If status is PILLION_EFAILED, PILLION_EPANIC or PILLION_EGOEXIT, the
+ * payload is a failure: see pillion_failure.
  */
 typedef struct pillion_event {
   uint64_t token;    /* as given at the start */
@@ -221,11 +223,10 @@ int pillion_executor_turn(pillion_event *events, size_t cap,
                           const pillion_budget *budget);
 
 /*
- * pillion_executor_post sends an event to whoever takes the executor's: with
- * `token` and a payload, of PILLION_INLINE bytes or in memory of its own. The
- * events of one thread come in their order. The host is told once a burst.
- * A post makes no executor live: a loop that has nothing else to do ends
- * without it.
+ * pillion_executor_post sends an event with `token` and a payload: one of the
+ * executor's next turns takes it. The events of one thread come in their order.
+ * The host is told once a burst. A post keeps no loop running: a loop that has
+ * nothing else to do may end before the event comes.
  *
  * Threads: any; in signal handlers if the payload is of PILLION_INLINE bytes
  *   at most and the executor was made with `posts`.
@@ -266,10 +267,10 @@ int pillion_executor_bind(pillion_executor executor);
 int pillion_executor_release(pillion_executor executor);
 
 /*
- * pillion_executor_close stops the intake: spawns and calls are refused with
- * PILLION_ECLOSED. What lives is drained or cancelled, as `mode` says, by
- * further turns; progress.live tells when it is over. A second close may turn
- * a drain into a cancel.
+ * pillion_executor_close lets nothing begin any more: spawns and calls are
+ * refused with PILLION_ECLOSED. Further turns drain or cancel what lives, as
+ * `mode` says; progress.live tells when that is over. A second close may turn a
+ * drain into a cancel.
  *
  * Threads: any.
  * Reentrancy: anywhere.
@@ -283,7 +284,7 @@ int pillion_executor_close(pillion_executor executor, int mode);
  * pillion_executor_free reclaims an executor at any time: C tasks are
  * dropped, calls in flight are cancelled and their results thrown away,
  * payloads are released, watches are closed. Unwatch the descriptor before.
- * The loop may be gone.
+ * The loop may be gone already.
  *
  * Threads: the owner's; any other while no task lives on it and no watch is
  *   open, or once the owner's thread has ended.
@@ -303,7 +304,7 @@ typedef struct pillion_executor_stats {
   uint64_t turns;
   uint64_t polls;       /* of C futures */
   uint64_t wakes;       /* posts that reached the inbox */
-  uint64_t pokes;       /* times the host was told */
+  uint64_t pokes;       /* times the host was told of work */
   uint64_t poke_errors; /* times that telling failed */
   uint64_t spawned;     /* C tasks */
   uint64_t dropped;     /* C tasks */

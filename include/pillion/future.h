@@ -3,10 +3,10 @@
 #define PILLION_INCLUDE_FUTURE_H
 
 /*
- * Futures, wakers and values: the part of the ABI that a future's author
- * needs. It is freestanding C11: no libc, no heap, no threads. A future
- * reaches its runtime through the context's operations only, so the same
- * object code runs on every carrier of Pillion.
+ * Futures and wakers: what the author of a future needs, with value.h and
+ * time.h. They are freestanding C11: no libc, no heap, no threads. A future
+ * reaches its runtime only through the operations of its context, so the same
+ * object code runs on executors and pools of every library.
  *
  * A future is a static vtable and a `self`:
  *
@@ -25,15 +25,15 @@
  * THE WAKER CONTRACT. A waker is a plain 64-bit value that says "poll that
  * task again".
  *
- *   - It is copied freely. There is no clone, no drop and no count: to forget
- *     one leaks nothing, to use one late does nothing.
+ *   - It is a number, to be copied freely. There is no clone, no drop and no
+ *     count: a forgotten waker leaks nothing, and a late one does nothing.
  *   - pillion_wake may be called on any thread, in any signal handler, at any
  *     time, also when task, executor and host are gone. It preserves errno.
  *   - N wakes before a poll give one poll. A wake during a poll gives one
- *     more. A wake before the first poll is kept. None is lost. (One from
- *     another thread, while a turn is under way, may count as having come
- *     during the poll: so a poll must bear to find nothing new.)
- *   - A wake only schedules: it never polls inline. It pokes the host only
+ *     more. A wake before the first poll is kept. None is lost. (A wake from
+ *     another thread during a turn may count as a wake during the poll. So a
+ *     poll may find nothing new, and has to cope with that.)
+ *   - A wake only schedules the task and never polls it. It wakes the host only
  *     when the executor is idle, once a burst.
  */
 
@@ -67,23 +67,23 @@ typedef uint64_t pillion_watch; /* see watch.h */
 typedef struct pillion_ops pillion_ops;
 
 /*
- * pillion_context is what a poll gets to know. It is valid during that poll
- * only; the waker may be kept.
+ * pillion_context is what a poll is given. It is valid during that poll only; a
+ * copy of the waker may be kept.
  */
 typedef struct pillion_context {
   size_t size;
   pillion_waker waker;
-  int64_t now; /* the time at which this turn began, ns; in a pool it isn't
-                  before a time whose timers any worker has fired */
+  int64_t now; /* when this turn began, ns; in a pool it is never earlier
+                  than a timer that any worker has fired */
   const pillion_ops *ops;
   void *runtime; /* the executor's own */
   void *child;   /* scope.h's own; NULL, also where there is no such field */
 } pillion_context;
 
 /*
- * pillion_timer is one pending wake-up, in the caller's storage. Zero it
- * before its first use; clear it (pillion_timer_clear) before its storage
- * goes. Every field is private.
+ * pillion_timer is one pending wake-up, in the caller's storage. The caller
+ * zeroes it before its first use, and clears it (pillion_timer_clear) before
+ * the storage goes. Every field is private.
  */
 typedef struct pillion_timer {
   int64_t deadline;
@@ -95,13 +95,12 @@ typedef struct pillion_timer {
 } pillion_timer;
 
 /*
- * pillion_future is a future's static description. `poll` answers
- * PILLION_READY with the result in *out, PILLION_PENDING after it arranged a
- * wake of cx->waker, or a negative PILLION_E…; it runs on the owner's thread
- * and never twice at once. `drop`, which may be NULL, is called exactly once,
- * on the owner's thread, when the future has ended, was cancelled or was
- * evicted; nothing touches `self` after it. Neither may throw, longjmp or
- * end the thread.
+ * pillion_future is a future's static description. Both functions are called on
+ * the owner's thread, never two at once. `poll` answers PILLION_READY with the
+ * result in *out, PILLION_PENDING after it has arranged that cx->waker is
+ * woken, or a negative PILLION_E…. `drop`, which may be NULL, is called exactly
+ * once, when the future has ended, was cancelled or was evicted; nothing
+ * touches `self` after it. Neither may throw, longjmp or end the thread.
  */
 typedef struct pillion_future {
   size_t size;
@@ -110,8 +109,9 @@ typedef struct pillion_future {
 } pillion_future;
 
 /*
- * pillion_ops are the operations of the runtime that polls. Call them through
- * the functions below, on the thread and inside the poll that got `cx`.
+ * pillion_ops are the operations of the runtime that polls. Futures call them
+ * through the functions below and those of time.h, watch.h and scope.h, inside
+ * the poll that was given `cx`.
  */
 struct pillion_ops {
   size_t size;
@@ -134,12 +134,12 @@ struct pillion_ops {
                       uint32_t interest);
 };
 
-#define PILLION_OPS_SHARED 1u /* tasks that know each other may run at once */
+#define PILLION_OPS_SHARED 1u /* tasks may run at once: it is a pool */
 
 /*
  * pillion_join awaits `task`, which was started with PILLION_JOIN: a task or
- * call of the same executor, a task of any pool, or a call without an executor,
- * which any executor's and any pool's tasks may join. Its result goes to the
+ * call of the same executor, a task of any pool, or a call without an executor.
+ * Tasks of any executor or pool may join the latter two. The result goes to the
  * first poll that finds it ready.
  *
  * Threads: the owner's.
@@ -147,9 +147,9 @@ struct pillion_ops {
  * Ownership: once ready the value is the caller's, to be released with
  *   pillion_value_drop, and `task` is gone.
  * Returns: PILLION_READY with *out, whose status is the task's own,
- *   PILLION_PENDING, PILLION_EBADHANDLE, PILLION_EBUSY (another joins it, or a
- *   thread waits for it), PILLION_EWRONGTHREAD (it is another executor's) or
- *   PILLION_EINVAL (it was not started with PILLION_JOIN).
+ *   PILLION_PENDING, PILLION_EBADHANDLE, PILLION_EBUSY (another task joins it,
+ *   or a thread waits for it), PILLION_EWRONGTHREAD (it is another executor's)
+ *   or PILLION_EINVAL (it was not started with PILLION_JOIN).
  * Since: 0.1
  */
 static inline int pillion_join(pillion_value *out, pillion_context *cx,
@@ -159,7 +159,7 @@ static inline int pillion_join(pillion_value *out, pillion_context *cx,
 
 /*
  * pillion_spawn starts `future` on the executor that polls; see
- * pillion_task_spawn in pillion.h for `token` and `flags`.
+ * pillion_task_spawn in task.h for `token` and `flags`.
  *
  * Threads: the owner's.
  * Reentrancy: inside a poll only; the new task is polled in a later turn.
@@ -174,21 +174,22 @@ static inline int pillion_spawn(pillion_task *out, pillion_context *cx,
 }
 
 /*
- * pillion_shield keeps a cancel (or a deadline) from ending the task that is
- * being polled: while `on` it is noted, and the task polled on as ever. When
- * the shield is taken off it is dropped at its next turn, unless this poll
- * ends it. Put back what the call answered, so that sections nest:
+ * pillion_shield holds a cancel or a deadline off the task that is being
+ * polled. While the shield is on, a cancel is noted, and the task is polled as
+ * before. When the shield is taken off, the task is dropped in the next turn,
+ * unless this poll ends it. Put back what the call answered, so that sections
+ * nest:
  *
  *     int before = pillion_shield(cx, 1);
  *     ...
  *     pillion_shield(cx, before);
  *
- * Eviction and the end of the executor take no notice of shields.
+ * A shield does not hold off eviction, nor the end of the executor.
  *
  * Threads: the owner's.
  * Reentrancy: inside a poll only.
  * Ownership: none.
- * Returns: whether it was on (0 or 1), or PILLION_EINVAL outside a poll.
+ * Returns: 1 if it was on, 0 if not, or PILLION_EINVAL outside a poll.
  * Since: 0.1
  */
 static inline int pillion_shield(pillion_context *cx, int on) {
@@ -196,10 +197,10 @@ static inline int pillion_shield(pillion_context *cx, int on) {
 }
 
 /*
- * pillion_cancelled tells whether the task that is being polled was asked to
- * stop, which only one that is shielded (or asked in this very poll) lives to
- * see. A request from another thread shows from the next turn on; it wakes
- * the task.
+ * pillion_cancelled reports whether the task that is being polled was asked to
+ * stop. Only a task that is shielded, or that was asked in this very poll, sees
+ * that. A cancel from another thread shows from the next turn on, and wakes the
+ * task.
  *
  * Threads: the owner's.
  * Reentrancy: inside a poll only.
@@ -212,13 +213,13 @@ static inline int pillion_cancelled(pillion_context *cx) {
 }
 
 /*
- * pillion_cancel asks a task or call to stop, as pillion_task_cancel in
- * pillion.h. It takes the operations instead of a context, since a drop has
- * none: keep cx->ops beside what a future awaits.
+ * pillion_cancel asks a task or call to stop, as pillion_task_cancel in task.h
+ * does. It takes the operations instead of a context, since a drop has no
+ * context: a future keeps cx->ops beside what it awaits.
  *
  * Threads: any.
  * Reentrancy: in polls and drops, and outside.
- * Ownership: none; who awaits the task still gets its end.
+ * Ownership: none; a task that joins it still gets its end.
  * Returns: 0, 1 (asked before), 2 (it has ended) or PILLION_EBADHANDLE.
  * Since: 0.1
  */
@@ -228,9 +229,9 @@ static inline int pillion_cancel(const pillion_ops *ops, pillion_task task) {
 
 /*
  * pillion_abandon cancels a task or call that was started with PILLION_JOIN,
- * and gives its result up: the one line that a future's drop needs for what
- * it was awaiting. A zero `task` or `ops` does nothing, nor does one that was
- * joined.
+ * and gives its result up. It is all that a future's drop has to do about what
+ * it was awaiting. With a zero `task` or `ops` it does nothing, and nothing for
+ * a task that was joined.
  *
  *     static void asking_drop(void *self) {
  *       struct asking *a = self;
@@ -239,7 +240,7 @@ static inline int pillion_cancel(const pillion_ops *ops, pillion_task task) {
  *
  * Threads: the owner's; any for a pool's task and a call without an executor.
  * Reentrancy: in polls and drops, and outside.
- * Ownership: the handle is the library's again.
+ * Ownership: the handle is stale when the task has ended.
  * Returns: 0, or PILLION_EBADHANDLE (it is gone).
  * Since: 0.1
  */
@@ -251,8 +252,8 @@ static inline int pillion_abandon(const pillion_ops *ops, pillion_task task) {
 
 /*
  * Async functions in C. `state` is an int in the future's own struct, zero at
- * first; locals do not survive an await. PILLION_AWAIT polls `expression`
- * until it is ready and leaves the poll with its error if it has one.
+ * first. Locals do not survive an await. PILLION_AWAIT polls `expression` until
+ * it is ready; if that is an error, the poll returns it.
  */
 #if defined(__GNUC__) && __GNUC__ >= 7
 #define PILLION__FALLTHROUGH __attribute__((fallthrough))

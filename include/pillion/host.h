@@ -3,7 +3,8 @@
 #define PILLION_INCLUDE_HOST_H
 
 /*
- * Hosts: what a loop does for an executor.
+ * Hosts. A host is the loop that an executor is on, or its adapter: it makes
+ * the executor's turns, and hears of it through hooks.
  */
 
 #include "watch.h"
@@ -15,23 +16,26 @@ extern "C" {
 /*
  * pillion_host are a host's hooks, each of which may be NULL.
  *
- * wake: called on any thread, in any signal handler, once a burst, when an
- *   idle executor got work (by a thread that was preempted also late, for a
- *   turn that finds nothing); it must not block, lock or run foreign code, and
- *   answers 0 or PILLION_ECLOSED. It takes the place of the descriptor.
+ * wake: called when an idle executor has got work, once a burst, on any thread
+ *   and in any signal handler. It must not block, lock or run foreign code, and
+ *   answers 0 or PILLION_ECLOSED. It takes the place of the descriptor. A
+ *   thread that was preempted may call it late; the turn then finds nothing to
+ *   do.
  * timer: called on the owner's thread at the end of a turn in which the
  *   deadline changed.
  * live: called on the owner's thread when the first task or call begins to
  *   live (1) and when the last was taken (0).
- * drop: called once, after the last call of any other.
+ * drop: called once, after the last call of the other hooks: when other hooks
+ *   are set, or when the executor is freed.
  * watch: called on the owner's thread to say which `events` of `fd` (see
- *   pillion/watch.h) to report to pillion_executor_ready, together with
- *   `key`. The first call for a key registers the descriptor, later ones
- *   change what is asked for; 0 is to keep it, and report nothing, not even
- *   hang-ups. It answers 0, PILLION_ENOTSUP (not such a descriptor) or
- *   another error, and is not told then. It may be called in a turn.
- * unwatch: called on the owner's thread, before the descriptor is closed, to
- *   let go of it. It comes with watch, or not at all.
+ *   pillion/watch.h) to report to pillion_executor_ready, together with `key`.
+ *   The first call for a key registers the descriptor, and later calls change
+ *   the events. With no events the host keeps the descriptor and reports
+ *   nothing, not even hang-ups. The hook answers 0, PILLION_ENOTSUP (the host
+ *   cannot watch such a descriptor) or another error, which the task gets;
+ *   unwatch is not called then. It may be called in a turn.
+ * unwatch: called on the owner's thread, before the descriptor is closed: let
+ *   go of it. A host has both watch and unwatch, or neither.
  */
 typedef struct pillion_host {
   size_t size;
@@ -48,9 +52,9 @@ typedef struct pillion_host {
   {sizeof(pillion_host), NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 
 /*
- * pillion_host_set sets the hooks, in place of earlier ones, whose drop
- * is called; NULL removes them. Descriptors that are watched move to the new
- * host; without one their tasks wait for the next.
+ * pillion_host_set sets the hooks and calls the drop of the earlier ones; NULL
+ * only removes those. Descriptors that are watched move to the new host; while
+ * there is none, the tasks that await them wait.
  *
  * Threads: the owner's.
  * Reentrancy: not inside a turn.
@@ -63,8 +67,8 @@ typedef struct pillion_host {
 int pillion_host_set(pillion_executor executor, const pillion_host *host);
 
 /*
- * pillion_host_get tells the hooks in force; all are NULL if none were
- * set. An adapter learns from it whether the executor is still its own.
+ * pillion_host_get tells the hooks in force; all are NULL if none were set. An
+ * adapter sees in them whether it is still the executor's host.
  *
  * Threads: the owner's.
  * Reentrancy: anywhere.
@@ -74,17 +78,17 @@ int pillion_host_set(pillion_executor executor, const pillion_host *host);
  */
 int pillion_host_get(pillion_host *out, pillion_executor executor);
 
-/* For pillion_executor_ready: the host makes a turn right afterwards, so it
- * need not be woken for one. */
+/* For pillion_executor_ready: the host makes a turn right afterwards, so the
+ * executor need not wake it for one. */
 #define PILLION_TURN_FOLLOWS 0x80000000u
 
 /*
- * pillion_executor_ready is how a host reports that a watched descriptor is
- * ready: `key` is what its hook was given, `events` what it saw. Report what
- * still stands again and again, as poll(2) does. A late report does no harm.
- * With PILLION_FAULT the host stops to watch the descriptor by itself, and
- * begins again when its hook is called. With PILLION_TURN_FOLLOWS nobody is
- * poked, and the host owes the executor a turn.
+ * pillion_executor_ready tells the executor that a watched descriptor is ready:
+ * `key` is what the hook watch was given, `events` what the host saw. The host
+ * reports as poll(2) does: what has not changed is reported again. A late
+ * report does no harm. After it has reported PILLION_FAULT the host watches the
+ * descriptor no more, until its hook watch is called. With PILLION_TURN_FOLLOWS
+ * the executor does not wake the host, and the host must make a turn.
  *
  * Threads: the owner's.
  * Reentrancy: anywhere.

@@ -3,7 +3,7 @@
 #define PILLION_INCLUDE_LIBRARY_H
 
 /*
- * The library: its start and its end, its log and its counts.
+ * The library: how it starts and ends, its log, and counts of what is alive.
  */
 
 #include <stddef.h>
@@ -45,13 +45,13 @@ typedef struct pillion_allocator {
  * pillion_start_options are what the library is made of; zero, or NULL, is
  * always a good value.
  *
- * max_workers: so many calls of functions that may block run at once, and as
- *   many things that Go functions offload themselves. More wait, in their
- *   order, and a cancel or a deadline ends them there. Each that blocks in the
- *   system has a thread, and Go ends the process when it can't have one. So
- *   the default is half of the threads that the limits of user, cgroup and
- *   system leave to the process when it starts, 8,192 at the most. A call that
- *   waits for another keeps its worker meanwhile: when all of them do, none
+ * max_workers: how many calls of functions that may block run at once; as many
+ *   functions more may run that Go functions offload themselves. Further ones
+ *   wait in their order, and a cancel or a deadline ends them there. A call
+ *   that blocks in the system takes a thread, and Go ends the process when it
+ *   gets none. So the default is half of the threads that the limits of user,
+ *   cgroup and system leave to the process when it starts, and 8,192 at most. A
+ *   call that waits for another call keeps its worker: if all do that, none
  *   goes on before its deadline.
  */
 typedef struct pillion_start_options {
@@ -70,21 +70,22 @@ typedef struct pillion_start_options {
   {sizeof(pillion_start_options), PILLION_VERSION_NUMBER, 0, 0, 0, 0, NULL}
 
 /*
- * pillion_start sets the library up: it compares versions, makes the
- * submission ring, waits for Go's own start (a few milliseconds after the
- * load) and registers the Go functions. Calling it is optional: what needs it
- * calls it with the defaults. Once started, later calls compare the version
- * and change nothing. After a shutdown it starts again, and nothing else
- * does. One that fails has changed nothing, and can be tried again. `options`
- * may be NULL; a reason goes to `errbuf`, which may be NULL.
+ * pillion_start sets the library up: it compares versions, makes the submission
+ * ring, waits for Go's own start (a few milliseconds after the load) and
+ * registers the Go functions. A program need not call it: functions that need
+ * the library started start it with the defaults. Once it has started, later
+ * calls compare the version and change nothing. After a shutdown only
+ * pillion_start starts it again. A call that fails has changed nothing, and may
+ * be repeated. `options` may be NULL; a reason goes to `errbuf`, which may be
+ * NULL.
  *
  * Threads: any; it may wait for Go, so call it before the loop runs.
  * Reentrancy: not inside a turn.
  * Ownership: *options is copied; the allocator's data must outlive the process.
  * Returns: 0, PILLION_EVERSION, PILLION_EINVAL (also: a Go function was
  *   registered by a bad name or twice; errbuf names it), PILLION_EMSGSIZE
- *   (max_request), PILLION_ENOMEM, PILLION_ESYSTEM (no descriptors, epoll or
- *   threads to be had; errbuf says which) or PILLION_EREENTRANT.
+ *   (max_request), PILLION_ENOMEM, PILLION_ESYSTEM (the system gives no
+ *   descriptor, epoll set or thread; errbuf says which) or PILLION_EREENTRANT.
  * Since: 0.1
  */
 int pillion_start(const pillion_start_options *options, char *errbuf,
@@ -94,14 +95,14 @@ int pillion_start(const pillion_start_options *options, char *errbuf,
 #define PILLION_CLOSE_CANCEL 1 /* ask all that runs to stop */
 
 /*
- * pillion_shutdown ends the library's work in order: from now on calls are
- * refused with PILLION_ECLOSED; those in flight are drained or cancelled, as
- * `mode` says; when none runs, Go's workers and the dispatcher end. Results
- * stay to be taken, and executors and their C tasks go on. It waits for
- * `timeout` ns at most (PILLION_TIME_NEVER: for ever). pillion_start starts
- * again, also when the time was up. Nothing is unloaded: Go cannot be.
+ * pillion_shutdown ends Go's calls and workers. From now on calls are refused
+ * with PILLION_ECLOSED. Those in flight are drained or cancelled, as `mode`
+ * says, and when none runs any more Go's workers end. Results can still be
+ * taken, and executors and their C tasks go on. It waits for `timeout` ns at
+ * most (PILLION_TIME_NEVER: without a limit). pillion_start starts the library
+ * again, also after PILLION_ETIMEDOUT. Nothing is unloaded, since Go cannot be.
  *
- * Threads: any but one that a call in flight needs.
+ * Threads: any, except one that a call in flight waits for.
  * Reentrancy: not inside a turn.
  * Ownership: none.
  * Returns: 0, PILLION_ETIMEDOUT (some calls still run; call again),
@@ -116,9 +117,10 @@ typedef void (*pillion_drop_fn)(void *data);
 typedef void (*pillion_log_fn)(int level, const char *text, void *data);
 
 /*
- * pillion_log_set registers who hears the library's warnings; without one
- * they are lost. The library never writes to stderr. `drop` (may be NULL) is
- * called once, after the last call of `fn`, when another is set (NULL: none).
+ * pillion_log_set sets the function that gets the library's warnings; without
+ * one they are lost, since the library never writes to stderr. When another is
+ * set (NULL: none), `drop` (may be NULL) is called once, after the last call of
+ * `fn`.
  *
  * Threads: any; `fn` is called on any thread, also on several at once.
  * Reentrancy: anywhere; not from signal handlers.
@@ -129,9 +131,9 @@ typedef void (*pillion_log_fn)(int level, const char *text, void *data);
 int pillion_log_set(pillion_log_fn fn, void *data, pillion_drop_fn drop);
 
 /*
- * pillion_library_counts are the library's live things. When a program has
- * freed all that it made, every one is zero but `workers`, `parked`, `threads`
- * and `max_workers`.
+ * pillion_library_counts counts what is alive. When a program has freed all
+ * that it made, all are zero except `workers`, `parked`, `threads` and
+ * `max_workers`.
  */
 typedef struct pillion_library_counts {
   size_t size;

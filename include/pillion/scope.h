@@ -3,9 +3,8 @@
 #define PILLION_INCLUDE_SCOPE_H
 
 /*
- * Scopes: child tasks that end before the future that owns them goes on. Like
- * future.h, which is all that it needs, it is freestanding, and all storage is
- * the caller's:
+ * Scopes: child tasks that end before the future that owns them goes on. This
+ * is freestanding, as future.h, and all storage is the caller's:
  *
  *     struct both {
  *       pillion_scope scope;
@@ -35,236 +34,30 @@
  *       pillion_scope_drop(&((struct both *)self)->scope);
  *     }
  *
- * A scope belongs to the task that spawns into it; its children's ends wake
- * that task, and whatever else has to be done is done when it looks at the
- * scope: in spawn, next and join.
+ * The owner of a scope is the task that spawns into it. A child's end wakes the
+ * owner. All else happens when the owner looks at the scope: in
+ * pillion_scope_spawn, pillion_scope_next and pillion_scope_join.
  *
- * ERRORS. The first child to fail cancels the others, those that wait for
- * their start included; at once, but where tasks move between threads only
- * when the owner looks. When all have ended, pillion_scope_join answers the
- * first one's code; `first` is that child, and its `next_failed` leads to the
- * others that failed, in the order of their ends. Cancellations that the scope
- * asked for are no errors.
+ * ERRORS. The first child to fail cancels the others, and those that wait for
+ * their start: on an executor at once, on a pool when the owner looks. When all
+ * have ended, pillion_scope_join answers the code of the first that failed.
+ * `first` is that child, and its `next_failed` leads to the others that failed,
+ * in the order of their ends. A child that the scope has cancelled has not
+ * failed.
  *
  * CANCEL. A task that is cancelled is dropped, and pillion_scope_drop in its
- * drop ends the children at once. One that would rather wait for them shields
- * itself (pillion_shield) as long as they live: then spawn, next and join pass
- * its cancel on to them.
+ * drop ends the children at once. An owner that wants to wait for them shields
+ * itself (pillion_shield) while they live: then spawn, next and join pass its
+ * cancel on to them.
  */
 
-#include "future.h"
+#include "child.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-typedef struct pillion_scope pillion_scope;
-typedef struct pillion_child pillion_child;
-
-/*
- * pillion_child is a child's storage. When it has ended (pillion_scope_next
- * gave it, or pillion_scope_join is through), `value` is its result, the
- * caller's to release with pillion_value_drop; value.status is negative if it
- * failed or was cancelled, and `outcome` tells which. What follows `outcome`
- * is private, but for next_failed, and `release`: if that is set (after the
- * spawn) it is called when a child that was detached has ended, for its
- * storage to go.
- */
-struct pillion_child {
-  pillion_value value;
-  uint32_t outcome; /* PILLION_OUTCOME_… */
-  uint32_t state;
-  pillion_child *next_failed;
-  void (*release)(pillion_child *child);
-  const pillion_future *future;
-  void *self;
-  pillion_scope *scope; /* NULL: detached, or ended */
-  pillion_task task;
-  pillion_child *next, *prev; /* the owner's */
-  pillion_child *link;        /* in `arrived` */
-  pillion_scope *scopes;      /* of its own, in which children run: a list */
-  int shared;
-  int failed;
-  int busy; /* its poll or drop is on the stack */
-};
-
-/*
- * pillion_scope is a scope's storage. Zeroed, it is one without a limit. All
- * but `first` is private.
- */
-struct pillion_scope {
-  pillion_child *first; /* that failed, or NULL */
-  pillion_child *last_failed;
-  pillion_child *arrived; /* ended, last one first, not yet looked at */
-  pillion_child *running, *waiting, *ended; /* each a ring, or NULL */
-  const pillion_ops *ops;                   /* NULL: nobody's */
-  pillion_waker waker;
-  uint32_t count; /* of `running` */
-  uint32_t limit;
-  uint32_t cancelled;
-  uint32_t told; /* those that run were asked to stop */
-  uint32_t dropped;
-  pillion_child *owner;           /* while it is in the list of that child */
-  pillion_scope *later, *earlier; /* in that list */
-  pillion_scope *fells; /* the one whose drop is emptying it just now */
-  uint32_t lost;        /* another drop got at what that was emptying */
-  uint32_t kept;        /* a child could not be evicted */
-};
-
-enum pillion__child_state {
-  PILLION__CHILD_WAITING = 1,
-  PILLION__CHILD_STARTED = 2,
-  PILLION__CHILD_ENDED = 3,
-  PILLION__CHILD_DETACHED = 4
-};
-
-/* ---- Rings of children, by their first ----------------------------------- */
-
-static inline void pillion__children_add(pillion_child **ring,
-                                         pillion_child *child) {
-  pillion_child *first = *ring;
-  if (first == NULL) {
-    *ring = child->next = child->prev = child;
-    return;
-  }
-  child->next = first;
-  child->prev = first->prev;
-  first->prev->next = child;
-  first->prev = child;
-}
-
-static inline void pillion__children_remove(pillion_child **ring,
-                                            pillion_child *child) {
-  if (child->next == child) {
-    *ring = NULL;
-    return;
-  }
-  child->prev->next = child->next;
-  child->next->prev = child->prev;
-  if (*ring == child) *ring = child->next;
-}
-
-/* ---- Scopes of children, for drops to find ------------------------------- */
-
-/*
- * A child's drop ends the children of its own scope, and theirs end theirs: as
- * deep as scopes are nested. So that this takes no stack, a drop goes down by
- * itself, and ends children from the deepest one upwards. A scope is in its
- * owner's list while children run in it: only so long must it be where it is.
- */
-static inline void pillion__scope_list(pillion_scope *scope,
-                                       pillion_context *cx) {
-  pillion_child *owner =
-      cx->size >= sizeof *cx ? (pillion_child *)cx->child : NULL;
-  scope->owner = owner;
-  if (owner == NULL) return;
-  scope->earlier = NULL;
-  scope->later = owner->scopes;
-  if (scope->later != NULL) scope->later->earlier = scope;
-  owner->scopes = scope;
-}
-
-static inline void pillion__scope_unlist(pillion_scope *scope) {
-  if (scope->owner == NULL) return;
-  if (scope->earlier != NULL) scope->earlier->later = scope->later;
-  else scope->owner->scopes = scope->later;
-  if (scope->later != NULL) scope->later->earlier = scope->earlier;
-  scope->owner = NULL;
-}
-
-/* One less runs. */
-static inline void pillion__scope_less(pillion_scope *scope) {
-  if (--scope->count == 0) pillion__scope_unlist(scope);
-}
-
-/* ---- A child, as the executor sees it ------------------------------------ */
-
-static inline int pillion__child_poll(pillion_value *out, pillion_context *cx,
-                                      void *self) {
-  pillion_child *child = (pillion_child *)self;
-  (void)out;
-  child->outcome = PILLION_OUTCOME_CANCELLED_RUNNING; /* if that happens next */
-  child->value.status = 0;
-  child->value.length = 0;
-  child->busy = 1;
-  if (!child->shared && cx->size >= sizeof *cx) cx->child = child;
-  int rc = child->future->poll(&child->value, cx, child->self);
-  if (!child->shared && cx->size >= sizeof *cx) cx->child = NULL;
-  child->busy = 0;
-  if (rc == PILLION_PENDING) return PILLION_PENDING;
-  if (rc < 0) {
-    child->value.status = rc;
-    child->value.length = 0;
-  }
-  child->outcome = PILLION_OUTCOME_RETURNED;
-  return PILLION_READY;
-}
-
-static inline void pillion__child_end(pillion_child *child, int32_t status) {
-  if (child->future->drop != NULL) child->future->drop(child->self);
-  if (child->outcome == PILLION_OUTCOME_RETURNED) return;
-  child->value.status = status;
-  child->value.length = 0;
-}
-
-/* Whoever takes the scope away is the one to act: its end, or a detach. */
-static inline pillion_scope *pillion__child_leave(pillion_child *child) {
-  if (child->shared)
-    return __atomic_exchange_n(&child->scope, (pillion_scope *)NULL,
-                               __ATOMIC_ACQ_REL);
-  pillion_scope *scope = child->scope;
-  child->scope = NULL;
-  return scope;
-}
-
-/* The scope's own cancel is no error of a child. */
-static inline int pillion__child_failed(const pillion_child *child,
-                                        const pillion_scope *scope) {
-  int32_t status = child->value.status;
-  return status < 0 &&
-         !((scope->cancelled || scope->told) && status == PILLION_ECANCELLED);
-}
-
-/* Asks those that run to stop. */
-static inline void pillion__scope_tell(pillion_scope *scope) {
-  pillion_child *child = scope->running;
-  if (scope->told || child == NULL) return;
-  scope->told = 1;
-  do {
-    scope->ops->cancel(child->task);
-    child = child->next;
-  } while (child != scope->running);
-}
-
-static inline void pillion__child_drop(void *self) {
-  pillion_child *child = (pillion_child *)self;
-  child->busy = 1;
-  while (child->scopes != NULL) pillion__scope_unlist(child->scopes);
-  pillion__child_end(child, PILLION_ECANCELLED);
-  pillion_scope *scope = pillion__child_leave(child);
-  if (scope == NULL) {
-    pillion_value_drop(&child->value);
-    if (child->release != NULL) child->release(child);
-    return;
-  }
-  /* From the push on its owner may be through, on another thread. */
-  const pillion_ops *ops = !child->shared && scope->dropped ? NULL : scope->ops;
-  pillion_waker waker = scope->waker;
-  if (child->shared) {
-    child->link = __atomic_load_n(&scope->arrived, __ATOMIC_RELAXED);
-    while (!__atomic_compare_exchange_n(&scope->arrived, &child->link, child, 1,
-                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-    }
-  } else {
-    child->failed = pillion__child_failed(child, scope);
-    child->link = scope->arrived;
-    scope->arrived = child;
-    if (child->failed) pillion__scope_tell(scope);
-  }
-  if (ops != NULL) ops->wake(waker);
-}
-
-/* ---- What its owner does when it looks ----------------------------------- */
+/* ---- What the owner does when it looks ----------------------------------- */
 
 static inline void pillion__scope_ended(pillion_scope *scope,
                                         pillion_child *child) {
@@ -295,7 +88,7 @@ static inline pillion_child *pillion__scope_arrivals(pillion_scope *scope) {
   return in_order;
 }
 
-/* One that never started, and won't. */
+/* Ends a child that waits, and now never starts. */
 static inline void pillion__scope_refuse(pillion_scope *scope,
                                          pillion_child *child, int status) {
   pillion__children_remove(&scope->waiting, child);
@@ -307,8 +100,8 @@ static inline void pillion__scope_refuse(pillion_scope *scope,
 
 /*
  * pillion_scope_cancel asks all children to stop; those that wait for their
- * start end without one. It is over when they have ended: pillion_scope_join
- * still waits for that. Spawns are refused from now on.
+ * start end now. pillion_scope_join still waits until all have ended. Spawns
+ * are refused from now on.
  *
  * Threads: the owner's.
  * Reentrancy: in the polls of the task that the scope belongs to.
@@ -345,7 +138,7 @@ static inline int pillion__scope_run(pillion_scope *scope, pillion_context *cx,
   return rc;
 }
 
-/* Starts those that wait, as the limit allows. */
+/* Starts waiting children, as the limit allows. */
 static inline void pillion__scope_go_on(pillion_scope *scope,
                                         pillion_context *cx) {
   while (scope->waiting != NULL &&
@@ -380,11 +173,12 @@ static inline void pillion__scope_look(pillion_scope *scope,
 /* ---- Scopes -------------------------------------------------------------- */
 
 /*
- * pillion_scope_init makes *scope an empty one, in which up to `limit` children
- * run at once; 0 is no limit. The others wait, and start in their order.
+ * pillion_scope_init makes *scope an empty scope, in which up to `limit`
+ * children run at once; 0 is no limit. Further children wait, and start in
+ * their order.
  *
  * Threads: any.
- * Reentrancy: anywhere; not while it has children.
+ * Reentrancy: anywhere, but not while the scope has children.
  * Ownership: the scope's storage stays the caller's.
  * Returns: nothing.
  * Since: 0.1
@@ -408,13 +202,13 @@ static inline void pillion_scope_init(pillion_scope *scope, uint32_t limit) {
  *
  * Threads: the owner's.
  * Reentrancy: inside a poll of the owner only.
- * Ownership: *child and `self` are the scope's until the child has ended (was
- *   given by pillion_scope_next, or pillion_scope_join is through), or until
- *   pillion_scope_drop; `self` until its drop was called. After a refusal they
- *   are the caller's as before.
- * Returns: 0, PILLION_ECANCELLED (the scope was), the status of the first child
- *   that failed, PILLION_EINVAL (another task's, no poll), or as
- *   pillion_spawn.
+ * Ownership: *child is the scope's until pillion_scope_next gives it,
+ *   pillion_scope_join is not pending, or pillion_scope_drop returns. `self` is
+ *   the scope's until its drop was called. After a refusal both are the
+ *   caller's as before.
+ * Returns: 0, PILLION_ECANCELLED (the scope was cancelled), the status of the
+ *   first child that failed, PILLION_EINVAL (the scope is another task's, or
+ *   the future has no poll), or as pillion_spawn.
  * Since: 0.1
  */
 static inline int pillion_scope_spawn(pillion_child *child,
@@ -454,15 +248,15 @@ static inline int pillion_scope_spawn(pillion_child *child,
 }
 
 /*
- * pillion_scope_next awaits the next child that ends, one after the other as
- * they do: *out is that child, whether it failed or not, or NULL when all have
- * been given.
+ * pillion_scope_next awaits the next child that ends, and gives each once, in
+ * the order of their ends. *out is that child, whether it failed or not, or
+ * NULL when all have been given.
  *
  * Threads: the owner's.
  * Reentrancy: inside a poll of the owner only.
  * Ownership: the child is the caller's again.
- * Returns: PILLION_READY with *out, PILLION_PENDING, or PILLION_EINVAL
- *   (another task's).
+ * Returns: PILLION_READY with *out, PILLION_PENDING, or PILLION_EINVAL (the
+ *   scope is another task's).
  * Since: 0.1
  */
 static inline int pillion_scope_next(pillion_child **out, pillion_scope *scope,
@@ -481,16 +275,16 @@ static inline int pillion_scope_next(pillion_child **out, pillion_scope *scope,
 }
 
 /*
- * pillion_scope_join awaits all children. Their results are in their own
- * storage then, in whatever order the caller has them.
+ * pillion_scope_join awaits all children. Their results are then in their own
+ * storage.
  *
  * Threads: the owner's.
  * Reentrancy: inside a poll of the owner only.
- * Ownership: when it isn't pending all children are the caller's again, and
+ * Ownership: when it is not pending all children are the caller's again, and
  *   the scope may be used for others if none of them failed.
  * Returns: PILLION_READY, PILLION_PENDING, the status of the first child that
- *   failed (scope->first) once all have ended, or PILLION_EINVAL (another
- *   task's).
+ *   failed (scope->first) when all have ended, or PILLION_EINVAL (the scope is
+ *   another task's).
  * Since: 0.1
  */
 static inline int pillion_scope_join(pillion_scope *scope,
@@ -507,12 +301,13 @@ static inline int pillion_scope_join(pillion_scope *scope,
 
 /*
  * pillion_scope_detach lets a child of *scope go: it runs on by itself, and its
- * result is thrown away. One that waits is started for it, over the limit.
+ * result is thrown away. A child that waits for its start is started, even over
+ * the limit.
  *
  * Threads: the owner's.
  * Reentrancy: inside a poll of the owner only.
- * Ownership: *child and its `self` belong to its task until that has ended,
- *   also when its scope and its owner are gone; set child->release to learn it.
+ * Ownership: *child and its `self` are its task's until that has ended, which
+ *   may be after the scope and the owner are gone; child->release tells.
  * Returns: 0, 2 (it has ended, and stays the scope's), PILLION_EINVAL (it was
  *   detached before, or the scope is another task's), or as pillion_spawn.
  * Since: 0.1
@@ -548,8 +343,9 @@ static inline int pillion_scope_detach(pillion_child *child,
 }
 
 /*
- * Ends a child that runs, now: 1, and it is still in the ring, so that who
- * looks from its drop finds it there. Or lets it go, if it can't be ended: 0.
+ * Ends a running child now, and answers 1; the child is still in the ring, so
+ * that its drop finds it there. Or lets the child go, if it cannot be ended,
+ * and answers 0.
  */
 static inline int pillion__scope_evict(pillion_scope *scope,
                                        pillion_child *child, int shared) {
@@ -566,9 +362,9 @@ static inline int pillion__scope_evict(pillion_scope *scope,
 }
 
 /*
- * Ends all children below those of `top`, the deepest first. What their drops
- * call may drop a scope that is on the way down, and its storage with it:
- * pillion_scope_drop says so in `lost`, and the way begins again.
+ * Ends all children below those of `top`, the deepest first. Their drops may
+ * call what drops a scope on the way down, and frees its storage:
+ * pillion_scope_drop then sets `lost`, and the way down begins again.
  */
 static inline void pillion__scope_fell(pillion_scope *top) {
   pillion_scope *scope = top;
@@ -596,20 +392,20 @@ static inline void pillion__scope_fell(pillion_scope *top) {
 }
 
 /*
- * pillion_scope_drop ends a scope from its owner's drop: children that run are
- * evicted, which drops them at once, after those in scopes of their own; those
- * that wait are dropped too, and results that nobody took are released. An
- * empty or zeroed scope stays as it is. Where tasks move between threads
- * nothing can be evicted: there children that run are cancelled and detached,
- * and their storage must outlive them, as for pillion_scope_detach; or their
- * owner shields itself until it has joined them.
+ * pillion_scope_drop ends a scope from its owner's drop. Running children are
+ * evicted, which drops them at once, the children in their own scopes first.
+ * Waiting children are dropped too, and results that were not taken are
+ * released. An empty or zeroed scope stays as it is. A pool's tasks cannot be
+ * evicted: there running children are cancelled and detached, and their storage
+ * must outlive them, as after pillion_scope_detach. Or the owner shields itself
+ * until it has joined them.
  *
  * Threads: the owner's.
  * Reentrancy: in the owner's drop, or in its polls.
- * Ownership: all children are the caller's again, but for those detached.
- * Returns: 0, or PILLION_EREENTRANT: a child that is being polled or dropped,
- *   and evicted its owner, was detached; or a drop of this scope is on the
- *   stack already, and goes on.
+ * Ownership: all children are the caller's again, except those detached.
+ * Returns: 0, or PILLION_EREENTRANT: a child whose poll or drop has evicted the
+ *   owner was detached; or a drop of this scope is on the stack already, and
+ *   goes on.
  * Since: 0.1
  */
 static inline int pillion_scope_drop(pillion_scope *scope) {
@@ -617,7 +413,7 @@ static inline int pillion_scope_drop(pillion_scope *scope) {
   if (scope->fells == scope) return PILLION_EREENTRANT; /* already at it */
   int shared = (scope->ops->flags & PILLION_OPS_SHARED) != 0;
   scope->cancelled = 1;
-  if (!shared) scope->dropped = 1; /* nobody is to be woken */
+  if (!shared) scope->dropped = 1; /* the ends of children wake no task */
   if (scope->fells != NULL) scope->fells->lost = 1;
   scope->fells = scope;
   while (scope->waiting != NULL)
@@ -628,7 +424,7 @@ static inline int pillion_scope_drop(pillion_scope *scope) {
     if (child != NULL && pillion__scope_evict(scope, child, shared))
       pillion__children_remove(&scope->running, child);
   }
-  /* Those on their way are between two instructions. */
+  /* Children that have taken the scope are about to arrive. */
   while (scope->count > 0) {
     pillion_child *child = pillion__scope_arrivals(scope), *next;
     for (; child != NULL; child = next) {

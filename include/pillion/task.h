@@ -3,7 +3,7 @@
 #define PILLION_INCLUDE_TASK_H
 
 /*
- * Tasks: futures that an executor polls, and calls.
+ * Tasks: futures that an executor polls. Most functions take calls of Go, too.
  */
 
 #include "executor.h"
@@ -13,11 +13,11 @@ extern "C" {
 #endif
 
 /*
- * pillion_task_spawn starts a C future. Its storage, `self`, is the caller's:
- * a spawn allocates nothing once the executor has seen as many tasks before.
- * With PILLION_EVENT its end comes as an event with `token`, with
- * PILLION_JOIN it is kept for pillion_join, with PILLION_DETACH it is thrown
- * away. `out` may be NULL. The task is first polled in the next turn.
+ * pillion_task_spawn starts a C future. Its storage, `self`, is the caller's: a
+ * spawn allocates nothing once the executor has seen as many tasks before. With
+ * PILLION_EVENT its end comes as an event with `token`; with PILLION_JOIN it is
+ * kept for pillion_join; with PILLION_DETACH it is thrown away. `out` may be
+ * NULL. The task is first polled in the next turn.
  *
  * Threads: the owner's; the first spawn binds the executor to its thread.
  * Reentrancy: anywhere.
@@ -32,16 +32,16 @@ int pillion_task_spawn(pillion_task *out, pillion_executor executor,
                        uint32_t flags);
 
 /*
- * pillion_task_cancel asks a task or call to stop. The answer is its end: a
- * C future is dropped at its next turn, a Go function's context is cancelled
- * and what it then returns decides the outcome. Its event or join still
- * comes, with an outcome that tells whether the cancel came in time.
+ * pillion_task_cancel asks a task or call to stop. A C future is dropped in the
+ * next turn. A Go function's context is cancelled, and what the function then
+ * returns decides the outcome. The event or the join still comes, and its
+ * outcome tells whether the cancel came in time.
  *
  * Threads: any.
  * Reentrancy: anywhere; not from signal handlers.
  * Ownership: none.
- * Returns: 0, 1 (asked before), 2 (it has ended, and wasn't taken) or
- *   PILLION_EBADHANDLE. Of all who ask, on any threads, one gets 0.
+ * Returns: 0, 1 (it was asked before), 2 (it has ended, and was not yet taken)
+ *   or PILLION_EBADHANDLE. Of several callers, on any threads, one gets 0.
  * Since: 0.1
  */
 int pillion_task_cancel(pillion_task task);
@@ -50,12 +50,12 @@ int pillion_task_cancel(pillion_task task);
  * pillion_task_deadline cancels a task or call when the executor's clock shows
  * `at`, unless it has ended by then. It ends as if pillion_task_cancel had
  * asked, but with the status PILLION_ETIMEDOUT; a Go function's context is
- * cancelled with context.DeadlineExceeded. If several ask, the first counts.
- * `storage` is a timer like any other: zeroed at first, it has one deadline at
- * a time, another call moves it, and PILLION_TIME_NEVER or pillion_timer_clear
- * takes it back. It may lie in the task's own future, whose drop clears it.
- * (That of a pool's task only if the task itself arms it: for others it may be
- * gone at any time.)
+ * cancelled with context.DeadlineExceeded. Of a cancel and several deadlines
+ * the first counts. `storage` is a timer like any other: zeroed at first, it
+ * has one deadline at a time; another call moves it, and PILLION_TIME_NEVER or
+ * pillion_timer_clear takes it back. It may lie in the task's own future, whose
+ * drop then clears it. For a pool's task that is right only if the task itself
+ * arms it: its future may be gone at any time.
  *
  * Threads: the owner's; for a pool's task any worker's, inside its turn.
  * Reentrancy: anywhere.
@@ -69,13 +69,13 @@ int pillion_task_deadline(pillion_timer *storage, pillion_task task,
                           int64_t at);
 
 /*
- * pillion_task_detach gives a result up: of a task or call started with
- * PILLION_JOIN, or of a call without an executor. It goes on; what it
- * returns is thrown away.
+ * pillion_task_detach gives up the result of a task or call that was started
+ * with PILLION_JOIN, or of a call without an executor. The task goes on, and
+ * its result is thrown away.
  *
  * Threads: the owner's; any for a pool's task, or a call without an executor.
  * Reentrancy: anywhere.
- * Ownership: the handle is the library's again.
+ * Ownership: the handle is stale when the task has ended.
  * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD, PILLION_EINVAL (it was
  *   started with other flags) or PILLION_EBUSY (a thread waits for it).
  * Since: 0.1
@@ -83,8 +83,8 @@ int pillion_task_deadline(pillion_timer *storage, pillion_task task,
 int pillion_task_detach(pillion_task task);
 
 /*
- * pillion_task_evict ends a C task at once: its future is dropped before the
- * call returns, for storage that must go now. Its event or join still comes.
+ * pillion_task_evict ends a C task at once, for storage that must go now: its
+ * future is dropped before the call returns. The event or the join still comes.
  *
  * Threads: the owner's.
  * Reentrancy: anywhere but in the task's own poll or drop
@@ -98,13 +98,13 @@ int pillion_task_evict(pillion_task task);
 
 /*
  * pillion_task_wait waits for a call that was submitted without an executor.
- * After PILLION_ETIMEDOUT or PILLION_EINTR it may be called again; who gives
- * up cancels and detaches the task.
+ * After PILLION_ETIMEDOUT or PILLION_EINTR it may be called again. To give up,
+ * cancel and detach the task.
  *
- * Threads: any; one at a time; never a loop's.
+ * Threads: any except a loop's; one at a time.
  * Reentrancy: not inside a turn.
- * Ownership: once it answered 0 the value is the caller's, to be released
- *   with pillion_value_drop, and `task` is gone.
+ * Ownership: when it answers 0 the value is the caller's, to be released with
+ *   pillion_value_drop, and `task` is gone.
  * Returns: 0 with *out, PILLION_ETIMEDOUT, PILLION_EINTR, PILLION_EBADHANDLE,
  *   PILLION_EBUSY (another waits, or a task joins it) or PILLION_EREENTRANT.
  * Since: 0.1
@@ -114,11 +114,11 @@ int pillion_task_wait(pillion_value *out, pillion_task task, int64_t timeout);
 /* ---- Wakers -------------------------------------------------------------- */
 
 #define PILLION_WOKEN 0     /* the task will be polled */
-#define PILLION_COALESCED 1 /* it was going to be already */
+#define PILLION_COALESCED 1 /* it was to be polled already */
 #define PILLION_STALE 2     /* it has ended */
 
 /*
- * pillion_wake says "poll that task again"; future.h has the contract.
+ * pillion_wake has a task polled again; future.h has the contract.
  *
  * Threads: any, and any signal handler; errno is preserved.
  * Reentrancy: anywhere.
@@ -130,8 +130,8 @@ int pillion_task_wait(pillion_value *out, pillion_task task, int64_t timeout);
 int pillion_wake(pillion_waker waker);
 
 /*
- * pillion_wake_local is pillion_wake for the owner's own thread: it uses no
- * locked instruction.
+ * pillion_wake_local is pillion_wake on the owner's thread, without a locked
+ * instruction.
  *
  * Threads: the owner's, outside signal handlers.
  * Reentrancy: anywhere.

@@ -3,9 +3,10 @@
 #define PILLION_INCLUDE_TIME_H
 
 /*
- * Waiting for times: until one, with a limit, and again and again. Like
- * future.h, which is all that it needs, it is freestanding. Each function is
- * polled until it isn't PILLION_PENDING, best by PILLION_AWAIT:
+ * Waiting for times: timers, sleeping, timeouts and intervals. This is
+ * freestanding, as future.h, which is all that it needs. A future calls the
+ * waiting functions until they do not answer PILLION_PENDING, best by
+ * PILLION_AWAIT:
  *
  *     struct beat { pillion_interval every; uint64_t missed; int state; };
  *
@@ -79,9 +80,9 @@ static inline void pillion_timer_clear(pillion_timer *timer) {
 }
 
 /*
- * pillion_sleep waits for `ns` nanoseconds from its first call on (not at all
- * if that is 0 or less), and may be used again once it was ready. Poll it
- * until it is.
+ * pillion_sleep waits until `ns` nanoseconds have passed since its first call.
+ * If `ns` is 0 or less it is ready at once. When it has been ready the timer
+ * may be used again.
  *
  * Threads: the owner's.
  * Reentrancy: inside a poll only.
@@ -130,8 +131,8 @@ static inline int pillion_sleep_until(pillion_timer *timer, pillion_context *cx,
  *     PILLION_AWAIT(state, pillion_timeout(&timer, cx, 5000000000,
  *                                          pillion_join(&value, cx, task)));
  *
- * What is ready in the turn in which the time is up still counts. What isn't
- * goes on, for its caller to end.
+ * If both happen in the same turn, what is awaited counts, and not the timeout.
+ * After a timeout what was awaited goes on; ending it is up to the caller.
  *
  * Threads: the owner's.
  * Reentrancy: inside a poll only.
@@ -151,14 +152,16 @@ static inline int pillion_timeout(pillion_timer *timer, pillion_context *cx,
   return rc == PILLION_READY ? PILLION_ETIMEDOUT : rc;
 }
 
-/* What an interval does when further ticks are due at a late one. */
-#define PILLION_MISSED_BURST 0 /* they come at once, one after the other */
-#define PILLION_MISSED_DELAY 1 /* they are lost, and the period begins anew */
-#define PILLION_MISSED_SKIP 2  /* they are lost, and the next keeps its time */
+/* What an interval does with the ticks that a late task has missed. */
+#define PILLION_MISSED_BURST 0 /* they come at once, one after another */
+#define PILLION_MISSED_DELAY \
+  1 /* they are lost; the next is a period from now */
+#define PILLION_MISSED_SKIP \
+  2 /* they are lost; the next comes at its own time */
 
 /*
- * pillion_interval ticks once a period, from one period after its first poll
- * on. Every field is private.
+ * pillion_interval ticks once a period, for the first time one period after its
+ * first poll. Every field is private.
  */
 typedef struct pillion_interval {
   pillion_timer timer;
@@ -173,8 +176,8 @@ typedef struct pillion_interval {
  *
  * Threads: the owner's.
  * Reentrancy: anywhere.
- * Ownership: the storage stays the caller's. An interval that has ticked is
- *   cleared before it is made anew.
+ * Ownership: the storage stays the caller's, who clears an interval that has
+ *   been polled before making it again.
  * Returns: 0, or PILLION_EINVAL if the period isn't positive or the policy
  *   unknown.
  * Since: 0.1
@@ -201,9 +204,9 @@ static inline int pillion_interval_init(pillion_interval *interval,
  * Reentrancy: inside a poll only.
  * Ownership: the storage stays the caller's and must outlive the interval's
  *   last tick or clear.
- * Returns: PILLION_PENDING, PILLION_READY, PILLION_EINVAL (the interval was
- *   never made, or with a period that isn't positive), or what
- *   pillion_timer_set answers.
+ * Returns: PILLION_PENDING, PILLION_READY, PILLION_EINVAL
+ *   (pillion_interval_init was not called, or with a period that is not
+ *   positive), or what pillion_timer_set answers.
  * Since: 0.1
  */
 static inline int pillion_interval_tick(uint64_t *missed,
@@ -227,8 +230,8 @@ static inline int pillion_interval_tick(uint64_t *missed,
 }
 
 /*
- * pillion_interval_clear takes back the timer of an interval. Its time goes on:
- * a later pillion_interval_tick tells what was missed meanwhile.
+ * pillion_interval_clear takes back the timer of an interval. Its ticks go on
+ * being due: a later pillion_interval_tick tells how many were missed.
  *
  * Threads: the owner's.
  * Reentrancy: in polls and drops, and outside.

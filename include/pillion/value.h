@@ -3,7 +3,7 @@
 #define PILLION_INCLUDE_VALUE_H
 
 /*
- * Values: what a task ends with. Freestanding C11, as future.h.
+ * Values: what tasks and calls end with. This is freestanding C11, as future.h.
  */
 
 #include <stddef.h>
@@ -19,10 +19,10 @@ extern "C" {
 typedef void (*pillion_release_fn)(void *owner);
 
 /*
- * pillion_value is a result: a status and some bytes, 40 bytes in all. Up to
- * PILLION_INLINE bytes travel in payload.bytes; longer ones stay where
- * payload.ref.data points until release(owner) is called, once, by whoever
- * holds the value last. release may be NULL. At most UINT32_MAX bytes.
+ * pillion_value is a result: a status and some bytes. Its size is 40 bytes. Up
+ * to PILLION_INLINE bytes of a result are in payload.bytes. Longer ones, of up
+ * to UINT32_MAX bytes, are where payload.ref.data points, until the last owner
+ * of the value calls release(owner), once. release may be NULL.
  */
 typedef struct pillion_value {
   int32_t status;    /* 0, or the negative error that the task ended with; a

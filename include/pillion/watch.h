@@ -4,8 +4,8 @@
 
 /*
  * Descriptors. Pillion has no reactor: the host's loop watches them, through
- * the hooks `watch` and `unwatch` of pillion_host, which pillion/poll.h and
- * pillion/uv.h bring along. A future then awaits what it needs:
+ * the hooks `watch` and `unwatch` of pillion_host, which the adapters have. A
+ * future then awaits what it needs:
  *
  *     PILLION_ASYNC(e->state);
  *     while ((n = read(e->fd, e->bytes, sizeof e->bytes)) != 0) {
@@ -19,10 +19,10 @@
  *       }
  *     }
  *
- * Readiness is level-triggered: it says how things stood when the host
- * looked, so descriptors should be non-blocking. A task that reads and awaits
- * again costs the host nothing: interest stays with it until it reports
- * something that nobody awaits.
+ * Readiness is level-triggered: it says how things stood when the host looked.
+ * So descriptors should be non-blocking. A task that reads and awaits again
+ * costs the host nothing: the host goes on watching until it reports something
+ * that no task awaits.
  */
 
 #include "executor.h"
@@ -41,14 +41,14 @@ extern "C" {
 
 /*
  * pillion_watch_open makes a watch of `fd`, for tasks of this executor. The
- * host hears of it when something is awaited for the first time. An executor
- * watches a descriptor once; who needs two watches has dup(2).
+ * host hears of it when a task first awaits it. An executor has one watch of a
+ * descriptor; for a second one there is dup(2).
  *
  * Threads: the owner's; the first call binds the executor to its thread.
  * Reentrancy: anywhere.
- * Ownership: *out is the caller's, to be closed; what is open when the
- *   executor is freed is closed then. The descriptor must stay open until
- *   then; with PILLION_WATCH_OWN it is the library's from now on.
+ * Ownership: *out is the caller's, to be closed; if it is open when the
+ *   executor is freed, it is closed then. The descriptor must stay open as long
+ *   as the watch. With PILLION_WATCH_OWN it is the library's from now on.
  * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD, PILLION_EINVAL (no
  *   open descriptor, unknown flags), PILLION_EBUSY (it is watched already),
  *   PILLION_EAGAIN (over max_watches), PILLION_ENOMEM or PILLION_ECLOSED.
@@ -58,36 +58,35 @@ int pillion_watch_open(pillion_watch *out, pillion_executor executor, int fd,
                        uint32_t flags);
 
 /*
- * pillion_watch_close ends a watch: tasks that await it are woken and get
- * PILLION_ECLOSED, the host lets go of the descriptor, and only then it is
- * closed, if the watch owns it. On the owner's thread all that has happened
- * when the call returns; from other threads it is done by the next turn.
+ * pillion_watch_close ends a watch. Tasks that await it are woken and get
+ * PILLION_ECLOSED; the host lets go of the descriptor; then the descriptor is
+ * closed, if the watch owns it. A call on the owner's thread does that before
+ * it returns. After a call on another thread the next turn does it.
  *
  * Threads: any.
  * Reentrancy: anywhere; not from signal handlers.
  * Ownership: the handle is stale afterwards.
- * Returns: 0, or PILLION_EBADHANDLE (also if it was closed before: of all who
- *   close, on any threads, one gets 0).
+ * Returns: 0, or PILLION_EBADHANDLE (also if it was closed before: of several
+ *   callers, on any threads, one gets 0).
  * Since: 0.1
  */
 int pillion_watch_close(pillion_watch watch);
 
 /*
- * pillion_ready awaits a descriptor: one of PILLION_READABLE,
- * PILLION_WRITABLE, PILLION_HANGUP and PILLION_PRIORITY, or several. What
- * came goes to *events (which may be NULL): of what was asked for, and
- * PILLION_HANGUP and PILLION_FAULT always. One task may await each of them,
- * so that one reads while another writes. If a task ends meanwhile, its
- * interest goes with it; if it only turns to something else, it should call
- * pillion_ready_clear.
+ * pillion_ready awaits a descriptor: one of PILLION_READABLE, PILLION_WRITABLE,
+ * PILLION_HANGUP and PILLION_PRIORITY, or several. *events (which may be NULL)
+ * tells which of them came, and always PILLION_HANGUP and PILLION_FAULT. Each
+ * event may have one task that awaits it, so one task may read while another
+ * writes. A task that ends awaits nothing any more; one that turns to something
+ * else should call pillion_ready_clear.
  *
  * Threads: the owner's.
  * Reentrancy: inside a poll only.
  * Ownership: none.
  * Returns: PILLION_READY with *events, PILLION_PENDING, PILLION_ECLOSED (the
  *   watch was closed), PILLION_EBUSY (another task awaits the same),
- *   PILLION_ENOTSUP (the host cannot watch it, or nothing at all; or the
- *   task is a pool's, and goes from host to host), another error of the
+ *   PILLION_ENOTSUP (the host cannot watch it, or watches nothing at all; or
+ *   the task is a pool's, which moves between hosts), another error of the
  *   host's, PILLION_EINVAL (no or unknown events), PILLION_EBADHANDLE or
  *   PILLION_EWRONGTHREAD (it is another executor's).
  * Since: 0.1
@@ -99,8 +98,8 @@ static inline int pillion_ready(uint32_t *events, pillion_context *cx,
 }
 
 /*
- * pillion_ready_clear takes back what the task awaits of `interest`, for
- * another task to await it.
+ * pillion_ready_clear ends the task's interest in the events `interest`, so
+ * that another task may await them.
  *
  * Threads: the owner's.
  * Reentrancy: inside a poll only.
