@@ -198,7 +198,6 @@
  *   pillion_adapter_wait        says how long a loop may wait
  *   pillion_adapter_mask        turns events into poll(2)'s bits
  *   pillion_adapter_events      turns them back
- *   pillion_adapter_find        finds what is known of a descriptor
  */
 
 #include "pillion/call.h"

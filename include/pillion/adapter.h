@@ -3,9 +3,9 @@
 #define PILLION_INCLUDE_ADAPTER_H
 
 /*
- * What adapters share, and what the author of another one begins with. An
- * adapter puts an executor on a loop that calls back; pillion/uv.h is the
- * example to read, and pillion/poll.h is a loop of its own.
+ * What adapters share, and where the author of another one begins. An adapter
+ * puts an executor on a loop that calls back; pillion/uv.h is the example to
+ * read.
  *
  *     struct my_loop { pillion_adapter adapter; ... handles ... };
  *
@@ -17,13 +17,19 @@
  *       return pillion_adapter_hook(&my->adapter, executor);
  *     }
  *
- * The descriptor's callback calls pillion_adapter_turn, the timer's calls
- * pillion_adapter_fired, a watched descriptor's pillion_adapter_report. What
- * is left for the adapter are the functions of pillion_adapter_loop.
- *
- * The executor may be freed, the adapter detached and the loop destroyed in
- * any order, also in an event handler. So a function of pillion_adapter_loop
- * does nothing where the program has closed the handles itself.
+ * 1. Attach as above: the loop's handles come before the hooks, so an error
+ *    leaves an executor that another loop has as it was.
+ * 2. The callback of the executor's descriptor calls pillion_adapter_turn,
+ *    that of the timer pillion_adapter_fired, and that of a watched descriptor
+ *    pillion_adapter_report.
+ * 3. A timer may be late, but never early: pillion_adapter_wait rounds up.
+ * 4. The other direction is pillion_adapter_loop: functions that the executor
+ *    calls. Some may be called in a callback of the same loop.
+ * 5. A program may free the executor, detach the adapter and destroy the loop
+ *    in any order, also in an event handler. So these functions do nothing to
+ *    a handle that the program has closed.
+ * 6. In a forked child pillion_adapter_detach answers PILLION_EFORKED and calls
+ *    no function: the loop's descriptors are the parent's, too.
  */
 
 #include <stdlib.h>
@@ -48,32 +54,28 @@ typedef void (*pillion_event_fn)(const pillion_event *event, void *data);
 typedef struct pillion_adapter_watch {
   uint64_t key; /* for pillion_executor_ready */
   union {
-    void *handle; /* of the loop */
-    size_t place; /* where the loop has an array */
+    void *handle; /* the loop's */
+    size_t place; /* for a loop that has an array */
   } as;
 } pillion_adapter_watch;
-
-/* Watches by descriptor. Zeroed, it is empty. */
-typedef struct pillion_adapter_table {
-  pillion_adapter_watch *at;
-  size_t cap;
-} pillion_adapter_table;
 
 /*
  * pillion_adapter_loop is what a loop does for an adapter, on the owner's
  * thread. All but `close` may be NULL; without `watch`, tasks that await
  * descriptors get PILLION_ENOTSUP.
  *
- * arm: the timer is due at `deadline`, see pillion_adapter_wait;
- *   PILLION_TIME_NEVER stops it. Before the first call it is due at once.
+ * arm: the timer is due at `deadline`; PILLION_TIME_NEVER stops it. Before the
+ *   first call it is due at once.
  * live: whether the adapter keeps the loop running. It is called when that
- *   changes; before the first call it does.
- * stop: the executor is gone or cannot be turned. Stop to watch its
- *   descriptor, whose number may be another's soon, and stop the timer.
- * close: the adapter lets go of the loop. Close all handles.
- * watch: watch `fd` for `events`, or for nothing if they are 0. Where
- *   watch->as is 0, this is the first time: set it. An error is what
- *   the host's hook answers; see pillion_host.
+ *   changes; before the first call the adapter keeps it running.
+ * stop: the executor is gone, or a turn has failed. Watch its descriptor no
+ *   more, since the number may soon be another's, and stop the timer. It may be
+ *   called several times.
+ * close: the adapter lets go of the loop, so close all handles. It is called
+ *   once, and may come after stop.
+ * watch: watch `fd` for these events, or for none if they are 0, but keep it.
+ *   In the first call for a descriptor watch->as is 0, and the function sets
+ *   it. It answers 0, or the error that the host's hook answers (host.h).
  * unwatch: let go of `fd` and of watch->as.
  */
 typedef struct pillion_adapter_loop {
@@ -99,12 +101,13 @@ struct pillion_adapter {
   uint64_t live; /* what lived at the end of the latest turn */
   pillion_executor executor; /* 0: it was freed, or has left this loop */
   const pillion_adapter_loop *loop;
-  int64_t deadline; /* that the timer stands for */
-  int hosts;        /* it is the executor's host */
-  int keeps;        /* what loop->live was told */
-  int busy;         /* in a turn, or handing out its events */
-  int detached;     /* 1: asked for while busy. 2: done */
-  pillion_adapter_table watches;
+  int64_t deadline;               /* that the timer stands for */
+  int hosts;                      /* it is the executor's host */
+  int keeps;                      /* what loop->live was told */
+  int busy;                       /* in a turn, or handing out its events */
+  int detached;                   /* 1: asked for while busy. 2: done */
+  pillion_adapter_watch *watches; /* by descriptor */
+  size_t watches_cap;
 };
 
 /* ---- For all loops ------------------------------------------------------- */
@@ -210,28 +213,6 @@ static inline void *pillion__adapter_grow(void *array, size_t *cap,
   return grown;
 }
 
-/*
- * pillion_adapter_find finds what is known of a descriptor, and makes the
- * table longer for it.
- *
- * Threads: the owner's.
- * Reentrancy: anywhere.
- * Ownership: *out is the table's, and valid until the next call. The owner of
- *   the table calls free(table->at).
- * Returns: 0 or PILLION_ENOMEM.
- * Since: 0.1
- */
-static inline int pillion_adapter_find(pillion_adapter_watch **out,
-                                       pillion_adapter_table *table, int fd) {
-  void *at =
-      pillion__adapter_grow(table->at, &table->cap, (size_t)fd, sizeof **out);
-
-  if (at == NULL) return PILLION_ENOMEM;
-  table->at = (pillion_adapter_watch *)at;
-  *out = &table->at[fd];
-  return 0;
-}
-
 /* ---- Turns --------------------------------------------------------------- */
 
 static inline void pillion__adapter_live(int live, void *data) {
@@ -242,8 +223,8 @@ static inline void pillion__adapter_live(int live, void *data) {
 }
 
 /*
- * pillion_adapter_stop ends the turns of an adapter whose executor's
- * descriptor the loop cannot watch any more. It stays to be detached.
+ * pillion_adapter_stop ends the turns of an adapter, for a loop that cannot
+ * watch the executor's descriptor any more. The adapter has yet to be detached.
  *
  * Threads: the owner's.
  * Reentrancy: anywhere.
@@ -273,9 +254,10 @@ static inline int pillion__adapter_leave(pillion_adapter *adapter) {
 
 /*
  * pillion_adapter_turn makes a turn, arms the timer if the deadline has
- * changed, and hands out the events. If a handler asked to detach, that is
- * done then. A turn that leaves something to do leaves the descriptor readable.
- * After an error the adapter has stopped: a readable descriptor would spin.
+ * changed, and hands out the events; then it detaches the adapter, if a handler
+ * has asked for that. If something is left to do, the descriptor stays
+ * readable. If the turn fails, the adapter stops: otherwise the loop would spin
+ * on a readable descriptor.
  *
  * Threads: the owner's.
  * Reentrancy: not inside a turn.
@@ -318,8 +300,8 @@ static inline int pillion_adapter_turn(pillion_adapter *adapter) {
 }
 
 /*
- * pillion_adapter_fired makes a turn because a timer that fires once has
- * fired: it is armed again, also for the same deadline.
+ * pillion_adapter_fired makes a turn because the timer has fired. It arms the
+ * timer anew, even for the same deadline: so it is for timers that fire once.
  *
  * Threads: the owner's.
  * Reentrancy: not inside a turn.
@@ -333,27 +315,32 @@ static inline int pillion_adapter_fired(pillion_adapter *adapter) {
 }
 
 /*
- * pillion_adapter_ready tells the executor what came of a watched descriptor,
- * for a loop that tells of several and then makes a turn, as it must. After
- * PILLION_FAULT, and if nothing awaits the descriptor any more, it calls
+ * pillion_adapter_ready tells the executor which events came at a watched
+ * descriptor. The loop must make a turn afterwards, once for all that it tells.
+ * If the events contain PILLION_FAULT, or the executor refuses them, it calls
  * loop->watch with no events: otherwise the loop would spin.
  *
  * Threads: the owner's.
  * Reentrancy: anywhere outside polls, drops and hooks.
  * Ownership: it may call loop->watch and loop->unwatch for `fd`.
- * Returns: 0, or as pillion_executor_ready.
+ * Returns: 0, PILLION_ECLOSED (the executor was freed or has left the loop), or
+ *   as pillion_executor_ready. A late report, for a descriptor that is watched
+ *   no more, does no harm.
  * Since: 0.1
  */
 static inline int pillion_adapter_ready(pillion_adapter *adapter, int fd,
                                         uint32_t events) {
-  pillion_adapter_watch *watch = &adapter->watches.at[fd];
+  pillion_adapter_watch *watch;
   int rc;
 
-  if (events & PILLION_FAULT) adapter->loop->watch(adapter, watch, fd, 0);
+  if ((size_t)fd >= adapter->watches_cap) return PILLION_ECLOSED;
+  watch = &adapter->watches[fd];
+  if (events & PILLION_FAULT && watch->as.handle != NULL)
+    adapter->loop->watch(adapter, watch, fd, 0);
   rc = pillion_executor_ready(
       adapter->executor, watch->key,
       events | (adapter->busy ? 0 : PILLION_TURN_FOLLOWS));
-  watch = &adapter->watches.at[fd];
+  watch = &adapter->watches[fd];
   if (rc < 0 && watch->as.handle != NULL)
     adapter->loop->watch(adapter, watch, fd, 0);
   return rc;
@@ -361,7 +348,7 @@ static inline int pillion_adapter_ready(pillion_adapter *adapter, int fd,
 
 /*
  * pillion_adapter_report is pillion_adapter_ready with a turn right now, unless
- * this is inside one: that saves the poke, and the loop's round for it.
+ * one is under way. So the executor need not wake the loop for that turn.
  *
  * Threads: the owner's.
  * Reentrancy: anywhere outside polls, drops and hooks.
@@ -380,7 +367,7 @@ static inline void pillion_adapter_report(pillion_adapter *adapter, int fd,
 
 static inline void pillion__adapter_unwatch(int fd, uint64_t key, void *data) {
   pillion_adapter *adapter = (pillion_adapter *)data;
-  pillion_adapter_watch *watch = &adapter->watches.at[fd];
+  pillion_adapter_watch *watch = &adapter->watches[fd];
 
   (void)key;
   adapter->loop->unwatch(adapter, watch, fd);
@@ -391,9 +378,13 @@ static inline int pillion__adapter_watch(int fd, uint32_t events, uint64_t key,
                                          void *data) {
   pillion_adapter *adapter = (pillion_adapter *)data;
   pillion_adapter_watch *watch;
-  int known, rc = pillion_adapter_find(&watch, &adapter->watches, fd);
+  void *watches = pillion__adapter_grow(adapter->watches, &adapter->watches_cap,
+                                        (size_t)fd, sizeof *watch);
+  int known, rc;
 
-  if (rc < 0) return rc;
+  if (watches == NULL) return PILLION_ENOMEM;
+  adapter->watches = (pillion_adapter_watch *)watches;
+  watch = &adapter->watches[fd];
   known = watch->as.handle != NULL;
   watch->key = key;
   rc = adapter->loop->watch(adapter, watch, fd, events);
@@ -419,8 +410,9 @@ static inline void pillion__adapter_drop(void *data) {
   pillion_adapter *adapter = (pillion_adapter *)data;
   adapter->executor = 0;
   adapter->hosts = 0;
-  free(adapter->watches.at);
-  memset(&adapter->watches, 0, sizeof adapter->watches);
+  free(adapter->watches);
+  adapter->watches = NULL;
+  adapter->watches_cap = 0;
   pillion_adapter_stop(adapter, PILLION_ECLOSED);
 }
 
@@ -459,10 +451,10 @@ static inline int pillion_adapter_init(pillion_adapter *out, int *fd,
 }
 
 /*
- * pillion_adapter_hook makes the adapter the executor's host, when the loop
- * watches the descriptor and its timer is due at once: the first turn finds
- * out what lives. Descriptors that tasks await already are watched in here.
- * After an error it has called loop->close.
+ * pillion_adapter_hook makes the adapter the executor's host. By then the loop
+ * watches the executor's descriptor, and its timer is due at once: the first
+ * turn finds out what lives. If tasks await descriptors already, it calls
+ * loop->watch. If it fails, it calls loop->close.
  *
  * Threads: the owner's.
  * Reentrancy: not inside a turn.

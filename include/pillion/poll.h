@@ -39,7 +39,7 @@ static inline void pillion__poll_unwatch(pillion_adapter *adapter,
   (void)fd;
   if (place == 0) return;
   set->fds[place] = set->fds[--set->count]; /* the last one */
-  adapter->watches.at[set->fds[place].fd].as.place = place;
+  adapter->watches[set->fds[place].fd].as.place = place;
   watch->as.place = 0;
 }
 

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * pillion/adapter.h as the author of an adapter uses it: here on epoll(7). A
+ * loop that reports several descriptors at a time, and lets go of everything at
+ * once, is unlike libuv.
+ */
+#include "watch_go.h"
+#include "watch_suite.h"
+
+#include <sys/epoll.h>
+
+#include "pillion/adapter.h"
+
+struct on_epoll {
+  pillion_adapter adapter;
+  int epoll, own; /* descriptors */
+  int64_t due;
+  int keeps, keeps_told, stopped, closed;
+};
+
+static void arm(pillion_adapter *adapter, int64_t deadline) {
+  ((struct on_epoll *)adapter)->due = deadline;
+}
+
+static void live(pillion_adapter *adapter, int keeps) {
+  ((struct on_epoll *)adapter)->keeps = keeps;
+  ((struct on_epoll *)adapter)->keeps_told++;
+}
+
+static void stop(pillion_adapter *adapter) {
+  struct on_epoll *on = (struct on_epoll *)adapter;
+  on->due = PILLION_TIME_NEVER;
+  on->keeps = 0;
+  if (!on->stopped++) epoll_ctl(on->epoll, EPOLL_CTL_DEL, on->own, NULL);
+}
+
+static void let_go(pillion_adapter *adapter) {
+  stop(adapter);
+  ((struct on_epoll *)adapter)->closed++;
+}
+
+enum { KNOWN = 1, WATCHED = 2 }; /* as.place */
+
+static int watch(pillion_adapter *adapter, pillion_adapter_watch *it, int fd,
+                 uint32_t events) {
+  struct on_epoll *on = (struct on_epoll *)adapter;
+  struct epoll_event event = {(uint32_t)pillion_adapter_mask(events),
+                              {.fd = fd}};
+  int how = it->as.place == WATCHED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  if (events == 0) { /* epoll(7) reports hang-ups unasked */
+    if (it->as.place == WATCHED) epoll_ctl(on->epoll, EPOLL_CTL_DEL, fd, NULL);
+    it->as.place = KNOWN;
+    return 0;
+  }
+  if (epoll_ctl(on->epoll, how, fd, &event) < 0)
+    return errno == EPERM ? PILLION_ENOTSUP : PILLION_ESYSTEM;
+  it->as.place = WATCHED;
+  return 0;
+}
+
+static void unwatch(pillion_adapter *adapter, pillion_adapter_watch *it,
+                    int fd) {
+  if (it->as.place == WATCHED)
+    epoll_ctl(((struct on_epoll *)adapter)->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+static const pillion_adapter_loop functions = {arm,    live,  stop,
+                                               let_go, watch, unwatch};
+
+static int attach(struct on_epoll *on, int epoll, pillion_executor ex,
+                  pillion_event_fn on_event, void *data) {
+  struct epoll_event event = {EPOLLIN, {.fd = -1}};
+  int rc = pillion_adapter_init(&on->adapter, &on->own, ex, &functions,
+                                on_event, data);
+  if (rc < 0) return rc;
+  on->epoll = epoll;
+  on->due = INT64_MIN;
+  on->keeps = 1;
+  on->keeps_told = on->stopped = on->closed = 0;
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, on->own, &event) < 0)
+    return errno == EEXIST ? PILLION_EBUSY : PILLION_ESYSTEM;
+  return pillion_adapter_hook(&on->adapter, ex);
+}
+
+static void step(struct on_epoll *on, int wait) {
+  struct epoll_event events[8];
+  int64_t ms = pillion_adapter_wait(on->due, pillion_adapter_now(), 1000000);
+  int n = epoll_wait(on->epoll, events, COUNT(events), wait ? (int)ms : 0);
+  for (int i = 0; i < n; i++) {
+    int fd = events[i].data.fd;
+    if (fd < 0) pillion_adapter_turn(&on->adapter);
+    else
+      pillion_adapter_report(&on->adapter, fd,
+                             pillion_adapter_events((int)events[i].events));
+  }
+  if (pillion_adapter_wait(on->due, pillion_adapter_now(), 1) == 0)
+    pillion_adapter_fired(&on->adapter);
+}
+
+static pillion_executor executor;
+static struct on_epoll on;
+
+static void loop_begin(pillion_executor ex) {
+  executor = ex;
+  int epoll = epoll_create1(EPOLL_CLOEXEC);
+  assert_true(epoll >= 0);
+  assert_ok(attach(&on, epoll, ex, see, &seen));
+}
+
+static void loop_step(void) { step(&on, 1); }
+
+static void loop_run(void) {
+  step(&on, 0);
+  while (on.keeps) step(&on, 1);
+}
+
+static void loop_end(void) {
+  assert_ok(pillion_executor_free(executor));
+  assert_ok(pillion_adapter_detach(&on.adapter));
+  assert_int_equal(on.closed, 1);
+  assert_int_equal(pillion_adapter_detach(&on.adapter), PILLION_ECLOSED);
+  assert_ok(close(on.epoll));
+}
+
+/* ---- Beyond descriptors -------------------------------------------------- */
+
+static void the_loop_is_told_what_lives_when_that_changes(void **state) {
+  (void)state;
+  loop_begin(new_executor());
+  loop_run();
+  assert_int_equal(on.keeps_told, 1);
+  for (int i = 0; i < 2; i++)
+    submit(executor, "test.echo", "x", 1, PILLION_EVENT);
+  assert_int_equal(on.keeps_told, 2);
+  loop_run();
+  assert_int_equal(on.keeps_told, 3);
+  loop_end();
+}
+
+static void a_wait_is_rounded_up(void **state) {
+  (void)state;
+  assert_int_equal(pillion_adapter_wait(PILLION_TIME_NEVER, 5, 1000), -1);
+  assert_int_equal(pillion_adapter_wait(INT64_MIN, 5, 1000), 0);
+  assert_int_equal(pillion_adapter_wait(5, 5, 1000), 0);
+  assert_int_equal(pillion_adapter_wait(6, 5, 1000), 1);
+  assert_int_equal(pillion_adapter_wait(1005, 5, 1000), 1);
+  assert_int_equal(pillion_adapter_wait(1006, 5, 1000), 2);
+  assert_int_equal(pillion_adapter_wait(INT64_MAX - 1, 0, 1), INT64_MAX - 1);
+}
+
+static void a_second_attach_is_refused_and_harmless(void **state) {
+  (void)state;
+  struct on_epoll other;
+  loop_begin(new_executor());
+  assert_int_equal(attach(&on, on.epoll, executor, NULL, NULL), PILLION_EBUSY);
+  assert_int_equal(attach(&other, on.epoll, executor, NULL, NULL),
+                   PILLION_EBUSY);
+  submit(executor, "test.echo", "x", 1, PILLION_EVENT);
+  loop_run();
+  assert_int_equal(on.adapter.status, 0);
+  loop_end();
+}
+
+static void free_it(const pillion_event *event, void *data) {
+  (void)event;
+  assert_ok(pillion_executor_free(executor));
+  *(int *)data += 1;
+}
+
+/* The rest of a batch may report descriptors of an executor that is gone. */
+static void a_late_report_does_no_harm(void **state) {
+  (void)state;
+  struct stream in;
+  int ends[2], freed = 0;
+  pair_new(ends);
+  loop_begin(new_executor());
+  on.adapter.on_event = free_it;
+  on.adapter.data = &freed;
+  open_watch(executor, &in, ends[0]);
+  in.length = R;
+  start(executor, &in, &waiting);
+  step(&on, 0);
+  assert_int_equal(pillion_adapter_ready(&on.adapter, 1000, R),
+                   PILLION_ECLOSED);
+  submit(executor, "test.echo", "x", 1, PILLION_EVENT);
+  while (freed == 0) loop_step();
+  assert_int_equal(freed, 1);
+  assert_int_equal(on.adapter.status, PILLION_ECLOSED);
+  assert_int_equal(pillion_adapter_ready(&on.adapter, ends[0], R),
+                   PILLION_ECLOSED);
+  pillion_adapter_report(&on.adapter, ends[0], PILLION_FAULT);
+  assert_int_equal(pillion_adapter_turn(&on.adapter), PILLION_ECLOSED);
+  assert_ok(pillion_adapter_detach(&on.adapter));
+  close(on.epoll);
+  close(ends[1]);
+}
+
+/* ---- Two loops ----------------------------------------------------------- */
+
+static struct on_epoll second;
+
+static void move(const pillion_event *event, void *data) {
+  see(event, &seen);
+  if (seen.count == 1)
+    assert_ok(attach(&second, *(int *)data, executor, see, &seen));
+}
+
+static void a_move_in_an_event_handler_loses_no_event(void **state) {
+  (void)state;
+  struct probe probes[10];
+  int elsewhere = epoll_create1(EPOLL_CLOEXEC);
+  memset(probes, 0, sizeof probes);
+  memset(&seen, 0, sizeof seen);
+  loop_begin(new_executor());
+  on.adapter.on_event = move;
+  on.adapter.data = &elsewhere;
+  for (size_t i = 0; i < COUNT(probes); i++) {
+    probes[i].ready_at = 1;
+    spawn(executor, &probes[i], i, PILLION_EVENT);
+  }
+  loop_step();
+  assert_int_equal(seen.count, COUNT(probes));
+  assert_int_equal(on.adapter.status, PILLION_ECLOSED);
+  assert_ok(pillion_adapter_detach(&on.adapter));
+  submit(executor, "test.echo", "x", 1, PILLION_EVENT);
+  while (second.keeps) step(&second, 1);
+  assert_int_equal(seen.count, COUNT(probes) + 1);
+  assert_ok(pillion_adapter_detach(&second.adapter));
+  assert_ok(pillion_executor_free(executor));
+  close(on.epoll);
+  close(elsewhere);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      WATCH_SUITE,
+      WATCH_GO_SUITE,
+      cmocka_unit_test(the_loop_is_told_what_lives_when_that_changes),
+      cmocka_unit_test(a_wait_is_rounded_up),
+      cmocka_unit_test(a_second_attach_is_refused_and_harmless),
+      cmocka_unit_test(a_late_report_does_no_harm),
+      cmocka_unit_test(a_move_in_an_event_handler_loses_no_event),
+  };
+  return run_group(tests);
+}
