@@ -222,6 +222,13 @@ static inline void pillion__adapter_live(int live, void *data) {
   if (adapter->loop->live != NULL) adapter->loop->live(adapter, live);
 }
 
+static inline void pillion__adapter_arm(pillion_adapter *adapter,
+                                        int64_t deadline) {
+  if (adapter->deadline == deadline) return;
+  adapter->deadline = deadline;
+  if (adapter->loop->arm != NULL) adapter->loop->arm(adapter, deadline);
+}
+
 /*
  * pillion_adapter_stop ends the turns of an adapter, for a loop that cannot
  * watch the executor's descriptor any more. The adapter has yet to be detached.
@@ -268,7 +275,6 @@ static inline int pillion__adapter_leave(pillion_adapter *adapter) {
  * Since: 0.1
  */
 static inline int pillion_adapter_turn(pillion_adapter *adapter) {
-  const pillion_adapter_loop *loop = adapter->loop;
   pillion_event events[PILLION_ADAPTER_BATCH];
   pillion_progress progress = PILLION_PROGRESS_INIT;
   pillion_executor executor = adapter->executor;
@@ -282,10 +288,7 @@ static inline int pillion_adapter_turn(pillion_adapter *adapter) {
   if (n >= 0) {
     adapter->live = progress.live;
     pillion__adapter_live(progress.live > 0, adapter);
-    if (adapter->deadline != progress.deadline) {
-      adapter->deadline = progress.deadline;
-      if (loop->arm != NULL) loop->arm(adapter, progress.deadline);
-    }
+    pillion__adapter_arm(adapter, progress.deadline);
   } else if (n != PILLION_EREENTRANT) {
     pillion_adapter_stop(adapter, n);
   }
@@ -295,6 +298,9 @@ static inline int pillion_adapter_turn(pillion_adapter *adapter) {
     if (!adapter->hosts && pillion_executor_fd(&fd, executor) < 0) break;
   }
   adapter->busy = 0;
+  /* The timer may have fired in a loop that a handler ran. */
+  if (n >= 0 && adapter->executor != 0)
+    pillion__adapter_arm(adapter, progress.deadline);
   if (adapter->detached == 1) pillion__adapter_leave(adapter);
   return n;
 }

@@ -94,8 +94,10 @@ static void step(struct on_epoll *on, int wait) {
       pillion_adapter_report(&on->adapter, fd,
                              pillion_adapter_events((int)events[i].events));
   }
-  if (pillion_adapter_wait(on->due, pillion_adapter_now(), 1) == 0)
+  if (pillion_adapter_wait(on->due, pillion_adapter_now(), 1) == 0) {
+    on->due = PILLION_TIME_NEVER; /* it fires once */
     pillion_adapter_fired(&on->adapter);
+  }
 }
 
 static pillion_executor executor;
@@ -135,6 +137,44 @@ static void the_loop_is_told_what_lives_when_that_changes(void **state) {
   assert_int_equal(on.keeps_told, 2);
   loop_run();
   assert_int_equal(on.keeps_told, 3);
+  loop_end();
+}
+
+static int64_t due_inside;
+
+static void run_the_loop(const pillion_event *event, void *data) {
+  see(event, data);
+  if (seen.count > 1) return;
+  on.due = INT64_MIN;
+  step(&on, 0);
+  due_inside = on.due;
+}
+
+static int sleep_poll(pillion_value *out, pillion_context *cx, void *self) {
+  (void)out;
+  return pillion_sleep(self, cx, 20 * MS);
+}
+
+static const pillion_future sleeping = {sizeof(pillion_future), sleep_poll,
+                                        NULL};
+
+/* No turn can be made in there, so the timer is armed again afterwards. */
+static void a_timer_that_fires_in_a_nested_loop_is_not_lost(void **state) {
+  (void)state;
+  struct probe probe = {.ready_at = 1};
+  pillion_timer timer = {0};
+  memset(&seen, 0, sizeof seen);
+  loop_begin(new_executor());
+  on.adapter.on_event = run_the_loop;
+  assert_ok(
+      pillion_task_spawn(NULL, executor, &sleeping, &timer, 2, PILLION_EVENT));
+  spawn(executor, &probe, 1, PILLION_EVENT);
+  step(&on, 0);
+  assert_int_equal(seen.count, 1);
+  assert_int_equal(due_inside, PILLION_TIME_NEVER);
+  assert_int_not_equal(on.due, PILLION_TIME_NEVER);
+  loop_run();
+  assert_int_equal(seen.event[1].token, 2);
   loop_end();
 }
 
@@ -237,6 +277,7 @@ int main(void) {
       WATCH_SUITE,
       WATCH_GO_SUITE,
       cmocka_unit_test(the_loop_is_told_what_lives_when_that_changes),
+      cmocka_unit_test(a_timer_that_fires_in_a_nested_loop_is_not_lost),
       cmocka_unit_test(a_wait_is_rounded_up),
       cmocka_unit_test(a_second_attach_is_refused_and_harmless),
       cmocka_unit_test(a_late_report_does_no_harm),
