@@ -5,6 +5,8 @@ package executor
 import (
 	"errors"
 	"sync"
+
+	"github.com/pillion-dev/pillion/executor/internal/cell"
 )
 
 // Arena supplies chunks of cells. Both methods may be called from any goroutine.
@@ -63,10 +65,10 @@ func (a *heapArena) Lease() (uint32, []Cell, error) {
 		a.free = a.free[:n-1]
 		return base, lookup(base).cells, nil
 	}
-	if a.made == maxChunks {
+	if a.made == cell.Chunks {
 		return 0, nil, ErrAgain
 	}
-	base := a.made << chunkShift
+	base := a.made * ChunkCells
 	a.made++
 	return base, make([]Cell, ChunkCells), nil
 }
@@ -86,13 +88,14 @@ func leaseChunk(a Arena) (*chunk, error) {
 	if err != nil {
 		return nil, err
 	}
-	if base&chunkMask != 0 || base > slotMask || len(cells) != ChunkCells {
+	if base&cell.Mask != 0 || base > cell.SlotMask || len(cells) != ChunkCells {
 		return nil, errMalformed
 	}
 	c := lookup(base)
 	if c == nil {
 		c = &chunk{base: base, cells: cells}
-		directory[base>>chunkShift].Store(c)
+		directory[base/ChunkCells].Store(c)
+		cell.Put(base, cells)
 		return c, nil
 	}
 	if &c.cells[0] != &cells[0] || c.local.Load() != nil || c.pool.Load() != nil {
@@ -121,10 +124,10 @@ const primed = 64
 //
 //go:noinline
 func (l *Local) prime() {
-	cells := lookup(l.fresh).cells[l.fresh&chunkMask:][:primed]
+	cells := lookup(l.fresh).cells[l.fresh&cell.Mask:][:primed]
 	for i := range cells {
-		if cells[i].gen.Load() == 0 {
-			cells[i].gen.Store(1)
+		if cells[i].Gen.Load() == 0 {
+			cells[i].Gen.Store(1)
 		}
 	}
 }
@@ -148,12 +151,12 @@ func (l *Local) findSlot() (c *chunk, slot uint32, err error) {
 			continue
 		}
 		c = lookup(slot)
-		cell := &c.cells[slot&chunkMask]
-		if cell.gen.Load() == lastGen {
+		ce := &c.cells[slot&cell.Mask]
+		if ce.Gen.Load() == cell.LastGen {
 			continue
 		}
-		if cell.pend.Load()&pendQueued != 0 {
-			c.held[slot&chunkMask] = true
+		if ce.Pend.Load()&cell.Queued != 0 {
+			c.held[slot&cell.Mask] = true
 			continue
 		}
 		return c, slot, nil
@@ -165,8 +168,8 @@ func (l *Local) takeSlot(t *task) error {
 	if err != nil {
 		return err
 	}
-	c.tasks[slot&chunkMask] = t
-	t.slot, t.gen = slot, c.cells[slot&chunkMask].gen.Load()
+	c.tasks[slot&cell.Mask] = t
+	t.slot, t.gen = slot, c.cells[slot&cell.Mask].Gen.Load()
 	return nil
 }
 
@@ -174,13 +177,13 @@ func (l *Local) takeSlot(t *task) error {
 // that a recycled slot costs.
 func (l *Local) giveSlot(t *task) {
 	c := lookup(t.slot)
-	c.tasks[t.slot&chunkMask] = nil
+	c.tasks[t.slot&cell.Mask] = nil
 	l.freeSlot(c, t.slot, t.gen)
 }
 
 func (l *Local) freeSlot(c *chunk, slot, gen uint32) {
-	c.cells[slot&chunkMask].gen.Store(gen + 1)
-	if gen+1 != lastGen {
+	c.cells[slot&cell.Mask].Gen.Store(gen + 1)
+	if gen+1 != cell.LastGen {
 		l.free = append(l.free, slot)
 	}
 }

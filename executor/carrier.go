@@ -5,6 +5,7 @@ package executor
 import (
 	"context"
 
+	"github.com/pillion-dev/pillion/executor/internal/cell"
 	"github.com/pillion-dev/pillion/executor/internal/place"
 )
 
@@ -20,11 +21,11 @@ func (l *Local) Carrier() Carrier { return Carrier{l} }
 // Poll follows it. If the cell's chunk has changed hands meanwhile, the cell goes on to
 // its new owner.
 func (c Carrier) Deliver(slot uint32) {
-	slot &= slotMask
+	slot &= cell.SlotMask
 	switch k := lookup(slot); {
 	case k == nil:
 	case k.local.Load() == c.local:
-		c.local.take(k, slot)
+		c.local.take(slot)
 	default:
 		k.push(slot)
 	}

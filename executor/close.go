@@ -83,8 +83,8 @@ func (l *Local) Free() error {
 		}
 		letRun(round)
 	}
-	if !l.inbox.empty() {
-		l.inbox.take(l.take)
+	if !l.inbox.Empty() {
+		l.inbox.Take(l.take)
 	}
 	for _, c := range l.chunks {
 		c.local.Store(nil)

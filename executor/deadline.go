@@ -2,6 +2,8 @@
 
 package executor
 
+import "github.com/pillion-dev/pillion/executor/internal/cell"
+
 // WithDeadline is an [Option]: [Task.SetDeadline] from the start.
 func WithDeadline(at int64) Option { return withDeadline(at) }
 
@@ -71,8 +73,8 @@ func (l *Local) armDeadline(t *task) {
 
 // expire cancels the task whose deadline has come.
 func (l *Local) expire(h Handle) {
-	if slot := uint32(h>>32) & slotMask; h>>56 == kindTask {
-		l.cancelWith(lookup(slot).tasks[slot&chunkMask], ErrTimedOut)
+	if slot := uint32(h>>32) & cell.SlotMask; h>>56 == kindTask {
+		l.cancelWith(lookup(slot).tasks[slot&cell.Mask], ErrTimedOut)
 	}
 }
 
@@ -92,6 +94,6 @@ func (p *Pool) armDeadline(t *task) {
 // expire cancels a pool's task, whichever worker has it, inside a turn.
 func (w *worker) expire(h Handle) {
 	if h>>56 == kindTask {
-		w.postHere(uint64(h), pendCancel|pendExpired)
+		w.postHere(uint64(h), cell.Cancel|cell.Expired)
 	}
 }

@@ -22,7 +22,7 @@ const ownPaths = `\(\*Local\)\.(spawn|takeSlot|wake|WakeLocal|fire|burst|check|p
 	`|\(\*Task\[(go\.shape\.)?int\]\)\.(Spawn|poll|drop|unwind|notify)`
 
 // These go to others, and lock. They are here to see that locking is seen.
-const lockingPaths = `mark|\(\*chunk\)\.push|\(\*Local\)\.(poke|prime|giveSlot)`
+const lockingPaths = `Mark|\(\*chunk\)\.push|\(\*Local\)\.(poke|prime|giveSlot)`
 
 // locked looks for instructions that lock the bus in functions of this package. It
 // gives how many each has.
@@ -39,11 +39,11 @@ func locked(t *testing.T, functions string) map[string]int {
 	if out, err := exec.Command(goTool, "test", "-c", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	text, err := exec.Command(goTool, "tool", "objdump", "-s", `/(executor|wheel)\.(`+functions+`)$`, binary).Output()
+	text, err := exec.Command(goTool, "tool", "objdump", "-s", `/(executor|wheel|cell)\.(`+functions+`)$`, binary).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	const name = `(?m)^TEXT \S*/(?:executor|wheel)\.(\S+)\(SB\)`
+	const name = `(?m)^TEXT \S*/(?:executor|wheel|cell)\.(\S+)\(SB\)`
 	// An exchange with memory locks without saying so.
 	lock := regexp.MustCompile(`\sLOCK\s|\sXCHG[BWLQ]\s.*\(`)
 	found := make(map[string]int)
@@ -73,7 +73,7 @@ func TestOwnPathsDoNotLock(t *testing.T) {
 
 func TestLockingIsSeen(t *testing.T) {
 	found := locked(t, lockingPaths)
-	for _, must := range []string{"mark", "(*Local).poke", "(*Local).prime"} {
+	for _, must := range []string{"Mark", "(*Local).poke", "(*Local).prime"} {
 		if found[must] == 0 {
 			t.Errorf("%s locks, and that wasn't seen: %v", must, found)
 		}

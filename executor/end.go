@@ -2,6 +2,8 @@
 
 package executor
 
+import "github.com/pillion-dev/pillion/executor/internal/cell"
+
 // cancelWith asks t to end at its next turn, with cause as its error instead of
 // [ErrCancelled]. It is for the owner, inside a turn or outside. The first request
 // counts, and a request to a finished task does nothing. A shielded task notes the
@@ -37,12 +39,12 @@ func (l *Local) noteCancel(t *task) {
 // [ErrReentrant] if the task is in its poll or drop, [ErrWrongLocal] if it belongs to
 // another executor, [ErrClosed] if it has finished.
 func (l *Local) Evict(h Handle) error {
-	slot := uint32(h>>32) & slotMask
+	slot := uint32(h>>32) & cell.SlotMask
 	c := lookup(slot)
 	if h>>56 != kindTask || c == nil || c.local.Load() != l {
 		return ErrWrongLocal
 	}
-	t := c.tasks[slot&chunkMask]
+	t := c.tasks[slot&cell.Mask]
 	if t == nil || t.gen != uint32(h) {
 		return ErrClosed
 	}
@@ -197,8 +199,8 @@ func (cx *Context) Cancelled() bool {
 	if t.flags&flagCancel != 0 {
 		return true
 	}
-	pend := lookup(t.slot).cells[t.slot&chunkMask].pend.Load()
-	return uint32(pend>>32) == t.gen && pend&pendCancel != 0
+	pend := lookup(t.slot).cells[t.slot&cell.Mask].Pend.Load()
+	return uint32(pend>>32) == t.gen && pend&cell.Cancel != 0
 }
 
 // Err gives the error with which the task will end if it was asked to: nil as long as

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 
+	"github.com/pillion-dev/pillion/executor/internal/cell"
 	"github.com/pillion-dev/pillion/executor/internal/place"
 	"github.com/pillion-dev/pillion/executor/internal/wheel"
 )
@@ -99,15 +100,6 @@ func New(c Config) *Local {
 	return l
 }
 
-// wakeHost tells the host that the owner has made work outside of a turn.
-func (l *Local) wakeHost() {
-	if !l.polling {
-		l.poke()
-	}
-}
-
-func (l *Local) freed() bool { return l.park.Load()&parkFreed != 0 }
-
 func (l *Local) makeReady(t *task) bool {
 	if t.flags&flagReady != 0 {
 		return false
@@ -119,7 +111,7 @@ func (l *Local) makeReady(t *task) bool {
 
 // wake is WakeLocal without the poke.
 func (l *Local) wake(w Waker) WakeResult {
-	slot, gen := uint32(w>>32)&slotMask, uint32(w)
+	slot, gen := uint32(w>>32)&cell.SlotMask, uint32(w)
 	c := lookup(slot)
 	if w>>56 != kindWaker || c == nil || gen == 0 {
 		return BadHandle
@@ -130,7 +122,7 @@ func (l *Local) wake(w Waker) WakeResult {
 		}
 		return w.Wake()
 	}
-	t := c.tasks[slot&chunkMask]
+	t := c.tasks[slot&cell.Mask]
 	if t == nil || t.gen != gen {
 		return Stale
 	}

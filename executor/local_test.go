@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pillion-dev/pillion/executor/internal/cell"
 )
 
 func TestSelfWakingTaskGoesToTheBack(t *testing.T) {
@@ -169,16 +171,16 @@ func TestDeliver(t *testing.T) {
 	p := new(probe)
 	task := mustSpawn[int](t, r.Local, p)
 	r.turn(1)
-	cell := &lookup(task.slot).cells[task.slot&chunkMask]
-	cell.pend.Store(uint64(task.gen)<<32 | pendQueued | pendWake)
-	r.Carrier().Deliver(slotMask) // nobody's
+	ce := &lookup(task.slot).cells[task.slot&cell.Mask]
+	ce.Pend.Store(uint64(task.gen)<<32 | cell.Queued | cell.Wake)
+	r.Carrier().Deliver(cell.SlotMask) // nobody's
 	r.Carrier().Deliver(task.slot)
-	equal(t, "pend", cell.pend.Load(), 0)
+	equal(t, "pend", ce.Pend.Load(), 0)
 	r.turn(1)
-	cell.pend.Store(uint64(task.gen)<<32 | pendQueued | pendWake)
+	ce.Pend.Store(uint64(task.gen)<<32 | cell.Queued | cell.Wake)
 	other.Carrier().Deliver(task.slot) // not his: it goes on to r
 	r.turn(1)
-	cell.pend.Store(uint64(task.gen)<<32 | pendQueued | pendCancel)
+	ce.Pend.Store(uint64(task.gen)<<32 | cell.Queued | cell.Cancel)
 	r.Carrier().Deliver(task.slot)
 	r.turn(0)
 	equal(t, "outcome", task.Outcome(), CancelledRunning)

@@ -5,6 +5,8 @@ package executor
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/pillion-dev/pillion/executor/internal/steal"
 )
 
 // PoolConfig is what a [Pool] is made of. It isn't changed afterwards, and the zero
@@ -46,7 +48,7 @@ type Pool struct {
 	inbox   *Inbox
 	gone    atomic.Bool   // no task is left, and none will come
 	closing atomic.Uint32 // the mode that Close asked for
-	idle    idleSet
+	idle    steal.Set
 	timers  poolTimers
 	live    atomic.Int64
 	asking  atomic.Int32 // calls of Close that go through the cells
@@ -60,8 +62,8 @@ type Pool struct {
 	mu        sync.Mutex // for what follows
 	freed     bool       // nobody joins any more
 	workers   int
-	members   [maxWorkers]atomic.Pointer[worker] // read without the lock
-	span      atomic.Int32                       // members beyond it are nil
+	members   [steal.Workers]atomic.Pointer[worker] // read without the lock
+	span      atomic.Int32                          // members beyond it are nil
 	store     slotStore
 	group     *goGroup // nil while none of it works
 	goWorkers []*goWorker
@@ -120,16 +122,16 @@ func (p *Pool) admit(w *worker, c *goGroup) error {
 		return ErrClosed
 	}
 	i := 0
-	for i < maxWorkers && p.members[i].Load() != nil {
+	for i < steal.Workers && p.members[i].Load() != nil {
 		i++
 	}
-	if i == maxWorkers {
+	if i == steal.Workers {
 		return ErrAgain
 	}
 	w.index = i
 	if c != nil {
 		w.pin = &c.pin
-		c.members.add(i)
+		c.members.Add(i)
 	}
 	w.random = (p.seed+uint64(i))*0x9e3779b97f4a7c15 | 1
 	p.members[i].Store(w)
@@ -166,7 +168,7 @@ func (w *worker) leave() {
 	poked := w.deregister()
 	w.requeue()
 	if w.pin.group != nil {
-		w.pin.group.members.remove(w.index)
+		w.pin.group.members.Remove(w.index)
 	} else {
 		w.pin.gone.Store(true)
 		w.pin.forward(p)
@@ -179,21 +181,21 @@ func (w *worker) leave() {
 	w.local.worker = nil
 	// Also for what it was poked for, which may be in another's ring, and for the
 	// deadline, which nobody else may have reported.
-	if poked || !p.inbox.empty() || p.timers.next.Load() != Never {
+	if poked || !p.inbox.Empty() || p.timers.next.Load() != Never {
 		p.poke(nil)
 	}
 }
 
 // requeue gives all that is due to the pool's inbox.
 func (w *worker) requeue() {
-	for w.ring.len() > 0 {
-		for _, slot := range w.batch[:w.ring.pop(w.batch[:])] {
-			w.pool.inbox.push(slot)
+	for w.ring.Len() > 0 {
+		for _, slot := range w.batch[:w.ring.Pop(w.batch[:])] {
+			w.pool.inbox.Push(slot)
 		}
 	}
-	for w.bound.len() > 0 {
-		for _, slot := range w.batch[:w.bound.pop(w.batch[:])] {
-			w.pool.inbox.push(slot)
+	for w.bound.Len() > 0 {
+		for _, slot := range w.batch[:w.bound.Pop(w.batch[:])] {
+			w.pool.inbox.Push(slot)
 		}
 	}
 }

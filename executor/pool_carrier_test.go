@@ -2,7 +2,11 @@
 
 package executor
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/cell"
+)
 
 // lent gives a pool on an inbox that others push to as well, and its one worker.
 func lent(t *testing.T) (*Pool, *Local, *Inbox) {
@@ -36,10 +40,10 @@ func TestPoolTakesWhatOthersPushToItsInbox(t *testing.T) {
 	}
 	l.Poll(Budget{})
 	// As C does it: the mark, the push, and the host is told.
-	if r, _ := mark(uint64(waker), pendWake); r != Woken {
+	if r, _ := cell.Mark(uint64(waker), cell.Wake); r != cell.Woken {
 		t.Fatalf("mark: %v", r)
 	}
-	in.push(uint32(waker>>32) & slotMask)
+	in.Push(uint32(waker>>32) & cell.SlotMask)
 	l.Poll(Budget{})
 	if n, err := task.Result(); n != 2 || err != nil || !task.Done() {
 		t.Errorf("got %d, %v after %d polls", n, err, polls)

@@ -2,6 +2,8 @@
 
 package executor
 
+import "github.com/pillion-dev/pillion/executor/internal/cell"
+
 // Close is the first phase of the end, as [Local.Close] is: no more tasks are
 // taken, and those there are drain or are cancelled by the workers. It may be called
 // by any goroutine.
@@ -34,8 +36,8 @@ func (p *Pool) cancelAll() {
 			if slot == fresh {
 				break
 			}
-			if gen := c.cells[i].gen.Load(); gen != 0 {
-				post(uint64(makeHandle(slot, gen)), pendCancel)
+			if gen := c.cells[i].Gen.Load(); gen != 0 {
+				post(uint64(makeHandle(slot, gen)), cell.Cancel)
 			}
 		}
 	}
@@ -63,7 +65,7 @@ func (p *Pool) Free() error {
 	p.closing.Store(uint32(CloseCancel))
 	p.cancelAll()
 	for round := 0; p.live.Load() > 0 || p.asking.Load() > 0; round++ {
-		p.inbox.take(p.reap)
+		p.inbox.Take(p.reap)
 		letRun(round) // to who has begun to spawn, or is inside Close
 	}
 	p.gone.Store(true)
@@ -81,14 +83,15 @@ func (p *Pool) Free() error {
 }
 
 // reap ends the task of a popped slot, shielded or not.
-func (p *Pool) reap(c *chunk, slot uint32) {
-	cell := &c.cells[slot&chunkMask]
-	t := c.tasks[slot&chunkMask]
+func (p *Pool) reap(slot uint32) {
+	c := lookup(slot)
+	ce := &c.cells[slot&cell.Mask]
+	t := c.tasks[slot&cell.Mask]
 	if t == nil {
-		cell.pend.Store(0)
+		ce.Pend.Store(0)
 		return
 	}
-	t.note(cell.pend.Swap(t.claimWord()))
+	t.note(ce.Pend.Swap(t.claimWord()))
 	t.settle()
 	if t.flags&flagStarted != 0 {
 		p.finish(t, CancelledRunning, nil)

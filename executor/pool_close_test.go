@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/cell"
 )
 
 func TestPoolDrains(t *testing.T) {
@@ -56,17 +58,17 @@ func TestFreedPoolForwardsItsInbox(t *testing.T) {
 	p := new(probe)
 	mustSpawn[int](t, c.Pool, p)
 	c.turn(0, 1)
-	slot := uint32(p.waker>>32) & slotMask
+	slot := uint32(p.waker>>32) & cell.SlotMask
 	chunk := lookup(slot)
-	cell := &chunk.cells[slot&chunkMask]
+	ce := &chunk.cells[slot&cell.Mask]
 	equal(t, "leave", c.Leave(c.workers[0].Local), nil)
 	equal(t, "free", c.Free(), nil)
-	cell.pend.Store(uint64(uint32(p.waker))<<32 | pendQueued | pendWake)
+	ce.Pend.Store(uint64(uint32(p.waker))<<32 | cell.Queued | cell.Wake)
 	chunk.pool.Store(c.Pool) // the waker has read it before Free cleared it
 	chunk.push(slot)
 	chunk.pool.Store(nil)
-	equal(t, "pend", cell.pend.Load(), 0)
-	equal(t, "inbox", c.inbox.empty(), true)
+	equal(t, "pend", ce.Pend.Load(), 0)
+	equal(t, "inbox", c.inbox.Empty(), true)
 }
 
 func TestPoolIsFreedWhileItIsWokenAndSpawnedOn(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/pillion-dev/pillion/executor/internal/place"
+	"github.com/pillion-dev/pillion/executor/internal/steal"
 )
 
 // pin is where a task goes on that has begun something which only certain threads
@@ -18,9 +19,9 @@ type pin struct {
 	group  *goGroup
 }
 
-// push gives a cell that has pendQueued to a pin.
+// push gives a cell that has Queued to a pin.
 func (at *pin) push(p *Pool, slot uint32) {
-	at.inbox.push(slot)
+	at.inbox.Push(slot)
 	switch {
 	case at.gone.Load():
 		at.forward(p)
@@ -34,7 +35,7 @@ func (at *pin) push(p *Pool, slot uint32) {
 
 // forward gives to the whole pool what came for a pin that is gone.
 func (at *pin) forward(p *Pool) {
-	at.inbox.take(func(_ *chunk, slot uint32) { p.inbox.push(slot) })
+	at.inbox.Take(p.inbox.Push)
 }
 
 // pin gives where a task has to go on, or nil. It is for who holds the task's cell.
@@ -50,7 +51,7 @@ func (t *task) pin() *pin {
 
 // goGroup is the goroutines that Start has started.
 type goGroup struct {
-	members   idleSet // not of who is idle, but of who belongs to it
+	members   steal.Set // not of who is idle, but of who belongs to it
 	pin       pin
 	goWorkers int // that haven't ended; under the pool's lock
 

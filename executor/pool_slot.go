@@ -2,6 +2,8 @@
 
 package executor
 
+import "github.com/pillion-dev/pillion/executor/internal/cell"
+
 // slotStore is a pool's free slots, under its lock.
 type slotStore struct {
 	chunks          []*chunk
@@ -46,14 +48,14 @@ func (p *Pool) takeSlot(w *worker) (slot, gen uint32, err error) {
 		if slot, err = p.anySlot(w); err != nil {
 			break
 		}
-		cell := &lookup(slot).cells[slot&chunkMask]
-		if gen = cell.gen.Load(); gen == lastGen {
+		ce := &lookup(slot).cells[slot&cell.Mask]
+		if gen = ce.Gen.Load(); gen == cell.LastGen {
 			continue
 		}
 		first := max(gen, 1)
-		if cell.pend.Load() == 0 && cell.pend.CompareAndSwap(0, uint64(first)<<32|pendQueued) {
+		if ce.Pend.Load() == 0 && ce.Pend.CompareAndSwap(0, uint64(first)<<32|cell.Queued) {
 			if gen == 0 {
-				cell.gen.Store(first)
+				ce.Gen.Store(first)
 			}
 			gen = first
 			break

@@ -2,10 +2,14 @@
 
 package executor
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/pillion-dev/pillion/executor/internal/cell"
+)
 
 // What wakers see of a pool's task is the cell. Everything else belongs to who
-// holds the cell's pendQueued: from the push until the poll has ended and found
+// holds the cell's Queued: from the push until the poll has ended and found
 // nothing new. It is handed on with the slot, so none of it need be atomic. Only
 // the joiner is met by anybody at any time.
 
@@ -39,15 +43,15 @@ func (p *Pool) start(t *task, w *worker) error {
 	if p.hooks != nil || t.extra != nil {
 		t.hook(p.hooks)
 	}
-	lookup(slot).tasks[slot&chunkMask] = t
+	lookup(slot).tasks[slot&cell.Mask] = t
 	p.armDeadline(t)
 	if w != nil {
-		w.ring.push(slot)
+		w.ring.Push(slot)
 	} else {
 		p.push(lookup(slot), slot)
 	}
 	if CloseMode(p.closing.Load()) == CloseCancel {
-		post(uint64(makeHandle(slot, gen)), pendCancel) // Close may have overlooked it
+		post(uint64(makeHandle(slot, gen)), cell.Cancel) // Close may have overlooked it
 	}
 	return nil
 }
@@ -55,24 +59,24 @@ func (p *Pool) start(t *task, w *worker) error {
 // claim finds out what a popped slot is due for. It gives nil if that is nothing, and
 // the slot isn't the caller's any more.
 func (c *chunk) claim(slot uint32) *task {
-	cell := &c.cells[slot&chunkMask]
-	t := c.tasks[slot&chunkMask]
+	ce := &c.cells[slot&cell.Mask]
+	t := c.tasks[slot&cell.Mask]
 	if t == nil {
-		cell.pend.Store(0) // pushed by a waker that came late
+		ce.Pend.Store(0) // pushed by a waker that came late
 		return nil
 	}
 	due := t.flags&flagReady != 0
 	t.flags &^= flagReady
 	mine := t.claimWord()
 	for {
-		if got := cell.pend.Load(); got != mine {
-			got = cell.pend.Swap(mine)
+		if got := ce.Pend.Load(); got != mine {
+			got = ce.Pend.Swap(mine)
 			due = t.note(got) || due
 		}
 		if due {
 			return t
 		}
-		if cell.pend.CompareAndSwap(mine, 0) {
+		if ce.Pend.CompareAndSwap(mine, 0) {
 			return nil
 		}
 	}
@@ -80,15 +84,15 @@ func (c *chunk) claim(slot uint32) *task {
 
 // claimWord is the pend word of a task that is somebody's and for which nothing came
 // since.
-func (t *task) claimWord() uint64 { return uint64(t.gen)<<32 | pendQueued }
+func (t *task) claimWord() uint64 { return uint64(t.gen)<<32 | cell.Queued }
 
 // note notes what came for the task, and says whether its turn is due.
 func (t *task) note(pend uint64) (due bool) {
 	if uint32(pend>>32) != t.gen {
 		return false // it was for a task that had the slot before
 	}
-	if pend&pendCancel != 0 && t.flags&flagCancel == 0 {
-		if pend&pendExpired != 0 {
+	if pend&cell.Cancel != 0 && t.flags&flagCancel == 0 {
+		if pend&cell.Expired != 0 {
 			t.run.fail(ErrTimedOut)
 			t.flags |= flagCaused
 		}
@@ -98,13 +102,13 @@ func (t *task) note(pend uint64) (due bool) {
 			t.endContext()
 		}
 	}
-	return due || pend&pendWake != 0
+	return due || pend&cell.Wake != 0
 }
 
 // step does what a slot is due for.
 func (w *worker) step(slot uint32) {
 	c := lookup(slot)
-	if at := c.tasks[slot&chunkMask].pin(); at != nil && at != w.pin {
+	if at := c.tasks[slot&cell.Mask].pin(); at != nil && at != w.pin {
 		at.push(w.pool, slot) // it was stolen
 		return
 	}
@@ -131,7 +135,7 @@ func (w *worker) step(slot uint32) {
 	switch {
 	case done:
 		w.pool.finish(t, outcome, w)
-	case t.flags&flagReady != 0 || !c.cells[slot&chunkMask].pend.CompareAndSwap(t.claimWord(), 0):
+	case t.flags&flagReady != 0 || !c.cells[slot&cell.Mask].Pend.CompareAndSwap(t.claimWord(), 0):
 		w.push(c, slot)
 	}
 	if polled {
@@ -147,9 +151,9 @@ func (p *Pool) finish(t *task, o Outcome, w *worker) {
 	t.clearDeadline()
 	slot, gen := t.slot, t.gen
 	chunk := lookup(slot)
-	cell := &chunk.cells[slot&chunkMask]
-	cell.gen.Store(gen + 1)
-	chunk.tasks[slot&chunkMask] = nil
+	ce := &chunk.cells[slot&cell.Mask]
+	ce.Gen.Store(gen + 1)
+	chunk.tasks[slot&cell.Mask] = nil
 	t.flags |= flagEnding
 	t.enter()
 	if w != nil {
@@ -171,8 +175,8 @@ func (p *Pool) finish(t *task, o Outcome, w *worker) {
 	if j := atomic.SwapUint64((*uint64)(&t.joiner), ended); j != 0 {
 		w.wake(Waker(j))
 	}
-	cell.pend.Store(0)
-	if gen+1 != lastGen {
+	ce.Pend.Store(0)
+	if gen+1 != cell.LastGen {
 		p.giveSlot(slot, w)
 	}
 	p.live.Add(-1)
@@ -194,29 +198,29 @@ func (w *worker) wake(waker Waker) {
 
 // postHere is post inside a turn, for a task that isn't the Local's.
 func (w *worker) postHere(id, bits uint64) WakeResult {
-	r, _ := mark(id, bits)
-	if r == Woken {
-		slot := uint32(id>>32) & slotMask
+	r, _ := cell.Mark(id, bits)
+	if r == cell.Woken {
+		slot := uint32(id>>32) & cell.SlotMask
 		if c := lookup(slot); c.pool.Load() == w.pool {
 			w.push(c, slot)
 		} else {
 			c.push(slot)
 		}
 	}
-	return r
+	return WakeResult(r)
 }
 
 // wakeHere is postHere of a wake.
 func (w *worker) wakeHere(waker Waker, c *chunk) WakeResult {
-	slot, gen := uint32(waker>>32)&slotMask, uint32(waker)
-	cell := &c.cells[slot&chunkMask]
-	if c.pool.Load() != w.pool || cell.gen.Load() != gen ||
-		!cell.pend.CompareAndSwap(0, uint64(gen)<<32|pendQueued) {
-		return w.postHere(uint64(waker), pendWake)
+	slot, gen := uint32(waker>>32)&cell.SlotMask, uint32(waker)
+	ce := &c.cells[slot&cell.Mask]
+	if c.pool.Load() != w.pool || ce.Gen.Load() != gen ||
+		!ce.Pend.CompareAndSwap(0, uint64(gen)<<32|cell.Queued) {
+		return w.postHere(uint64(waker), cell.Wake)
 	}
 	// The cell is ours by that, so that the task needn't be told by a bit of pend,
 	// which costs an exchange to clear. It may have ended before, though.
-	if t := c.tasks[slot&chunkMask]; t != nil && t.gen == gen {
+	if t := c.tasks[slot&cell.Mask]; t != nil && t.gen == gen {
 		t.flags |= flagReady
 	}
 	w.push(c, slot)

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/cell"
 )
 
 func TestPoolWakesCoalesce(t *testing.T) {
@@ -103,7 +105,7 @@ func TestPoolOlderRequestIsNotTheNewerTasks(t *testing.T) {
 	task := mustSpawn[int](t, c.Pool, p)
 	c.turn(0, 1)
 	chunk := lookup(task.slot)
-	chunk.cells[task.slot&chunkMask].pend.Store(uint64(task.gen-1)<<32 | pendQueued | pendWake | pendCancel)
+	chunk.cells[task.slot&cell.Mask].Pend.Store(uint64(task.gen-1)<<32 | cell.Queued | cell.Wake | cell.Cancel)
 	c.Pool.push(chunk, task.slot)
 	c.turn(0, 0)
 	equal(t, "wake", p.waker.Wake(), Woken)
@@ -114,12 +116,12 @@ func TestPoolOlderRequestIsNotTheNewerTasks(t *testing.T) {
 func TestPoolSkipsARetiredSlot(t *testing.T) {
 	c := newPoolRig(t, 1)
 	first := mustSpawn[int](t, c.Pool, &probe{ready: true}).slot
-	cell := &lookup(first + 1).cells[(first+1)&chunkMask]
-	before := cell.gen.Load()
-	cell.gen.Store(lastGen)
+	ce := &lookup(first + 1).cells[(first+1)&cell.Mask]
+	before := ce.Gen.Load()
+	ce.Gen.Store(cell.LastGen)
 	equal(t, "slot", mustSpawn[int](t, c.Pool, &probe{ready: true}).slot, first+2)
 	c.turn(0, 2)
-	t.Cleanup(func() { cell.gen.Store(before) }) // other tests lease the chunk
+	t.Cleanup(func() { ce.Gen.Store(before) }) // other tests lease the chunk
 }
 
 // A wake in the turn and a second cancel from elsewhere meet in one cell.

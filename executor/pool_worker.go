@@ -2,6 +2,12 @@
 
 package executor
 
+import (
+	"github.com/pillion-dev/pillion/executor/internal/cell"
+
+	"github.com/pillion-dev/pillion/executor/internal/steal"
+)
+
 // batchSize is how many slots a worker takes from its ring at once. What it has
 // taken can't be stolen while it polls the others, so the number is small.
 const batchSize = 8
@@ -14,8 +20,8 @@ const goWorkerTurn = 256
 // worker is a Local's part in a pool. Everything but ring belongs to the Local's
 // owner.
 type worker struct {
-	ring  stealRing
-	bound slotQueue // that can't be stolen, as this is their pin
+	ring  steal.Ring
+	bound steal.Queue // that can't be stolen, as this is their pin
 	pool  *Pool
 	local *Local
 	cx    Context // of the pool's tasks
@@ -35,11 +41,12 @@ type worker struct {
 // begin takes in what is there for the turn that starts.
 func (w *worker) begin() {
 	w.deregister()
-	if !w.pin.inbox.empty() {
-		w.pin.inbox.take(w.push)
+	push := func(slot uint32) { w.push(lookup(slot), slot) }
+	if !w.pin.inbox.Empty() {
+		w.pin.inbox.Take(push)
 	}
-	if !w.pool.inbox.empty() {
-		w.pool.inbox.take(w.push)
+	if !w.pool.inbox.Empty() {
+		w.pool.inbox.Take(push)
 	}
 	w.fire()
 	if w.waiting() == 0 {
@@ -51,7 +58,7 @@ func (w *worker) begin() {
 func (w *worker) deregister() (poked bool) {
 	if w.registered {
 		w.registered = false
-		poked = !w.pool.idle.remove(w.index)
+		poked = !w.pool.idle.Remove(w.index)
 	}
 	return poked
 }
@@ -68,7 +75,7 @@ func (w *worker) steal() {
 		if v == nil || v == w {
 			continue
 		}
-		if v.ring.steal(&w.ring) > 0 {
+		if v.ring.Steal(&w.ring) > 0 {
 			return
 		}
 	}
@@ -125,14 +132,14 @@ func (w *worker) refill() bool {
 	t := &w.local.turn
 	into := w.batch[:min(batchSize, t.left, t.check-t.used)]
 	n := 0
-	if w.bound.len() == 0 {
-		n = w.ring.pop(into)
+	if w.bound.Len() == 0 {
+		n = w.ring.Pop(into)
 	} else {
 		if w.boundFirst {
-			n = w.bound.pop(into)
+			n = w.bound.Pop(into)
 		}
-		n += w.ring.pop(into[n:])
-		n += w.bound.pop(into[n:])
+		n += w.ring.Pop(into[n:])
+		n += w.bound.Pop(into[n:])
 		w.boundFirst = !w.boundFirst
 	}
 	w.at, w.end = 0, n
@@ -144,9 +151,9 @@ func (w *worker) refill() bool {
 // at the end of a turn: this worker's loop can have other things to do. A goroutine of
 // Start has not, and keeps the last one for itself.
 func (w *worker) share() {
-	n := w.ring.len()
+	n := w.ring.Len()
 	if n > 0 {
-		w.ring.publish()
+		w.ring.Publish()
 	}
 	if n > 1 || n == 1 && w.pin.group == nil {
 		w.pool.poke(nil)
@@ -155,23 +162,23 @@ func (w *worker) share() {
 
 // push puts a slot that became due at the back.
 func (w *worker) push(c *chunk, slot uint32) {
-	switch at := c.tasks[slot&chunkMask].pin(); {
+	switch at := c.tasks[slot&cell.Mask].pin(); {
 	case at != nil && at != w.pin:
 		at.push(w.pool, slot)
 	case at != nil && at.group == nil:
-		w.bound.push(slot)
-	case w.pin.group != nil && w.at == w.end && w.local.current != nil && w.ring.len() == 0:
+		w.bound.Push(slot)
+	case w.pin.group != nil && w.at == w.end && w.local.current != nil && w.ring.Len() == 0:
 		// The task that is being polled wakes one that nothing else waits before:
 		// that is the next batch.
 		w.batch[0] = slot
 		w.at, w.end = 0, 1
 	default:
-		w.ring.push(slot)
+		w.ring.Push(slot)
 	}
 }
 
 // waiting is how many slots are due.
-func (w *worker) waiting() int { return w.ring.len() + w.bound.len() }
+func (w *worker) waiting() int { return w.ring.Len() + w.bound.Len() }
 
 // endTurn puts back what is left of the batch, and shares it. The turn may have been
 // broken off by Goexit or a panic in OnDone.
@@ -187,12 +194,12 @@ func (w *worker) endTurn() {
 func (w *worker) register() bool {
 	p := w.pool
 	w.registered = true
-	p.idle.add(w.index)
-	if !p.inbox.empty() || !w.pin.inbox.empty() {
+	p.idle.Add(w.index)
+	if !p.inbox.Empty() || !w.pin.inbox.Empty() {
 		return false
 	}
 	for i := range p.span.Load() {
-		if v := p.members[i].Load(); v != nil && v != w && v.ring.stealable() {
+		if v := p.members[i].Load(); v != nil && v != w && v.ring.Stealable() {
 			return false
 		}
 	}

@@ -2,6 +2,8 @@
 
 package executor
 
+import "github.com/pillion-dev/pillion/executor/internal/cell"
+
 // Readiness is a future of a descriptor's events. The caller keeps it, and may await it
 // again and again without an allocation.
 //
@@ -114,7 +116,7 @@ func (w *Watch) wanted() (events Events) {
 
 // waits reports whether the task of a waker is live.
 func (l *Local) waits(w Waker) bool {
-	slot := uint32(w>>32) & slotMask
-	t := lookup(slot).tasks[slot&chunkMask]
+	slot := uint32(w>>32) & cell.SlotMask
+	t := lookup(slot).tasks[slot&cell.Mask]
 	return t != nil && t.gen == uint32(w)
 }

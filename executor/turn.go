@@ -2,7 +2,11 @@
 
 package executor
 
-import "time"
+import (
+	"time"
+
+	"github.com/pillion-dev/pillion/executor/internal/cell"
+)
 
 // turn is the state of one call of Poll.
 type turn struct {
@@ -55,8 +59,8 @@ func (l *Local) Poll(b Budget) (Progress, error) {
 	if mode := l.closing.Load(); mode != l.closed {
 		l.carryOut(mode)
 	}
-	if !l.inbox.empty() {
-		l.inbox.take(l.take)
+	if !l.inbox.Empty() {
+		l.inbox.Take(l.take)
 	}
 	if l.worker != nil {
 		l.worker.begin()
@@ -175,9 +179,10 @@ func (l *Local) contain() {
 }
 
 // take hands a queued cell back to the wakers and does what they asked for.
-func (l *Local) take(c *chunk, slot uint32) {
-	i := slot & chunkMask
-	got := c.cells[i].pend.Swap(0)
+func (l *Local) take(slot uint32) {
+	c := lookup(slot)
+	i := slot & cell.Mask
+	got := c.cells[i].Pend.Swap(0)
 	t := c.tasks[i]
 	if t == nil {
 		if c.held[i] {
@@ -192,27 +197,12 @@ func (l *Local) take(c *chunk, slot uint32) {
 		return
 	}
 	switch {
-	case got&pendExpired != 0:
+	case got&cell.Expired != 0:
 		l.cancelWith(t, ErrTimedOut)
-	case got&pendCancel != 0:
+	case got&cell.Cancel != 0:
 		l.noteCancel(t)
 	}
-	if got&pendWake != 0 {
+	if got&cell.Wake != 0 {
 		l.makeReady(t)
 	}
-}
-
-// rest goes idle, if nothing came meanwhile.
-func (l *Local) rest() bool {
-	if l.ready.len() > 0 || !l.inbox.empty() || l.worker != nil && l.worker.waiting() > 0 {
-		return false
-	}
-	l.park.And(^parkAwake)
-	// A poster that pushed before that saw no need to poke.
-	if l.inbox.empty() && l.closing.Load() == l.closed &&
-		(l.worker == nil || l.worker.register()) {
-		return true
-	}
-	l.park.Or(parkAwake)
-	return false
 }

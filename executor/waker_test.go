@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/cell"
 )
 
 func TestWakeBeforeFirstPoll(t *testing.T) {
@@ -100,16 +102,16 @@ func TestForgedWakersAreRefused(t *testing.T) {
 	r.turn(1)
 	for _, w := range []Waker{
 		0, 1, ^Waker(0),
-		Waker(task.Handle()),      // a task is no waker
-		p.waker &^ (1<<32 - 1),    // generation 0
-		makeWaker(slotMask, 1),    // no such chunk
-		p.waker | Waker(0x80)<<56, // no such kind
+		Waker(task.Handle()),        // a task is no waker
+		p.waker &^ (1<<32 - 1),      // generation 0
+		makeWaker(cell.SlotMask, 1), // no such chunk
+		p.waker | Waker(0x80)<<56,   // no such kind
 	} {
 		equal(t, "wake", w.Wake(), BadHandle)
 		equal(t, "local wake", r.WakeLocal(w), BadHandle)
 	}
 	for _, h := range []Handle{
-		0, 1, ^Handle(0), Handle(p.waker), task.Handle() &^ (1<<32 - 1), Handle(kindTask)<<56 | slotMask<<32 | 1,
+		0, 1, ^Handle(0), Handle(p.waker), task.Handle() &^ (1<<32 - 1), Handle(kindTask)<<56 | cell.SlotMask<<32 | 1,
 	} {
 		equal(t, "cancel", h.Cancel(), CancelBad)
 		equal(t, "local cancel", r.CancelLocal(h), CancelBad)
@@ -130,11 +132,11 @@ func TestWakeOvertakenByRecycling(t *testing.T) {
 	p := &probe{ready: true}
 	mustSpawn[int](t, r.Local, p)
 	r.turn(1)
-	slot, gen := uint32(p.waker>>32)&slotMask, uint32(p.waker)
-	cell := &lookup(slot).cells[slot&chunkMask]
+	slot, gen := uint32(p.waker>>32)&cell.SlotMask, uint32(p.waker)
+	ce := &lookup(slot).cells[slot&cell.Mask]
 
 	// The second half of post, for the task that has just finished.
-	cell.pend.Store(uint64(gen)<<32 | pendQueued | pendWake)
+	ce.Pend.Store(uint64(gen)<<32 | cell.Queued | cell.Wake)
 	next := new(probe)
 	other := mustSpawn[int](t, r.Local, next)
 	if other.slot == slot {
@@ -152,15 +154,15 @@ func TestOlderWakeDoesNotOverwriteNewer(t *testing.T) {
 	p := new(probe)
 	task := mustSpawn[int](t, r.Local, p)
 	r.turn(1)
-	cell := &lookup(task.slot).cells[task.slot&chunkMask]
-	newer := uint64(task.gen+1)<<32 | pendQueued | pendWake
-	cell.pend.Store(newer)
+	ce := &lookup(task.slot).cells[task.slot&cell.Mask]
+	newer := uint64(task.gen+1)<<32 | cell.Queued | cell.Wake
+	ce.Pend.Store(newer)
 	equal(t, "wake", p.waker.Wake(), Stale)
-	equal(t, "pend", cell.pend.Load(), newer)
+	equal(t, "pend", ce.Pend.Load(), newer)
 	// And a newer one takes over what an older one has queued.
-	cell.pend.Store(uint64(task.gen-1)<<32 | pendQueued | pendCancel)
+	ce.Pend.Store(uint64(task.gen-1)<<32 | cell.Queued | cell.Cancel)
 	equal(t, "wake", p.waker.Wake(), Coalesced)
-	equal(t, "pend", cell.pend.Load(), uint64(task.gen)<<32|pendQueued|pendWake)
+	equal(t, "pend", ce.Pend.Load(), uint64(task.gen)<<32|cell.Queued|cell.Wake)
 	lookup(task.slot).push(task.slot)
 	r.turn(1)
 }
@@ -171,8 +173,8 @@ func TestOlderRequestIsNotTheNewerTasks(t *testing.T) {
 	p := new(probe)
 	task := mustSpawn[int](t, r.Local, p)
 	r.turn(1)
-	cell := &lookup(task.slot).cells[task.slot&chunkMask]
-	cell.pend.Store(uint64(task.gen-1)<<32 | pendQueued | pendWake | pendCancel)
+	ce := &lookup(task.slot).cells[task.slot&cell.Mask]
+	ce.Pend.Store(uint64(task.gen-1)<<32 | cell.Queued | cell.Wake | cell.Cancel)
 	lookup(task.slot).push(task.slot)
 	equal(t, "live", r.turn(0).Live, 1)
 	p.want(t, 1, 0)
@@ -184,48 +186,48 @@ func TestPushAfterFree(t *testing.T) {
 	p := new(probe)
 	mustSpawn[int](t, r.Local, p)
 	r.turn(1)
-	slot := uint32(p.waker>>32) & slotMask
+	slot := uint32(p.waker>>32) & cell.SlotMask
 	c := lookup(slot)
-	cell := &c.cells[slot&chunkMask]
-	cell.pend.Store(uint64(uint32(p.waker))<<32 | pendQueued | pendWake)
+	ce := &c.cells[slot&cell.Mask]
+	ce.Pend.Store(uint64(uint32(p.waker))<<32 | cell.Queued | cell.Wake)
 	r.Free()
 	c.local.Store(r.Local) // the waker has read it before Free cleared it
 	c.push(slot)
 	c.local.Store(nil)
-	equal(t, "pend", cell.pend.Load(), 0)
-	equal(t, "inbox", r.inbox.head.Load(), 0)
+	equal(t, "pend", ce.Pend.Load(), 0)
+	equal(t, "inbox is empty", r.inbox.Empty(), true)
 }
 
 func TestSlotIsRetiredWithItsLastGeneration(t *testing.T) {
 	r := newRig(t)
 	task := mustSpawn[int](t, r.Local, &probe{ready: true})
 	slot := task.slot
-	cell := &lookup(slot).cells[slot&chunkMask]
-	before := cell.gen.Load()
-	cell.gen.Store(lastGen - 1)
-	task.gen = lastGen - 1
+	ce := &lookup(slot).cells[slot&cell.Mask]
+	before := ce.Gen.Load()
+	ce.Gen.Store(cell.LastGen - 1)
+	task.gen = cell.LastGen - 1
 	r.turn(1)
-	equal(t, "generation", cell.gen.Load(), uint32(lastGen))
+	equal(t, "generation", ce.Gen.Load(), uint32(cell.LastGen))
 	for range 3 {
 		if mustSpawn[int](t, r.Local, &probe{}).slot == slot {
 			t.Fatal("a retired slot was used")
 		}
 	}
-	t.Cleanup(func() { cell.gen.Store(before + 1) }) // other tests lease the chunk
+	t.Cleanup(func() { ce.Gen.Store(before + 1) }) // other tests lease the chunk
 }
 
 // Generations are compared as a ring is: half of them look smaller than 0.
 func TestWakeOfAnOldSlotsTask(t *testing.T) {
 	r, p := newRig(t), new(probe)
 	task := mustSpawn[int](t, r.Local, p)
-	cell := &lookup(task.slot).cells[task.slot&chunkMask]
-	before := cell.gen.Load()
-	cell.gen.Store(1<<31 + 5)
+	ce := &lookup(task.slot).cells[task.slot&cell.Mask]
+	before := ce.Gen.Load()
+	ce.Gen.Store(1<<31 + 5)
 	task.gen = 1<<31 + 5
 	r.turn(1)
 	equal(t, "wake", p.waker.Wake(), Woken)
 	r.turn(1)
-	t.Cleanup(func() { cell.gen.Store(before + 1) }) // other tests lease the chunk
+	t.Cleanup(func() { ce.Gen.Store(before + 1) }) // other tests lease the chunk
 }
 
 // Polls that come while the waker is still in the host, as those of a loop do that

@@ -2,7 +2,11 @@
 
 package executor
 
-import "io"
+import (
+	"io"
+
+	"github.com/pillion-dev/pillion/executor/internal/cell"
+)
 
 // Events says what a descriptor is ready for.
 type Events uint32
@@ -97,10 +101,10 @@ func (w *Watch) Open(l *Local, fd int, closer io.Closer) error {
 	if l.watched == nil {
 		l.watched = make(map[int]*Watch)
 	}
-	c.watches[slot&chunkMask] = w
+	c.watches[slot&cell.Mask] = w
 	l.watched[fd] = w
 	w.local, w.closer, w.fd = l, closer, fd
-	w.slot, w.gen = slot, c.cells[slot&chunkMask].gen.Load()
+	w.slot, w.gen = slot, c.cells[slot&cell.Mask].Gen.Load()
 	w.open, w.known, w.told = true, false, 0
 	return nil
 }
@@ -114,8 +118,8 @@ func (w *Watch) Open(l *Local, fd int, closer io.Closer) error {
 //
 // [ErrClosed] if the watch was closed before.
 func (w *Watch) Close() error {
-	r, pending := post(w.key(), pendClose)
-	if r == Stale || r == BadHandle || pending&pendClose != 0 {
+	r, pending := post(w.key(), cell.Close)
+	if r == Stale || r == BadHandle || pending&cell.Close != 0 {
 		return ErrClosed
 	}
 	return nil
@@ -142,7 +146,7 @@ func (w *Watch) end() error {
 	w.serial++
 	w.wakeAll()
 	c := lookup(w.slot)
-	c.watches[w.slot&chunkMask] = nil
+	c.watches[w.slot&cell.Mask] = nil
 	l.freeSlot(c, w.slot, w.gen)
 	if w.known {
 		l.host.(Watcher).Unwatch(w.fd, w.key())
@@ -230,12 +234,12 @@ func (w *Watch) report(events Events) {
 // owner, and a Poll follows it. It returns false for the key of a closed watch, which
 // does no harm.
 func (l *Local) Ready(key uint64, events Events) bool {
-	slot := uint32(key>>32) & slotMask
+	slot := uint32(key>>32) & cell.SlotMask
 	c := lookup(slot)
 	if key>>56 != kindWatch || c == nil || c.local.Load() != l || c.watches == nil {
 		return false
 	}
-	w := c.watches[slot&chunkMask]
+	w := c.watches[slot&cell.Mask]
 	if w == nil || w.gen != uint32(key) {
 		return false
 	}
@@ -245,10 +249,10 @@ func (l *Local) Ready(key uint64, events Events) bool {
 
 // posted does the work that others posted to a watch's cell.
 func (w *Watch) posted(pend uint64) {
-	if events := Events(pend >> eventsShift & 0xff); events != 0 {
+	if events := Events(pend >> cell.EventsShift & 0xff); events != 0 {
 		w.report(events)
 	}
-	if pend&pendClose != 0 && w.open {
+	if pend&cell.Close != 0 && w.open {
 		_ = w.end() // nobody is left to tell
 	}
 }

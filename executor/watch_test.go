@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/cell"
 )
 
 // watchRig is a rig whose host records what it is told to watch.
@@ -348,11 +350,11 @@ func TestReportsAreDelivered(t *testing.T) {
 	r := newWatchRig(t, Config{})
 	a, _ := r.await(r.open(7), Readable, 2)
 	r.turn(1)
-	post(r.key, uint64(Readable)<<eventsShift)
-	post(r.key, uint64(Hangup)<<eventsShift)
+	post(r.key, uint64(Readable)<<cell.EventsShift)
+	post(r.key, uint64(Hangup)<<cell.EventsShift)
 	r.turn(1)
 	equal(t, "events", a.got[0], Readable|Hangup)
-	post(r.key, uint64(Readable)<<eventsShift|pendClose)
+	post(r.key, uint64(Readable)<<cell.EventsShift|cell.Close)
 	r.turn(1)
 	equal(t, "times", len(a.got), 1)
 	r.traced("watch7:1 unwatch7")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package executor
+package steal
 
 import (
 	"math/rand/v2"
@@ -11,19 +11,19 @@ import (
 )
 
 func TestRingIsFirstInFirstOut(t *testing.T) {
-	var r stealRing
+	var r Ring
 	into := make([]uint32, 3)
 	next := uint32(0)
 	for i := range uint32(5 * firstRing) {
-		r.push(i)
+		r.Push(i)
 		if i%3 == 0 { // so that it goes round, and grows
-			for _, slot := range into[:r.pop(into[:i%2+1])] {
+			for _, slot := range into[:r.Pop(into[:i%2+1])] {
 				equal(t, "the slot", slot, next)
 				next++
 			}
 		}
 	}
-	for n := r.pop(into); n > 0; n = r.pop(into) {
+	for n := r.Pop(into); n > 0; n = r.Pop(into) {
 		for _, slot := range into[:n] {
 			equal(t, "the slot", slot, next)
 			next++
@@ -33,27 +33,27 @@ func TestRingIsFirstInFirstOut(t *testing.T) {
 }
 
 func TestThiefTakesHalfOfWhatIsPublished(t *testing.T) {
-	var r, thief stealRing
+	var r, thief Ring
 	for i := range uint32(7) {
-		r.push(i)
+		r.Push(i)
 	}
-	equal(t, "unpublished", r.stealable(), false)
-	equal(t, "stolen", r.steal(&thief), 0)
-	r.publish()
-	equal(t, "published", r.stealable(), true)
-	equal(t, "stolen", r.steal(&thief), 4)
-	equal(t, "stolen", r.steal(&thief), 2)
-	equal(t, "stolen", r.steal(&thief), 1)
-	equal(t, "stolen", r.steal(&thief), 0)
-	r.push(7)
-	equal(t, "popped", r.pop(make([]uint32, 8)), 1) // unpublished
-	equal(t, "behind", r.stealable(), false)
-	equal(t, "stolen", r.steal(&thief), 0)
+	equal(t, "unpublished", r.Stealable(), false)
+	equal(t, "stolen", r.Steal(&thief), 0)
+	r.Publish()
+	equal(t, "published", r.Stealable(), true)
+	equal(t, "stolen", r.Steal(&thief), 4)
+	equal(t, "stolen", r.Steal(&thief), 2)
+	equal(t, "stolen", r.Steal(&thief), 1)
+	equal(t, "stolen", r.Steal(&thief), 0)
+	r.Push(7)
+	equal(t, "popped", r.Pop(make([]uint32, 8)), 1) // unpublished
+	equal(t, "behind", r.Stealable(), false)
+	equal(t, "stolen", r.Steal(&thief), 0)
 }
 
 func TestRingGivesEachSlotOnce(t *testing.T) {
 	const slots, thieves = 20_000, 3
-	var r stealRing
+	var r Ring
 	var out [slots]atomic.Int32
 	var left atomic.Int32
 	var twice atomic.Bool
@@ -69,54 +69,61 @@ func TestRingGivesEachSlotOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range thieves {
 		all.Go(func() {
-			var own stealRing
+			var own Ring
 			into := make([]uint32, mostTaken)
 			for left.Load() > 0 {
-				if r.steal(&own) == 0 {
+				if r.Steal(&own) == 0 {
 					runtime.Gosched()
 				}
-				come(into[:own.pop(into)])
+				come(into[:own.Pop(into)])
 			}
 		})
 	}
 	random := rand.New(rand.NewPCG(1, 1))
-	into := make([]uint32, batchSize)
+	into := make([]uint32, 8)
 	for i := uint32(0); i < slots; {
 		for range min(random.IntN(500), int(slots-i)) {
-			r.push(i)
+			r.Push(i)
 			i++
 			if random.IntN(8) == 0 {
-				r.publish()
+				r.Publish()
 			}
 		}
 		for range random.IntN(40) {
-			come(into[:r.pop(into)])
+			come(into[:r.Pop(into)])
 		}
 	}
-	r.publish()
+	r.Publish()
 	all.Wait()
 	equal(t, "a slot came twice", twice.Load(), false)
-	equal(t, "left", r.len(), 0)
+	equal(t, "left", r.Len(), 0)
 }
 
 // A thief who has moved the head reads the slots afterwards, at any time.
 func TestRingKeepsWhatALateThiefReads(t *testing.T) {
-	var r stealRing
+	var r Ring
 	for i := range firstRing {
-		r.push(uint32(i))
+		r.Push(uint32(i))
 	}
-	r.publish()
+	r.Publish()
 	old := *r.buf.Load()
 	r.from.Store(1)
 	r.head.Store(100)
 	var into [firstRing]uint32
-	equal(t, "what the thief has left", r.pop(into[:]), firstRing-100)
+	equal(t, "what the thief has left", r.Pop(into[:]), firstRing-100)
 	for range 2 * firstRing {
-		r.push(firstRing)
+		r.Push(firstRing)
 	}
 	for i, slot := range old[:100] {
 		equal(t, "what the thief reads", slot, uint32(i))
 	}
 	r.from.Store(0)
-	equal(t, "what was pushed", r.len(), 2*firstRing)
+	equal(t, "what was pushed", r.Len(), 2*firstRing)
+}
+
+func equal[T comparable](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Fatalf("%s: got %v, want %v", what, got, want)
+	}
 }

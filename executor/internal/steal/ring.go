@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package executor
+// Package steal has what workers share of their work: rings that others steal from, and
+// sets of workers.
+package steal
 
 import "sync/atomic"
 
-// stealRing is a worker's queue of slots. The owner puts them in at the tail; he
+// Ring is a worker's queue of slots. The owner puts them in at the tail; he
 // and thieves take them out at the head, which only grows, so that a swap of it
 // can't succeed by accident.
 //
 // The slots themselves are plain memory. That is sound because the owner reads
 // only what he wrote, and a thief, who reads after he has moved the head, says
 // before in from what he is going to read: the owner writes no place there.
-type stealRing struct {
+type Ring struct {
 	head atomic.Uint64
 	from atomic.Uint64 // the place from which a thief copies, + 1; 0 is no thief
 	_    [48]byte      // thieves write above, the owner below
@@ -31,8 +33,8 @@ const (
 	mostTaken = 128 // by one theft
 )
 
-// push puts a slot at the back. Thieves see it once it is published.
-func (r *stealRing) push(slot uint32) {
+// Push puts a slot at the back. Thieves see it once it is published.
+func (r *Ring) Push(slot uint32) {
 	if r.next == r.limit {
 		r.makeRoom()
 	}
@@ -40,14 +42,14 @@ func (r *stealRing) push(slot uint32) {
 	r.next++
 }
 
-// publish shows thieves what was pushed.
-func (r *stealRing) publish() {
+// Publish shows thieves what was pushed.
+func (r *Ring) Publish() {
 	if r.tail.Load() != r.next {
 		r.tail.Store(r.next)
 	}
 }
 
-func (r *stealRing) makeRoom() {
+func (r *Ring) makeRoom() {
 	head := r.head.Load()
 	low := head
 	// Read after the head: a thief who has moved it has set from before.
@@ -75,11 +77,11 @@ func (r *stealRing) makeRoom() {
 	r.limit = head + uint64(len(own))
 }
 
-// len is how many slots are in there, published or not. For the owner.
-func (r *stealRing) len() int { return int(r.next - r.head.Load()) }
+// Len is how many slots are in there, published or not. For the owner.
+func (r *Ring) Len() int { return int(r.next - r.head.Load()) }
 
-// pop takes up to len(into) slots from the front. For the owner.
-func (r *stealRing) pop(into []uint32) int {
+// Pop takes up to len(into) slots from the front. For the owner.
+func (r *Ring) Pop(into []uint32) int {
 	for {
 		head := r.head.Load()
 		n := min(r.next-head, uint64(len(into)))
@@ -95,16 +97,16 @@ func (r *stealRing) pop(into []uint32) int {
 	}
 }
 
-// stealable says whether there is something for a thief. While another is at it
+// Stealable says whether there is something for a thief. While another is at it
 // there isn't: he is awake and comes back for the rest.
-func (r *stealRing) stealable() bool {
+func (r *Ring) Stealable() bool {
 	head := r.head.Load()
 	return int64(r.tail.Load()-head) > 0 && r.from.Load() == 0
 }
 
-// steal moves half of what is in r to the thief's own ring, and says how many that
+// Steal moves half of what is in r to the thief's own ring, and says how many that
 // were.
-func (r *stealRing) steal(thief *stealRing) int {
+func (r *Ring) Steal(thief *Ring) int {
 	head := r.head.Load()
 	there := int64(r.tail.Load() - head)
 	if there <= 0 || !r.from.CompareAndSwap(0, head+1) {
@@ -118,32 +120,34 @@ func (r *stealRing) steal(thief *stealRing) int {
 		return 0
 	}
 	for i := head; i != head+n; i++ {
-		thief.push(buf[i&uint64(len(buf)-1)])
+		thief.Push(buf[i&uint64(len(buf)-1)])
 	}
 	return int(n)
 }
 
-// slotQueue is a queue of slots for one goroutine.
-type slotQueue struct {
+// Queue is a queue of slots for one goroutine.
+type Queue struct {
 	buf        []uint32 // a power of two long
 	head, tail uint32
 }
 
-func (q *slotQueue) len() int { return int(q.tail - q.head) }
+// Len is how many slots are in there.
+func (q *Queue) Len() int { return int(q.tail - q.head) }
 
-func (q *slotQueue) push(slot uint32) {
-	if q.len() == len(q.buf) {
+// Push puts a slot at the back.
+func (q *Queue) Push(slot uint32) {
+	if q.Len() == len(q.buf) {
 		buf := make([]uint32, max(16, 2*len(q.buf)))
-		n := q.pop(buf)
+		n := q.Pop(buf)
 		q.buf, q.head, q.tail = buf, 0, uint32(n)
 	}
 	q.buf[q.tail&uint32(len(q.buf)-1)] = slot
 	q.tail++
 }
 
-// popAll takes up to len(into) slots from the front.
-func (q *slotQueue) pop(into []uint32) int {
-	n := min(q.len(), len(into))
+// Pop takes up to len(into) slots from the front.
+func (q *Queue) Pop(into []uint32) int {
+	n := min(q.Len(), len(into))
 	for i := range into[:n] {
 		into[i] = q.buf[q.head&uint32(len(q.buf)-1)]
 		q.head++

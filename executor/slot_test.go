@@ -4,19 +4,10 @@ package executor
 
 import (
 	"errors"
-	"reflect"
 	"testing"
-)
 
-// C has the same cells.
-func TestCellLayout(t *testing.T) {
-	cell := reflect.TypeFor[Cell]()
-	equal(t, "size", cell.Size(), 64)
-	for name, offset := range map[string]uintptr{"gen": 0, "pend": 8, "next": 16} {
-		f, _ := cell.FieldByName(name)
-		equal(t, name, f.Offset, offset)
-	}
-}
+	"github.com/pillion-dev/pillion/executor/internal/cell"
+)
 
 type badArena struct {
 	base uint32
@@ -30,7 +21,7 @@ func (badArena) Return(uint32)                    {}
 func TestSpawnFailsWithItsArena(t *testing.T) {
 	cause := errors.New("no memory")
 	other := newRig(t)
-	taken := mustSpawn[int](t, other.Local, new(probe)).slot &^ chunkMask
+	taken := mustSpawn[int](t, other.Local, new(probe)).slot &^ cell.Mask
 	for _, a := range []badArena{
 		{err: cause}, {base: 1, n: ChunkCells}, {base: 1 << 24, n: ChunkCells}, {n: 3},
 		{base: taken, n: ChunkCells},

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+// The parking word of a Local: two bits and a count above them.
+//
+//	idle ──waker──► awake, with a poker ──waker──► awake
+//	  │ ▲                     │                      │
+//	  │ │                     ▼                      ▼
+//	  └─┴──────Poll──────── awake ◄──────Poll────────┘
+//
+// A waker that finds the executor idle sets awake, is counted as a poker, calls the
+// host once and isn't counted any more. It looks at nothing after that: so a wake
+// costs one call of the host, wherever the scheduler puts its thread. A turn sets
+// awake, too, and the end of one that has nothing left clears it, whether there are
+// pokers or not; one of those may call the host late, for a turn that finds nothing.
+// A turn that has told its host of more leaves awake set, which is why a busy
+// executor is never poked and a busy turn does no locked instruction.
+const (
+	parkAwake uint32 = 1
+	// parkFreed is final, and set once no poker is counted. A waker that still finds
+	// it forwards what it pushed.
+	parkFreed uint32 = 2
+	// parkPoker is one poker.
+	parkPoker uint32 = 4
+)
+
+// wakeHost tells the host that the owner has made work outside of a turn.
+func (l *Local) wakeHost() {
+	if !l.polling {
+		l.poke()
+	}
+}
+
+func (l *Local) freed() bool { return l.park.Load()&parkFreed != 0 }
+
+// poke tells the host, and says that it did: not if somebody else just does or the
+// owner is awake.
+func (l *Local) poke() bool {
+	for {
+		park := l.park.Load()
+		if park&(parkAwake|parkFreed) != 0 {
+			return false
+		}
+		if l.park.CompareAndSwap(park, park+parkAwake+parkPoker) {
+			break
+		}
+	}
+	_ = l.host.Wake()
+	l.park.Add(^parkPoker + 1)
+	return true
+}
+
+// rest goes idle, if nothing came meanwhile.
+func (l *Local) rest() bool {
+	if l.ready.len() > 0 || !l.inbox.Empty() || l.worker != nil && l.worker.waiting() > 0 {
+		return false
+	}
+	l.park.And(^parkAwake)
+	// A poster that pushed before that saw no need to poke.
+	if l.inbox.Empty() && l.closing.Load() == l.closed &&
+		(l.worker == nil || l.worker.register()) {
+		return true
+	}
+	l.park.Or(parkAwake)
+	return false
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package executor
+
+import (
+	"sync/atomic"
+
+	"github.com/pillion-dev/pillion/executor/internal/cell"
+)
+
+// ChunkCells is how many cells a chunk has.
+const ChunkCells = cell.Chunk
+
+// Cell is the part of a task that wakers touch, and Inbox a stack of cells. Carriers
+// share both with C.
+type (
+	Cell  = cell.Cell
+	Inbox = cell.Inbox
+)
+
+// chunk is a block of cells and who has leased it: a Local, a Pool or nobody.
+type chunk struct {
+	base  uint32
+	cells []Cell
+	local atomic.Pointer[Local]
+	pool  atomic.Pointer[Pool]
+
+	// For the owner only; in a pool, each is for who holds the cell's Queued.
+	tasks   [ChunkCells]*task
+	held    [ChunkCells]bool // skipped at allocation because queued; free once popped
+	watches []*Watch         // nil before the first
+}
+
+// directory finds the task of any slot in the process, as that of package cell finds
+// the cell.
+var directory [cell.Chunks]atomic.Pointer[chunk]
+
+// lookup gives the chunk that slot is in, or nil.
+func lookup(slot uint32) *chunk { return directory[slot/ChunkCells].Load() }
