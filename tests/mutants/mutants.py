@@ -32,10 +32,10 @@ from operators import Mutant, mutants
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "build/mutants"
 TREE = OUT / "tree"
-COPIED = ["capi", "executor", "include", "foreign", "tests/core", "tests/conformance", "go.mod",
-          "go.sum"]
+COPIED = ["capi", "executor", "include", "foreign", "tests/core", "tests/support",
+          "tests/conformance", "go.mod", "go.sum"]
 CORES = os.cpu_count() or 1
-CC = "gcc -std=c11 -D_GNU_SOURCE -w -Iinclude -Icapi/core".split()
+CC = "gcc -std=c11 -D_GNU_SOURCE -w -Iinclude -Icapi/core -Itests/core".split()
 FLAGS = {"plain": ["-O1"],
          "asan": ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]}
 
@@ -69,8 +69,9 @@ class Core:
 
     def __init__(self) -> None:
         self.sources = sorted(Path(TREE, "capi/core").glob("*/*.c"))
-        self.programs = [(path.stem, path) for path in
-                         sorted(Path(TREE, "tests/core").glob("*_test.c"))]
+        self.shared = [*Path(TREE, "tests/core").glob("*.c"), TREE / "tests/support/test.c"]
+        self.programs = [(f"{path.parent.name}-{path.stem}", path) for path in
+                         sorted(Path(TREE, "tests/core").glob("*/*_test.c"))]
         self.programs.append(("vectors", TREE / "tests/conformance/replay.c"))
         self.seconds: dict[tuple[str, str], float] = {}
         self.prepare("plain")
@@ -78,7 +79,7 @@ class Core:
     def prepare(self, variant: str) -> None:
         """Builds all as it is; it must pass."""
         Path(OUT, variant).mkdir(parents=True, exist_ok=True)
-        units = [*self.sources, *(path for _, path in self.programs)]
+        units = [*self.sources, *self.shared, *(path for _, path in self.programs)]
         with ThreadPoolExecutor(CORES) as pool:
             failures = list(pool.map(lambda path: self.compile(path, variant), units))
         failures = [failure for failure in failures if failure] or \
@@ -94,6 +95,7 @@ class Core:
         """Links with the changed objects and tests; says which test failed, if one did."""
         objects = [changed.get(path, built(path, variant))
                    for path in self.sources]
+        shared = [built(path, variant) for path in self.shared]
         failed: list[str] = []
         first = not any(key[0] == variant for key in self.seconds)
 
@@ -102,7 +104,8 @@ class Core:
                 return
             name, path = program
             binary = f"{OUT}/{variant}/{name}"
-            why = run(["gcc", *FLAGS[variant], built(path, variant), *objects, "-o",
+            others = objects if name == "vectors" else [*objects, *shared]
+            why = run(["gcc", *FLAGS[variant], built(path, variant), *others, "-o",
                        binary, "-lcmocka", "-pthread"], 120)
             if why:
                 failed.append(f"does not link: {why}")

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Misuse, of every function that the library exports: each way to get it wrong
+ * has a named error, and changes nothing. The table below has to have them all.
+ */
+#include <sys/wait.h>
+
+#include "support.h"
+
+/* ---- Something of each kind ---------------------------------------------- */
+
+static struct {
+  pillion_executor ex, gone;
+  pillion_task task, gone_task, call, wait_call;
+  pillion_waker waker;
+  pillion_function function;
+  pillion_watch watch, gone_watch;
+  pillion_pool pool, gone_pool;
+  struct probe probe, gone_probe;
+  int pipe[2];
+} made;
+
+static void free_them(void) {
+  int n = pillion__ring_take(jobs, COUNT(jobs));
+  for (int i = 0; i < n; i++)
+    if (job_take_up(&jobs[i])) job_echo(&jobs[i]);
+  pillion_value value;
+  assert_ok(pillion_task_wait(&value, made.wait_call, 0));
+  assert_ok(pillion_watch_close(made.watch));
+  pool_free(made.pool);
+  executor_free(made.ex);
+  close(made.pipe[0]);
+  close(made.pipe[1]);
+  assert_int_equal(made.probe.polls, 1); /* nothing has come through */
+  assert_int_equal(made.probe.drops, 1);
+}
+
+static void one_of_each(void) {
+  memset(&made, 0, sizeof made);
+  made.gone = executor_new();
+  executor_free(made.gone);
+  made.ex = executor_new();
+  made.function = function("test.echo");
+  made.gone_pool = pool_new();
+  pool_free(made.gone_pool);
+  made.pool = pool_new();
+  made.gone_probe.ready_at = 1;
+  made.gone_task = spawn(made.ex, &made.gone_probe, 0, PILLION_DETACH);
+  made.task = spawn(made.ex, &made.probe, 0, PILLION_JOIN);
+  turn(made.ex);
+  made.waker = made.probe.waker;
+  assert_ok(pipe(made.pipe));
+  assert_ok(pillion_watch_open(&made.gone_watch, made.ex, made.pipe[0], 0));
+  assert_ok(pillion_watch_close(made.gone_watch));
+  turn(made.ex);
+  assert_ok(pillion_watch_open(&made.watch, made.ex, made.pipe[0], 0));
+  assert_ok(pillion_call_submit(&made.call, made.ex, made.function, "x", 1, 0,
+                                PILLION_JOIN));
+  assert_ok(pillion_call_submit(&made.wait_call, 0, made.function, "x", 1, 0,
+                                PILLION_JOIN));
+  afterwards(free_them);
+}
+
+/* ---- Every function ------------------------------------------------------ */
+
+/* Called rightly, but for the handle. */
+static int do_bind(uint64_t h) { return pillion_executor_bind(h); }
+static int do_close(uint64_t h) {
+  return pillion_executor_close(h, PILLION_CLOSE_DRAIN);
+}
+static int do_deadline(uint64_t h) {
+  int64_t at;
+  return pillion_executor_deadline(&at, h);
+}
+static int do_fd(uint64_t h) {
+  int fd;
+  return pillion_executor_fd(&fd, h);
+}
+static int do_free(uint64_t h) { return pillion_executor_free(h); }
+static int do_hooks(uint64_t h) {
+  pillion_host host = PILLION_HOST_INIT;
+  return pillion_host_get(&host, h);
+}
+static int do_host(uint64_t h) { return pillion_host_set(h, NULL); }
+static int do_new(uint64_t h) {
+  pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
+  return pillion_executor_new(&h, &options, NULL, 0);
+}
+static int do_post(uint64_t h) { return pillion_executor_post(h, 0, "x", 1); }
+static int do_ready(uint64_t h) {
+  return pillion_executor_ready(h, made.watch, PILLION_READABLE);
+}
+static int do_ready_key(uint64_t h) {
+  return pillion_executor_ready(made.ex, h, PILLION_READABLE);
+}
+static int do_release(uint64_t h) { return pillion_executor_release(h); }
+static int do_stat(uint64_t h) {
+  pillion_executor_stats stats = PILLION_EXECUTOR_STATS_INIT;
+  return pillion_executor_stat(&stats, h);
+}
+static int do_turn(uint64_t h) {
+  return pillion_executor_turn(NULL, 0, NULL, h, NULL);
+}
+static int do_spawn(uint64_t h) {
+  return pillion_task_spawn(NULL, h, &probing, &made.probe, 0, PILLION_DETACH);
+}
+static int do_submit(uint64_t h) {
+  return pillion_call_submit(NULL, h, made.function, "x", 1, 0, 0);
+}
+static int do_submit_function(uint64_t h) {
+  return pillion_call_submit(NULL, made.ex, h, "x", 1, 0, 0);
+}
+static int do_start_call(uint64_t h) {
+  pillion_call_options options = PILLION_CALL_OPTIONS_INIT;
+  options.function = made.function;
+  return pillion_call_submit_with(NULL, h, &options);
+}
+static int do_batch(uint64_t h) {
+  pillion_call call = {made.function, 0, 0, 0};
+  return pillion_call_batch(NULL, h, &call, 1, "", 0);
+}
+static int do_call_wait(uint64_t h) {
+  pillion_value value;
+  return pillion_call_wait(&value, h, "x", 1, 0);
+}
+static int do_describe(uint64_t h) {
+  pillion_function_info info = PILLION_FUNCTION_INFO_INIT;
+  return pillion_function_describe(&info, h);
+}
+static int do_find(uint64_t h) {
+  return pillion_function_find(&h, "test.echo");
+}
+static int do_list(uint64_t h) {
+  return pillion_function_list(NULL, 0);
+}
+static int do_modules(uint64_t h) {
+  return pillion_module_list(NULL, 0);
+}
+static int do_count(uint64_t h) {
+  pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
+  return pillion_library_count(&counts);
+}
+static int do_log(uint64_t h) {
+  return pillion_log_set(NULL, NULL, NULL);
+}
+static int do_failure(uint64_t h) {
+  pillion_failure failure = PILLION_FAILURE_INIT;
+  return pillion_failure_parse(&failure, "\0\0\0\0\0\0\0\0\0\0\0\0", 12);
+}
+static int do_start(uint64_t h) {
+  return pillion_start(NULL, NULL, 0);
+}
+static int do_shutdown(uint64_t h) {
+  return pillion_shutdown(PILLION_CLOSE_DRAIN, 0);
+}
+static int do_cancel(uint64_t h) { return pillion_task_cancel(h); }
+static int do_task_deadline(uint64_t h) {
+  static pillion_timer timer;
+  return pillion_task_deadline(&timer, h, PILLION_TIME_NEVER);
+}
+static int do_detach(uint64_t h) { return pillion_task_detach(h); }
+static int do_evict(uint64_t h) { return pillion_task_evict(h); }
+static int do_wait(uint64_t h) {
+  pillion_value value;
+  return pillion_task_wait(&value, h, 0);
+}
+static int do_wake(uint64_t h) { return pillion_wake(h); }
+static int do_wake_local(uint64_t h) { return pillion_wake_local(h); }
+static int do_open(uint64_t h) {
+  pillion_watch watch;
+  return pillion_watch_open(&watch, h, made.pipe[1], 0);
+}
+static int do_watch_close(uint64_t h) { return pillion_watch_close(h); }
+static int do_pool_close(uint64_t h) {
+  return pillion_pool_close(h, PILLION_CLOSE_DRAIN);
+}
+static int do_pool_free(uint64_t h) { return pillion_pool_free(h); }
+static int do_pool_join(uint64_t h) {
+  return pillion_pool_join(h, made.ex, 0);
+}
+static int do_pool_join_by(uint64_t h) {
+  return pillion_pool_join(made.pool, h, 0);
+}
+static int do_pool_leave(uint64_t h) { return pillion_pool_leave(h); }
+static int do_pool_new(uint64_t h) {
+  return pillion_pool_new(&h, NULL, NULL, 0);
+}
+static int do_pool_spawn(uint64_t h) {
+  return pillion_pool_spawn(NULL, h, 0, &probing, &made.probe, 0,
+                            PILLION_DETACH);
+}
+static int do_pool_spawn_home(uint64_t h) {
+  return pillion_pool_spawn(NULL, made.pool, h, &probing, &made.probe, 0,
+                            PILLION_EVENT);
+}
+static int do_pool_start(uint64_t h) { return pillion_pool_start(h, 1); }
+static int do_pool_stop(uint64_t h) { return pillion_pool_stop(h, 0); }
+static int do_pool_stat(uint64_t h) {
+  pillion_pool_stats stats = PILLION_POOL_STATS_INIT;
+  return pillion_pool_stat(&stats, h);
+}
+static int do_nothing(uint64_t h) {
+  return PILLION_EFORKED;
+}
+
+enum { NONE, EXECUTOR, TASK, WAKER, FUNCTION, WATCH, POOL };
+#define OWNER 1u   /* the owner's thread only */
+#define OUTSIDE 2u /* not inside a turn */
+#define HOME 4u    /* zero is another argument's fault */
+
+static const struct entry {
+  const char *name;
+  int (*call)(uint64_t handle);
+  int kind;
+  unsigned rules;
+} table[] = {
+    {"pillion_call_batch", do_batch, EXECUTOR, 0},
+    {"pillion_call_submit_with", do_start_call, EXECUTOR, 0},
+    {"pillion_call_submit", do_submit, EXECUTOR, 0},
+    {"pillion_call_submit", do_submit_function, FUNCTION, 0},
+    {"pillion_call_wait", do_call_wait, FUNCTION, OUTSIDE},
+    {"pillion_executor_bind", do_bind, EXECUTOR, OWNER | OUTSIDE},
+    {"pillion_executor_close", do_close, EXECUTOR, 0},
+    {"pillion_executor_deadline", do_deadline, EXECUTOR, OWNER},
+    {"pillion_executor_fd", do_fd, EXECUTOR, 0},
+    {"pillion_executor_free", do_free, EXECUTOR, OWNER | OUTSIDE},
+    {"pillion_host_get", do_hooks, EXECUTOR, OWNER},
+    {"pillion_host_set", do_host, EXECUTOR, OWNER | OUTSIDE},
+    {"pillion_executor_new", do_new, NONE, 0},
+    {"pillion_executor_post", do_post, EXECUTOR, 0},
+    {"pillion_executor_ready", do_ready, EXECUTOR, OWNER},
+    {"pillion_executor_ready", do_ready_key, WATCH, OWNER},
+    {"pillion_executor_release", do_release, EXECUTOR, OWNER | OUTSIDE},
+    {"pillion_executor_stat", do_stat, EXECUTOR, 0},
+    {"pillion_executor_turn", do_turn, EXECUTOR, OWNER | OUTSIDE},
+    {"pillion_failure_parse", do_failure, NONE, 0},
+    {"pillion_function_describe", do_describe, FUNCTION, 0},
+    {"pillion_function_find", do_find, NONE, 0},
+    {"pillion_function_list", do_list, NONE, 0},
+    {"pillion_library_count", do_count, NONE, 0},
+    {"pillion_log_set", do_log, NONE, 0},
+    {"pillion_module_list", do_modules, NONE, 0},
+    {"pillion_pool_close", do_pool_close, POOL, 0},
+    {"pillion_pool_free", do_pool_free, POOL, OUTSIDE},
+    {"pillion_pool_join", do_pool_join, POOL, OWNER | OUTSIDE},
+    {"pillion_pool_join", do_pool_join_by, EXECUTOR, OWNER | OUTSIDE},
+    {"pillion_pool_leave", do_pool_leave, EXECUTOR, OWNER | OUTSIDE},
+    {"pillion_pool_new", do_pool_new, NONE, 0},
+    {"pillion_pool_spawn", do_pool_spawn, POOL, 0},
+    {"pillion_pool_spawn", do_pool_spawn_home, EXECUTOR, HOME},
+    {"pillion_pool_start", do_pool_start, POOL, OUTSIDE},
+    {"pillion_pool_stop", do_pool_stop, POOL, OUTSIDE},
+    {"pillion_pool_stat", do_pool_stat, POOL, 0},
+    {"pillion_shutdown", do_shutdown, NONE, OUTSIDE},
+    {"pillion_start", do_start, NONE, 0}, /* started: it has nothing to do */
+    {"pillion_strerror", do_nothing, NONE, 0},
+    {"pillion_task_cancel", do_cancel, TASK, 0},
+    {"pillion_task_deadline", do_task_deadline, TASK, OWNER},
+    {"pillion_task_detach", do_detach, TASK, OWNER},
+    {"pillion_task_evict", do_evict, TASK, OWNER},
+    {"pillion_task_spawn", do_spawn, EXECUTOR, OWNER},
+    {"pillion_task_wait", do_wait, TASK, OUTSIDE},
+    {"pillion_version", do_nothing, NONE, 0},
+    {"pillion_wake", do_wake, WAKER, 0},
+    {"pillion_wake_local", do_wake_local, WAKER, OWNER},
+    {"pillion_watch_close", do_watch_close, WATCH, 0},
+    {"pillion_watch_open", do_open, EXECUTOR, OWNER},
+};
+#define EACH(entry) \
+  for (const struct entry *entry = table; entry < table + COUNT(table); entry++)
+
+static uint64_t valid(int kind) {
+  const uint64_t handles[] = {0,             made.ex,    made.task, made.waker,
+                              made.function, made.watch, made.pool};
+  return handles[kind];
+}
+
+GIVEN(one_of_each, table_has_every_function) {
+  FILE *map = fopen("capi/exports.map", "r");
+  char line[128], name[128];
+  assert_non_null(map);
+  int found = 0;
+  while (fgets(line, sizeof line, map) != NULL) {
+    if (sscanf(line, " pillion_%100[a-z_];", name) != 1) continue;
+    bool known = false;
+    EACH(entry) known = known || strcmp(entry->name + 8, name) == 0;
+    if (!known) print_error("pillion_%s is not in the table\n", name);
+    assert_true(known);
+    found++;
+  }
+  fclose(map);
+  assert_true(found >= 47);
+}
+
+/* ---- Handles ------------------------------------------------------------- */
+
+static void assert_refused(const struct entry *entry, uint64_t handle) {
+  int rc = entry->call(handle);
+  bool stale = rc == PILLION_STALE && entry->kind == WAKER &&
+               pillion__kind_of(handle) == PILLION__WAKER;
+  if (rc != PILLION_EBADHANDLE && !stale)
+    print_error("%s(%#llx): %d\n", entry->name, (unsigned long long)handle, rc);
+  assert_true(rc == PILLION_EBADHANDLE || stale);
+}
+
+GIVEN(one_of_each, handles_that_are_none) {
+  EACH(entry) {
+    if (entry->kind == NONE) continue;
+    /* Zero means "no executor" to a call, which makes one to be waited for. */
+    bool call = strncmp(entry->name, "pillion_call_", 13) == 0;
+    if (!(call && entry->kind == EXECUTOR) && !(entry->rules & HOME))
+      assert_refused(entry, 0);
+    uint64_t right = valid(entry->kind);
+    for (int kind = EXECUTOR; kind <= POOL; kind++)
+      if (kind != entry->kind) assert_refused(entry, valid(kind));
+    assert_refused(entry, right + 1);             /* a generation to come */
+    assert_refused(entry, right & ~(uint64_t)UINT32_MAX);
+    assert_refused(entry, right | UINT64_C(0xffffff) << 32);
+    assert_refused(entry, right ^ UINT64_C(0x80) << 56);
+    assert_refused(entry, UINT64_MAX);
+  }
+}
+
+GIVEN(one_of_each, handles_that_are_stale) {
+  EACH(entry) {
+    if (entry->kind == EXECUTOR) assert_refused(entry, made.gone);
+    if (entry->kind == TASK) assert_refused(entry, made.gone_task);
+    if (entry->kind == WATCH) assert_refused(entry, made.gone_watch);
+    if (entry->kind == POOL) assert_refused(entry, made.gone_pool);
+  }
+  assert_int_equal(pillion_wake(waker_of(made.gone_task)), PILLION_STALE);
+  assert_int_equal(pillion_wake_local(waker_of(made.gone_task)),
+                   PILLION_STALE);
+}
+
+/* Tasks and calls are both tasks, but not in everything. */
+GIVEN(one_of_each, handles_of_the_other_sort) {
+  assert_int_equal(pillion_task_evict(made.call), PILLION_EBADHANDLE);
+  assert_int_equal(do_wait(made.task), PILLION_EBADHANDLE);
+  assert_int_equal(do_wait(made.call), PILLION_EBADHANDLE);
+  assert_int_equal(do_task_deadline(made.wait_call), PILLION_EINVAL);
+  assert_int_equal(pillion_wake(waker_of(made.call)), PILLION_EBADHANDLE);
+  assert_int_equal(pillion_wake_local(waker_of(made.call)),
+                   PILLION_EBADHANDLE);
+}
+
+GIVEN(one_of_each, handles_at_random) {
+  uint64_t x = 88172645463325252u; /* xorshift64 (Marsaglia 2003) */
+  for (int i = 0; i < 20000; i++) {
+    x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+    uint64_t kind = i % 8, slot = x >> 32 & (i % 3 ? 0xfff : 0xffffff);
+    uint64_t handle = kind << 56 | slot << 32 | (uint32_t)(x | 0x10000);
+    EACH(entry)
+      if (entry->kind != NONE) assert_refused(entry, handle);
+  }
+}
+
+/* ---- Places -------------------------------------------------------------- */
+
+static struct {
+  int codes[COUNT(table)];
+} seen;
+
+static void *on_wrong_thread(void *data) {
+  EACH(entry)
+    if (entry->rules & OWNER)
+      seen.codes[entry - table] = entry->call(valid(entry->kind));
+  return data;
+}
+
+GIVEN(one_of_each, on_another_thread) {
+  on_thread(on_wrong_thread, NULL);
+  EACH(entry) {
+    if (!(entry->rules & OWNER)) continue;
+    if (seen.codes[entry - table] != PILLION_EWRONGTHREAD)
+      print_error("%s: %d\n", entry->name, seen.codes[entry - table]);
+    assert_int_equal(seen.codes[entry - table], PILLION_EWRONGTHREAD);
+  }
+}
+
+static int inside(struct probe *probe, pillion_value *out,
+                  pillion_context *cx) {
+  EACH(entry) {
+    uint64_t handle =
+        entry->call == do_wait ? made.wait_call : valid(entry->kind);
+    if (entry->rules & OUTSIDE) seen.codes[entry - table] = entry->call(handle);
+  }
+  return PILLION_READY;
+}
+
+GIVEN(one_of_each, inside_a_turn) {
+  struct probe probe = {.step = inside};
+  spawn(made.ex, &probe, 0, PILLION_DETACH);
+  turn(made.ex);
+  EACH(entry) {
+    if (!(entry->rules & OUTSIDE)) continue;
+    if (seen.codes[entry - table] != PILLION_EREENTRANT)
+      print_error("%s: %d\n", entry->name, seen.codes[entry - table]);
+    assert_int_equal(seen.codes[entry - table], PILLION_EREENTRANT);
+  }
+}
+
+GIVEN(one_of_each, in_a_forked_child) {
+  pid_t child = fork();
+  if (child == 0) {
+    EACH(entry)
+      if (entry->call(valid(entry->kind)) != PILLION_EFORKED)
+        _exit(1 + (int)(entry - table));
+    _exit(0);
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0) assert_int_equal(errno, EINTR);
+  if (status != 0)
+    print_error("%s\n", table[(WEXITSTATUS(status) - 1) % COUNT(table)].name);
+  assert_int_equal(status, 0);
+}
+

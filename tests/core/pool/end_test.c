@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* How the end of a pool's task is told: as an event at home, or to who joins. */
+#include "support.h"
+
+TEST(end_is_an_event_at_home) {
+  struct probe probe = {.ready_at = 1};
+  pillion_pool pool = pool_new();
+  pillion_executor worker = executor_new(), home = executor_new();
+  assert_ok(pillion_pool_join(pool, worker, 0));
+  pillion_task task = pool_spawn(pool, home, &probe, 77, PILLION_EVENT);
+  assert_int_equal(turn(home), 0);
+  assert_int_equal(progress.live, 1);
+  assert_int_equal(turn(worker), 0);
+  assert_int_equal(pillion_task_cancel(task), 2);
+  assert_true(readable(home));
+  assert_int_equal(turn(home), 1);
+  assert_int_equal(progress.live, 0);
+  assert_int_equal(events[0].token, 77);
+  assert_int_equal(events[0].task, task);
+  assert_int_equal(events[0].outcome, PILLION_OUTCOME_RETURNED);
+  assert_memory_equal(pillion_event_data(&events[0]), "done", 4);
+  assert_int_equal(pillion_task_cancel(task), PILLION_EBADHANDLE);
+  executor_free(worker);
+  executor_free(home);
+  pool_free(pool);
+}
+
+GIVEN(a_worker, home_may_be_the_worker_itself) {
+  struct probe probe = {.ready_at = 1};
+  pool_spawn(pool, ex, &probe, 5, PILLION_EVENT);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(events[0].token, 5);
+  assert_int_equal(progress.live, 0);
+}
+
+TEST(home_that_was_freed_forgoes_the_event) {
+  struct probe probes[3] = {{.ready_at = 2}, {.ready_at = 1}, {.ready_at = 1}};
+  pillion_pool pool = pool_new();
+  pillion_executor worker = executor_new(), home = executor_new();
+  assert_ok(pillion_pool_join(pool, worker, 0));
+  for (int i = 0; i < 3; i++)
+    pool_spawn(pool, home, &probes[i], 1, PILLION_EVENT);
+  turn(worker); /* two events are on their way */
+  executor_free(home);
+  assert_int_equal(
+      pillion_pool_spawn(NULL, pool, home, &probing, &probes[0], 1,
+                         PILLION_EVENT),
+      PILLION_EBADHANDLE);
+  home = executor_new(); /* in the same place */
+  pillion_wake(probes[0].waker);
+  turn(worker);
+  assert_int_equal(progress.live, 0);
+  assert_int_equal(turn(home), 0);
+  assert_int_equal(probes[0].drops, 1);
+  executor_free(worker);
+  executor_free(home);
+  pool_free(pool);
+}
+
+static int joins(struct probe *probe, pillion_value *out,
+                 pillion_context *cx) {
+  probe->rc = pillion_join(&probe->value, cx, probe->task);
+  return probe->rc == PILLION_PENDING ? PILLION_PENDING : PILLION_READY;
+}
+
+/* Its host waits for nothing that will never come. */
+TEST(closing_home_takes_no_more_ends) {
+  struct probe probe = {0}, child = {.ready_at = 1};
+  pillion_pool pool = pool_new();
+  pillion_executor worker = executor_new(), home = executor_new();
+  assert_ok(pillion_pool_join(pool, worker, 0));
+  assert_ok(pillion_executor_close(home, PILLION_CLOSE_DRAIN));
+  assert_int_equal(pillion_pool_spawn(NULL, pool, home, &probing, &probe, 1,
+                                      PILLION_EVENT),
+                   PILLION_ECLOSED);
+  turn(worker);
+  assert_int_equal(probe.polls + probe.drops, 0);
+  assert_int_equal(pool_stats(pool).live, 0);
+  assert_int_equal(turn(home), 0);
+  assert_int_equal(progress.live, 0);
+  pool_spawn(pool, home, &child, 1, PILLION_DETACH); /* it tells home nothing */
+  turn(worker);
+  assert_int_equal(child.drops, 1);
+  executor_free(worker);
+  executor_free(home);
+  pool_free(pool);
+}
+
+TEST(joined_by_a_local_task) {
+  struct probe child = {.ready_at = 2}, joiner = {.step = joins};
+  pillion_pool pool = pool_new();
+  pillion_executor worker = executor_new(), other = executor_new();
+  assert_ok(pillion_pool_join(pool, worker, 0));
+  joiner.task = pool_spawn(pool, 0, &child, 0, PILLION_JOIN);
+  assert_ok(pillion_task_spawn(NULL, other, &probing, &joiner, 0,
+                               PILLION_DETACH));
+  turn(other);
+  turn(worker);
+  turn(other);
+  assert_int_equal(joiner.polls, 1);
+  pillion_wake(child.waker);
+  turn(worker);
+  turn(other);
+  assert_int_equal(joiner.polls, 2);
+  assert_int_equal(joiner.rc, PILLION_READY);
+  assert_memory_equal(joiner.value.payload.bytes, "done", 4);
+  assert_int_equal(progress.live, 0);
+  assert_int_equal(turn(worker), 0);
+  assert_int_equal(progress.live, 0);
+  executor_free(worker);
+  executor_free(other);
+  pool_free(pool);
+}
+
+GIVEN(a_worker, joined_by_a_task_of_the_pool) {
+  struct probe child = {.ready_at = 2}, joiner = {.step = joins};
+  joiner.task = pool_spawn(pool, 0, &child, 0, PILLION_JOIN);
+  struct probe second = {.step = joins, .task = joiner.task};
+  pool_spawn_as(pool, &joiner);
+  turn(ex);
+  assert_int_equal(joiner.rc, PILLION_PENDING);
+  pool_spawn_as(pool, &second);
+  turn(ex);
+  assert_int_equal(second.rc, PILLION_EBUSY);
+  pillion_wake(child.waker);
+  turn(ex);
+  assert_int_equal(joiner.rc, PILLION_READY);
+  assert_int_equal(progress.live, 0);
+}
+
+GIVEN(a_worker, detached_while_joined) {
+  struct probe child = {.ready_at = 2}, joiner = {.step = joins};
+  pillion_task task = joiner.task =
+      pool_spawn(pool, 0, &child, 0, PILLION_JOIN);
+  pool_spawn_as(pool, &joiner);
+  turn(ex);
+  assert_ok(pillion_task_detach(task));
+  assert_int_equal(pillion_task_detach(task), PILLION_EBADHANDLE);
+  turn(ex);
+  assert_int_equal(joiner.rc, PILLION_EBADHANDLE);
+  pillion_wake(child.waker);
+  turn(ex);
+  assert_int_equal(child.drops, 1);
+  assert_int_equal(progress.live, 0);
+}
