@@ -48,8 +48,8 @@ typedef struct pillion_context_hooks {
   {sizeof(pillion_context_hooks), NULL, NULL, NULL, NULL, NULL}
 
 /*
- * pillion_executor_options are what an executor is made of; zero, or NULL, is
- * always a good value. They do not change afterwards.
+ * pillion_executor_options configure an executor; zero, or NULL, is always a
+ * good value. They do not change afterwards.
  *
  * ready: room for so many tasks is made at once, so that to spawn them
  *   allocates nothing. When more are alive, a spawn now and then makes room for
@@ -63,17 +63,17 @@ typedef struct pillion_context_hooks {
  *   thread, in turns, and must neither block nor call the library. A negative
  *   time counts as 0. A host that sleeps until the deadline must know that
  *   clock. pillion_call_wait and pillion_task_wait do not use it.
- * context_hooks: what every task carries; see above.
+ * context_hooks: each task carries a token of theirs; see above.
  * posts: how many posted events may wait to be taken, a power of two up to 1 <<
  *   24. The memory for them is allocated at once. If it is 0 there may be
  *   1,024, and the first post allocates it.
  * gather: for how many nanoseconds the end of a call, or of a pool's task, may
- *   wait for other ends before the host is told of all of them. A host that has
- *   many in flight is woken far less often. When half of those in flight have
- *   ended the host is told at once, so a single one never waits. (A result that
- *   is not yet joined counts as in flight.) Whatever else wakes the host does
- *   not wait either. The executor then has three descriptors instead of one.
- *   With a wake hook nothing waits.
+ *   wait for other ends before the host is told of all of them. A host with
+ *   many calls in flight is woken far less often. When half of those in flight
+ *   have ended the host is told at once, so a single call never waits. (A
+ *   result that is not yet joined counts as in flight.) Other reasons to wake
+ *   the host do not wait. The executor then has three descriptors instead of
+ *   one. With a wake hook nothing waits.
  */
 typedef struct pillion_executor_options {
   size_t size;
@@ -150,7 +150,7 @@ int pillion_executor_deadline(int64_t *out, pillion_executor executor);
 #define PILLION_EVENT_POSTED 1u /* in event.flags; task and status are zero */
 
 /*
- * pillion_event tells that a task or call has ended, or brings what was posted
+ * pillion_event tells that a task or call has ended, or brings a posted event
  * (pillion_executor_post). It has 64 bytes, and its layout is frozen. Up to
  * PILLION_INLINE bytes are in payload.bytes; payload.data points to longer
  * ones. If status is PILLION_EFAILED, PILLION_EPANIC or PILLION_EGOEXIT, the

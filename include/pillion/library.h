@@ -42,12 +42,12 @@ typedef struct pillion_allocator {
 #define PILLION_MAX_PAYLOAD UINT32_MAX /* just below 4 GiB */
 
 /*
- * pillion_start_options are what the library is made of; zero, or NULL, is
- * always a good value.
+ * pillion_start_options configure the library; zero, or NULL, is always a good
+ * value.
  *
- * max_workers: how many calls of functions that may block run at once; as many
- *   functions more may run that Go functions offload themselves. Further ones
- *   wait in their order, and a cancel or a deadline ends them there. A call
+ * max_workers: as many calls of functions that may block run at once, and Go
+ *   functions may offload as many again. Further calls wait in their order,
+ *   and a cancel or a deadline ends them there. A call
  *   that blocks in the system takes a thread, and Go ends the process when it
  *   gets none. So the default is half of the threads that the limits of user,
  *   cgroup and system leave to the process when it starts, and 8,192 at most. A
