@@ -9,12 +9,12 @@ import (
 	"github.com/pillion-dev/pillion/executor/internal/cell"
 )
 
-// Arena supplies chunks of cells. Both methods may be called from any goroutine.
+// Arena supplies chunks of cells. Any goroutine may call both methods.
 //
-// Lease gives a chunk that nobody else has: its first slot, a multiple of
-// [ChunkCells], and its cells, zeroed when new and untouched since when returned
-// before. The memory stays valid for good. Return takes a chunk back. Arenas of one
-// process share one space of slots, in which a slot always has the same cell.
+// Lease gives a chunk to one owner: its first slot, a multiple of [ChunkCells], and its
+// cells. New cells are zero, and returned ones are as they were at their return. The
+// memory stays valid for good. Return takes a chunk back. Arenas of one process share
+// one space of slots, in which a slot always has the same cell.
 type Arena interface {
 	Lease() (base uint32, cells []Cell, err error)
 	Return(base uint32)
@@ -27,8 +27,8 @@ var arena struct {
 }
 
 // SetArena makes every executor of the process take its cells from a. It is for
-// carriers that share cells with C, and fails with [ErrLive] once a [Local] was
-// made.
+// carriers that share cells with C, and fails with [ErrLive] once the process has made
+// a [Local].
 func SetArena(a Arena) error {
 	arena.mu.Lock()
 	defer arena.mu.Unlock()
@@ -39,7 +39,7 @@ func SetArena(a Arena) error {
 	return nil
 }
 
-// useArena settles which arena the process has.
+// useArena fixes the arena of the process.
 func useArena() Arena {
 	arena.mu.Lock()
 	defer arena.mu.Unlock()
@@ -50,7 +50,7 @@ func useArena() Arena {
 	return arena.from
 }
 
-// heapArena makes chunks in Go memory and gives out returned ones first.
+// heapArena makes chunks in Go memory, and gives out returned chunks first.
 type heapArena struct {
 	mu   sync.Mutex
 	made uint32
@@ -81,8 +81,8 @@ func (a *heapArena) Return(base uint32) {
 
 var errMalformed = errors.New("executor: the arena gave a malformed chunk or one that is in use")
 
-// leaseChunk takes one more chunk. The caller says whose it is before any of its
-// cells is allocated, so that a waker that matches a cell finds where to push it.
+// leaseChunk takes one more chunk. The caller sets its owner before it gives out a
+// cell, so that a waker that matches a cell finds the inbox for it.
 func leaseChunk(a Arena) (*chunk, error) {
 	base, cells, err := a.Lease()
 	if err != nil {
@@ -116,11 +116,11 @@ func (l *Local) lease() error {
 	return nil
 }
 
-// primed is how many cells get their first generation at once: a page of them.
+// primed is the number of cells that get their first generation at once: a page.
 const primed = 64
 
 // prime gives fresh cells their first generation, so that a spawn needs no atomic
-// store: that is an exchange on amd64.
+// store, which is an exchange on amd64.
 //
 //go:noinline
 func (l *Local) prime() {
@@ -132,8 +132,8 @@ func (l *Local) prime() {
 	}
 }
 
-// findSlot finds a free slot. One that a late waker has queued is put aside until
-// it is popped: its link is still in use.
+// findSlot finds a free slot. It puts a slot that a late waker has queued aside until
+// the owner pops it: the slot's link is still in use.
 func (l *Local) findSlot() (c *chunk, slot uint32, err error) {
 	for {
 		if n := len(l.free); n > 0 {
@@ -173,8 +173,8 @@ func (l *Local) takeSlot(t *task) error {
 	return nil
 }
 
-// giveSlot ends what t's wakers and handles mean. The store is the one exchange
-// that a recycled slot costs.
+// giveSlot makes t's wakers and handles stale. The store is the one exchange that a
+// recycled slot costs.
 func (l *Local) giveSlot(t *task) {
 	c := lookup(t.slot)
 	c.tasks[t.slot&cell.Mask] = nil

@@ -108,7 +108,7 @@ func TestHooksAreLeftAfterAPanicInOnDone(t *testing.T) {
 	equal(t, "trace", h.take(), "+1 poll -1 +1 drop -1 free1")
 }
 
-// Nobody carries a context into the storage's next task.
+// No context gets into the storage's next task.
 func TestHooksOfAReusedStorage(t *testing.T) {
 	r, h := newTraced(t)
 	var task Task[int]

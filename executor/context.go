@@ -2,25 +2,24 @@
 
 package executor
 
-// Context is what a future sees of its executor. It is valid during that poll
-// only and belongs to the owner; what outlives the poll is the [Waker].
+// Context is a future's view of its executor. It is valid only during the poll and
+// belongs to the owner; only the [Waker] outlives the poll.
 type Context struct {
 	local *Local
 	side  side
 }
 
-// side is what a task's context does differently for a task of the [Local]'s own and for
-// one of the pool that it works for: a Local or its worker.
+// side is the part of a context that differs between tasks of the [Local] and tasks of
+// its pool: the Local itself or its worker.
 type side interface {
 	Executor
 	arm(t *Timer, w Waker) (ready bool, err error)
 }
 
-// isOf reports whether the task that is being polled is l's own.
+// isOf reports whether the task in its poll is l's own.
 func (cx *Context) isOf(l *Local) bool { return cx.side == side(l) }
 
-// Waker gives the waker of the task that is being polled. It is the same value
-// in each of its polls.
+// Waker gives the waker of the task in its poll, the same value in each of its polls.
 func (cx *Context) Waker() Waker {
 	t := cx.local.current
 	if t == nil || t.flags&flagEnding != 0 {
@@ -29,11 +28,11 @@ func (cx *Context) Waker() Waker {
 	return makeWaker(t.slot, t.gen)
 }
 
-// WakeSelf makes the task that is being polled ready again, behind all others.
+// WakeSelf makes the task in its poll ready again, behind all others.
 func (cx *Context) WakeSelf() {
 	if t := cx.local.current; t != nil && t.flags&(flagEnding|flagReady) == 0 {
 		t.flags |= flagReady
-		if t.flags&flagPooled == 0 { // else the worker sees to it after the poll
+		if t.flags&flagPooled == 0 { // else the worker does it after the poll
 			if !cx.local.ready.put(t) {
 				cx.local.ready.push(t)
 			}
@@ -45,11 +44,10 @@ func (cx *Context) WakeSelf() {
 // nanoseconds. On a [Pool] it isn't before a time whose timers any worker has fired.
 func (cx *Context) Now() int64 { return cx.local.now }
 
-// Local gives the executor whose turn this is, to spawn further tasks on. For a task
-// of a [Pool] that is the worker, another one perhaps in the next poll.
+// Local gives the executor whose turn this is, to spawn further tasks on. For a task of
+// a [Pool] that is the worker; the next poll may have another.
 func (cx *Context) Local() *Local { return cx.local }
 
-// Executor gives what the task that is being polled was spawned on. A task that is
-// spawned on it in this poll costs less than on the [Pool] itself, and inherits
-// its values. It is valid during this poll.
+// Executor gives the executor of the task in its poll. To spawn on it costs less than
+// on the [Pool] itself, and the new task inherits values. It is valid during this poll.
 func (cx *Context) Executor() Executor { return cx.side }

@@ -38,7 +38,7 @@ func TestDeadlineIsNotSetDuringTheDrop(t *testing.T) {
 	}
 }
 
-// Outside of a turn nobody looks at what the drop has put into the worker's ring.
+// Outside of a turn no worker looks at the slots that the drop has put into the ring.
 func TestEvictPokesForWhomTheDropWakes(t *testing.T) {
 	c := newPoolRig(t, 1)
 	r := c.workers[0]

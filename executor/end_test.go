@@ -322,7 +322,7 @@ func TestHammerCancel(t *testing.T) {
 				if h := Handle(handle.Load()); h != 0 {
 					h.Cancel()
 				}
-				runtime.Gosched() // nothing preempts a goroutine on wasm
+				runtime.Gosched() // wasm preempts no goroutine
 			}
 		})
 	}

@@ -173,7 +173,7 @@ func TestDeliver(t *testing.T) {
 	r.turn(1)
 	ce := &lookup(task.slot).cells[task.slot&cell.Mask]
 	ce.Pend.Store(uint64(task.gen)<<32 | cell.Queued | cell.Wake)
-	r.Carrier().Deliver(cell.SlotMask) // nobody's
+	r.Carrier().Deliver(cell.SlotMask) // no task's
 	r.Carrier().Deliver(task.slot)
 	equal(t, "pend", ce.Pend.Load(), 0)
 	r.turn(1)
@@ -201,7 +201,7 @@ func TestCloseDrain(t *testing.T) {
 	p.want(t, 2, 1)
 }
 
-// Nobody is poked for it, so the turn has to say that there is more.
+// No poke comes for it, so the turn must report more.
 func TestCloseDuringAPoll(t *testing.T) {
 	r := newRig(t)
 	p := &probe{onPoll: func(*Context) { r.Close(CloseCancel) }}

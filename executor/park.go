@@ -9,17 +9,17 @@ package executor
 //	  │ │                     ▼                      ▼
 //	  └─┴──────Poll──────── awake ◄──────Poll────────┘
 //
-// A waker that finds the executor idle sets awake, is counted as a poker, calls the
-// host once and isn't counted any more. It looks at nothing after that: so a wake
-// costs one call of the host, wherever the scheduler puts its thread. A turn sets
-// awake, too, and the end of one that has nothing left clears it, whether there are
-// pokers or not; one of those may call the host late, for a turn that finds nothing.
-// A turn that has told its host of more leaves awake set, which is why a busy
-// executor is never poked and a busy turn does no locked instruction.
+// A waker that finds the executor idle sets awake, counts itself as a poker, calls the
+// host once, and counts itself out. It looks at nothing after that, so a wake costs one
+// call of the host, wherever the scheduler puts its thread. A turn sets awake, too. A
+// turn that ends with no work left clears awake, also while there are pokers; such a
+// poker may call the host late, for a turn that finds no work. A turn that has told its
+// host of more leaves awake set. So no waker pokes a busy executor, and a busy turn
+// does no locked instruction.
 const (
 	parkAwake uint32 = 1
-	// parkFreed is final, and set once no poker is counted. A waker that still finds
-	// it forwards what it pushed.
+	// parkFreed is final. Free sets it once no poker is counted. A waker that finds it
+	// forwards the cell that it has pushed.
 	parkFreed uint32 = 2
 	// parkPoker is one poker.
 	parkPoker uint32 = 4
@@ -34,8 +34,8 @@ func (l *Local) wakeHost() {
 
 func (l *Local) freed() bool { return l.park.Load()&parkFreed != 0 }
 
-// poke tells the host, and says that it did: not if somebody else just does or the
-// owner is awake.
+// poke tells the host, and reports whether it did: it doesn't if another waker just
+// does, or if the owner is awake.
 func (l *Local) poke() bool {
 	for {
 		park := l.park.Load()
@@ -51,13 +51,13 @@ func (l *Local) poke() bool {
 	return true
 }
 
-// rest goes idle, if nothing came meanwhile.
+// rest goes idle, unless work has come meanwhile.
 func (l *Local) rest() bool {
 	if l.ready.len() > 0 || !l.inbox.Empty() || l.worker != nil && l.worker.waiting() > 0 {
 		return false
 	}
 	l.park.And(^parkAwake)
-	// A poster that pushed before that saw no need to poke.
+	// A poster that pushed before this saw no need to poke.
 	if l.inbox.Empty() && l.closing.Load() == l.closed &&
 		(l.worker == nil || l.worker.register()) {
 		return true

@@ -9,27 +9,28 @@ import (
 	"github.com/pillion-dev/pillion/executor/internal/steal"
 )
 
-// PoolConfig is what a [Pool] is made of. It isn't changed afterwards, and the zero
-// PoolConfig is a good one.
+// PoolConfig configures a [Pool], and can't be changed afterwards. The zero PoolConfig
+// suits most programs.
 type PoolConfig struct {
-	MaxTasks int    // live tasks over which Spawn answers ErrAgain; 0 is no limit
-	Seed     uint64 // from whom workers steal first depends on it
-	Arena    Arena  // where its cells come from; nil is the process's, see SetArena
+	MaxTasks int    // a limit of live tasks, over which Spawn answers ErrAgain; 0 is none
+	Seed     uint64 // decides from which worker each steals first
+	Arena    Arena  // the source of its cells; nil is the process's, see SetArena
 
-	MaxTimers int          // armed timers over which one more answers ErrAgain; 0 is no limit
-	Context   ContextHooks // what every task carries from its spawn to its polls; nil is nothing
+	MaxTimers int          // a limit of armed timers, over which a Timer answers ErrAgain; 0 is none
+	Context   ContextHooks // carry a token from each spawn to the task's polls; nil carries none
 
-	// Clock is that of the workers that Start makes; nil is Go's own clock.
+	// Clock is the clock of the workers that Start makes; nil is Go's own.
 	Clock func() int64
 
-	// Inbox is where its cells wait for a worker; nil is one of its own. A carrier
-	// gives one that C pushes to, and then calls Wake of an idle worker's host.
+	// Inbox is where the pool's cells wait for a worker; nil is an inbox of its own. A
+	// carrier gives an inbox into which C pushes, and then calls Wake of an idle
+	// worker's host.
 	Inbox *Inbox
 }
 
-// Pool is an executor whose tasks move between threads. It has none of its own: a
-// [Local] joins it as a worker and polls the pool's tasks in its own turns, beside
-// its own tasks, which stay with it.
+// Pool is an executor whose tasks move between threads. It has no thread of its own. A
+// [Local] joins it as a worker, and polls the pool's tasks in its own turns, beside its
+// own tasks, which stay with it.
 //
 //	pool := executor.NewPool(executor.PoolConfig{})
 //	err := pool.Join(l) // on each loop that lends its thread
@@ -38,9 +39,9 @@ type PoolConfig struct {
 // # Notes
 //
 // Any goroutine may spawn on a pool, and call all of its methods but [Pool.Join] and
-// [Pool.Leave], which are for the owner of the Local. A future on a pool is never
-// polled by two workers at once, and each poll sees what the last one wrote; it is
-// polled, dropped and reported to OnDone by any worker.
+// [Pool.Leave], which are for the owner of the Local. Two workers never poll a future
+// of the pool at once, and each poll sees the writes of the last one. Any worker may
+// poll it, drop it and report it to OnDone.
 //
 // Workers must have the same clock.
 type Pool struct {
@@ -51,7 +52,7 @@ type Pool struct {
 	idle    steal.Set
 	timers  poolTimers
 	live    atomic.Int64
-	asking  atomic.Int32 // calls of Close that go through the cells
+	asking  atomic.Int32 // calls of Close that are going through the cells
 
 	max   int
 	arena Arena
@@ -60,12 +61,12 @@ type Pool struct {
 	hooks ContextHooks
 
 	mu        sync.Mutex // for what follows
-	freed     bool       // nobody joins any more
+	freed     bool       // no Local can join any more
 	workers   int
 	members   [steal.Workers]atomic.Pointer[worker] // read without the lock
 	span      atomic.Int32                          // members beyond it are nil
 	store     slotStore
-	group     *goGroup // nil while none of it works
+	group     *goGroup // nil while it has no goroutine
 	goWorkers []*goWorker
 }
 
@@ -92,7 +93,7 @@ func NewPool(c PoolConfig) *Pool {
 // [ErrReentrant] from inside a poll, [ErrAgain] if the pool has 256 workers.
 func (p *Pool) Join(l *Local) error { return p.join(l, nil) }
 
-// join is Join as one of Start's goroutines, or as nobody else.
+// join is Join, for one of Start's goroutines if c isn't nil.
 func (p *Pool) join(l *Local, c *goGroup) error {
 	if l.polling {
 		return ErrReentrant
@@ -110,11 +111,11 @@ func (p *Pool) join(l *Local, c *goGroup) error {
 		return err
 	}
 	l.worker = w
-	l.wakeHost() // it hasn't looked at the pool yet
+	l.wakeHost() // the host hasn't heard of the pool's work yet
 	return nil
 }
 
-// admit gives a worker its place.
+// admit gives a worker its place among the members.
 func (p *Pool) admit(w *worker, c *goGroup) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -140,8 +141,8 @@ func (p *Pool) admit(w *worker, c *goGroup) error {
 	return nil
 }
 
-// Leave ends what [Pool.Join] began: the pool's tasks that waited for l's turn go to
-// the other workers. l keeps its own. It is for the owner of l, outside of a poll.
+// Leave ends [Pool.Join]: the pool's tasks that wait for l's turn go to the other
+// workers. l keeps its own tasks. It is for the owner of l, outside of a poll.
 //
 // # Errors
 //
@@ -162,7 +163,7 @@ func (p *Pool) Leave(l *Local) error {
 	return nil
 }
 
-// leave hands over what the worker has, and sees to it that somebody takes it up.
+// leave hands the worker's tasks over, and pokes another worker for them.
 func (w *worker) leave() {
 	p := w.pool
 	poked := w.deregister()
@@ -179,14 +180,14 @@ func (w *worker) leave() {
 	p.store.put(w.free)
 	p.mu.Unlock()
 	w.local.worker = nil
-	// Also for what it was poked for, which may be in another's ring, and for the
-	// deadline, which nobody else may have reported.
+	// Also for the work that it was poked for, which may be in another worker's ring,
+	// and for the deadline, which no other worker may have reported.
 	if poked || !p.inbox.Empty() || p.timers.next.Load() != Never {
 		p.poke(nil)
 	}
 }
 
-// requeue gives all that is due to the pool's inbox.
+// requeue moves all due slots to the pool's inbox.
 func (w *worker) requeue() {
 	for w.ring.Len() > 0 {
 		for _, slot := range w.batch[:w.ring.Pop(w.batch[:])] {
@@ -200,10 +201,10 @@ func (w *worker) requeue() {
 	}
 }
 
-// Live says how many tasks haven't finished. For any goroutine.
+// Live counts the tasks that haven't finished. For any goroutine.
 func (p *Pool) Live() int { return int(p.live.Load()) }
 
-// Workers says how many Locals are joined. For any goroutine.
+// Workers counts the joined Locals. For any goroutine.
 func (p *Pool) Workers() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

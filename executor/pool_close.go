@@ -4,9 +4,8 @@ package executor
 
 import "github.com/pillion-dev/pillion/executor/internal/cell"
 
-// Close is the first phase of the end, as [Local.Close] is: no more tasks are
-// taken, and those there are drain or are cancelled by the workers. It may be called
-// by any goroutine.
+// Close is the first phase of the end, like [Local.Close]: the pool takes no more
+// tasks, and the workers drain or cancel its tasks. Any goroutine may call it.
 func (p *Pool) Close(mode CloseMode) {
 	p.asking.Add(1)
 	defer p.asking.Add(-1)
@@ -24,8 +23,7 @@ func (p *Pool) Close(mode CloseMode) {
 	}
 }
 
-// cancelAll asks every task to end. A slot without a task is asked as well, which
-// does nothing.
+// cancelAll asks every slot's task to end. On a slot without a task that does nothing.
 func (p *Pool) cancelAll() {
 	p.mu.Lock()
 	chunks, fresh := p.store.chunks, p.store.fresh
@@ -43,9 +41,9 @@ func (p *Pool) cancelAll() {
 	}
 }
 
-// Free is the second phase: it cancels what is still live and gives the cells back.
-// Wakers stay valid and are stale. The pool must have no workers, and so futures are
-// dropped by the goroutine that calls. A second call does nothing.
+// Free is the second phase: it cancels the live tasks and gives the cells back. Wakers
+// stay valid and are stale. The pool must have no workers, so the calling goroutine
+// drops the futures. A second call does nothing.
 //
 // # Errors
 //
@@ -61,12 +59,12 @@ func (p *Pool) Free() error {
 	if freed {
 		return nil
 	}
-	// Nobody joins any more, so this goroutine is the only one that pops.
+	// No Local can join any more, so only this goroutine pops.
 	p.closing.Store(uint32(CloseCancel))
 	p.cancelAll()
 	for round := 0; p.live.Load() > 0 || p.asking.Load() > 0; round++ {
 		p.inbox.Take(p.reap)
-		letRun(round) // to who has begun to spawn, or is inside Close
+		letRun(round) // for goroutines inside a spawn or a Close
 	}
 	p.gone.Store(true)
 	p.mu.Lock()

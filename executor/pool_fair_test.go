@@ -80,7 +80,7 @@ func TestPoolBatchOutlivesGoexit(t *testing.T) {
 }
 
 // A loop that blocks in a poll, or between its turns, keeps the last task of its ring
-// from nobody.
+// from no other worker.
 func TestPoolLastTaskOfABlockedLoopIsTaken(t *testing.T) {
 	t.Run("in a poll", func(t *testing.T) {
 		c := newPoolRig(t, 2)

@@ -9,13 +9,13 @@ import (
 	"github.com/pillion-dev/pillion/executor/internal/steal"
 )
 
-// pin is where a task goes on that has begun something which only certain threads
-// can continue: one worker, or any of the goroutines that Start has started. A task
-// with a pin is polled and dropped there, as long as the pin exists.
+// pin holds a task to the threads that alone can continue its coroutine: one worker, or
+// any of the goroutines that Start has started. As long as the pin exists, only these
+// poll and drop the task.
 type pin struct {
 	inbox  Inbox
 	gone   atomic.Bool
-	worker *worker // whose it is; nil for the group's
+	worker *worker // its worker; nil for the group's pin
 	group  *goGroup
 }
 
@@ -33,12 +33,12 @@ func (at *pin) push(p *Pool, slot uint32) {
 	}
 }
 
-// forward gives to the whole pool what came for a pin that is gone.
+// forward gives the cells of a pin that is gone to the whole pool.
 func (at *pin) forward(p *Pool) {
 	at.inbox.Take(p.inbox.Push)
 }
 
-// pin gives where a task has to go on, or nil. It is for who holds the task's cell.
+// pin gives the task's pin, or nil. It is for the holder of the task's cell.
 func (t *task) pin() *pin {
 	if t == nil || t.extra == nil {
 		return nil
@@ -49,16 +49,16 @@ func (t *task) pin() *pin {
 	return nil
 }
 
-// goGroup is the goroutines that Start has started.
+// goGroup has the goroutines that Start has started.
 type goGroup struct {
-	members   steal.Set // not of who is idle, but of who belongs to it
+	members   steal.Set // not the idle workers, but all of the group
 	pin       pin
-	goWorkers int // that haven't ended; under the pool's lock
+	goWorkers int // goroutines that haven't ended; under the pool's lock
 
 	place place.Place // of their coroutines
 }
 
-// enlist counts one more goroutine, of a new group if there is none.
+// enlist counts one more goroutine, and makes the group if there is none.
 func (p *Pool) enlist() *goGroup {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -70,7 +70,7 @@ func (p *Pool) enlist() *goGroup {
 	return p.group
 }
 
-// discharge counts one less. The last one ends what the group has suspended.
+// discharge counts one less. The last goroutine ends the group's suspended coroutines.
 func (p *Pool) discharge(c *goGroup) {
 	p.mu.Lock()
 	c.goWorkers--

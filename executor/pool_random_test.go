@@ -158,8 +158,8 @@ func (p *randomPool) step() {
 	}
 }
 
-// replace frees a worker, which is nobody's home any more then, and has another one
-// join if there would be none.
+// replace frees a worker to which no task is bound, and lets another join if none would
+// be left.
 func (p *randomPool) replace(w *randomWorker) {
 	equal(p.t, "free a worker", w.Local.Free(), nil)
 	for _, f := range p.futures {

@@ -7,16 +7,16 @@ import (
 	"github.com/pillion-dev/pillion/executor/internal/steal"
 )
 
-// poke tells an idle worker's host that there is work, if there is an idle worker,
-// and if it is one of among, unless that is nil.
+// poke tells the host of an idle worker that there is work, if there is one. Unless
+// among is nil, only workers in among count.
 func (p *Pool) poke(among *steal.Set) {
 	for {
 		i := p.idle.Take(among)
 		if i < 0 {
 			return
 		}
-		// It may be awake and looks for itself then; its place may be another's by
-		// now, who is poked for nothing, or nobody's.
+		// If that worker is awake it looks for work unasked. By now its place may be
+		// empty, or another worker's, which is then poked in vain.
 		if w := p.members[i].Load(); w != nil && w.local.poke() {
 			return
 		}
@@ -37,7 +37,7 @@ func (p *Pool) push(c *chunk, slot uint32) {
 	}
 }
 
-// forward empties the inbox of a freed pool on the waker's side, as a Local's is.
+// forward empties the inbox of a freed pool, as [Local.forward] does.
 func (p *Pool) forward() {
 	p.inbox.Take(func(slot uint32) {
 		c := lookup(slot)

@@ -4,14 +4,14 @@ package executor
 
 import "github.com/pillion-dev/pillion/executor/internal/cell"
 
-// slotStore is a pool's free slots, under its lock.
+// slotStore has a pool's free slots, under the pool's lock.
 type slotStore struct {
 	chunks          []*chunk
 	free            []uint32
 	fresh, freshEnd uint32
 }
 
-// slotBatch is how many free slots a worker fetches or gives back at once.
+// slotBatch is the number of free slots that a worker fetches or gives back at once.
 const slotBatch = 32
 
 func (s *slotStore) put(slots []uint32) { s.free = append(s.free, slots...) }
@@ -40,8 +40,8 @@ func (s *slotStore) get(p *Pool, into []uint32, most int) ([]uint32, error) {
 	return into, nil
 }
 
-// takeSlot finds a slot and makes it the caller's, as if it had been pushed and
-// popped. One that a late waker has queued is put aside until it has been popped.
+// takeSlot finds a slot and makes the caller its holder, as if the caller had popped
+// it. It puts a slot that a late waker has queued aside until a worker pops it.
 func (p *Pool) takeSlot(w *worker) (slot, gen uint32, err error) {
 	var queued []uint32
 	for {

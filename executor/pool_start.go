@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// goWorker is a goroutine that does nothing but work for a pool, and the host of its own
-// Local.
+// goWorker is a goroutine that only works for a pool, and the host of its own Local.
 type goWorker struct {
 	pool  *Pool
 	group *goGroup
@@ -30,14 +29,14 @@ func (g *goWorker) Wake() error {
 	return nil
 }
 
-// Start starts n goroutines that work for the pool until [Pool.Stop]. They sleep
-// while there is nothing to do. Without it a pool has no goroutine at all. Any
-// goroutine may call it, and more than once, for more of them. One that a future ends
-// by runtime.Goexit is replaced.
+// Start starts n goroutines that work for the pool until [Pool.Stop], and sleep while
+// there is no work. Without it a pool has no goroutine at all. Any goroutine may call
+// it, again for more of them. If a future ends one by runtime.Goexit, another takes its
+// place.
 //
 // # Errors
 //
-// Those of [Pool.Join]; none was started then.
+// Those of [Pool.Join]; then it has started none.
 func (p *Pool) Start(n int) error {
 	var started []*goWorker
 	for range n {
@@ -57,8 +56,8 @@ func (p *Pool) Start(n int) error {
 	return nil
 }
 
-// Run spawns f on a pool and waits for its result, in a goroutine that has nothing else
-// to do: not in a task. An [OnDone] among the options isn't called.
+// Run spawns f on a pool and waits for its result. It blocks its goroutine, so don't
+// call it in a task. It ignores an [OnDone] among the options.
 //
 //	pool := executor.NewPool(executor.PoolConfig{})
 //	err := pool.Start(runtime.GOMAXPROCS(0))
@@ -80,9 +79,9 @@ func Run[T any](p *Pool, f Future[T], options ...Option) (value T, err error) {
 	return value, err
 }
 
-// Stop ends the goroutines of [Pool.Start] and waits for them. Tasks that haven't
-// finished are left to other workers, except for those that are inside a coroutine:
-// with the last goroutine they are cancelled. A task must not call Stop.
+// Stop ends the goroutines of [Pool.Start] and waits for them. It leaves unfinished
+// tasks to other workers. Only tasks inside a coroutine are cancelled, with the last
+// goroutine. A task must not call Stop.
 func (p *Pool) Stop() {
 	p.mu.Lock()
 	all := p.goWorkers
@@ -106,7 +105,7 @@ func (g *goWorker) work() {
 	for !g.stop.Load() {
 		progress, err := g.local.Poll(Budget{})
 		if err != nil {
-			g.stop.Store(true) // somebody has freed its Local
+			g.stop.Store(true) // its Local was freed
 			return
 		}
 		if progress.More {
@@ -117,8 +116,8 @@ func (g *goWorker) work() {
 	}
 }
 
-// end is also called when a polled future ends the goroutine by Goexit: another one
-// goes on then, or the pool's tasks would have nobody.
+// end also runs when a future ends the goroutine by Goexit. Then another goroutine goes
+// on, or the pool's tasks would have no worker.
 func (g *goWorker) end() {
 	if !g.stop.Load() {
 		go g.work()

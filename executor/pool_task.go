@@ -13,8 +13,8 @@ import (
 // nothing new. It is handed on with the slot, so none of it need be atomic. Only
 // the joiner is met by anybody at any time.
 
-// inPool stands for all pools in a task. It is written at the spawn, and may be read
-// by anybody afterwards.
+// inPool stands for all pools in a task. The spawn writes it, and any goroutine may
+// read it afterwards.
 var inPool = new(Local)
 
 func (t *task) pooled() bool { return t.local == inPool }
@@ -22,9 +22,9 @@ func (t *task) pooled() bool { return t.local == inPool }
 // spawn is for any goroutine.
 func (p *Pool) spawn(t *task) error { return p.start(t, nil) }
 
-// start makes t a task of the pool, by w inside a turn of its own, or by nobody.
+// start makes t a task of the pool. w is the worker in whose turn it runs, or nil.
 func (p *Pool) start(t *task, w *worker) error {
-	// Counted first: who frees the pool closes it and then waits for this count.
+	// Counted first: a free closes the pool and then waits for this count.
 	if n := p.live.Add(1); p.closing.Load() != open {
 		p.live.Add(-1)
 		return ErrClosed
@@ -56,13 +56,13 @@ func (p *Pool) start(t *task, w *worker) error {
 	return nil
 }
 
-// claim finds out what a popped slot is due for. It gives nil if that is nothing, and
-// the slot isn't the caller's any more.
+// claim finds out for what a popped slot is due. It gives nil if it is due for nothing;
+// then the caller doesn't hold the slot any more.
 func (c *chunk) claim(slot uint32) *task {
 	ce := &c.cells[slot&cell.Mask]
 	t := c.tasks[slot&cell.Mask]
 	if t == nil {
-		ce.Pend.Store(0) // pushed by a waker that came late
+		ce.Pend.Store(0) // pushed by a late waker
 		return nil
 	}
 	due := t.flags&flagReady != 0
@@ -82,14 +82,13 @@ func (c *chunk) claim(slot uint32) *task {
 	}
 }
 
-// claimWord is the pend word of a task that is somebody's and for which nothing came
-// since.
+// claimWord is the pend word of a task that has a holder and no new request.
 func (t *task) claimWord() uint64 { return uint64(t.gen)<<32 | cell.Queued }
 
-// note notes what came for the task, and says whether its turn is due.
+// note notes the requests for the task, and reports whether its turn is due.
 func (t *task) note(pend uint64) (due bool) {
 	if uint32(pend>>32) != t.gen {
-		return false // it was for a task that had the slot before
+		return false // it was for an earlier task of the slot
 	}
 	if pend&cell.Cancel != 0 && t.flags&flagCancel == 0 {
 		if pend&cell.Expired != 0 {
@@ -105,7 +104,7 @@ func (t *task) note(pend uint64) (due bool) {
 	return due || pend&cell.Wake != 0
 }
 
-// step does what a slot is due for.
+// step does the work for which a slot is due.
 func (w *worker) step(slot uint32) {
 	c := lookup(slot)
 	if at := c.tasks[slot&cell.Mask].pin(); at != nil && at != w.pin {
@@ -145,8 +144,8 @@ func (w *worker) step(slot uint32) {
 	}
 }
 
-// finish ends a task, by w inside its turn or by nobody.
-// As soon as the joiner is taken, its owner may use the storage again.
+// finish ends a task. w is the worker in whose turn it runs, or nil. Once the joiner is
+// taken, its owner may use the storage again.
 func (p *Pool) finish(t *task, o Outcome, w *worker) {
 	t.clearDeadline()
 	slot, gen := t.slot, t.gen
@@ -196,7 +195,7 @@ func (w *worker) wake(waker Waker) {
 	w.local.wake(waker)
 }
 
-// postHere is post inside a turn, for a task that isn't the Local's.
+// postHere is post inside a turn, for a task that isn't the Local's own.
 func (w *worker) postHere(id, bits uint64) WakeResult {
 	r, _ := cell.Mark(id, bits)
 	if r == cell.Woken {
@@ -210,7 +209,7 @@ func (w *worker) postHere(id, bits uint64) WakeResult {
 	return WakeResult(r)
 }
 
-// wakeHere is postHere of a wake.
+// wakeHere is postHere for a wake.
 func (w *worker) wakeHere(waker Waker, c *chunk) WakeResult {
 	slot, gen := uint32(waker>>32)&cell.SlotMask, uint32(waker)
 	ce := &c.cells[slot&cell.Mask]
@@ -218,8 +217,8 @@ func (w *worker) wakeHere(waker Waker, c *chunk) WakeResult {
 		!ce.Pend.CompareAndSwap(0, uint64(gen)<<32|cell.Queued) {
 		return w.postHere(uint64(waker), cell.Wake)
 	}
-	// The cell is ours by that, so that the task needn't be told by a bit of pend,
-	// which costs an exchange to clear. It may have ended before, though.
+	// That makes us the cell's holder. So the wake needs no bit in pend, which would
+	// cost an exchange to clear. But the task may have ended before.
 	if t := c.tasks[slot&cell.Mask]; t != nil && t.gen == gen {
 		t.flags |= flagReady
 	}
@@ -231,7 +230,7 @@ func (p *Pool) spawner() *task { return nil }
 
 func (w *worker) spawner() *task { return w.local.current }
 
-// spawn is what [Context.Executor] is for.
+// spawn is for [Context.Executor].
 func (w *worker) spawn(t *task) error {
 	if !w.local.polling {
 		return w.pool.start(t, nil)

@@ -17,7 +17,7 @@ func TestPoolWakesCoalesce(t *testing.T) {
 	p := c.named("a", new(probe))
 	mustSpawn[int](t, c.Pool, p)
 	c.turn(0, 1)
-	// During a poll: one more poll, whoever wakes and however often.
+	// During a poll: one more poll, after any number of wakes by any worker.
 	p.onPoll = both(p.onPoll, func(cx *Context) {
 		p.onPoll = nil
 		p.waker.Wake()

@@ -9,11 +9,11 @@ import (
 	"github.com/pillion-dev/pillion/executor/internal/wheel"
 )
 
-// poolTimers are the timers of a pool's tasks. Any worker fires them, as any may
+// poolTimers has the timers of a pool's tasks. Any worker fires them, since any may
 // have the task's turn or its drop by then.
 type poolTimers struct {
-	next  atomic.Int64 // when the first one is due; written under the lock
-	fired atomic.Int64 // the latest time whose timers were fired; likewise
+	next  atomic.Int64 // the time of the first timer; written under the lock
+	fired atomic.Int64 // the latest time whose timers have fired; likewise
 	max   int
 
 	mu    sync.Mutex
@@ -25,8 +25,8 @@ func (w *worker) arm(t *Timer, waker Waker) (ready bool, err error) {
 	return w.pool.timers.await(t, w.local.now, waker)
 }
 
-// await is arm for a task. Whether the timer is armed, and its waker, are under the
-// lock; its time belongs to the task.
+// await is arm for a task. The lock guards the timer's place in the wheel and its
+// waker; its time belongs to the task.
 func (p *poolTimers) await(t *Timer, now int64, w Waker) (ready bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -67,8 +67,8 @@ func (p *poolTimers) disarm(t *Timer) {
 	}
 }
 
-// due takes out the timers that are due and appends their wakers. They are woken
-// once the lock is gone.
+// due takes out the timers that are due and appends their wakers. The caller wakes them
+// once it has given up the lock.
 func (p *poolTimers) due(now int64, wakers []Waker) []Waker {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,10 +82,9 @@ func (p *poolTimers) due(now int64, wakers []Waker) []Waker {
 	return wakers
 }
 
-// catchUp keeps the time of a turn from being before that of another worker's turn
-// which has begun later and fired timers since: a task that was woken by one must not
-// see that it isn't due. It is called once the task is the caller's, which
-// synchronises with the wake.
+// catchUp moves the time of a turn forward to the latest time whose timers any worker
+// has fired: a task that such a timer has woken must see that it is due. The caller
+// calls it once it holds the task, which synchronises with the wake.
 func (w *worker) catchUp() {
 	if fired := w.pool.timers.fired.Load(); fired > w.local.now {
 		w.local.now = fired

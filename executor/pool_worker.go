@@ -8,20 +8,19 @@ import (
 	"github.com/pillion-dev/pillion/executor/internal/steal"
 )
 
-// batchSize is how many slots a worker takes from its ring at once. What it has
-// taken can't be stolen while it polls the others, so the number is small.
+// batchSize is the number of slots that a worker takes from its ring at once. A thief
+// can't steal them while the worker polls the others, so the number is small.
 const batchSize = 8
 
-// goWorkerTurn is how many polls a goroutine of Start does in a turn although they
-// weren't due at its start: nothing else waits for it, and each turn costs a look at
-// the clock and all queues.
+// goWorkerTurn is the number of polls in a turn of Start's goroutines beyond those that
+// were due at its start. No loop waits for such a goroutine, and each turn costs a look
+// at the clock and all queues.
 const goWorkerTurn = 256
 
-// worker is a Local's part in a pool. Everything but ring belongs to the Local's
-// owner.
+// worker is a Local's part in a pool. All but ring belongs to the Local's owner.
 type worker struct {
 	ring  steal.Ring
-	bound steal.Queue // that can't be stolen, as this is their pin
+	bound steal.Queue // slots whose pin is this worker: thieves can't steal them
 	pool  *Pool
 	local *Local
 	cx    Context // of the pool's tasks
@@ -29,7 +28,7 @@ type worker struct {
 	index int // in pool.members
 
 	batch      [batchSize]uint32 // taken from the ring
-	at, end    int               // what is left of the batch
+	at, end    int               // the rest of the batch
 	boundFirst bool              // in the next batch
 	registered bool              // in the idle set since the last turn
 	poolFirst  bool              // in the next turn
@@ -38,7 +37,7 @@ type worker struct {
 	random     uint64
 }
 
-// begin takes in what is there for the turn that starts.
+// begin takes in the work for the turn that starts.
 func (w *worker) begin() {
 	w.deregister()
 	push := func(slot uint32) { w.push(lookup(slot), slot) }
@@ -54,7 +53,7 @@ func (w *worker) begin() {
 	}
 }
 
-// deregister says whether the worker was poked since it has parked.
+// deregister reports whether the worker was poked since it has parked.
 func (w *worker) deregister() (poked bool) {
 	if w.registered {
 		w.registered = false
@@ -81,8 +80,8 @@ func (w *worker) steal() {
 	}
 }
 
-// turns polls the Local's tasks and the pool's. Each goes first in turn when the
-// budget doesn't reach for both.
+// turns polls the Local's tasks and the pool's. If the budget doesn't reach for both,
+// they alternate in going first.
 func (w *worker) turns() {
 	l := w.local
 	defer w.endTurn()
@@ -116,7 +115,7 @@ func (w *worker) burst() {
 	defer l.contain()
 	for l.turn.left > 0 {
 		if w.at == w.end && !w.refill() {
-			l.turn.left = 0 // all done, or stolen meanwhile
+			l.turn.left = 0 // all polled, or stolen meanwhile
 			break
 		}
 		l.turn.left--
@@ -126,8 +125,8 @@ func (w *worker) burst() {
 	l.current = nil
 }
 
-// refill takes the next slots from the ring, no more than will be polled before the
-// budget is looked at.
+// refill takes the next slots from the ring, no more than the worker polls before it
+// looks at the budget.
 func (w *worker) refill() bool {
 	t := &w.local.turn
 	into := w.batch[:min(batchSize, t.left, t.check-t.used)]
@@ -147,9 +146,9 @@ func (w *worker) refill() bool {
 	return n > 0
 }
 
-// share shows the others what is in the ring. An idle one may take some of it, also
-// at the end of a turn: this worker's loop can have other things to do. A goroutine of
-// Start has not, and keeps the last one for itself.
+// share shows the other workers the slots in the ring. An idle worker may take some,
+// also at the end of a turn, since this worker's loop may be busy with other work. A
+// goroutine of Start has no other work, and keeps the last slot for itself.
 func (w *worker) share() {
 	n := w.ring.Len()
 	if n > 0 {
@@ -160,7 +159,7 @@ func (w *worker) share() {
 	}
 }
 
-// push puts a slot that became due at the back.
+// push puts a due slot at the back.
 func (w *worker) push(c *chunk, slot uint32) {
 	switch at := c.tasks[slot&cell.Mask].pin(); {
 	case at != nil && at != w.pin:
@@ -168,8 +167,8 @@ func (w *worker) push(c *chunk, slot uint32) {
 	case at != nil && at.group == nil:
 		w.bound.Push(slot)
 	case w.pin.group != nil && w.at == w.end && w.local.current != nil && w.ring.Len() == 0:
-		// The task that is being polled wakes one that nothing else waits before:
-		// that is the next batch.
+		// The task in its poll wakes another, and no other slot waits before that: it
+		// is the next batch.
 		w.batch[0] = slot
 		w.at, w.end = 0, 1
 	default:
@@ -177,11 +176,11 @@ func (w *worker) push(c *chunk, slot uint32) {
 	}
 }
 
-// waiting is how many slots are due.
+// waiting counts the due slots.
 func (w *worker) waiting() int { return w.ring.Len() + w.bound.Len() }
 
-// endTurn puts back what is left of the batch, and shares it. The turn may have been
-// broken off by Goexit or a panic in OnDone.
+// endTurn puts back the rest of the batch, and shares it. Goexit or a panic in OnDone
+// may have broken the turn off.
 func (w *worker) endTurn() {
 	for ; w.at < w.end; w.at++ {
 		slot := w.batch[w.at]
@@ -190,7 +189,7 @@ func (w *worker) endTurn() {
 	w.share()
 }
 
-// register lets this worker be poked, and says whether it may sleep.
+// register puts this worker into the idle set, and reports whether it may sleep.
 func (w *worker) register() bool {
 	p := w.pool
 	w.registered = true

@@ -7,9 +7,8 @@ import (
 	"math/rand/v2"
 )
 
-// ring is the ready queue. A task that finishes while it is in here is taken out
-// by its place, since its storage may be in use elsewhere by the time it would
-// come out.
+// ring is the ready queue. A task that finishes in the queue is removed by its place,
+// since its storage may be in use elsewhere by the time its place comes.
 type ring struct {
 	buf        []*task // a power of two long
 	head, tail uint32
@@ -24,7 +23,7 @@ func (r *ring) push(t *task) {
 	}
 }
 
-// put is push as far as the compiler can inline it: it fails if there is no place.
+// put is the part of push that the compiler can inline: it fails if the ring is full.
 func (r *ring) put(t *task) bool {
 	if r.tail-r.head == uint32(len(r.buf)) {
 		return false
@@ -35,7 +34,7 @@ func (r *ring) put(t *task) bool {
 	return true
 }
 
-// pop gives the task at the front, or nil if that has finished. The ring must not
+// pop gives the task at the front, or nil if the task has finished. The ring must not
 // be empty.
 func (r *ring) pop() *task {
 	p := &r.buf[r.head&uint32(len(r.buf)-1)]
@@ -65,7 +64,7 @@ func (r *ring) shuffle(rnd *rand.PCG) {
 
 func (r *ring) remove(t *task) { r.buf[t.place&uint32(len(r.buf)-1)] = nil }
 
-// grow makes place for n tasks, and for 64 at least.
+// grow makes room for n tasks, and for 64 at least.
 func (r *ring) grow(n int) {
 	buf := make([]*task, 1<<max(6, bits.Len(uint(max(n, 1)-1))))
 	for i := r.head; i != r.tail; i++ {

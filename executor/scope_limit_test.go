@@ -4,8 +4,8 @@ package executor
 
 import "testing"
 
-// Who waits for the limit is cancelled as if he had begun, also if that was asked for
-// before he was one of the waiting.
+// A child that waits for the limit is cancelled as if it had begun, also if the cancel
+// came before its wait.
 func TestDeadlineOfWhoWaitsForTheLimit(t *testing.T) {
 	for _, at := range []int64{-1, 10} {
 		r := newRig(t)

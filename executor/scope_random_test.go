@@ -13,7 +13,7 @@ type world struct {
 	*rig
 	rnd   *rand.Rand
 	nodes []*node
-	stack []*node // who is being polled or dropped
+	stack []*node // the tasks in their polls or drops
 }
 
 // node is a future that owns a scope.

@@ -258,7 +258,7 @@ func TestLimit(t *testing.T) {
 	f.children[1].end(nil)
 	f.settle()
 	equal(t, "polls", polled(), "12100")
-	f.tasks[3].Cancel() // while it waits: nobody is polled for it
+	f.tasks[3].Cancel() // while it waits: no task gets a poll for it
 	f.tasks[3].Detach()
 	f.settle()
 	equal(t, "polls", polled(), "12100")
@@ -296,7 +296,7 @@ func TestDetach(t *testing.T) {
 	f.settle()
 	equal(t, "outcomes", f.outcomes(), "-0-")
 	equal(t, "done", f.parent.Done(), true)
-	mustSpawn[int](t, f.rig.Local, new(probe)).Detach() // nobody's child
+	mustSpawn[int](t, f.rig.Local, new(probe)).Detach() // no scope's child
 }
 
 func TestNextGivesChildrenAsTheyEnd(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"github.com/pillion-dev/pillion/executor/internal/cell"
 )
 
-// ChunkCells is how many cells a chunk has.
+// ChunkCells is the number of cells in a chunk.
 const ChunkCells = cell.Chunk
 
 // Cell is the part of a task that wakers touch, and Inbox a stack of cells. Carriers
@@ -18,7 +18,7 @@ type (
 	Inbox = cell.Inbox
 )
 
-// chunk is a block of cells and who has leased it: a Local, a Pool or nobody.
+// chunk is a block of cells and its present owner: a Local, a Pool or none.
 type chunk struct {
 	base  uint32
 	cells []Cell
@@ -27,7 +27,7 @@ type chunk struct {
 
 	// For the owner only; in a pool, each is for who holds the cell's Queued.
 	tasks   [ChunkCells]*task
-	held    [ChunkCells]bool // skipped at allocation because queued; free once popped
+	held    [ChunkCells]bool // passed over by findSlot because it is queued; free once popped
 	watches []*Watch         // nil before the first
 }
 

@@ -17,21 +17,21 @@ const (
 	CancelledRunning     Outcome = 2 // its future was dropped between two polls
 )
 
-// task is the part of a [Task] that doesn't know its type.
+// task is the part of a [Task] that doesn't depend on its type.
 type task struct {
-	_       [0]atomic.Uint64 // aligns the next, which a pool's task has atomic
+	_       [0]atomic.Uint64 // aligns the next field, which is atomic in a pool's task
 	joiner  Waker
-	local   *Local // inPool for a pool's
+	local   *Local // inPool for a task of a pool
 	run     runner
 	slot    uint32
 	gen     uint32
-	place   uint32 // in the ready ring, if it is ready
+	place   uint32 // its place in the ready ring, if it is ready
 	flags   uint16
-	shields uint16 // how many shielded sections it is in
-	extra   *extra // nil until it is needed
+	shields uint16 // the shielded sections around it
+	extra   *extra // nil until a field of it is needed
 }
 
-// runner is the part that does. It is the Task itself, or a [Shortcut] to it.
+// runner is the part that does depend on it: the Task itself, or a [Shortcut] to it.
 type runner interface {
 	poll(cx *Context) (done bool)
 	owns(future any) bool
@@ -44,48 +44,48 @@ type runner interface {
 	notification() func()
 }
 
-// Task is a future that an executor owns, with a result, a cancel and a join. It
-// is a [Future] itself: awaiting it from another task of the same executor joins
-// it, which one task may at a time.
+// Task is a future that an executor owns, with a result, a cancel and a join. It is a
+// [Future] itself: another task of the same executor joins it by awaiting it. Only one
+// task may do so at a time.
 //
-// The zero Task is storage for [Task.Spawn]; a finished one may be spawned into
-// again, which allocates nothing. A live one must not be copied or moved.
+// The zero Task is storage for [Task.Spawn]. A spawn into a finished Task allocates
+// nothing. A live Task must not be copied or moved.
 type Task[T any] struct {
 	task
 	future Future[T]
 	value  T
-	err    error // while it is live: the cause of its end, with flagCaused
+	err    error // of a live task: the cause of its end, with flagCaused
 }
 
-// Option changes one thing about a task that is being spawned.
+// Option changes one thing about a new task.
 type Option interface {
 	apply(t *task)
 }
 
-// OnDone is an [Option]: a function that the owner's goroutine calls once, right
-// when the task has finished and its future was dropped. The executor is done with
-// the task by then, so the function may spawn into the same storage. It must not
-// poll. Spawn panics if T isn't the task's.
+// OnDone is an [Option]: a function that the owner's goroutine calls once, right after
+// the end of the task and the drop of its future. The executor doesn't use the task any
+// more, so the function may spawn into the same storage. It must not poll. Spawn panics
+// if T isn't the task's type.
 type OnDone[T any] func(value T, err error, outcome Outcome)
 
 func (f OnDone[T]) apply(t *task) { t.more().onDone = f }
 
-// Executor is what tasks are spawned on: a [Local], a [Pool], a [Scope], or what a
-// [Context.Executor] gives. It is an interface for that choice, not for others to
-// implement.
+// Executor runs tasks: a [Local], a [Pool], a [Scope], or the result of
+// [Context.Executor]. The interface is for this choice; other packages can't implement
+// it.
 type Executor interface {
 	spawn(t *task) error
-	spawner() *task // the task that is being polled there, if that is known
+	spawner() *task // the task in its poll there, if it is known
 }
 
-// Spawn makes f a task of e and schedules its first poll. On a [Local] it belongs to
-// the owner, in or outside of a poll; on a [Pool], any goroutine may call it; on a
-// [Scope] the task is a child.
+// Spawn makes f a task of e and schedules its first poll. On a [Local] it is for the
+// owner, in or outside of a poll. On a [Pool] any goroutine may call it. On a [Scope]
+// the task is a child.
 //
 // # Errors
 //
-// [ErrClosed] after [Local.Close] and once a scope is ending, [ErrAgain] over a quota. The future was then
-// neither polled nor dropped.
+// [ErrClosed] after [Local.Close] and once a scope is ending, [ErrAgain] over a quota.
+// Then the future gets neither poll nor drop.
 func Spawn[T any](e Executor, f Future[T], options ...Option) (*Task[T], error) {
 	_, child := e.(*Scope)
 	t := newTask[T](child || len(options) > 0)
@@ -95,8 +95,8 @@ func Spawn[T any](e Executor, f Future[T], options ...Option) (*Task[T], error) 
 	return t, nil
 }
 
-// Spawn is [Spawn] into storage of the caller's. It fails with [ErrLive] while
-// that is in use.
+// Spawn is [Spawn] into storage of the caller's. It fails with [ErrLive] while the
+// storage is in use.
 func (t *Task[T]) Spawn(e Executor, f Future[T], options ...Option) error {
 	if t.inUse() {
 		return ErrLive
@@ -106,7 +106,7 @@ func (t *Task[T]) Spawn(e Executor, f Future[T], options ...Option) error {
 	if t.extra != nil {
 		t.extra.reset()
 	}
-	l, direct := e.(*Local) // the usual case needn't go through the interface
+	l, direct := e.(*Local) // the usual case avoids the interface
 	var p *task
 	if direct {
 		p = l.current
@@ -138,38 +138,38 @@ func (t *Task[T]) checkOnDone() {
 	}
 }
 
-// Handle names the task for any goroutine and any length of time.
+// Handle names the task for any goroutine, for as long as one likes.
 func (t *Task[T]) Handle() Handle { return makeHandle(t.slot, t.gen) }
 
 // Cancel asks the task to end. Any goroutine may call it, as long as the storage
 // isn't spawned into again meanwhile; see [Handle.Cancel] for what follows.
 func (t *Task[T]) Cancel() CancelResult { return t.Handle().Cancel() }
 
-// Join gives the future of the task's result: the Task. Dropping it leaves the
-// task running.
+// Join gives the future of the task's result: the Task. Its drop leaves the task
+// running.
 func (t *Task[T]) Join() Future[T] { return t }
 
-// Done says whether the task has finished. For the owner; on a [Pool], for any
-// goroutine, and so are Result and Outcome then.
+// Done reports whether the task has finished. It is for the owner. On a [Pool] it is
+// for any goroutine, and once it is true so are Result and Outcome.
 func (t *Task[T]) Done() bool { return t.hasEnded() }
 
-// Result gives what the task returned, once it is done: [ErrCancelled] or
-// [ErrTimedOut] if it was cancelled, a [PanicError] if it panicked. For the owner.
+// Result gives the value and error of a finished task: [ErrCancelled] or [ErrTimedOut]
+// if it was cancelled, a [PanicError] if it panicked. For the owner.
 func (t *Task[T]) Result() (T, error) { return t.value, t.err }
 
 // Err gives the error of Result.
 func (t *Task[T]) Err() error { return t.err }
 
-// Outcome says how the task ended, once it is done. For the owner.
+// Outcome gives the way in which a finished task ended. For the owner.
 func (t *Task[T]) Outcome() Outcome { return t.task.outcome() }
 
-// Poll implements [Future]. A task of a [Pool] may be awaited from everywhere.
+// Poll implements [Future]. Tasks of any executor may await a task of a [Pool].
 //
 // # Errors
 //
-// The task's; [ErrBusy] while another task awaits it, [ErrJoinItself] in the task
-// itself, and [ErrWrongLocal] for a task of another [Local] or, in a task of a Pool, of
-// any: the result belongs to its owner.
+// The task's; [ErrBusy] while another task awaits it; [ErrJoinItself] in the task
+// itself; [ErrWrongLocal] for a task of another [Local], and in a task of a Pool for a
+// task of any Local: the result belongs to its owner.
 func (t *Task[T]) Poll(cx *Context) (value T, ready bool, err error) {
 	if cx.local.current == &t.task {
 		return value, true, ErrJoinItself
@@ -186,8 +186,8 @@ func (t *Task[T]) Poll(cx *Context) (value T, ready bool, err error) {
 
 func (t *task) outcome() Outcome { return Outcome(t.flags >> outcomeShift) }
 
-// poll is just short enough for the compiler to inline it into what the interface
-// calls, which saves one of three calls a step.
+// poll is just short enough for the compiler to inline it into the wrapper that the
+// interface calls, which saves one of three calls a step.
 func (t *Task[T]) poll(cx *Context) (ready bool) {
 	value, ready, err := t.future.Poll(cx)
 	if ready {
@@ -217,8 +217,8 @@ func (t *Task[T]) unwind(cx *Context) bool {
 	return done
 }
 
-// unwound settles the error of a task whose future has unwound: the cause of its
-// end, unless that ran into an error of its own, which says more.
+// unwound sets the error of a task whose future has unwound: the cause of its end,
+// unless the unwinding has an error of its own, which says more.
 func (t *Task[T]) unwound(cause error) {
 	err := t.err
 	if err == nil || errors.Is(err, cause) || errors.Is(cause, err) {
@@ -235,8 +235,8 @@ func (t *Task[T]) drop() {
 	}
 }
 
-// dropContained makes a panic in Drop the task's error, unless it has one that
-// says more.
+// dropContained makes a panic in Drop the task's error, unless the task has an error
+// that says more.
 func (t *Task[T]) dropContained(d Dropper) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -248,7 +248,7 @@ func (t *Task[T]) dropContained(d Dropper) {
 	d.Drop()
 }
 
-// notification is notify for later, when the storage may be in use again.
+// notification is notify for a later time, when the storage may be in use again.
 func (t *Task[T]) notification() func() {
 	f, ok := t.extra.onDone.(OnDone[T])
 	if !ok {

@@ -248,8 +248,8 @@ func TestRespawnFromOnDone(t *testing.T) {
 	equal(t, "live", r.Live(), 0)
 }
 
-// The task has made itself ready before it finished: what is left in the ring must
-// not poll whoever has the storage or the slot next.
+// The task has made itself ready before it finished: its place in the ring must not
+// poll the next task in its storage or slot.
 func TestReadyTaskFinishes(t *testing.T) {
 	r := newRig(t)
 	var task Task[int]

@@ -12,14 +12,13 @@ import (
 // Never is the deadline that doesn't come.
 const Never = math.MaxInt64
 
-// Timer is a future that is ready at a point in time. It is armed by its first
-// poll and has in itself what the executor needs to keep it, so that neither
-// arming nor dropping it allocates. The owner may use it again after
-// [Timer.Reset].
+// Timer is a future that is ready at a point in time. Its first poll arms it. It has in
+// itself the executor's fields for it, so that neither arming nor dropping it
+// allocates. The owner may use it again after [Timer.Reset].
 //
 // # Errors
 //
-// [ErrAgain] over [Config.MaxTimers]. The deadlines of tasks count, but aren't
+// [ErrAgain] over [Config.MaxTimers]. The deadlines of tasks count, but are never
 // refused.
 type Timer struct {
 	node  wheel.Timer // its time, and whom it wakes; armed in a pool, it is under that one's lock
@@ -35,17 +34,17 @@ func Sleep(d time.Duration) *Timer {
 	return t
 }
 
-// SleepUntil is ready once the executor's clock shows at, in nanoseconds. At
-// [Never] it isn't.
+// SleepUntil is ready once the executor's clock shows at, in nanoseconds. With [Never]
+// it is never ready.
 func SleepUntil(at int64) *Timer { return &Timer{node: wheel.Timer{At: at}} }
 
-// Reset takes the timer back and lets it count d from its next poll.
+// Reset disarms the timer; it then counts d from its next poll.
 func (t *Timer) Reset(d time.Duration) {
 	t.Drop()
 	t.node.At, t.after = -1, max(d, 0)
 }
 
-// ResetAt takes the timer back and sets it to a time of the executor's clock.
+// ResetAt disarms the timer and sets it to a time of the executor's clock.
 func (t *Timer) ResetAt(at int64) {
 	t.Drop()
 	t.node.At = at
@@ -76,7 +75,7 @@ func (l *Local) arm(t *Timer, w Waker) (ready bool, err error) {
 	return false, nil
 }
 
-// Drop implements [Dropper]: it takes the timer back.
+// Drop implements [Dropper]: it disarms the timer.
 func (t *Timer) Drop() {
 	switch {
 	case t.pool != nil:
@@ -87,8 +86,8 @@ func (t *Timer) Drop() {
 	}
 }
 
-// fire wakes the tasks whose timers are due, in the order of the deadlines, and
-// of arming where these are equal, so that a run can be replayed.
+// fire wakes the tasks whose timers are due, in the order of the deadlines, and equal
+// ones in the order of arming, so that a run can be replayed.
 func (l *Local) fire() {
 	for t := l.timers.Due(l.now); t != nil; t = l.timers.Due(l.now) {
 		if w := Waker(t.Waker); l.wake(w) == BadHandle {

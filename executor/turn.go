@@ -14,30 +14,29 @@ type turn struct {
 	used  int // polls and drops
 	drops int
 	max   int
-	check int // when used is this, check
+	check int // check when used reaches it
 	until int64
 	spent bool // the budget is used up
 }
 
-// Budget bounds a turn; a zero in it is no bound, and a zero Budget is
-// [Config.Budget]. The drop of a cancelled task is charged like a poll. The clock is
-// read every 64 polls, so that MaxTime is a matter of many tasks, not of a single
-// slow one.
+// Budget bounds a turn; a zero in it is no bound, and a zero Budget is [Config.Budget].
+// The drop of a cancelled task costs as much as a poll. The turn reads the clock every
+// 64 polls, so that MaxTime bounds many tasks, not a single slow one.
 type Budget struct {
 	MaxPolls int
 	MaxTime  time.Duration
 }
 
-// Progress is what a turn reports to its host.
+// Progress is a turn's report to its host.
 type Progress struct {
 	Polled   int   // polls done
 	More     bool  // poll again without waiting for a wake
-	Deadline int64 // poll again when the clock shows this; Never if it needn't; early perhaps after a drop
+	Deadline int64 // poll again when the clock shows this; Never if there is none; perhaps early after a drop
 	Live     int   // tasks that haven't finished
 }
 
-// Poll runs one turn: it polls the tasks that are ready when it starts, each once.
-// A task that becomes ready meanwhile waits for the next turn.
+// Poll runs one turn: it polls each task once that is ready at its start. A task that
+// becomes ready meanwhile waits for the next turn.
 //
 // # Errors
 //
@@ -102,8 +101,8 @@ func (l *Local) bursts() {
 	}
 }
 
-// burst polls what is left of the snapshot. A panic ends the burst, not the turn,
-// so that a poll costs no deferred call of its own.
+// burst polls the rest of the snapshot. A panic ends the burst, not the turn, so that a
+// poll costs no deferred call of its own.
 func (l *Local) burst() {
 	defer l.contain()
 	for l.turn.left > 0 {
@@ -140,13 +139,13 @@ func (l *Local) charge() {
 	}
 }
 
-// chargeDrop charges the drop of a task that isn't polled any more.
+// chargeDrop charges the drop of a task to the budget.
 func (l *Local) chargeDrop() {
 	l.turn.drops++
 	l.charge()
 }
 
-// check ends the turn if its budget is used up, and says when to look again.
+// check ends the turn if its budget is used up, and sets the next check.
 func (l *Local) check() {
 	if l.turn.used == l.turn.max || l.turn.until != Never && l.clock() >= l.turn.until {
 		l.turn.left, l.turn.spent = 0, true
@@ -157,12 +156,12 @@ func (l *Local) check() {
 	}
 }
 
-// contain makes a panic the error of the task whose poll it came from.
+// contain makes a panic the error of the task in whose poll it happened.
 func (l *Local) contain() {
 	t := l.current
 	l.current = nil
 	if t == nil || t.flags&flagEnding != 0 {
-		return // from OnDone, which is the embedder's: not ours to hide
+		return // from OnDone, the embedder's function: its panic goes on
 	}
 	t.leave()
 	l.charge()
@@ -178,7 +177,7 @@ func (l *Local) contain() {
 	}
 }
 
-// take hands a queued cell back to the wakers and does what they asked for.
+// take gives a queued cell back to the wakers and does what they have asked for.
 func (l *Local) take(slot uint32) {
 	c := lookup(slot)
 	i := slot & cell.Mask

@@ -4,9 +4,9 @@ package executor
 
 import "github.com/pillion-dev/pillion/executor/internal/cell"
 
-// Waker says "poll that task again". It is a plain number: 8 bits of kind, 24 of
-// slot, 32 of generation. The highest bit is never set. Copying, keeping and forgetting it are free, and using
-// it late does nothing. Zero is no waker.
+// Waker says "poll that task again". It is a plain number: 8 bits of kind, 24 of slot,
+// 32 of generation. The highest bit is never set. A program may copy, keep and forget
+// it freely, and a late use does nothing. Zero is no waker.
 type Waker uint64
 
 // Handle names a task in the same 64 bits. Zero is no task.
@@ -26,30 +26,29 @@ func makeHandle(slot, gen uint32) Handle {
 	return kindTask<<56 | Handle(slot)<<32 | Handle(gen)
 }
 
-// WakeResult is what became of a wake.
+// WakeResult is the answer to a wake.
 type WakeResult int
 
 const (
 	Woken     WakeResult = 0  // the task will be polled
-	Coalesced WakeResult = 1  // an earlier wake was not yet seen: one poll answers both
+	Coalesced WakeResult = 1  // an earlier wake is still pending: one poll answers both
 	Stale     WakeResult = 2  // the task has finished
 	BadHandle WakeResult = -1 // no waker at all
 )
 
-// CancelResult is what became of a request to cancel.
+// CancelResult is the answer to a request to cancel.
 type CancelResult int
 
 const (
 	CancelAsked    CancelResult = 0  // the task will end at its next turn
-	CancelAlready  CancelResult = 1  // an earlier request was not yet seen
+	CancelAlready  CancelResult = 1  // an earlier request is still pending
 	CancelFinished CancelResult = 2  // the task has finished
 	CancelBad      CancelResult = -1 // no task at all
 )
 
 // Wake makes the task ready, from any goroutine and at any time, also after task,
-// executor and host are gone. It only schedules; it never polls. What the caller
-// wrote before is seen by the poll that follows, also when the result is
-// [Coalesced].
+// executor and host are gone. It only schedules; it never polls. The poll that follows
+// sees the caller's earlier writes, also after [Coalesced].
 func (w Waker) Wake() WakeResult {
 	if w>>56 != kindWaker {
 		return BadHandle
@@ -58,11 +57,11 @@ func (w Waker) Wake() WakeResult {
 	return r
 }
 
-// Cancel asks the task to end, from any goroutine and at any time. The task's
-// outcome tells whether that came before it returned by itself.
+// Cancel asks the task to end, from any goroutine and at any time. The task's outcome
+// tells whether the cancel came before its return.
 func (h Handle) Cancel() CancelResult { return h.ask(cell.Cancel) }
 
-// Expire is [Handle.Cancel] as a deadline does it: the task's error is [ErrTimedOut].
+// Expire is [Handle.Cancel] by a deadline: the task's error is [ErrTimedOut].
 func (h Handle) Expire() CancelResult { return h.ask(cell.Cancel | cell.Expired) }
 
 func (h Handle) ask(bits uint64) CancelResult {
@@ -81,9 +80,9 @@ func (h Handle) ask(bits uint64) CancelResult {
 	return CancelAsked
 }
 
-// CancelLocal is [Handle.Cancel] for the owner, and takes effect at once: a task
-// that is to be polled later in this turn is dropped instead. Cancel would come
-// too late for that, as it goes through the inbox.
+// CancelLocal is [Handle.Cancel] for the owner, and takes effect at once: this turn
+// drops a task that it would have polled later. Cancel goes through the inbox, too late
+// for that.
 func (l *Local) CancelLocal(h Handle) CancelResult {
 	slot, gen := uint32(h>>32)&cell.SlotMask, uint32(h)
 	c := lookup(slot)
@@ -93,8 +92,8 @@ func (l *Local) CancelLocal(h Handle) CancelResult {
 	if c.local.Load() != l { // another's, or a pool's
 		return h.Cancel()
 	}
-	// The cell's generation is t's own. Reading it here fetches the cell, which the end
-	// of the task writes, while the task itself is fetched.
+	// The cell's generation is t's own. The read fetches the cell, which the task's end
+	// will write, together with the task itself.
 	t := c.tasks[slot&cell.Mask]
 	if c.cells[slot&cell.Mask].Gen.Load() != gen || t == nil {
 		return CancelFinished
@@ -122,9 +121,8 @@ func (w Waker) Live() bool {
 	return w != 0 && c != nil && c.cells[slot&cell.Mask].Gen.Load() == uint32(w)
 }
 
-// post is the one way by which anything reaches a task from outside its owner. C
-// does the same on the same cells. It also returns the bits that the same task
-// had pending.
+// post is the only way by which other goroutines reach a task. C does the same on the
+// same cells. It also returns the bits that were pending for the same task.
 func post(id uint64, bits uint64) (r WakeResult, pending uint64) {
 	m, pending := cell.Mark(id, bits)
 	if m == cell.Woken {
@@ -136,7 +134,7 @@ func post(id uint64, bits uint64) (r WakeResult, pending uint64) {
 	return WakeResult(m), pending
 }
 
-// push puts a cell that has Queued into the inbox of whoever owns it.
+// push puts a cell that has Queued into the inbox of its owner.
 func (c *chunk) push(slot uint32) {
 	l := c.local.Load()
 	if l == nil {
@@ -153,8 +151,8 @@ func (c *chunk) push(slot uint32) {
 	}
 }
 
-// forward empties the inbox of a freed executor on the waker's side. Without it a
-// cell that was pushed too late would stay queued, and its slot unusable for good.
+// forward empties the inbox of a freed executor, for a late waker. Without it a cell
+// that came too late would stay queued, and its slot unusable for good.
 func (l *Local) forward() {
 	l.inbox.Take(func(slot uint32) {
 		c := lookup(slot)

@@ -253,12 +253,12 @@ func (w *Watch) posted(pend uint64) {
 		w.report(events)
 	}
 	if pend&cell.Close != 0 && w.open {
-		_ = w.end() // nobody is left to tell
+		_ = w.end() // no caller is left to tell
 	}
 }
 
 func (l *Local) closeWatches() {
 	for _, w := range l.watched {
-		_ = w.end() // nobody is left to tell
+		_ = w.end() // no caller is left to tell
 	}
 }

@@ -162,7 +162,7 @@ func TestTwoDirectionsHaveTwoTasks(t *testing.T) {
 	r.Ready(r.key, Readable|Writable)
 	r.turn(1)
 	equal(t, "a", a.got[0], Readable)
-	r.traced("watch7:5") // nobody awaits Writable any more
+	r.traced("watch7:5") // no task awaits Writable any more
 }
 
 func TestHangupAndFaultComeToEverybody(t *testing.T) {
@@ -250,7 +250,7 @@ func TestCloseFromAnyGoroutine(t *testing.T) {
 	equal(t, "never opened", new(Watch).Close(), ErrClosed)
 }
 
-// Whoever closes it, a watch ends once, and its waiter hears of it.
+// A watch ends once, with any closer, and its waiter hears of it.
 func TestClosersAndTheOwnerRace(t *testing.T) {
 	r := newWatchRig(t, Config{})
 	var w Watch

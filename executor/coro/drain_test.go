@@ -92,7 +92,7 @@ func (w *choir) turn() (live int) {
 	return live
 }
 
-// An executor that is closed comes to its end without force: whoever unwinds is woken,
+// A closed executor comes to its end without force: a task that unwinds is woken,
 // whatever it awaits there.
 func TestCancelledExecutorRunsDry(t *testing.T) {
 	for seed := range uint64(400) {

@@ -91,7 +91,7 @@ func TestWorkersAttendWhileAllAreAtWork(t *testing.T) {
 	for !s.attended.Load() { // the second is told of before it is said
 		runtime.Gosched()
 	}
-	s.put(block) // nobody is told
+	s.put(block) // no worker is told
 	equal(t, "told", len(s.told), 0)
 	end <- struct{}{}
 	<-ended

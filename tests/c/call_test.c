@@ -359,7 +359,7 @@ static void unjoined_and_detached_results_are_thrown_away(void **state) {
   pillion_task_cancel(later);
   run(ex, &seen);
   assert_int_equal(seen.count, 0);
-  /* A result that nobody joins goes with its executor. */
+  /* A result that is never joined goes with its executor. */
   submit(ex, "test.big", "5000", 1, PILLION_JOIN);
   assert_true(readable(ex, 10000) > 0);
   turn(ex, &seen, NULL);

@@ -31,7 +31,7 @@ static int child(struct parent *p) {
   const char *module;
   int64_t deadline;
   int fd;
-  alarm(20); /* who hangs is killed */
+  alarm(20); /* a child that hangs is killed */
   const int got[] = {
       pillion_start(NULL, NULL, 0),
       pillion_shutdown(PILLION_CLOSE_CANCEL, PILLION_TIME_NEVER),

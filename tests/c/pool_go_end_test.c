@@ -73,7 +73,7 @@ static void three_outcomes(void **state) {
   (void)state;
   pillion_executor ex = new_executor();
   pillion_task task = call(ex, "test.async_block", "", 1);
-  assert_int_equal(pillion_task_cancel(task), 0); /* nobody works yet */
+  assert_int_equal(pillion_task_cancel(task), 0); /* no worker is there yet */
   cancels_have_arrived();
   assert_ok(pillion_pool_join(pool, ex, 0));
   run(ex, &seen);

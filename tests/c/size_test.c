@@ -22,7 +22,7 @@ static void request_of_more_than_2_gib(void **state) {
   char expected[32];
   (void)state;
   if (!memory_enough()) skip();
-  char *request = calloc(1, length); /* pages that nobody wrote cost nothing */
+  char *request = calloc(1, length); /* unwritten pages cost nothing */
   assert_non_null(request);
   request[length - 1] = '!';
   int rc = pillion_call_wait(&value, function("test.length"), request, length,

@@ -118,7 +118,7 @@ static void a_wake_after_everything_is_gone_does_nothing(void **state) {
   assert_int_equal(pillion_wake(done.waker), PILLION_STALE);
   assert_int_equal(pillion_wake(dropped.waker), PILLION_STALE);
   assert_int_equal(errno, 77);
-  /* Nor does it meet whoever has the place now. */
+  /* Nor does it meet the place's present task. */
   ex = new_executor();
   struct probe next = {0};
   spawn(ex, &next, 0, PILLION_EVENT);

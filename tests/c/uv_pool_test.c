@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * One pool, worked for by whoever is there: a plain thread on the poll loop, one
- * on libuv, and the pool's. They poll C's futures and Go's, and no task of either
+ * One pool with all kinds of workers: a plain thread on the poll loop, one on
+ * libuv, and the pool's. They poll C's futures and Go's, and no task of either
  * kind ends before all three have polled some. The adapters know nothing of
  * pools.
  */

@@ -280,7 +280,7 @@ static void close_loop_by_walk(struct rig *rig) {
   uv_walk(&rig->loop, close_handle, NULL);
   rig_run(rig);
   assert_ok(uv_loop_close(&rig->loop));
-  memset(&rig->loop, 0xee, sizeof rig->loop); /* nobody looks at it again */
+  memset(&rig->loop, 0xee, sizeof rig->loop); /* it is never used again */
 }
 
 static void the_executor_may_be_freed_first(void **state) {

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-/* Who includes this defines them. What ends goes to `seen`. */
+/* The including file defines them. Ends go to `seen`. */
 static void loop_begin(pillion_executor ex); /* puts an executor on the loop */
 static void loop_step(void);                 /* waits, and makes a turn */
 static void loop_run(void);                  /* until no task lives */

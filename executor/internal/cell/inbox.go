@@ -4,13 +4,13 @@ package cell
 
 import "sync/atomic"
 
-// Inbox is a stack of cells that have Queued, linked through them. Anybody pushes; one
-// owner takes all.
+// Inbox is a stack of cells that have Queued, linked through them. Any goroutine
+// pushes; one owner takes all.
 type Inbox struct {
-	head atomic.Uint32 // slot+1 of the cell that was pushed last
+	head atomic.Uint32 // slot+1 of the last pushed cell
 }
 
-// Empty reports whether there is nothing to take.
+// Empty reports whether the inbox has no cell.
 func (b *Inbox) Empty() bool { return b.head.Load() == 0 }
 
 // Push adds a cell.
@@ -25,8 +25,8 @@ func (b *Inbox) Push(slot uint32) {
 	}
 }
 
-// Take empties the inbox and calls each in the order of the pushes, although the last one
-// comes out first.
+// Take empties the inbox and calls each in the order of the pushes; the stack itself
+// has the last push first.
 func (b *Inbox) Take(each func(slot uint32)) {
 	var first uint32
 	for slot := b.head.Swap(0); slot != 0; {
@@ -36,8 +36,8 @@ func (b *Inbox) Take(each func(slot uint32)) {
 		first, slot = slot, next
 	}
 	for slot := first; slot != 0; {
-		// Read before the cell is handed on: after that the link is the next
-		// waker's.
+		// Read before each gets the cell: after that the link belongs to the next
+		// waker.
 		next := At(slot - 1).next.Load()
 		each(slot - 1)
 		slot = next

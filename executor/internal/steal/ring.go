@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package steal has what workers share of their work: rings that others steal from, and
-// sets of workers.
+// Package steal lets workers share their work: rings from which others steal, and sets
+// of workers.
 package steal
 
 import "sync/atomic"
 
-// Ring is a worker's queue of slots. The owner puts them in at the tail; he
-// and thieves take them out at the head, which only grows, so that a swap of it
-// can't succeed by accident.
+// Ring is a worker's queue of slots. The owner pushes at the tail. The owner and
+// thieves pop at the head, which only grows, so that a swap of it can't succeed by
+// accident.
 //
-// The slots themselves are plain memory. That is sound because the owner reads
-// only what he wrote, and a thief, who reads after he has moved the head, says
-// before in from what he is going to read: the owner writes no place there.
+// The slots themselves are plain memory. That is sound because the owner reads only its
+// own writes, and because a thief, which reads after it has moved the head, first
+// announces in from where it will read: the owner writes no place from there on.
 type Ring struct {
 	head atomic.Uint64
-	from atomic.Uint64 // the place from which a thief copies, + 1; 0 is no thief
+	from atomic.Uint64 // the place from which a thief copies, + 1; 0: no thief
 	_    [48]byte      // thieves write above, the owner below
 
-	tail atomic.Uint64 // what thieves may see; the owner writes it
+	tail atomic.Uint64 // the end of the slots that thieves see; the owner writes it
 	buf  atomic.Pointer[[]uint32]
 
 	// For the owner.
-	own   []uint32 // what buf points to: a power of two long
-	next  uint64   // where the next slot goes; tail or beyond
-	limit uint64   // next must not go beyond
+	own   []uint32 // the target of buf: a power of two long
+	next  uint64   // the place of the next slot; tail or beyond
+	limit uint64   // next must stay at or below it
 	_     [24]byte
 }
 
@@ -42,7 +42,7 @@ func (r *Ring) Push(slot uint32) {
 	r.next++
 }
 
-// Publish shows thieves what was pushed.
+// Publish shows thieves the pushed slots.
 func (r *Ring) Publish() {
 	if r.tail.Load() != r.next {
 		r.tail.Store(r.next)
@@ -52,18 +52,18 @@ func (r *Ring) Publish() {
 func (r *Ring) makeRoom() {
 	head := r.head.Load()
 	low := head
-	// Read after the head: a thief who has moved it has set from before.
+	// Read after the head: a thief that has moved the head has set from before.
 	if f := r.from.Load(); f != 0 {
 		low = min(low, f-1)
 	}
 	if r.own != nil {
 		r.limit = low + uint64(len(r.own))
 	}
-	// Beyond it, if a thief has come so late that he will find the head moved on.
+	// Beyond it, if a thief has come so late that its swap of the head will fail.
 	if r.next < r.limit {
 		return
 	}
-	// A thief goes on reading the old slots, which nobody writes any more.
+	// A thief goes on reading the old slots, which stay as they are.
 	size := max(firstRing, len(r.own))
 	if r.next-head > uint64(size/2) {
 		size *= 2
@@ -77,7 +77,7 @@ func (r *Ring) makeRoom() {
 	r.limit = head + uint64(len(own))
 }
 
-// Len is how many slots are in there, published or not. For the owner.
+// Len counts the slots, published or not. For the owner.
 func (r *Ring) Len() int { return int(r.next - r.head.Load()) }
 
 // Pop takes up to len(into) slots from the front. For the owner.
@@ -97,15 +97,14 @@ func (r *Ring) Pop(into []uint32) int {
 	}
 }
 
-// Stealable says whether there is something for a thief. While another is at it
-// there isn't: he is awake and comes back for the rest.
+// Stealable reports whether there is a slot for a thief. While another thief is at work
+// there is none: that thief is awake and comes back for the rest.
 func (r *Ring) Stealable() bool {
 	head := r.head.Load()
 	return int64(r.tail.Load()-head) > 0 && r.from.Load() == 0
 }
 
-// Steal moves half of what is in r to the thief's own ring, and says how many that
-// were.
+// Steal moves half of r's slots to the thief's own ring, and gives their number.
 func (r *Ring) Steal(thief *Ring) int {
 	head := r.head.Load()
 	there := int64(r.tail.Load() - head)
@@ -113,7 +112,7 @@ func (r *Ring) Steal(thief *Ring) int {
 		return 0
 	}
 	defer r.from.Store(0)
-	// Read before the head is moved: a buffer of afterwards need not have them.
+	// Read before the swap of the head: a later buffer need not have these slots.
 	buf := *r.buf.Load()
 	n := uint64(min((there+1)/2, mostTaken))
 	if !r.head.CompareAndSwap(head, head+n) {
@@ -131,7 +130,7 @@ type Queue struct {
 	head, tail uint32
 }
 
-// Len is how many slots are in there.
+// Len counts the slots.
 func (q *Queue) Len() int { return int(q.tail - q.head) }
 
 // Push puts a slot at the back.

@@ -7,24 +7,24 @@ import (
 	"sync/atomic"
 )
 
-// Workers is how many a set can have.
+// Workers is the greatest number of workers in a set.
 const Workers = 256
 
-// Set has a bit for each worker that has parked and wasn't poked since. Who
-// pushes looks here afterwards; who parks sets his bit and then looks at the
-// queues once more. One of the two sees the other.
+// Set has a bit for each worker that has parked and wasn't poked since. A pusher pushes
+// first, and then looks at the set. A worker that parks sets its bit first, and then
+// looks at the queues once more. So one of the two sees the other.
 type Set [Workers / 64]atomic.Uint64
 
 // Add adds a worker.
 func (s *Set) Add(i int) { s[i/64].Or(1 << (i % 64)) }
 
-// Remove says whether i was in the set.
+// Remove reports whether i was in the set.
 func (s *Set) Remove(i int) bool {
 	bit := uint64(1) << (i % 64)
 	return s[i/64].And(^bit)&bit != 0
 }
 
-// Take removes one of the set that is also in among, or gives -1.
+// Take removes one that is also in among, or gives -1.
 func (s *Set) Take(among *Set) int {
 	for word := range s {
 		for {

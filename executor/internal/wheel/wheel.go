@@ -9,12 +9,12 @@ import (
 	"math/bits"
 )
 
-// A time is eleven digits of six bits. A timer lies on the level of the highest digit in
-// which its deadline differs from base, in the slot that this digit says. So the lowest
+// A time is eleven digits of six bits. A timer lies on the level of the highest digit
+// in which its deadline differs from base, in the slot of that digit. So the lowest
 // level that isn't empty has the earliest timers, and its lowest slot the earliest of
-// them. When something there is due, base moves up to it, and the slot's timers move down
-// to where they belong now: each moves once a level at most, and a lone timer needs not
-// move at all. The levels below are empty then, and lists keep their order.
+// them. When a timer there is due, base moves up to it, and the slot's timers move down
+// to their new places. Each moves once a level at most, and a lone timer needs no move.
+// The levels below are empty then, and lists keep their order.
 const (
 	digit  = 6
 	slots  = 1 << digit
@@ -22,9 +22,9 @@ const (
 )
 
 // Wheel is Varghese and Lauck's hierarchical timing wheel (1987) with finest slots of a
-// nanosecond, so that it has no resolution and sorts nothing. Timers that are armed for a
-// time before base, long past or by a clock that went back, are rare and wait in a heap.
-// The zero Wheel is ready for use.
+// nanosecond, so that it has no resolution and sorts nothing. A timer for a time before
+// base, long past or after the clock went back, is rare and waits in a heap. The zero
+// Wheel is ready for use.
 type Wheel struct {
 	Count int // of armed timers
 
@@ -33,28 +33,27 @@ type Wheel struct {
 	used     uint32
 	levels   [levels]*level
 	late     *Timer
-	seq      uint64 // of the last one that was armed late
+	seq      uint64 // of the last timer that was armed late
 }
 
-// Timer is what a wheel keeps. It must not be changed while it is armed.
+// Timer is an entry of a wheel. It must not change while it is armed.
 type Timer struct {
 	At    int64
 	Waker uint64 // for the caller
 
-	// In a list, prev of the first one is itself. In the heap, prev is the elder sibling,
-	// or the parent of a first child, and that of the root is the root.
+	// In a list, prev of the first timer is that timer. In the heap, prev is the elder
+	// sibling, or the parent of a first child; that of the root is the root.
 	next, prev, child *Timer
 	seq               uint64
 }
 
-// level is allocated once it is needed, and kept.
+// level is allocated at its first use, and kept.
 type level struct {
 	used  uint64 // which slots have timers
 	slots [slots]slot
 }
 
-// slot is a list of timers in the order of their arming. It means nothing while it is
-// empty.
+// slot is a list of timers in the order of arming. An empty slot has no meaning.
 type slot struct {
 	first, last *Timer
 	least       int64 // no timer here is due before it
@@ -63,8 +62,8 @@ type slot struct {
 // Armed reports whether a wheel has the timer.
 func (t *Timer) Armed() bool { return t.prev != nil }
 
-// Deadline is when the earliest timer is due, the end of time if there is none. After a
-// Disarm, and until Due has given nil, it may be earlier.
+// Deadline is the time of the earliest timer, or the end of time. After a Disarm, and
+// until Due has given nil, it may be too early.
 func (w *Wheel) Deadline() int64 {
 	if w.Count == 0 {
 		return math.MaxInt64
@@ -72,7 +71,7 @@ func (w *Wheel) Deadline() int64 {
 	return w.deadline
 }
 
-// Arm takes t. An empty wheel goes on from now, if that is known; else it is 0.
+// Arm takes t. An empty wheel goes on from now; 0 is an unknown time.
 func (w *Wheel) Arm(t *Timer, now int64) {
 	if w.used == 0 && w.base < now {
 		w.base = now
@@ -88,7 +87,7 @@ func (w *Wheel) Arm(t *Timer, now int64) {
 	}
 }
 
-// Disarm gives back a timer that is armed.
+// Disarm gives back an armed timer.
 func (w *Wheel) Disarm(t *Timer) {
 	if t.At < w.base {
 		w.removeLate(t)
@@ -102,8 +101,8 @@ func (w *Wheel) Disarm(t *Timer) {
 	}
 }
 
-// Due takes out the timer that is due first, and of those of one deadline the one that
-// was armed first. It gives nil if none is due.
+// Due takes out the timer that is due first, and among equal deadlines the one armed
+// first. It gives nil if none is due.
 func (w *Wheel) Due(now int64) (t *Timer) {
 	if w.Count == 0 || w.deadline > now {
 		return nil
@@ -183,7 +182,7 @@ func (w *Wheel) put(t *Timer) {
 	s.least = min(s.least, t.At)
 }
 
-// remove leaves least as it is, unless the right one is at hand.
+// remove leaves least as it is, unless the right value is at hand.
 func (w *Wheel) remove(t *Timer) {
 	k, i := w.place(t.At)
 	l := w.levels[k]

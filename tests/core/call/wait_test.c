@@ -245,7 +245,7 @@ static void *completes(void *data) {
   return NULL;
 }
 
-/* Whoever comes second frees it, once. */
+/* The second to come frees it, once. */
 GIVEN(a_small_start, detach_and_end_at_the_same_time) {
   for (int i = 0; i < 200; i++) {
     pillion_task task = submit(blank, sizeof blank);

@@ -257,7 +257,7 @@ TEST(while_it_awaits_a_call_that_has_not_begun) {
     assert_int_equal(turn(ex), 1);
     assert_ok(waits.probe.rc);
     turn(ex);
-    assert_int_equal(progress.live, 0); /* nobody had to run it */
+    assert_int_equal(progress.live, 0); /* no turn had to run it */
     int n = pillion__ring_take(jobs, COUNT(jobs));
     for (int i = 0; i < n; i++) assert_false(job_take_up(&jobs[i]));
     executor_free(ex);
@@ -383,7 +383,7 @@ GIVEN(an_executor, one_of_many_askers_is_the_first) {
   memset(&race, 0, sizeof race);
   memset(probes, 0, sizeof probes);
   for (size_t i = 0; i < COUNT(probes); i++)
-    race.tasks[i] = spawn(ex, &probes[i], 0, PILLION_JOIN); /* nobody joins */
+    race.tasks[i] = spawn(ex, &probes[i], 0, PILLION_JOIN); /* never joined */
   for (int i = 0; i < 2; i++) threads[i] = thread_start(asks_for_all, NULL);
   atomic_fetch_add(&race.ready, 1);
   while (atomic_load(&race.ready) < 3) sched_yield();

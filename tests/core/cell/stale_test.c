@@ -37,7 +37,7 @@ static void *asks_everything(void *data) {
   pillion_value value;
   answers[0] = pillion_task_cancel(task);
   answers[1] = pillion_task_deadline(timer, task, pillion__now() + SECOND);
-  free(timer); /* who was refused may do so */
+  free(timer); /* a refused thread may do so */
   answers[2] = pillion_task_detach(task);
   answers[3] = pillion_task_evict(task);
   answers[4] = pillion_task_wait(&value, task, 0);

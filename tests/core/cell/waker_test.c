@@ -235,7 +235,7 @@ GIVEN(an_executor, forged_zero_and_wrong_kind_are_bad_handles) {
   assert_int_equal(pillion_wake(future), PILLION_STALE);
   assert_int_equal(pillion_wake_local(future), PILLION_STALE);
 
-  /* Of a slot that nobody uses yet: accepted, and nothing comes of it. */
+  /* A wake of an unused slot: accepted, without effect. */
   pillion_waker unused =
       pillion__handle(PILLION__WAKER, pillion__slot_of(task) + 1, 1);
   assert_true(pillion_wake(unused) >= 0);
@@ -285,7 +285,7 @@ GIVEN(an_executor, wake_local_of_another_thread_is_refused) {
   assert_int_equal(probe.polls, 1);
   executor_free(ex);
   on_thread(wakes_locally, &probe);
-  assert_int_equal(probe.rc, PILLION_STALE); /* whoever asks */
+  assert_int_equal(probe.rc, PILLION_STALE); /* on any thread */
 }
 
 static int yield_once(struct probe *probe, pillion_value *out,

@@ -174,7 +174,7 @@ TEST(released_executor_goes_on_elsewhere) {
   spawn(a.ex, &probe, 1, PILLION_EVENT);
   turn(a.ex);
   assert_ok(pillion_executor_release(a.ex));
-  pillion_wake(probe.waker); /* nobody's, and still none is lost */
+  pillion_wake(probe.waker); /* no task's, and still none is lost */
   on_thread(takes_over, &a);
   assert_ok(a.bind);
   assert_int_equal(a.turn, 1);
@@ -307,7 +307,7 @@ static int closed_meanwhile(struct probe *probe, pillion_value *out,
   return PILLION_PENDING;
 }
 
-/* The turn has looked for a close by then, and nobody pokes a running one. */
+/* The turn has looked for a close by then, and a running turn gets no poke. */
 GIVEN(an_executor, close_during_a_turn_is_not_lost) {
   struct probe probe = {.step = closed_meanwhile};
   spawn(ex, &probe, 1, PILLION_EVENT);

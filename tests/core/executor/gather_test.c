@@ -213,7 +213,7 @@ TEST(close_and_post_wait_for_nothing) {
   ends(2, 8);
 }
 
-/* Who posts after an end, and is heard, is heard after it. */
+/* A post that comes after an end is taken after it. */
 TEST(end_before_a_wake_is_told_with_it) {
   ex = gathers(FOR_EVER);
   static struct probe probe = {.name = "woken"};

@@ -71,7 +71,7 @@ static void start_target(struct target *t, uint32_t flags) {
     atomic_store(&t->waker, waker_of(probe->task));
 }
 
-/* Whoever is inside may wake and count. */
+/* The threads inside may wake and count. */
 static bool enter(void) {
   atomic_fetch_add(&inside, 1);
   if (atomic_load(&open_for_wakes)) return true;

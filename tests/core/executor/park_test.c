@@ -385,7 +385,7 @@ static pillion_host hooks(void) {
 GIVEN(an_executor, wake_hook_takes_the_place_of_the_descriptor) {
   pillion_host host = hooks();
   assert_ok(pillion_host_set(ex, &host));
-  assert_int_equal(told.wakes, 1); /* it shall come by once */
+  assert_int_equal(told.wakes, 1); /* it must come by once */
   turn(ex);
   struct probe probe = {0};
   spawn(ex, &probe, 0, PILLION_DETACH);

@@ -229,7 +229,9 @@ static void tree_make(void) {
   }
 }
 
-/* Whoever evicts whom, each is dropped once, and before its storage goes. */
+/*
+ * With any order of evicts, each is dropped once, and before its storage goes.
+ */
 TEST(drops_that_evict_others) {
   int let_go = 0;
   for (uint32_t seed = 1; seed <= 2000; seed++) {

@@ -130,7 +130,7 @@ static void results_of_tasks(bool pooled) {
     else
       spawn(ex, &left, 0, PILLION_JOIN);
     turn(ex);
-    executor_free(ex); /* nobody joined it */
+    executor_free(ex); /* it was never joined */
     pool_free(pool);
     assert_int_equal(released, far_away() * 4);
   }

@@ -237,7 +237,7 @@ GIVEN(an_executor, cancel_does_not_bind_a_released_executor) {
   assert_ok(pillion_executor_release(ex));
   on_thread(cancels, &probe);
   assert_int_equal(probe.rc, 0);
-  assert_ok(pillion_executor_bind(ex)); /* nobody's still */
+  assert_ok(pillion_executor_bind(ex)); /* still without an owner */
   assert_int_equal(turn(ex), 1);
 }
 

@@ -49,7 +49,7 @@ TEST(drops_run_in_the_exit_hook_of_the_owner) {
   }
   assert_int_equal(pillion_wake(waker_of(owner.probes[1].task)) >= 0, 1);
 
-  /* Who takes it over finds the ends of the tasks, and that it is closed. */
+  /* The next owner finds the ends of the tasks, and the close. */
   assert_true(readable(owner.ex));
   struct probe late = {0};
   assert_int_equal(pillion_task_spawn(NULL, owner.ex, &probing, &late, 0, 0),

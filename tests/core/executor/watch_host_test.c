@@ -94,7 +94,7 @@ GIVEN(two_hosts, tasks_wait_for_the_next_host) {
   assert_ok(pillion_host_set(ex, NULL));
   turn(ex);
   assert_traced("1:watchr 1:unwatch");
-  await(ex, &b, watch, W); /* who begins to wait now is told */
+  await(ex, &b, watch, W); /* a task that begins to wait now is told */
   turn(ex);
   assert_int_equal(b.probe.rc, PILLION_ENOTSUP);
   assert_int_equal(a.probe.polls, 1);

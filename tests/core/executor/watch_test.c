@@ -129,7 +129,7 @@ GIVEN(a_watch, two_tasks_await_two_directions) {
   turn(ex);
   assert_int_equal(b.got, W);
   assert_int_equal(a.probe.polls, 1);
-  report(R | W); /* nobody awaits W any more */
+  report(R | W); /* no task awaits W any more */
   turn(ex);
   assert_int_equal(a.got, R);
   assert_traced("watchr");
@@ -158,7 +158,7 @@ GIVEN(a_watch, hang_up_and_faults_come_to_everybody) {
   assert_int_equal(a.got, H);
   assert_int_equal(b.got, H);
   assert_traced("watchr watchrw");
-  report(H); /* still, and nobody awaits anything */
+  report(H); /* still, and no task awaits anything */
   assert_traced("watch-");
   await(ex, &a, watch, R);
   await(ex, &b, watch, W);
@@ -296,7 +296,7 @@ GIVEN(a_watch, a_turn_that_follows_saves_the_poke) {
   assert_false(readable(ex));
   turn(ex);
   assert_int_equal(a.got, R);
-  report(R | PILLION_TURN_FOLLOWS); /* for nobody */
+  report(R | PILLION_TURN_FOLLOWS); /* for no task */
   turn(ex);
   assert_int_equal(progress.more, 0);
   assert_traced("watchr watch-");

@@ -44,7 +44,7 @@ GIVEN(an_executor, closing_from_another_thread_is_done_by_the_next_turn) {
   close(other);
 }
 
-/* The post is found by whoever looks for a free cell; the close waits. */
+/* A search for a free cell finds the post; the close waits. */
 GIVEN(an_executor, the_owner_is_faster) {
   int other, mine = some_fd(&other);
   struct closing closing;
@@ -201,7 +201,7 @@ static void *closes_all(void *data) {
   return NULL;
 }
 
-/* Whoever closes it, every watch ends once, and its waiter hears of it. */
+/* Every watch ends once, with any closer, and its waiter hears of it. */
 GIVEN(an_executor, closers_and_the_owner_race) {
   pthread_t closers[CLOSERS];
   int other, fd = some_fd(&other), closed = 0;

@@ -194,7 +194,7 @@ TEST(any_order_of_anything) {
       for (uint32_t n = dice(4); n > 0; n--) act();
       take_a_turn(executors[dice(EXECUTORS)]);
     }
-    /* Quiet means that nobody is owed anything. It may take its time: tasks
+    /* Quiet means that no task is owed anything. It may take its time: tasks
        wake themselves and each other. */
     for (int i = 0; i < EXECUTORS; i++)
       if (dice(3) == 0) {

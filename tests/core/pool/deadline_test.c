@@ -255,7 +255,7 @@ GIVEN(two_workers_at_100, wrong_deadlines_are_refused) {
                               waker_of(probe.task)};
   for (size_t i = 0; i < COUNT(bad); i++)
     assert_int_equal(arm_on(one, &timer, bad[i], 500), PILLION_EBADHANDLE);
-  /* Not in a turn, nor in that of who works for nobody. */
+  /* Not in a turn, nor in the turn of an executor without a pool. */
   assert_int_equal(pillion_task_deadline(&timer, probe.task, 500),
                    PILLION_EWRONGTHREAD);
   on_thread(asks_from_elsewhere, &probe);

@@ -68,7 +68,7 @@ GIVEN(two_workers, timer_of_another_runtime) {
   assert_int_equal(thief.rc, PILLION_EINVAL);
 }
 
-/* Who leaves may have been the only one who knew of the deadline. */
+/* The leaving worker may have been the only one to know the deadline. */
 GIVEN(two_workers, leaver_has_another_look_at_the_deadline) {
   static struct probe probe = {.step = naps_long, .dropped = clears};
   pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
