@@ -63,8 +63,8 @@ func pillion__go_turn(t *C.struct_pillion__guest_turn) {
 	if t.pool != 0 && l.pool == nil {
 		l.join(uint32(t.pool) - 1)
 	}
-	for i := range t.posts[:t.count] {
-		l.deliver(&t.posts[i])
+	for i := range t.errands[:t.count] {
+		l.deliver(&t.errands[i])
 	}
 	progress, err := l.local.Poll(executor.Budget{
 		MaxPolls: int(t.max_polls),
@@ -82,17 +82,17 @@ func pillion__go_turn(t *C.struct_pillion__guest_turn) {
 	t.coroutines = C.uint32_t(coro.Suspended(l.local) + coro.Idle(l.local))
 }
 
-// deliver contains its own panics, so that no other post is lost.
-func (l *loop) deliver(p *C.struct_pillion__post) {
+// deliver contains its own panics, so that no other errand is lost.
+func (l *loop) deliver(p *C.struct_pillion__errand) {
 	defer contain(nil)
 	if p.call == nil {
 		l.local.Carrier().Deliver(uint32(p.slot))
 		return
 	}
-	if p.bits&C.PILLION__START != 0 {
+	if p.bits&C.PILLION__PEND_START != 0 {
 		l.start(p.call, p.context)
 	}
-	if p.bits&C.PILLION__CANCEL != 0 {
+	if p.bits&C.PILLION__PEND_CANCEL != 0 {
 		if task, ok := l.tasks[uint32(p.slot)]; ok {
 			l.cancel(task, asked(p.call))
 		}

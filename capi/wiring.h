@@ -2,11 +2,13 @@
 #ifndef PILLION_WIRING_H
 #define PILLION_WIRING_H
 
-#include "core.h"
+#include "guest/guest.h"
+
+#pragma GCC visibility push(hidden)
 
 /* What the dispatcher takes at a time. It lies here for leak checkers, which do
  * not look into Go's memory for who points to what. */
-extern PILLION__HIDDEN struct pillion__job pillion__jobs[512];
+extern struct pillion__job pillion__jobs[512];
 
 void pillion__warn(const char *text);
 int pillion__refuse(int rc, const char *text, char *errbuf, size_t errcap);
@@ -25,5 +27,7 @@ static inline void pillion__complete(uintptr_t call, int32_t status,
   pillion__call_complete((struct pillion__call *)call, status, outcome,
                          (const void *)result, length);
 }
+
+#pragma GCC visibility pop
 
 #endif

@@ -12,7 +12,7 @@ mkdir -p $out
 [ "$(uname -m)" = x86_64 ] || { echo "for x86-64 only"; exit 0; }
 flags="-std=c11 -D_GNU_SOURCE -O2 -fPIC -Iinclude -Icapi/core"
 
-for file in executor/{wake,cells,task,ops,turn} queue/{timers,wheel} cell/cell; do
+for file in executor/{wake,cells,task,spawn,timer,ops,turn} queue/{timers,wheel}; do
   # One function would disappear in its only caller.
   inline=$([ $file = executor/turn ] && echo -fno-inline)
   mkdir -p $out/${file%/*}
@@ -36,19 +36,19 @@ clean() {
 }
 
 rc=0
-for function in pillion__ready pillion__task_run pillion__spawn \
-  pillion__task_free; do
+for function in pillion__task_run pillion__task_free; do
   clean executor/task $function || rc=1
 done
+clean executor/spawn pillion__spawn || rc=1
 clean executor/wake pillion__wake_local_in || rc=1
 # The way through a turn that has nothing to do, too.
 for function in run_tasks pillion_executor_turn quiet due; do
   clean executor/turn $function || rc=1
 done
-for file in executor/{task,cells,wake,ops} queue/{timers,wheel}; do clean $file || rc=1; done
+for file in executor/{task,cells,spawn,timer,ops} queue/{timers,wheel}; do clean $file || rc=1; done
 
 # The check itself: what does lock must be found out.
-if clean cell/cell pillion_wake >/dev/null; then
+if clean executor/wake pillion_wake >/dev/null; then
   echo "pillion_wake should have been found to lock"
   rc=1
 fi

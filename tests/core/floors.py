@@ -6,8 +6,8 @@ if one uses what stands above it.
 
 capi/core.c lists the files, and by that the floors from the lowest up. Each file is
 built alone, and its object says what it needs; OBJECTS is a folder that has these
-objects already. A header may not include one of a higher floor either. upward.txt
-has the uses that are still to be mended: one that is gone must go there, too.
+objects already. A file may not include a header of a higher floor either. The last
+in core.c is the wiring, on no floor: constants, which every floor may read.
 """
 
 import os
@@ -24,11 +24,12 @@ OUT = ROOT / "build/core/floors"
 CC = [*os.environ.get("CC", "gcc").split(), "-std=c11", "-D_GNU_SOURCE", "-O2",
       f"-I{ROOT}/include", f"-I{CORE}"]
 UNITS = re.findall(r'^#include "core/(.+)\.c"$', (ROOT / "capi/core.c").read_text(), re.M)
+WIRING = UNITS.pop()
 FLOORS = list(dict.fromkeys(unit.split("/")[0] for unit in UNITS))
 
 
-def floor(unit: str) -> int:
-    return FLOORS.index(unit.split("/")[0])
+def floor(name: str) -> int:
+    return FLOORS.index(name.split("/")[0])
 
 
 def build(unit: str, source: Path) -> Path:
@@ -36,6 +37,15 @@ def build(unit: str, source: Path) -> Path:
     out.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run([*CC, "-c", source, "-o", out], check=True)
     return out
+
+
+def constants(path: Path) -> set[str]:
+    """The names of what is in the wiring, all of it constants; exits if more is there."""
+    said = subprocess.run(["nm", "-P", path], check=True, capture_output=True, text=True).stdout
+    named = [line.split()[:2] for line in said.splitlines()]
+    if other := [name for name, kind in named if kind not in "UrRdD"]:
+        sys.exit(f"{WIRING}.c has more than constants: {other}")
+    return {name for name, kind in named if kind in "RD"}
 
 
 def symbols(unit: str, path: Path) -> tuple[str, set[str], set[str]]:
@@ -81,17 +91,17 @@ def show(found: list[tuple[str, str, str]]) -> None:
 
 def main() -> int:
     if len(sys.argv) > 1:
-        objects = [Path(sys.argv[1], f"{unit}.o") for unit in UNITS]
+        *objects, wiring = [Path(sys.argv[1], f"{unit}.o") for unit in [*UNITS, WIRING]]
     else:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            objects = list(pool.map(lambda unit: build(unit, CORE / f"{unit}.c"), UNITS))
+            *objects, wiring = pool.map(lambda unit: build(unit, CORE / f"{unit}.c"), [*UNITS, WIRING])
     tables = [symbols(unit, path) for unit, path in zip(UNITS, objects)]
     found = uses(tables)
     show(found)
-    known = set(filter(None, Path(__file__).with_name("upward.txt").read_text().splitlines()))
-    wrong = misplaced() + headers_upward()
-    wrong += [f"upward: {use}" for use in sorted(upward(found) - known)]
-    wrong += [f"no longer upward: {use}" for use in sorted(known - upward(found))]
+    wrong = misplaced() + headers_upward() + [f"upward: {use}" for use in sorted(upward(found))]
+    wired = constants(wiring)
+    read = sorted(f"{unit.split('/')[0]} {name}" for unit, _, needed in tables for name in needed & wired)
+    print("\n".join(f"wired: {use}, {n} files" for use, n in Counter(read).items()))
 
     # The check itself: a use that does go upward must be found out.
     source = OUT / "planted.c"
@@ -103,7 +113,7 @@ def main() -> int:
             uses([*tables, symbols(planted, build(planted, source))])):
         wrong.append("a planted call upward was not found")
     print(*wrong, sep="\n", end="\n" if wrong else "")
-    print(f"{sum(floor(a) != floor(b) for a, b, _ in found)} uses of other floors, {len(known)} upward still")
+    print(f"{sum(floor(a) != floor(b) for a, b, _ in found)} uses of lower floors")
     return 1 if wrong else 0
 
 

@@ -55,7 +55,7 @@ each() { xargs -P "$jobs" -I{} bash -c "$1"; }
 build() { # VARIANT
   local cc=$cc file units=() objects=()
   [ "$1" != clang ] || cc=clang
-  for file in capi/core/*/*.c tests/core/*.c tests/support/test.c; do
+  for file in capi/core/*.c capi/core/*/*.c tests/core/*.c tests/support/test.c; do
     units+=("${file%.c}")
     objects+=("$out/$1/${file%.c}.o")
     mkdir -p "$out/$1/${file%/*}"

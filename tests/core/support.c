@@ -249,9 +249,9 @@ void guest_turn(struct pillion__guest_turn *t) {
   guest.max_ns = t->max_ns;
   for (uint32_t i = 0; i < t->count; i++) {
     if (guest.post_count < COUNT(guest.posts))
-      guest.posts[guest.post_count++] = t->posts[i];
-    if (t->posts[i].bits & PILLION__START)
-      guest.loop_calls[guest.loop_count++] = t->posts[i].call;
+      guest.posts[guest.post_count++] = t->errands[i];
+    if (t->errands[i].bits & PILLION__PEND_START)
+      guest.loop_calls[guest.loop_count++] = t->errands[i].call;
   }
   t->polled = guest.polled;
   t->more = guest.more;

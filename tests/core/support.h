@@ -19,8 +19,7 @@
 #include <unistd.h>
 
 #include "../support/test.h"
-#include "core.h"
-#include "pool.h"
+#include "guest/guest.h"
 
 /* ---- Fixtures ------------------------------------------------------------ */
 
@@ -112,7 +111,7 @@ struct guest {
   int turns, settles, frees, stops, rewatches;
   uint32_t polled, more, coroutines, suspended; /* what its turns answer */
   int64_t deadline;
-  struct pillion__post posts[512];
+  struct pillion__errand posts[512];
   uint32_t post_count, max_polls;
   int64_t max_ns;
   struct pillion__call *loop_calls[512]; /* begun, and not yet ended */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The idle set, and the pokes: capi/core/pool/worker.c, and its twin in executor/.
+ * The idle set, and the pokes: capi/core/pool/ready.c, and its twin in executor/.
  *
  * Two workers and two pushers. One of the tasks pushes another into its worker's
  * deque, and wakes itself: the other worker sees neither before a fence. Then

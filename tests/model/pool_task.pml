@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A task of a pool, and the threads that may touch it: capi/core/pool/task.c and pend.c, and
+ * A task of a pool, and the threads that may touch it: capi/core/pool/task.c and end.c, and
  * their twins in executor/.
  *
  * Its cell lives twice. The first task is joined. Its joiner takes the result,

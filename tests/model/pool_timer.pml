@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Time in a pool: capi/core/pool/timer.c and the polls of ptask.c, and their twins in
+ * Time in a pool: capi/core/pool/timer.c and the polls of pool/task.c, and their twins in
  * executor/.
  *
  * Two workers read the clock when a turn begins, and time goes on while they turn.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A cell and its wakers: pillion_wake and post_bits of capi/core/cell/cell.c, the drain
- * of turn.c, the slot_take of task.c and the leasing of chunks.
+ * A cell and its wakers: pillion__mark of capi/core/cell/mark.c, pillion_wake of
+ * executor/wake.c there, the drain of executor/drain.c, pillion__cell_take of
+ * executor/cells.c, and the leasing of chunks.
  *
  * The cell lives twice. Its first task belongs to executor 0 and may end at any
  * time; then it is used again, by the same executor or, once that was freed and

@@ -68,7 +68,7 @@ class Core:
     """capi/core, its tests, and the vectors."""
 
     def __init__(self) -> None:
-        self.sources = sorted(Path(TREE, "capi/core").glob("*/*.c"))
+        self.sources = sorted(Path(TREE, "capi/core").glob("**/*.c"))
         self.shared = [*Path(TREE, "tests/core").glob("*.c"), TREE / "tests/support/test.c"]
         self.programs = [(f"{path.parent.name}-{path.stem}", path) for path in
                          sorted(Path(TREE, "tests/core").glob("*/*_test.c"))]

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core.h"
+#include "base/base.h"
 
 /*
  * The callback runs without the lock, so a record is counted: by who is the
@@ -59,15 +59,4 @@ void pillion__log(int level, const char *format, ...) {
   va_end(args);
   sink->fn(level, text, sink->data);
   log_unuse(sink);
-}
-
-int pillion__fail(int code, char *errbuf, size_t errcap, const char *format,
-                  ...) {
-  if (errbuf != NULL && errcap > 0) {
-    va_list args;
-    va_start(args, format);
-    vsnprintf(errbuf, errcap, format, args);
-    va_end(args);
-  }
-  return code;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core.h"
+#include "call/call.h"
 
 struct function {
   char *name, *module, *descriptor;
@@ -42,7 +42,7 @@ bool pillion__function_any(void) { return atomic_load(&function_count) > 0; }
 int pillion__function_kind(uint32_t *index, uint32_t *kind,
                            pillion_function function) {
   *index = pillion__slot_of(function);
-  if (pillion__kind_of(function) != PILLION__FUNCTION ||
+  if (pillion__tag_of(function) != PILLION__FUNCTION ||
       pillion__gen_of(function) != 1 ||
       *index >= atomic_load_explicit(&function_count, memory_order_acquire))
     return PILLION_EBADHANDLE;
@@ -60,8 +60,7 @@ int pillion_function_find(pillion_function *out, const char *name) {
   if (out == NULL || name == NULL) return PILLION_EINVAL;
   uint32_t n = atomic_load(&function_count);
   struct function *found =
-      n == 0 ? NULL
-             : bsearch(name, functions, n, sizeof *functions, by_name);
+      n == 0 ? NULL : bsearch(name, functions, n, sizeof *functions, by_name);
   if (found == NULL) return PILLION_ENOTFOUND;
   *out = pillion__handle(PILLION__FUNCTION, (uint32_t)(found - functions), 1);
   return 0;

@@ -5,23 +5,21 @@
  * thread may take and give back, so the free list is Treiber's stack with a
  * tag against ABA (Treiber 1986; IBM's tag).
  */
-#include <pthread.h>
 #include <string.h>
 
-#include "core.h"
+#include "call/call.h"
 
-static _Atomic uint64_t node_free; /* tag << 32 | slot + 1 */
-static _Atomic uint64_t node_limbo;     /* free, but still in some inbox */
+static _Atomic uint64_t node_free;  /* tag << 32 | slot + 1 */
+static _Atomic uint64_t node_limbo; /* free, but still in some inbox */
 
 static pthread_mutex_t node_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t node_bases[PILLION__CHUNKS]; /* of the chunks */
-static _Atomic uint32_t node_base_count;      /* node_bases before it never change */
+static _Atomic uint32_t node_base_count; /* node_bases before it never change */
 
 static void node_push(_Atomic uint64_t *list, struct pillion__call *call) {
-  uint64_t old = atomic_load_explicit(list, memory_order_relaxed), new;
+  uint64_t old = pillion__peek(list), new;
   do {
-    atomic_store_explicit(&call->free_link, (uint32_t)old,
-                          memory_order_relaxed);
+    pillion__set(&call->free_link, (uint32_t)old);
     new = ((old >> 32) + 1) << 32 | (call->slot + 1);
   } while (!atomic_compare_exchange_weak(list, &old, new));
 }
@@ -32,18 +30,16 @@ static struct pillion__call *node_pop(_Atomic uint64_t *list) {
   do {
     if ((uint32_t)old == 0) return NULL;
     call = pillion__call_at((uint32_t)old - 1);
-    new = ((old >> 32) + 1) << 32 |
-          atomic_load_explicit(&call->free_link, memory_order_relaxed);
+    new = ((old >> 32) + 1) << 32 | pillion__peek(&call->free_link);
   } while (!atomic_compare_exchange_weak(list, &old, new));
   return call;
 }
 
 static bool node_grow(void) {
   uint32_t base;
-  if (pillion__chunk_lease(&base, PILLION__CHUNK_CALLS, NULL) < 0)
-    return false;
+  if (pillion__chunk_lease(&base, PILLION__CHUNK_CALLS, NULL) < 0) return false;
   pthread_mutex_lock(&node_lock);
-  uint32_t count = atomic_load_explicit(&node_base_count, memory_order_relaxed);
+  uint32_t count = pillion__peek(&node_base_count);
   node_bases[count] = base;
   atomic_store_explicit(&node_base_count, count + 1, memory_order_release);
   pthread_mutex_unlock(&node_lock);
@@ -85,11 +81,11 @@ struct pillion__call *pillion__node_get(struct pillion__executor *executor) {
 }
 
 void pillion__node_put(struct pillion__call *call) {
-  uint32_t gen =
-      atomic_load_explicit(&call->head.gen, memory_order_relaxed) + 1;
+  uint32_t gen = pillion__gen(&call->head) + 1;
   atomic_store_explicit(&call->state, 0, memory_order_release);
   atomic_store_explicit(&call->head.gen, gen, memory_order_release);
-  if (gen != UINT32_MAX) node_push(&node_free, call); /* else used up: retired */
+  if (gen != UINT32_MAX)
+    node_push(&node_free, call); /* else used up: retired */
 }
 
 void pillion__nodes_each(void (*fn)(struct pillion__call *call, void *data),
@@ -102,25 +98,15 @@ void pillion__nodes_each(void (*fn)(struct pillion__call *call, void *data),
 
 /* ---- Payloads: 24 bytes in the node, or memory of their own -------------- */
 
-_Atomic uint64_t pillion__payloads_alive;
-
 bool pillion__payload_set(struct pillion__call *call, const void *bytes,
                           uint64_t length) {
   void *to = call->payload.bytes;
   if (length > PILLION_INLINE) {
-    to = pillion__alloc(length);
+    to = call->payload.memory = pillion__payload_alloc(length);
     if (to == NULL) return false;
-    call->payload.memory = to;
-    atomic_fetch_add_explicit(&pillion__payloads_alive, 1,
-                              memory_order_relaxed);
   }
   if (length > 0) memcpy(to, bytes, length);
   return true;
-}
-
-void pillion__payload_free(void *memory) {
-  pillion__free(memory);
-  atomic_fetch_sub_explicit(&pillion__payloads_alive, 1, memory_order_relaxed);
 }
 
 void pillion__payload_clear(struct pillion__call *call, uint64_t length) {

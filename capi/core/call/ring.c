@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core.h"
+#include "call/call.h"
 
 struct ring_entry {
   _Atomic uint32_t sequence;
@@ -24,11 +24,12 @@ static struct ring_entry *ring;
 static uint32_t ring_mask;
 static _Alignas(64) _Atomic uint32_t ring_tail;
 static _Alignas(64) _Atomic uint32_t ring_head; /* the consumer's */
-static _Atomic uint32_t ring_cancels;   /* slot + 1 */
+static _Atomic uint32_t ring_cancels;           /* slot + 1 */
 static _Atomic uint32_t ring_asleep;
 static _Atomic uint32_t ring_attended; /* kinds, Go's to change */
 static _Atomic bool ring_closed = true;
-static int ring_fd = -1; /* ours for good: a late poke never meets a closed one */
+static int ring_fd =
+    -1; /* ours for good: a late poke never meets a closed one */
 static int ring_go_fd = -1; /* Go's copy, until Go takes it */
 
 #define RING_END UINT32_MAX /* of the list of cancels */
@@ -43,8 +44,7 @@ int pillion__ring_open(uint32_t capacity, char *errbuf, size_t errcap) {
                            "no memory for a submission ring of %u entries",
                            capacity);
     ring_mask = capacity - 1;
-    for (uint32_t i = 0; i < capacity; i++)
-      atomic_init(&ring[i].sequence, i);
+    for (uint32_t i = 0; i < capacity; i++) atomic_init(&ring[i].sequence, i);
   }
   if (ring_fd < 0) ring_fd = pillion__descriptor_event();
   ring_go_fd = ring_fd < 0 ? -1 : pillion__descriptor_copy(ring_fd);
@@ -88,7 +88,7 @@ int pillion__ring_fd_take(void) {
  * Go's memory, and seldom full.
  */
 bool pillion__ring_push(uint32_t slot, uint32_t gen, uint32_t *kinds) {
-  uint32_t at = atomic_load_explicit(&ring_tail, memory_order_relaxed);
+  uint32_t at = pillion__peek(&ring_tail);
   for (;;) {
     struct ring_entry *entry = &ring[at & ring_mask];
     uint32_t sequence =
@@ -96,10 +96,10 @@ bool pillion__ring_push(uint32_t slot, uint32_t gen, uint32_t *kinds) {
     int32_t ahead = (int32_t)(sequence - at);
     if (ahead < 0) return false;
     if (ahead > 0) {
-      at = atomic_load_explicit(&ring_tail, memory_order_relaxed);
-    } else if (atomic_compare_exchange_weak_explicit(
-                   &ring_tail, &at, at + 1, memory_order_relaxed,
-                   memory_order_relaxed)) {
+      at = pillion__peek(&ring_tail);
+    } else if (atomic_compare_exchange_weak_explicit(&ring_tail, &at, at + 1,
+                                                     memory_order_relaxed,
+                                                     memory_order_relaxed)) {
       entry->slot = slot;
       entry->gen = gen;
       atomic_store_explicit(&entry->sequence, at + 1, memory_order_release);
@@ -113,11 +113,11 @@ void pillion__ring_cancel(struct pillion__call *call) {
   uint32_t unlisted = 0;
   if (!atomic_compare_exchange_strong(&call->cancel_link, &unlisted, RING_END))
     return; /* whoever pops it will see that this call is cancelled */
-  uint32_t first = atomic_load_explicit(&ring_cancels, memory_order_relaxed);
+  uint32_t first = pillion__peek(&ring_cancels);
   do {
-    atomic_store_explicit(&call->cancel_link, first == 0 ? RING_END : first,
-                          memory_order_relaxed);
-  } while (!atomic_compare_exchange_weak(&ring_cancels, &first, call->slot + 1));
+    pillion__set(&call->cancel_link, first == 0 ? RING_END : first);
+  } while (
+      !atomic_compare_exchange_weak(&ring_cancels, &first, call->slot + 1));
   pillion__ring_publish(PILLION__RING_URGENT);
 }
 
@@ -135,9 +135,8 @@ void pillion__ring_poke(void) {
 void pillion__ring_publish(uint32_t kinds) {
   if (kinds == 0) return;
   atomic_thread_fence(memory_order_seq_cst);
-  kinds &= ~atomic_load_explicit(&ring_attended, memory_order_relaxed);
-  if (kinds != 0 &&
-      atomic_load_explicit(&ring_asleep, memory_order_relaxed) &&
+  kinds &= ~pillion__peek(&ring_attended);
+  if (kinds != 0 && pillion__peek(&ring_asleep) &&
       atomic_exchange(&ring_asleep, 0))
     pillion__ring_poke();
 }
@@ -171,7 +170,7 @@ static int take_cancels(struct pillion__job *jobs, int cap) {
 /* Tells how many jobs there are, or -1 when the ring was closed. */
 int pillion__ring_take(struct pillion__job *jobs, int cap) {
   int n = atomic_load(&ring_cancels) == 0 ? 0 : take_cancels(jobs, cap);
-  uint32_t head = atomic_load_explicit(&ring_head, memory_order_relaxed);
+  uint32_t head = pillion__peek(&ring_head);
   for (; n < cap; head++) {
     struct ring_entry *entry = &ring[head & ring_mask];
     if (atomic_load_explicit(&entry->sequence, memory_order_acquire) !=
@@ -182,7 +181,7 @@ int pillion__ring_take(struct pillion__job *jobs, int cap) {
     atomic_store_explicit(&entry->sequence, head + ring_mask + 1,
                           memory_order_release);
   }
-  atomic_store_explicit(&ring_head, head, memory_order_relaxed);
+  pillion__set(&ring_head, head);
   return n == 0 && atomic_load(&ring_closed) ? -1 : n;
 }
 
@@ -203,7 +202,7 @@ _Atomic uint32_t *pillion__ring_tail(void) { return &ring_tail; }
  * the lock, or it could look at an entry that a worker has just taken.
  */
 int pillion__ring_sleep(void) {
-  uint32_t head = atomic_load_explicit(&ring_head, memory_order_relaxed);
+  uint32_t head = pillion__peek(&ring_head);
   atomic_store(&ring_asleep, 1);
   if (atomic_load(&ring[head & ring_mask].sequence) != head + 1 &&
       atomic_load(&ring_cancels) == 0 && !atomic_load(&ring_closed))

@@ -1,76 +1,90 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/*
- * All tasks or all calls at once: for a close, a free, a shutdown, and to
- * count them.
- */
-#include "core.h"
-
-/* ---- Tasks --------------------------------------------------------------- */
-
-static void each_running(struct pillion__executor *ex,
-                         void (*fn)(struct pillion__executor *ex,
-                                    struct pillion__cell *cell,
-                                    uint32_t slot)) {
-  for (uint32_t i = 0; i < ex->chunk_count; i++)
-    for (uint32_t j = 0; j < PILLION__CHUNK; j++) {
-      uint32_t slot = ex->chunks[i] + j;
-      struct pillion__cell *cell = pillion__cell_at(slot);
-      if (pillion__running(cell)) fn(ex, cell, slot);
-    }
-}
-
-static void ask(struct pillion__executor *ex, struct pillion__cell *cell,
-                uint32_t slot) {
-  pillion__mark_once(
-      &cell->head,
-      atomic_load_explicit(&cell->head.gen, memory_order_relaxed),
-      PILLION__CANCEL);
-  pillion__task_posted(ex, cell, slot, PILLION__CANCEL);
-}
-
-void pillion__tasks_cancel(struct pillion__executor *ex) {
-  each_running(ex, ask);
-}
-
-void pillion__tasks_drop(struct pillion__executor *ex) {
-  each_running(ex, pillion__task_cancelled);
-}
-
-/* ---- Calls --------------------------------------------------------------- */
+/* All calls at once: for a close, a free, a shutdown, and to count them. */
+#include "call/call.h"
 
 struct sweep {
-  struct pillion__executor *ex; /* NULL: everybody's */
+  struct pillion__owner *owner; /* an executor, a pool, or NULL: all of them */
   uint32_t bits;
 };
+
+/* Whether it was submitted to the executor, or runs on the pool. */
+static bool belongs(struct pillion__call *call, struct pillion__owner *owner) {
+  struct pillion__executor *ex = atomic_load(&call->executor);
+  uint32_t pool = atomic_load(&call->pool);
+  return (ex != NULL && &ex->base == owner) ||
+         (pool != 0 && &pillion__pool_at(pool - 1)->base == owner);
+}
 
 static void sweep_one(struct pillion__call *call, void *data) {
   struct sweep *sweep = data;
   uint64_t state = atomic_load(&call->state);
   if (state == 0) return;
-  if (sweep->ex != NULL && atomic_load(&call->executor) != sweep->ex) return;
+  if (sweep->owner != NULL && !belongs(call, sweep->owner)) return;
   if (state & sweep->bits & PILLION__CALL_ORPHAN) return;
   int rc = pillion__call_cancel(call, (uint32_t)(state >> 32), sweep->bits);
   if ((rc == 0 || rc == 1) && sweep->bits & PILLION__CALL_ORPHAN)
-    atomic_fetch_sub(&sweep->ex->calls_live, 1);
+    atomic_fetch_sub(&((struct pillion__executor *)sweep->owner)->calls_live,
+                     1);
 }
 
-/* `ex` NULL: those of the whole process. */
-void pillion__calls_cancel(struct pillion__executor *ex, uint32_t bits) {
-  struct sweep sweep = {ex, bits};
+void pillion__calls_cancel(struct pillion__owner *owner, uint32_t bits) {
+  struct sweep sweep = {owner, bits};
   pillion__nodes_each(sweep_one, &sweep);
 }
 
-static void sweep_pool(struct pillion__call *call, void *data) {
-  uint64_t state = atomic_load(&call->state);
-  if (state != 0 && atomic_load(&call->pool) == *(uint32_t *)data)
-    pillion__call_cancel(call, (uint32_t)(state >> 32), 0);
+void pillion__calls_cancel_all(struct pillion__owner *owner) {
+  pillion__calls_cancel(owner, 0);
 }
 
-/* Those that run on a pool, by its index + 1. */
-void pillion__calls_cancel_in(uint32_t pool) {
-  pillion__nodes_each(sweep_pool, &pool);
+/* ---- An executor is freed ------------------------------------------------ */
+
+/* What stands in the list for Go. Go forgets its tasks by itself. */
+static void drop_errands(struct pillion__executor *ex) {
+  uint32_t found, type;
+  while ((found = pillion__list_pop(&ex->guest)) != 0) {
+    struct pillion__head *head = pillion__head_at(found - 1, &type);
+    if (type != PILLION__CHUNK_CALLS) {
+      atomic_store(&head->pend, 0);
+      continue;
+    }
+    bool arrived = head->flags & PILLION__CALL_ARRIVED;
+    head->flags &= ~(PILLION__CALL_LISTED | PILLION__CALL_ARRIVED);
+    if (arrived) pillion__call_consumed(ex, (struct pillion__call *)head);
+  }
 }
+
+static void drop_unjoined_call(struct pillion__call *call, void *data) {
+  struct pillion__executor *ex = data;
+  if (atomic_load(&call->state) != 0 && atomic_load(&call->executor) == ex &&
+      call->head.flags & PILLION__CALL_ENDED)
+    pillion__call_consumed(ex, call);
+}
+
+/*
+ * A call whose result is being published is waited for: its publisher is
+ * between two instructions. So is a submission that began before the handle
+ * went stale; it either backs out or is swept. The sweep frees what Go has not
+ * begun, so nothing may stand in the list for Go by then: nothing is listed any
+ * more, since the handle is stale.
+ */
+void pillion__calls_drop_all(struct pillion__executor *ex) {
+  bool told_go = !ex->guest_known;
+  uint32_t round = 0;
+  drop_errands(ex);
+  while (atomic_load(&ex->calls_live) > 0 || !told_go) {
+    pillion__drain(ex);
+    pillion__calls_cancel(&ex->base, PILLION__CALL_ORPHAN);
+    if (!told_go) pillion__guest.free(ex->index);
+    told_go = true;
+    pillion__drain(ex);
+    pillion__drop_events(ex);
+    pillion__nodes_each(drop_unjoined_call, ex);
+    if (atomic_load(&ex->calls_live) > 0) pillion__let_run(round++);
+  }
+}
+
+/* ---- Counts -------------------------------------------------------------- */
 
 static void count_one(struct pillion__call *call, void *data) {
   if (atomic_load(&call->state) != 0) ++*(uint64_t *)data;

@@ -14,19 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core.h"
+#include "call/call.h"
 
 /* Until `wakeup` is 1; 0, PILLION_ETIMEDOUT or PILLION_EINTR. */
 static int sleep_on(_Atomic uint32_t *wakeup, int64_t deadline) {
   while (atomic_load(wakeup) == 0) {
-    struct timespec left, *limit = NULL;
-    if (deadline != PILLION_TIME_NEVER) {
-      int64_t ns = deadline - pillion__now();
-      if (ns <= 0) return PILLION_ETIMEDOUT;
-      left.tv_sec = ns / 1000000000;
-      left.tv_nsec = ns % 1000000000;
-      limit = &left;
-    }
+    struct timespec left, *limit = pillion__until(&left, deadline);
+    if (limit != NULL && left.tv_sec < 0) return PILLION_ETIMEDOUT;
     if (syscall(SYS_futex, wakeup, FUTEX_WAIT_PRIVATE, 0, limit, NULL, 0) < 0 &&
         errno == EINTR)
       return PILLION_EINTR;
@@ -51,14 +45,6 @@ static int call_claim(struct pillion__call *call, uint32_t gen) {
   return rc;
 }
 
-/* Whether there is a task, and it is one that lives. */
-bool pillion__joiner_alive(uint64_t joiner) {
-  uint32_t type;
-  if (pillion__kind_of(joiner) != PILLION__WAKER) return false;
-  struct pillion__head *head = pillion__head_of(joiner, &type);
-  return atomic_load(&head->gen) == pillion__gen_of(joiner);
-}
-
 /* As pillion_join, for tasks of all executors and pools. */
 int pillion__call_join(pillion_value *out, pillion_context *cx,
                        struct pillion__call *call, pillion_task task) {
@@ -72,7 +58,7 @@ int pillion__call_join(pillion_value *out, pillion_context *cx,
       return PILLION_EINVAL;
     if (pillion__joiner_alive(word)) return PILLION_EBUSY;
     if (word != pillion__joiner(PILLION__JOIN_OPEN, gen) &&
-        pillion__kind_of(word) != PILLION__WAKER)
+        pillion__tag_of(word) != PILLION__WAKER)
       return PILLION_EBADHANDLE; /* another call's by now */
     if (!atomic_compare_exchange_strong(&call->taker, &word, cx->waker))
       continue;
@@ -92,12 +78,11 @@ int pillion__call_join(pillion_value *out, pillion_context *cx,
   return PILLION_READY;
 }
 
-static int wait_until(pillion_value *out, pillion_task task,
-                      int64_t deadline) {
+static int wait_until(pillion_value *out, pillion_task task, int64_t deadline) {
   uint32_t type, gen = pillion__gen_of(task);
   struct pillion__call *call =
       (struct pillion__call *)pillion__head_of(task, &type);
-  if (call == NULL || pillion__kind_of(task) != PILLION__TASK ||
+  if (call == NULL || pillion__tag_of(task) != PILLION__TASK ||
       type != PILLION__CHUNK_CALLS || atomic_load(&call->executor) != NULL)
     return PILLION_EBADHANDLE;
   int rc = call_takable(atomic_load(&call->state), gen);
@@ -117,13 +102,11 @@ static int wait_until(pillion_value *out, pillion_task task,
   return 0;
 }
 
-int pillion_task_wait(pillion_value *out, pillion_task task,
-                      int64_t timeout) {
+int pillion_task_wait(pillion_value *out, pillion_task task, int64_t timeout) {
   if (pillion__forked()) return PILLION_EFORKED;
   if (out == NULL) return PILLION_EINVAL;
   if (pillion__turning) return PILLION_EREENTRANT;
-  return wait_until(out, task,
-                    pillion__time_after(pillion__now(), timeout));
+  return wait_until(out, task, pillion__time_after(pillion__now(), timeout));
 }
 
 int pillion_call_wait(pillion_value *out, pillion_function function,
@@ -133,8 +116,8 @@ int pillion_call_wait(pillion_value *out, pillion_function function,
   if (pillion__turning) return PILLION_EREENTRANT;
   int64_t deadline = pillion__time_after(pillion__now(), timeout);
   pillion_task task;
-  int rc = pillion_call_submit(&task, 0, function, request, length, 0,
-                               PILLION_JOIN);
+  int rc =
+      pillion_call_submit(&task, 0, function, request, length, 0, PILLION_JOIN);
   if (rc < 0) return rc;
   do rc = wait_until(out, task, deadline);
   while (rc == PILLION_EINTR);

@@ -6,7 +6,14 @@
  */
 #include <string.h>
 
-#include "core.h"
+#include "executor/executor.h"
+
+/* At the back of the ready ring, in which there is room. */
+void pillion__ready(struct pillion__executor *ex, struct pillion__head *head,
+                    uint32_t slot) {
+  head->flags |= PILLION__TASK_READY;
+  ex->ready[ex->ready_tail++ & ex->ready_mask] = slot;
+}
 
 /*
  * The ring has room for every cell that lives or was freed while it was in it.
@@ -37,7 +44,7 @@ static int chunk_add(struct pillion__executor *ex) {
     ex->chunk_cap = cap;
   }
   uint32_t base;
-  int rc = pillion__chunk_lease(&base, PILLION__CHUNK_TASKS, ex);
+  int rc = pillion__chunk_lease(&base, PILLION__CHUNK_TASKS, &ex->base);
   if (rc < 0) return rc;
   ex->chunks[ex->chunk_count++] = base;
   return 0;
@@ -63,11 +70,11 @@ int pillion__tasks_reserve(struct pillion__executor *ex, uint32_t tasks) {
 
 static bool cell_queued(struct pillion__cell *cell) {
   return atomic_load_explicit(&cell->head.pend, memory_order_acquire) &
-         PILLION__QUEUED;
+         PILLION__PEND_QUEUED;
 }
 
 /* A queued cell isn't used again before it is popped. */
-__attribute__((always_inline)) inline int pillion__slot_take(
+__attribute__((always_inline)) inline int pillion__cell_take(
     struct pillion__executor *ex, uint32_t *out) {
   for (uint32_t *at = &ex->free_first; *at != 0;) {
     uint32_t slot = *at - 1;
@@ -87,20 +94,16 @@ __attribute__((always_inline)) inline int pillion__slot_take(
     }
     uint32_t slot = ex->fresh++;
     struct pillion__cell *cell = pillion__cell_at(slot);
-    if (atomic_load_explicit(&cell->head.gen, memory_order_relaxed) !=
-            UINT32_MAX &&
-        !cell_queued(cell)) {
+    if (pillion__gen(&cell->head) != UINT32_MAX && !cell_queued(cell)) {
       *out = slot;
       return 0;
     }
   }
 }
 
-__attribute__((always_inline)) inline void pillion__slot_give(
+__attribute__((always_inline)) inline void pillion__cell_give(
     struct pillion__executor *ex, struct pillion__cell *cell, uint32_t slot) {
-  if (atomic_load_explicit(&cell->head.gen, memory_order_relaxed) ==
-      UINT32_MAX)
-    return; /* used up: retired */
+  if (pillion__gen(&cell->head) == UINT32_MAX) return; /* used up: retired */
   cell->head.next = ex->free_first;
   ex->free_first = slot + 1;
 }

@@ -17,7 +17,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "core.h"
+#include "executor/executor.h"
 
 int pillion__gather_init(struct pillion__executor *ex, uint32_t ns, int fd) {
   int timer = -1, set = fd;
@@ -50,14 +50,13 @@ void pillion__gather_free(struct pillion__executor *ex) {
 static void arm(struct pillion__executor *ex) {
   uint32_t park = atomic_load(&ex->park);
   do
-    if (park & (PILLION__AWAKE | PILLION__ARMED)) return;
+    if (park & (PILLION__PARK_AWAKE | PILLION__PARK_ARMED)) return;
   while (!atomic_compare_exchange_weak(
-      &ex->park, &park, park + PILLION__ARMED + PILLION__POKER));
-  if (pillion__hooked(ex))
-    pillion__signal_host(ex);
+      &ex->park, &park, park + PILLION__PARK_ARMED + PILLION__PARK_POKER));
+  if (pillion__hooked(ex)) pillion__signal_host(ex);
   else
     pillion__descriptor_arm(atomic_load(&ex->timer), atomic_load(&ex->gather));
-  atomic_fetch_sub(&ex->park, PILLION__POKER);
+  atomic_fetch_sub(&ex->park, PILLION__PARK_POKER);
 }
 
 /* Has the host told of what has ended, now or later. Reports whether now. */
@@ -65,24 +64,23 @@ static bool announce(struct pillion__executor *ex, uint64_t ended) {
   uint64_t in_flight =
       atomic_load(&ex->calls_live) + atomic_load(&ex->pool_events);
   bool enough = 2 * (ended >> 32) >= in_flight;
-  if (enough)
-    pillion__poke(ex);
-  else
-    arm(ex);
+  if (enough) pillion__poke(ex);
+  else arm(ex);
   return enough;
 }
 
-/* For who has ended on the owner's thread, in its turn, the host is there. */
+/* By a thread that has marked the cell. In the owner's turn the host is there. */
 void pillion__ended_push(struct pillion__executor *ex,
                          struct pillion__head *head, uint32_t slot) {
-  uint32_t gather = atomic_load_explicit(&ex->gather, memory_order_relaxed);
+  uint32_t gather = pillion__peek(&ex->gather);
   if (PILLION__LIKELY(gather == 0) || pillion__here == ex) {
-    pillion__inbox_push(ex, head, slot);
+    pillion__inbox_put(&ex->base.inbox, head, slot);
+    pillion__poke(ex);
     return;
   }
-  uint64_t old = atomic_load_explicit(&ex->ended, memory_order_relaxed), new;
+  uint64_t old = pillion__peek(&ex->ended), new;
   do {
-    atomic_store_explicit(&head->link, (uint32_t)old, memory_order_relaxed);
+    pillion__set(&head->link, (uint32_t)old);
     new = ((old >> 32) + 1) << 32 | (slot + 1);
   } while (!atomic_compare_exchange_weak(&ex->ended, &old, new));
   announce(ex, new);
@@ -97,7 +95,7 @@ bool pillion__gather_on(struct pillion__executor *ex) {
 /* Before the owner goes idle. `pokers`: one of them may arm the timer yet. */
 void pillion__gather_rest(struct pillion__executor *ex, bool pokers,
                           bool hooked) {
-  int timer = atomic_load_explicit(&ex->timer, memory_order_relaxed);
+  int timer = pillion__peek(&ex->timer);
   if (timer >= 0 && !hooked) pillion__descriptor_arm(timer, 0);
   ex->armed = pokers && timer >= 0;
 }

@@ -3,11 +3,11 @@
 /* The host's hooks, and the descriptors that it watches. */
 #include <string.h>
 
-#include "core.h"
+#include "executor/executor.h"
 
-/* Nobody is inside the old hooks any more when this returns them. */
-static pillion_host *host_swap(struct pillion__executor *ex,
-                               pillion_host *host) {
+/* No thread is inside the old hooks any more when this returns them. */
+pillion_host *pillion__host_swap(struct pillion__executor *ex,
+                                 pillion_host *host) {
   pillion__park_stop(ex);
   ex->live_told = 0;
   ex->told_deadline = PILLION_TIME_NEVER;
@@ -16,71 +16,29 @@ static pillion_host *host_swap(struct pillion__executor *ex,
   return atomic_exchange(&ex->host, host);
 }
 
-static void host_forget(pillion_host *old) {
+void pillion__host_forget(pillion_host *old) {
   if (old == NULL) return;
   if (old->drop != NULL) old->drop(old->data);
   pillion__free(old);
 }
 
-int pillion_host_set(pillion_executor executor, const pillion_host *host) {
-  struct pillion__executor *ex;
-  int rc = pillion__executor_own_outside(&ex, executor);
-  if (rc < 0) return rc;
-  pillion_host *copy = NULL;
-  if (host != NULL) {
-    if (host->size < sizeof *host ||
-        (host->watch == NULL) != (host->unwatch == NULL))
-      return PILLION_EINVAL;
-    copy = pillion__alloc(sizeof *copy);
-    if (copy == NULL) return PILLION_ENOMEM;
-    *copy = *host;
-  }
-  pillion__watches_leave(ex);
-  pillion_host *old = host_swap(ex, copy);
-  /* The new host has heard nothing yet: let it come by once. */
-  pillion__park_leave(ex, true);
-  pillion__tell_live(ex);
-  pillion__watches_tell(ex);
-  host_forget(old);
-  return 0;
-}
-
-int pillion_host_get(pillion_host *out, pillion_executor executor) {
-  struct pillion__executor *ex;
-  int rc = pillion__executor_get(&ex, executor);
-  if (rc == 0) rc = pillion__executor_own(ex);
-  if (rc < 0) return rc;
-  if (out == NULL || out->size < sizeof *out) return PILLION_EINVAL;
-  const pillion_host *host =
-      atomic_load_explicit(&ex->host, memory_order_relaxed);
-  size_t size = out->size;
-  *out = host != NULL ? *host : (pillion_host)PILLION_HOST_INIT;
-  out->size = size;
-  return 0;
-}
-
-void pillion__host_drop(struct pillion__executor *ex) {
-  host_forget(host_swap(ex, NULL));
-}
-
 int pillion__host_watch(struct pillion__executor *ex, int fd, uint32_t events,
-                      uint64_t key) {
-  pillion_host *host = atomic_load_explicit(&ex->host, memory_order_relaxed);
+                        uint64_t key) {
+  pillion_host *host = pillion__peek(&ex->host);
   return host == NULL || host->watch == NULL
              ? PILLION_ENOTSUP
              : host->watch(fd, events, key, host->data);
 }
 
 void pillion__host_unwatch(struct pillion__executor *ex, int fd, uint64_t key) {
-  pillion_host *host = atomic_load_explicit(&ex->host, memory_order_relaxed);
-  if (host != NULL && host->unwatch != NULL)
-    host->unwatch(fd, key, host->data);
+  pillion_host *host = pillion__peek(&ex->host);
+  if (host != NULL && host->unwatch != NULL) host->unwatch(fd, key, host->data);
 }
 
 /* ---- Which descriptor is whose ------------------------------------------- */
 
 static uint64_t watches_live(struct pillion__executor *ex) {
-  return atomic_load_explicit(&ex->watches_live, memory_order_relaxed);
+  return pillion__peek(&ex->watches_live);
 }
 
 int pillion__fd_claim(struct pillion__executor *ex, int fd, uint32_t slot) {
@@ -100,37 +58,11 @@ int pillion__fd_claim(struct pillion__executor *ex, int fd, uint32_t slot) {
     ex->watched_cap = cap;
   }
   ex->watched[fd] = slot + 1;
-  atomic_store_explicit(&ex->watches_live, watches_live(ex) + 1,
-                        memory_order_relaxed);
+  pillion__set(&ex->watches_live, watches_live(ex) + 1);
   return 0;
 }
 
 void pillion__fd_let_go(struct pillion__executor *ex, int fd) {
   ex->watched[fd] = 0;
-  atomic_store_explicit(&ex->watches_live, watches_live(ex) - 1,
-                        memory_order_relaxed);
-}
-
-/* ---- Go's ---------------------------------------------------------------- */
-
-int pillion__guest_watch(uint32_t index, int fd, uint32_t events,
-                         uint64_t key) {
-  struct pillion__executor *ex = pillion__executor_at(index);
-  uint32_t slot = pillion__slot_of(key);
-  if (fd < 0) return PILLION_EINVAL;
-  bool known = (uint32_t)fd < ex->watched_cap && ex->watched[fd] == slot + 1;
-  int rc = known ? 0 : pillion__fd_claim(ex, fd, slot);
-  if (rc < 0) return rc;
-  rc = pillion__host_watch(ex, fd, events, key);
-  if (rc < 0 && !known) pillion__fd_let_go(ex, fd);
-  return rc;
-}
-
-void pillion__guest_unwatch(uint32_t index, int fd, uint64_t key) {
-  struct pillion__executor *ex = pillion__executor_at(index);
-  if ((uint32_t)fd >= ex->watched_cap ||
-      ex->watched[fd] != pillion__slot_of(key) + 1)
-    return;
-  pillion__host_unwatch(ex, fd, key);
-  pillion__fd_let_go(ex, fd);
+  pillion__set(&ex->watches_live, watches_live(ex) - 1);
 }

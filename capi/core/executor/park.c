@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
 /*
  * Parking: when and how the host is told. tests/model/park.pml is this file
- * and pillion__post as a model.
+ * and pillion__ask as a model.
  *
  *    IDLE ---1---> POKED, with a poker ---2---> POKED
  *     ^ \                       \                 |
@@ -34,7 +36,7 @@
  */
 #include <errno.h>
 
-#include "core.h"
+#include "executor/executor.h"
 
 bool pillion__hooked(struct pillion__executor *ex) {
   pillion_host *host = atomic_load(&ex->host);
@@ -59,31 +61,37 @@ void pillion__signal_host(struct pillion__executor *ex) {
 __attribute__((noinline)) static void poke(struct pillion__executor *ex,
                                            uint32_t park) {
   while (!atomic_compare_exchange_weak(
-      &ex->park, &park, park + PILLION__POKED + PILLION__POKER))
-    if (park & PILLION__AWAKE) return;
+      &ex->park, &park, park + PILLION__PARK_POKED + PILLION__PARK_POKER))
+    if (park & PILLION__PARK_AWAKE) return;
   pillion__signal_host(ex);
-  atomic_fetch_sub(&ex->park, PILLION__POKER);
+  atomic_fetch_sub(&ex->park, PILLION__PARK_POKER);
 }
 
 void pillion__poke(struct pillion__executor *ex) {
   uint32_t park = atomic_load(&ex->park);
-  if (!(park & PILLION__AWAKE)) poke(ex, park);
+  if (!(park & PILLION__PARK_AWAKE)) poke(ex, park);
+}
+
+/* Go's own inbox has something: a turn enters Go. */
+void pillion__poke_for_go(struct pillion__executor *ex) {
+  atomic_store(&ex->guest_wake, 1);
+  pillion__poke(ex);
 }
 
 static void empty_descriptor(struct pillion__executor *ex) {
-  int saved = errno, fd = atomic_load_explicit(&ex->fd, memory_order_relaxed);
+  int saved = errno, fd = pillion__peek(&ex->fd);
   if (fd >= 0 && !pillion__descriptor_empty(fd)) errno = saved;
 }
 
 /* What a poker has written by now is known only once it isn't counted. */
 void pillion__park_enter(struct pillion__executor *ex) {
-  uint32_t park = atomic_load_explicit(&ex->park, memory_order_relaxed);
-  if (park & PILLION__RUNNING) return;
-  park = atomic_fetch_add(&ex->park, PILLION__RUNNING);
-  if (park & PILLION__POKED)
-    ex->signaled = park < PILLION__POKER ? PILLION__SIGNALED
-                                        : PILLION__PERHAPS_SIGNALED;
-  if (park & PILLION__ARMED) ex->armed = true;
+  uint32_t park = pillion__peek(&ex->park);
+  if (park & PILLION__PARK_RUNNING) return;
+  park = atomic_fetch_add(&ex->park, PILLION__PARK_RUNNING);
+  if (park & PILLION__PARK_POKED)
+    ex->signaled = park < PILLION__PARK_POKER ? PILLION__SIGNALED
+                                              : PILLION__PERHAPS_SIGNALED;
+  if (park & PILLION__PARK_ARMED) ex->armed = true;
 }
 
 /* Tells whether another turn is due; the host knows by then. */
@@ -95,12 +103,12 @@ bool pillion__park_leave(struct pillion__executor *ex, bool more) {
     return true;
   }
   /* First the look, then the read: a poker that is gone has written before. */
-  bool pokers = atomic_load(&ex->park) >= PILLION__POKER && !hooked;
+  bool pokers = atomic_load(&ex->park) >= PILLION__PARK_POKER && !hooked;
   if ((pokers || ex->signaled) && !hooked) empty_descriptor(ex);
   ex->signaled = pokers ? PILLION__PERHAPS_SIGNALED : PILLION__NOT_SIGNALED;
   if (pokers || ex->armed) pillion__gather_rest(ex, pokers, hooked);
-  atomic_fetch_and(&ex->park, ~(PILLION__AWAKE | PILLION__ARMED));
-  if (atomic_load(&ex->inbox) == 0 && atomic_load(&ex->guest_wake) == 0 &&
+  atomic_fetch_and(&ex->park, ~(PILLION__PARK_AWAKE | PILLION__PARK_ARMED));
+  if (atomic_load(&ex->base.inbox) == 0 && atomic_load(&ex->guest_wake) == 0 &&
       (atomic_load(&ex->closing) & 3u) == ex->closed_with &&
       !pillion__posts_ready(ex))
     return pillion__gather_on(ex);
@@ -112,10 +120,9 @@ bool pillion__park_leave(struct pillion__executor *ex, bool more) {
 void pillion__park_stop(struct pillion__executor *ex) {
   for (uint32_t round = 0;; round++) {
     uint32_t park = atomic_load(&ex->park);
-    if (park >= PILLION__POKER)
-      pillion__let_run(round);
+    if (park >= PILLION__PARK_POKER) pillion__let_run(round);
     else if (atomic_compare_exchange_weak(&ex->park, &park,
-                                          PILLION__RUNNING))
+                                          PILLION__PARK_RUNNING))
       return;
   }
 }

@@ -16,12 +16,12 @@
  */
 #include <string.h>
 
-#include "core.h"
+#include "executor/executor.h"
 
 #define POSTS_DEFAULT 1024u
 #define POSTS_MOST (1u << 24)
 
-struct pillion__posted { /* 40 bytes */
+struct pillion__posted {     /* 40 bytes */
   _Atomic uint32_t sequence; /* the position + 1, once it is written */
   uint32_t length;
   uint64_t token;
@@ -45,24 +45,19 @@ static struct pillion__block *block_new(const void *payload, size_t length) {
   return block;
 }
 
-static void block_free(struct pillion__block *block) {
-  pillion__free(block);
-  atomic_fetch_sub_explicit(&pillion__payloads_alive, 1, memory_order_relaxed);
-}
-
 /* ---- The ring ------------------------------------------------------------ */
 
 /* As for `leaving`: the count first, then the look; free does it conversely. */
 static int ring_make(struct pillion__executor *ex, uint64_t gen) {
   size_t size = (size_t)atomic_load(&ex->posts_mask) + 1;
-  struct pillion__posted *none = NULL, *ring = pillion__alloc(size * sizeof *ring);
+  struct pillion__posted *none = NULL,
+                         *ring = pillion__alloc(size * sizeof *ring);
   if (ring == NULL) return PILLION_ENOMEM;
   for (size_t i = 0; i < size; i++) atomic_init(&ring[i].sequence, 0);
   atomic_fetch_add(&ex->posts_making, 1);
   bool gone = atomic_load(&ex->posts_tail) >> 32 != gen;
-  bool made =
-      !gone && size == (size_t)atomic_load(&ex->posts_mask) + 1 &&
-      atomic_compare_exchange_strong(&ex->posts, &none, ring);
+  bool made = !gone && size == (size_t)atomic_load(&ex->posts_mask) + 1 &&
+              atomic_compare_exchange_strong(&ex->posts, &none, ring);
   atomic_fetch_sub(&ex->posts_making, 1);
   if (!made) pillion__free(ring); /* somebody was faster */
   return gone ? PILLION_EBADHANDLE : 0;
@@ -95,7 +90,8 @@ void pillion__posts_free(struct pillion__executor *ex) {
   for (uint32_t at = atomic_load(&ex->posts_head); at != end; at++) {
     struct pillion__posted *posted = &ring[at & mask];
     while (atomic_load(&posted->sequence) != at + 1) pillion__let_run(round++);
-    if (posted->length > PILLION_INLINE) block_free(posted->payload.block);
+    if (posted->length > PILLION_INLINE)
+      pillion__payload_free(posted->payload.block);
   }
   pillion__posts_release(ex);
   atomic_store(&ex->posts, NULL);
@@ -135,8 +131,8 @@ static inline void copy_short(uint8_t *to, const char *from, size_t length) {
  * There is a ring. It and its mask are read after the tail, and are those of its
  * generation if that tail is still there when the position is claimed.
  */
-__attribute__((always_inline)) static inline int
-put(struct pillion__executor *ex, pillion_executor executor, uint64_t token,
+__attribute__((always_inline)) static inline int put(
+    struct pillion__executor *ex, pillion_executor executor, uint64_t token,
     const void *payload, size_t length, struct pillion__block *block) {
   struct pillion__posted *ring;
   uint64_t tail, next;
@@ -145,10 +141,9 @@ put(struct pillion__executor *ex, pillion_executor executor, uint64_t token,
     tail = atomic_load_explicit(&ex->posts_tail, memory_order_acquire);
     if (PILLION__UNLIKELY(tail >> 32 != pillion__gen_of(executor)))
       return PILLION_EBADHANDLE;
-    ring = atomic_load_explicit(&ex->posts, memory_order_relaxed);
-    mask = atomic_load_explicit(&ex->posts_mask, memory_order_relaxed);
-    uint32_t head =
-        atomic_load_explicit(&ex->posts_head, memory_order_acquire);
+    ring = pillion__peek(&ex->posts);
+    mask = pillion__peek(&ex->posts_mask);
+    uint32_t head = atomic_load_explicit(&ex->posts_head, memory_order_acquire);
     /* The tail is old by now, perhaps, and behind the head. */
     if (PILLION__UNLIKELY((int32_t)((uint32_t)tail - head) > (int32_t)mask))
       return PILLION_EAGAIN;
@@ -159,10 +154,8 @@ put(struct pillion__executor *ex, pillion_executor executor, uint64_t token,
   write_soon(&ring[(at + AHEAD) & mask]);
   posted->length = (uint32_t)length;
   posted->token = token;
-  if (block != NULL)
-    posted->payload.block = block;
-  else
-    copy_short(posted->payload.bytes, payload, length);
+  if (block != NULL) posted->payload.block = block;
+  else copy_short(posted->payload.bytes, payload, length);
   atomic_exchange(&posted->sequence, at + 1);
   pillion__poke(ex);
   return 0;
@@ -176,7 +169,7 @@ __attribute__((noinline)) static int put_block(struct pillion__executor *ex,
   struct pillion__block *block = block_new(payload, length);
   if (block == NULL) return PILLION_ENOMEM;
   int rc = put(ex, executor, token, NULL, length, block);
-  if (rc < 0) block_free(block);
+  if (rc < 0) pillion__payload_free(block);
   return rc;
 }
 
@@ -187,8 +180,7 @@ __attribute__((noinline)) static int put_first(struct pillion__executor *ex,
                                                const void *payload,
                                                size_t length) {
   int rc = ring_make(ex, pillion__gen_of(executor));
-  return rc < 0 ? rc
-                : pillion_executor_post(executor, token, payload, length);
+  return rc < 0 ? rc : pillion_executor_post(executor, token, payload, length);
 }
 
 /*
@@ -201,8 +193,7 @@ int pillion_executor_post(pillion_executor executor, uint64_t token,
   int rc = pillion__executor_get(&ex, executor);
   if (PILLION__UNLIKELY(rc < 0)) return rc;
   if (PILLION__UNLIKELY(payload == NULL && length > 0)) return PILLION_EINVAL;
-  if (PILLION__UNLIKELY(length > pillion__max_request))
-    return PILLION_EMSGSIZE;
+  if (PILLION__UNLIKELY(length > pillion__max_request)) return PILLION_EMSGSIZE;
   if (PILLION__UNLIKELY(pillion__closing(ex) != 0)) return PILLION_ECLOSED;
   if (PILLION__UNLIKELY(
           atomic_load_explicit(&ex->posts, memory_order_acquire) == NULL))
@@ -218,15 +209,13 @@ static struct pillion__posted *posted_at(struct pillion__executor *ex,
                                          uint32_t at) {
   struct pillion__posted *ring = atomic_load(&ex->posts);
   if (ring == NULL) return NULL;
-  struct pillion__posted *posted =
-      &ring[at & atomic_load_explicit(&ex->posts_mask, memory_order_relaxed)];
+  struct pillion__posted *posted = &ring[at & pillion__peek(&ex->posts_mask)];
   return atomic_load(&posted->sequence) == at + 1 ? posted : NULL;
 }
 
 /* Tells whether there is one to take. */
 bool pillion__posts_ready(struct pillion__executor *ex) {
-  return posted_at(ex, atomic_load_explicit(&ex->posts_head,
-                                            memory_order_relaxed)) != NULL;
+  return posted_at(ex, pillion__peek(&ex->posts_head)) != NULL;
 }
 
 static void posted_tell(struct pillion__executor *ex, pillion_event *event,
@@ -251,15 +240,14 @@ static void posted_tell(struct pillion__executor *ex, pillion_event *event,
 
 size_t pillion__posts_take(struct pillion__executor *ex, pillion_event *events,
                            size_t cap) {
-  uint32_t head = atomic_load_explicit(&ex->posts_head, memory_order_relaxed);
+  uint32_t head = pillion__peek(&ex->posts_head);
   struct pillion__posted *posted;
   size_t n = 0;
   while (n < cap && (posted = posted_at(ex, head)) != NULL) {
     posted_tell(ex, &events[n++], posted);
     head++;
   }
-  if (n > 0)
-    atomic_store_explicit(&ex->posts_head, head, memory_order_release);
+  if (n > 0) atomic_store_explicit(&ex->posts_head, head, memory_order_release);
   return n;
 }
 
@@ -268,7 +256,7 @@ void pillion__posts_release(struct pillion__executor *ex) {
   while (ex->posts_lent != NULL) {
     struct pillion__block *block = ex->posts_lent;
     ex->posts_lent = block->next;
-    block_free(block);
+    pillion__payload_free(block);
   }
   ex->posts_lending = 0;
 }

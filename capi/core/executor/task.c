@@ -1,114 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * C futures. A task's storage is the caller's; what the core adds is a cell,
- * which outlives it for the sake of late wakes. From spawn to completion the
- * owner's thread uses no locked instruction and no exchange.
+ * Local tasks: C futures on one executor. A task's storage is the caller's; what
+ * the core adds is a cell, which outlives it for the sake of late wakes. From
+ * spawn to completion the owner's thread uses no locked instruction and no
+ * exchange.
+ *
+ *             1            2            4            6
+ *      free ----> ready ----> polled ----> ending ----> ended
+ *       ^         ^ |  ^       | |           ^            |
+ *       |         | |  '-- 5 --' | 3         |            |
+ *       |         | '---- 4 -----|-----------+            |
+ *       |         |              v           |            |
+ *       |         '----- 5 --- waiting - 4 --'            |
+ *       '----------------------- 7 -----------------------'
+ *
+ *   1  spawned: LIVE, and READY, which says that the cell is in the ring
+ *   2  popped from the ring: not READY any more, ex->polled is the cell
+ *   3  the poll answers PILLION_PENDING, and no wake came meanwhile
+ *   4  the poll answers otherwise. A task that is ready and ASKED ends without
+ *      a poll, unless it is SHIELDED; an evicted one from ready or waiting. The
+ *      end is stored in `future_or_end`: later wakes and cancels are stale
+ *   5  woken, or asked to stop: READY once more, at the back of the ring
+ *   6  the drop returns, POLLING until then; ENDED, with the result where the
+ *      future was. An event goes into the list of ends, a joiner is woken
+ *   7  the event is taken, the result joined, or the task detached: the
+ *      generation grows, and the cell is used again once no ring and no inbox
+ *      has it
  */
 #include <string.h>
 
-#include "core.h"
+#include "executor/executor.h"
 
-void pillion__ready(struct pillion__executor *ex, struct pillion__head *head,
-                    uint32_t slot) {
-  head->flags |= PILLION__READY_BIT;
-  ex->ready[ex->ready_tail++ & ex->ready_mask] = slot;
+static const pillion_future *future_of(const struct pillion__cell *cell) {
+  return (const pillion_future *)(uintptr_t)pillion__peek(&cell->future_or_end);
 }
 
-static uint64_t tasks_live(struct pillion__executor *ex) {
-  return atomic_load_explicit(&ex->tasks_live, memory_order_relaxed);
-}
-
-__attribute__((always_inline)) static inline int
-spawn_bare(pillion_task *out, struct pillion__executor *ex,
-           const pillion_future *future, void *self, uint64_t token,
-           uint32_t flags) {
-  if (future == NULL || future->size < sizeof *future ||
-      future->poll == NULL || flags > PILLION_DETACH)
-    return PILLION_EINVAL;
-  if (pillion__closing(ex) != 0) return PILLION_ECLOSED;
-  uint64_t live = tasks_live(ex);
-  if (live >= ex->max_tasks) return PILLION_EAGAIN;
-  if (ex->ready == NULL || live + ex->ready_stale > ex->ready_mask) {
-    int rc = pillion__ready_reserve(ex, 2 * (ex->ready_mask + 1));
-    if (rc < 0) return rc;
-  }
-  uint32_t slot;
-  int rc = pillion__slot_take(ex, &slot);
-  if (rc < 0) return rc;
-  struct pillion__cell *cell = pillion__cell_at(slot);
-  cell->head.flags = PILLION__LIVE | flags << PILLION__MODE_SHIFT;
-  cell->token = token;
-  atomic_store_explicit(&cell->what, (uintptr_t)future, memory_order_release);
-  cell->u.live.self = self;
-  cell->u.live.joiner = 0;
-  atomic_store_explicit(&ex->tasks_live, live + 1, memory_order_relaxed);
-  ex->spawned++;
-  pillion__ready(ex, &cell->head, slot);
-  if (out != NULL)
-    *out = pillion__handle(
-        PILLION__TASK, slot,
-        atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
-  return 0;
-}
-
-/* The capture may do anything, also spawn, so it comes before everything. */
-__attribute__((noinline)) static int
-spawn_captured(pillion_task *out, struct pillion__executor *ex,
-               const pillion_future *future, void *self, uint64_t token,
-               uint32_t flags) {
-  void *context = pillion__context_capture(ex);
-  pillion_task task;
-  int rc = spawn_bare(&task, ex, future, self, token, flags);
-  if (rc < 0) {
-    pillion__context_release(ex, context);
-    return rc;
-  }
-  if (context != NULL) {
-    struct pillion__cell *cell = pillion__cell_at(pillion__slot_of(task));
-    cell->u.live.context = context;
-    cell->head.flags |= PILLION__CONTEXT;
-  }
-  if (out != NULL) *out = task;
-  return 0;
-}
-
-int pillion__spawn(pillion_task *out, struct pillion__executor *ex,
-                   const pillion_future *future, void *self, uint64_t token,
-                   uint32_t flags) {
-  return PILLION__LIKELY(ex->hooks.capture == NULL)
-             ? spawn_bare(out, ex, future, self, token, flags)
-             : spawn_captured(out, ex, future, self, token, flags);
-}
-
-int pillion_task_spawn(pillion_task *out, pillion_executor executor,
-                       const pillion_future *future, void *self,
-                       uint64_t token, uint32_t flags) {
-  struct pillion__executor *ex;
-  int rc = pillion__executor_get(&ex, executor);
-  if (rc == 0) rc = pillion__executor_own(ex);
-  if (rc == 0) rc = pillion__spawn(out, ex, future, self, token, flags);
-  if (rc == 0 && !atomic_load_explicit(&ex->in_turn, memory_order_relaxed)) {
-    pillion__tell_live(ex);
-    pillion__poke(ex);
-  }
-  return rc;
-}
+/* ---- The end ------------------------------------------------------------- */
 
 /* A cell in the ready ring isn't used again before it is popped either. */
 static void cell_free(struct pillion__executor *ex, struct pillion__cell *cell,
                       uint32_t slot) {
-  cell->head.flags &= PILLION__READY_BIT;
-  if (cell->head.flags == 0) pillion__slot_give(ex, cell, slot);
+  cell->head.flags &= PILLION__TASK_READY;
+  if (cell->head.flags == 0) pillion__cell_give(ex, cell, slot);
 }
 
 /* Its result was taken, and its handle is stale; the payload may still be lent. */
 static void consumed(struct pillion__executor *ex, struct pillion__cell *cell) {
-  uint32_t gen = atomic_load_explicit(&cell->head.gen, memory_order_relaxed);
-  cell->head.flags &= ~PILLION__LIVE;
-  if (cell->head.flags & PILLION__READY_BIT) ex->ready_stale++;
-  atomic_store_explicit(&ex->tasks_live, tasks_live(ex) - 1,
-                        memory_order_relaxed);
+  uint32_t gen = pillion__gen(&cell->head);
+  cell->head.flags &= ~PILLION__TASK_LIVE;
+  if (cell->head.flags & PILLION__TASK_READY) ex->ready_stale++;
+  pillion__set(&ex->tasks_live, pillion__tasks_live(ex) - 1);
   atomic_store_explicit(&cell->head.gen, gen + 1, memory_order_release);
 }
 
@@ -123,27 +65,26 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
                                              uint32_t slot,
                                              pillion_value *value,
                                              uint32_t outcome) {
-  const pillion_future *future = pillion__future_of(cell);
+  const pillion_future *future = future_of(cell);
   if (value->length > PILLION_MAX_PAYLOAD) {
     pillion_value_drop(value);
     value->status = PILLION_EMSGSIZE;
   }
   /* Before the drop: a wake or a cancel from there comes too late. */
-  atomic_store_explicit(&cell->what,
+  atomic_store_explicit(&cell->future_or_end,
                         value->length << 32 | (uint32_t)value->status << 1 | 1,
                         memory_order_release);
-  cell->head.flags |= PILLION__POLLING;
-  if (PILLION__UNLIKELY(cell->head.flags & PILLION__CONTEXT))
+  cell->head.flags |= PILLION__TASK_POLLING;
+  if (PILLION__UNLIKELY(cell->head.flags & PILLION__TASK_CONTEXT))
     pillion__hooks_drop(&ex->hooks, cell->u.live.context, future,
                         cell->u.live.self);
-  else if (future->drop != NULL)
-    future->drop(cell->u.live.self);
+  else if (future->drop != NULL) future->drop(cell->u.live.self);
   pillion_waker joiner = cell->u.live.joiner; /* also of a join in the drop */
   ex->dropped++;
   memcpy(cell->u.payload, value->payload.bytes, PILLION_INLINE);
   cell->head.flags =
-      (cell->head.flags & ~(PILLION__POLLING | PILLION__CONTEXT)) |
-      PILLION__ENDED | outcome << PILLION__OUTCOME_SHIFT;
+      (cell->head.flags & ~(PILLION__TASK_POLLING | PILLION__TASK_CONTEXT)) |
+      PILLION__TASK_ENDED | outcome << PILLION__OUTCOME_SHIFT;
   switch (PILLION__MODE(cell->head.flags)) {
     case PILLION_EVENT:
       pillion__list_push(&ex->done, slot);
@@ -158,40 +99,34 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
 
 void pillion__task_cancelled(struct pillion__executor *ex,
                              struct pillion__cell *cell, uint32_t slot) {
-  pillion_value value = {cell->head.flags & PILLION__EXPIRED
-                             ? PILLION_ETIMEDOUT
-                             : PILLION_ECANCELLED,
-                         0, 0, {{0}}};
-  finish(ex, cell, slot, &value,
-         cell->head.flags & PILLION__POLLED
-             ? PILLION_OUTCOME_CANCELLED_RUNNING
-             : PILLION_OUTCOME_CANCELLED_UNSTARTED);
+  pillion_value value;
+  uint32_t outcome = pillion__cancelled_value(&value, cell->head.flags);
+  finish(ex, cell, slot, &value, outcome);
 }
+
+/* ---- Polling ------------------------------------------------------------- */
 
 /* From here on the task isn't to be evicted, and a wake of it is its own. */
-__attribute__((always_inline)) static inline void
-poll_begins(struct pillion__executor *ex, struct pillion__cell *cell,
-            uint32_t slot) {
+__attribute__((always_inline)) static inline void poll_begins(
+    struct pillion__executor *ex, struct pillion__cell *cell, uint32_t slot) {
   ex->polled = cell;
-  ex->context.waker = pillion__handle(
-      PILLION__WAKER, slot,
-      atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
+  ex->context.waker =
+      pillion__handle(PILLION__WAKER, slot, pillion__gen(&cell->head));
 }
 
-__attribute__((always_inline)) static inline int
-poll_cell(pillion_value *value, struct pillion__executor *ex,
-          struct pillion__cell *cell) {
+__attribute__((always_inline)) static inline int poll_cell(
+    pillion_value *value, struct pillion__executor *ex,
+    struct pillion__cell *cell) {
   value->status = 0;
   value->reserved = 0;
   value->length = 0;
   ex->polls++;
-  return pillion__future_of(cell)->poll(value, &ex->context,
-                                        cell->u.live.self);
+  return future_of(cell)->poll(value, &ex->context, cell->u.live.self);
 }
 
-__attribute__((always_inline)) static inline void
-was_polled(struct pillion__executor *ex, struct pillion__cell *cell,
-           uint32_t slot, int rc, pillion_value *value) {
+__attribute__((always_inline)) static inline void was_polled(
+    struct pillion__executor *ex, struct pillion__cell *cell, uint32_t slot,
+    int rc, pillion_value *value) {
   ex->polled = NULL;
   if (PILLION__LIKELY(rc == PILLION_PENDING)) return;
   if (rc < 0) {
@@ -205,22 +140,22 @@ was_polled(struct pillion__executor *ex, struct pillion__cell *cell,
 __attribute__((noinline)) static void run_special(struct pillion__executor *ex,
                                                   struct pillion__cell *cell,
                                                   uint32_t slot) {
-  uint32_t flags = cell->head.flags &= ~PILLION__READY_BIT;
-  if (!(flags & PILLION__LIVE)) {
+  uint32_t flags = cell->head.flags &= ~PILLION__TASK_READY;
+  if (!(flags & PILLION__TASK_LIVE)) {
     ex->ready_stale--;
-    pillion__slot_give(ex, cell, slot);
-  } else if (!(flags & PILLION__ENDED)) {
-    if (flags & PILLION__ASKED && !(flags & PILLION__SHIELDED)) {
+    pillion__cell_give(ex, cell, slot);
+  } else if (!(flags & PILLION__TASK_ENDED)) {
+    if (flags & PILLION__TASK_ASKED && !(flags & PILLION__TASK_SHIELDED)) {
       pillion__task_cancelled(ex, cell, slot);
       return;
     }
     pillion_value value;
     void *context = cell->u.live.context;
     poll_begins(ex, cell, slot);
-    if (flags & PILLION__CONTEXT) pillion__context_enter(ex, context);
-    cell->head.flags |= PILLION__POLLED;
+    if (flags & PILLION__TASK_CONTEXT) ex->hooks.enter(context, ex->hooks.data);
+    cell->head.flags |= PILLION__TASK_POLLED;
     int rc = poll_cell(&value, ex, cell);
-    if (flags & PILLION__CONTEXT) pillion__context_leave(ex, context);
+    if (flags & PILLION__TASK_CONTEXT) ex->hooks.leave(context, ex->hooks.data);
     was_polled(ex, cell, slot, rc, &value);
   }
 }
@@ -231,13 +166,14 @@ __attribute__((always_inline)) inline void pillion__task_run(
   struct pillion__cell *cell = pillion__cell_at(slot);
   uint32_t flags = cell->head.flags;
   if (PILLION__UNLIKELY(
-          (flags & (PILLION__LIVE | PILLION__ENDED | PILLION__ASKED |
-                    PILLION__CONTEXT)) != PILLION__LIVE)) {
+          (flags & (PILLION__TASK_LIVE | PILLION__TASK_ENDED |
+                    PILLION__TASK_ASKED | PILLION__TASK_CONTEXT)) !=
+          PILLION__TASK_LIVE)) {
     run_special(ex, cell, slot);
     return;
   }
   pillion_value value;
-  cell->head.flags = (flags & ~PILLION__READY_BIT) | PILLION__POLLED;
+  cell->head.flags = (flags & ~PILLION__TASK_READY) | PILLION__TASK_POLLED;
   poll_begins(ex, cell, slot);
   int rc = poll_cell(&value, ex, cell);
   was_polled(ex, cell, slot, rc, &value);
@@ -248,15 +184,18 @@ void pillion__task_posted(struct pillion__executor *ex,
                           struct pillion__cell *cell, uint32_t slot,
                           uint32_t bits) {
   if (!pillion__running(cell)) return;
-  if (bits & PILLION__CANCEL) cell->head.flags |= PILLION__ASKED;
-  if (!(cell->head.flags & PILLION__READY_BIT))
+  if (bits & PILLION__PEND_CANCEL) cell->head.flags |= PILLION__TASK_ASKED;
+  if (!(cell->head.flags & PILLION__TASK_READY))
     pillion__ready(ex, &cell->head, slot);
 }
 
+/* ---- Results ------------------------------------------------------------- */
+
 static void value_of(const struct pillion__cell *cell, pillion_value *out) {
-  out->status = pillion__status_of(cell);
+  uint64_t end = pillion__peek(&cell->future_or_end);
+  out->status = (int32_t)(uint32_t)end >> 1;
   out->reserved = 0;
-  out->length = pillion__length_of(cell);
+  out->length = end >> 32;
   memcpy(out->payload.bytes, cell->u.payload, PILLION_INLINE);
 }
 
@@ -289,17 +228,42 @@ void pillion__task_release(struct pillion__executor *ex,
 void pillion__task_event(struct pillion__executor *ex,
                          struct pillion__cell *cell, uint32_t slot,
                          pillion_event *event) {
-  event->token = cell->token;
-  event->task = pillion__handle(
-      PILLION__TASK, slot,
-      atomic_load_explicit(&cell->head.gen, memory_order_relaxed));
-  event->status = pillion__status_of(cell);
-  event->outcome = PILLION__OUTCOME(cell->head.flags);
-  event->length = pillion__length_of(cell);
-  memcpy(event->payload.bytes, cell->u.payload, PILLION_INLINE);
+  pillion_value value;
+  value_of(cell, &value);
+  pillion__event_put(
+      event, cell->token,
+      pillion__handle(PILLION__TASK, slot, pillion__gen(&cell->head)),
+      PILLION__OUTCOME(cell->head.flags), &value);
   consumed(ex, cell);
-  if (event->length > PILLION_INLINE)
-    pillion__list_push(&ex->taken, slot);
-  else
-    cell_free(ex, cell, slot);
+  if (event->length > PILLION_INLINE) pillion__list_push(&ex->taken, slot);
+  else cell_free(ex, cell, slot);
+}
+
+/* ---- All of them --------------------------------------------------------- */
+
+static void each_running(struct pillion__executor *ex,
+                         void (*fn)(struct pillion__executor *ex,
+                                    struct pillion__cell *cell,
+                                    uint32_t slot)) {
+  for (uint32_t i = 0; i < ex->chunk_count; i++)
+    for (uint32_t j = 0; j < PILLION__CHUNK; j++) {
+      uint32_t slot = ex->chunks[i] + j;
+      struct pillion__cell *cell = pillion__cell_at(slot);
+      if (pillion__running(cell)) fn(ex, cell, slot);
+    }
+}
+
+static void ask(struct pillion__executor *ex, struct pillion__cell *cell,
+                uint32_t slot) {
+  pillion__mark_once(&cell->head, pillion__gen(&cell->head),
+                     PILLION__PEND_CANCEL);
+  pillion__task_posted(ex, cell, slot, PILLION__PEND_CANCEL);
+}
+
+void pillion__tasks_cancel(struct pillion__executor *ex) {
+  each_running(ex, ask);
+}
+
+void pillion__tasks_drop(struct pillion__executor *ex) {
+  each_running(ex, pillion__task_cancelled);
 }

@@ -1,85 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Deadlines: cancels with a clock. A timer that has a task's handle where
- * others have a waker cancels the task when it fires. By then the task may be
- * gone, and its slot another's: the handle tells.
+ * An executor's timers, and deadlines, which are cancels with a clock: a timer
+ * that has a task's handle where others have a waker cancels the task when it
+ * fires. By then the task may be gone, and its slot another's: the handle tells.
  */
-#include "core.h"
+#include "executor/executor.h"
+
+void pillion__timer_clear(pillion_timer *timer) {
+  if (timer->prev == NULL) return;
+  struct pillion__executor *ex = timer->runtime;
+  pillion__timers_disarm(&ex->timers, timer);
+}
+
+/* `waker` may be a task's handle, for a deadline. */
+static int timer_arm(struct pillion__executor *ex, pillion_timer *timer,
+                     uint64_t waker, int64_t deadline) {
+  return pillion__timers_arm(&ex->timers, timer, &ex->context, waker, deadline);
+}
+
+int pillion__timer_set(pillion_timer *timer, pillion_context *cx,
+                       int64_t deadline) {
+  return timer_arm(cx->runtime, timer, cx->waker, deadline);
+}
 
 static void task_expire(struct pillion__executor *ex,
                         struct pillion__cell *cell, pillion_task task) {
   uint32_t flags = cell->head.flags;
-  if (!(flags & PILLION__LIVE) ||
-      flags & (PILLION__ENDED | PILLION__POLLING) ||
-      pillion__mark_once(&cell->head, pillion__gen_of(task), PILLION__CANCEL))
+  if (!(flags & PILLION__TASK_LIVE) ||
+      flags & (PILLION__TASK_ENDED | PILLION__TASK_POLLING) ||
+      pillion__mark_once(&cell->head, pillion__gen_of(task),
+                         PILLION__PEND_CANCEL))
     return; /* it has ended, it is ending, or somebody was faster */
-  cell->head.flags |= PILLION__EXPIRED;
-  pillion__task_posted(ex, cell, pillion__slot_of(task), PILLION__CANCEL);
+  cell->head.flags |= PILLION__TASK_EXPIRED;
+  pillion__task_posted(ex, cell, pillion__slot_of(task), PILLION__PEND_CANCEL);
 }
 
 /* The deadline of one of this executor's has come. */
-void pillion__expire(struct pillion__executor *ex, pillion_task task) {
-  uint32_t type, gen = pillion__gen_of(task);
+static void expire_by_handle(struct pillion__executor *ex, pillion_task task) {
+  uint32_t type;
   struct pillion__head *head = pillion__head_of(task, &type);
-  if (atomic_load_explicit(&head->gen, memory_order_acquire) != gen) return;
-  if (type == PILLION__CHUNK_CALLS)
-    pillion__call_cancel((struct pillion__call *)head, gen,
-                         PILLION__CALL_EXPIRED);
-  else
+  if (atomic_load_explicit(&head->gen, memory_order_acquire) !=
+      pillion__gen_of(task))
+    return;
+  if (type == PILLION__CHUNK_TASKS)
     task_expire(ex, (struct pillion__cell *)head, task);
+  else pillion__kinds[type]->expire(head, task);
 }
 
-/* The executor of a call that lives and is the calling thread's. */
-static int call_owner(struct pillion__executor **ex, struct pillion__call *call,
-                      uint32_t gen) {
-  *ex = atomic_load(&call->executor);
-  if (!pillion__call_known(call, gen, atomic_load(&call->state)))
-    return PILLION_EBADHANDLE;
-  if (*ex == NULL) return PILLION_EINVAL; /* one that a thread waits for */
-  int rc = pillion__executor_own(*ex);
-  if (rc < 0) return rc;
-  uint64_t state = atomic_load(&call->state);
-  if (!pillion__call_known(call, gen, state)) return PILLION_EBADHANDLE;
-  return (state & PILLION__CALL_PHASE) == PILLION__CALL_DONE ? 2 : 0;
+static void fire(void *ex, uint64_t waker) {
+  if (PILLION__UNLIKELY(pillion__tag_of(waker) == PILLION__TASK))
+    expire_by_handle(ex, waker);
+  else pillion__wake_local_in(ex, waker);
 }
 
-/* The executor of a task or call that lives and is the calling thread's. */
-static int deadline_owner(struct pillion__executor **ex, pillion_task task) {
-  uint32_t type;
-  struct pillion__head *head = pillion__head_of(task, &type);
-  if (head == NULL || pillion__kind_of(task) != PILLION__TASK ||
-      (type != PILLION__CHUNK_TASKS && type != PILLION__CHUNK_CALLS) ||
-      atomic_load_explicit(&head->gen, memory_order_acquire) !=
-          pillion__gen_of(task))
-    return PILLION_EBADHANDLE;
-  if (type == PILLION__CHUNK_CALLS)
-    return call_owner(ex, (struct pillion__call *)head, pillion__gen_of(task));
-  *ex = atomic_load(
-      &pillion__directory[pillion__slot_of(task) / PILLION__CHUNK].executor);
-  int rc = pillion__executor_own(*ex);
-  if (rc < 0) return rc;
-  if (!(head->flags & PILLION__LIVE)) return PILLION_EBADHANDLE;
-  return head->flags & (PILLION__ENDED | PILLION__POLLING) ? 2 : 0;
+void pillion__timers_fire(struct pillion__executor *ex, int64_t now) {
+  if (PILLION__LIKELY(ex->timers.deadline > now)) return;
+  pillion__timers_expire(&ex->timers, now, fire, ex);
 }
 
-int pillion_task_deadline(pillion_timer *storage, pillion_task task,
-                          int64_t at) {
-  struct pillion__executor *ex;
-  uint32_t type;
-  if (pillion__forked()) return PILLION_EFORKED;
-  if (storage == NULL) return PILLION_EINVAL;
-  if (pillion__head_of(task, &type) != NULL && type == PILLION__CHUNK_POOL)
-    return pillion__ptask_deadline(storage, task, at);
-  int rc = deadline_owner(&ex, task);
-  if (rc != 0) return rc;
+/* Of a task or call of this executor's that has not ended. */
+int pillion__deadline_set(struct pillion__executor *ex, pillion_timer *storage,
+                          pillion_task task, int64_t at) {
   int64_t told = ex->timers.deadline;
   bool past = at <= ex->context.now;
-  rc = pillion__timer_arm(ex, storage, task, past ? PILLION_TIME_NEVER : at);
+  int rc = timer_arm(ex, storage, task, past ? PILLION_TIME_NEVER : at);
   if (rc < 0) return rc;
-  if (past) pillion__expire(ex, task);
-  if ((past || ex->timers.deadline < told) &&
-      !atomic_load_explicit(&ex->in_turn, memory_order_relaxed))
+  if (past) expire_by_handle(ex, task);
+  if ((past || ex->timers.deadline < told) && !pillion__in_turn(ex))
     pillion__poke(ex); /* the host waits for what it was told */
   return 0;
 }

@@ -1,28 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/*
- * Who awaits a task, and the owner's own wake, with which its end is told.
- */
-#include "core.h"
+/* Wakes: the owner's own, and those of any thread. */
+#include "executor/executor.h"
+
+/* ---- By the owner -------------------------------------------------------- */
 
 /* A task's step is this and the poll: no locked instruction, no call. */
 static inline int wake_cell(struct pillion__executor *ex,
-                            struct pillion__cell *cell,
-                            pillion_waker waker) {
+                            struct pillion__cell *cell, pillion_waker waker) {
   if (PILLION__UNLIKELY(
-          atomic_load_explicit(&cell->head.gen, memory_order_relaxed) !=
-              pillion__gen_of(waker) ||
-          (cell->head.flags &
-           (PILLION__LIVE | PILLION__ENDED | PILLION__POLLING)) !=
-              PILLION__LIVE))
+          pillion__gen(&cell->head) != pillion__gen_of(waker) ||
+          (cell->head.flags & (PILLION__TASK_LIVE | PILLION__TASK_ENDED |
+                               PILLION__TASK_POLLING)) != PILLION__TASK_LIVE))
     return PILLION_STALE; /* also in its own drop */
-  if (cell->head.flags & PILLION__READY_BIT) return PILLION_COALESCED;
+  if (cell->head.flags & PILLION__TASK_READY) return PILLION_COALESCED;
   pillion__ready(ex, &cell->head, pillion__slot_of(waker));
   return PILLION_WOKEN;
 }
 
-int pillion__wake_local_in(struct pillion__executor *ex,
-                           pillion_waker waker) {
+int pillion__wake_local_in(struct pillion__executor *ex, pillion_waker waker) {
   return wake_cell(ex, pillion__cell_at(pillion__slot_of(waker)), waker);
 }
 
@@ -30,13 +26,13 @@ int pillion__wake_local_in(struct pillion__executor *ex,
 __attribute__((noinline)) static int wake_other(pillion_waker waker) {
   uint32_t type;
   struct pillion__head *head = pillion__head_of(waker, &type);
-  if (head != NULL && type == PILLION__CHUNK_POOL)
-    return pillion__pool_wake(waker);
-  if (pillion__kind_of(waker) != PILLION__WAKER || head == NULL ||
-      type == PILLION__CHUNK_CALLS || type == PILLION__CHUNK_ALIEN)
+  if (pillion__tag_of(waker) != PILLION__WAKER || head == NULL)
     return PILLION_EBADHANDLE;
-  if (type != PILLION__CHUNK_TASKS) return pillion_wake(waker); /* Go's */
-  /* A late waker of a freed executor's is stale, whoever asks. */
+  if (type != PILLION__CHUNK_TASKS)
+    return pillion__kinds[type]->wake_local != NULL
+               ? pillion__kinds[type]->wake_local(waker)
+               : PILLION_EBADHANDLE;
+  /* A late waker of a freed executor's is stale, whichever thread asks. */
   return atomic_load(&head->gen) != pillion__gen_of(waker)
              ? PILLION_STALE
              : PILLION_EWRONGTHREAD;
@@ -52,7 +48,8 @@ int pillion_wake_local(pillion_waker waker) {
   struct pillion__executor *here = pillion__here;
   if (here != NULL && here->polled != NULL &&
       here->context.waker == waker) { /* the task that is being polled */
-    if (here->polled->head.flags & PILLION__READY_BIT) return PILLION_COALESCED;
+    if (here->polled->head.flags & PILLION__TASK_READY)
+      return PILLION_COALESCED;
     pillion__ready(here, &here->polled->head, pillion__slot_of(waker));
     return PILLION_WOKEN;
   }
@@ -60,69 +57,91 @@ int pillion_wake_local(pillion_waker waker) {
   struct pillion__chunk *chunk = &pillion__directory[slot / PILLION__CHUNK];
   char *cells = atomic_load_explicit(&chunk->cells, memory_order_acquire);
   struct pillion__executor *ex =
-      atomic_load_explicit(&chunk->executor, memory_order_relaxed);
-  if (PILLION__UNLIKELY(
-          pillion__kind_of(waker) != PILLION__WAKER || cells == NULL ||
-          chunk->type != PILLION__CHUNK_TASKS ||
-          atomic_load_explicit(&ex->owner, memory_order_relaxed) !=
-              pillion__serial))
+      (struct pillion__executor *)pillion__peek(&chunk->owner);
+  if (PILLION__UNLIKELY(pillion__tag_of(waker) != PILLION__WAKER ||
+                        cells == NULL || chunk->type != PILLION__CHUNK_TASKS ||
+                        pillion__peek(&ex->owner) != pillion__serial))
     return wake_other(waker);
-  int rc = wake_cell(
-      ex, (struct pillion__cell *)cells + slot % PILLION__CHUNK, waker);
-  if (PILLION__UNLIKELY(
-          rc == PILLION_WOKEN &&
-          !atomic_load_explicit(&ex->in_turn, memory_order_relaxed)))
+  int rc = wake_cell(ex, (struct pillion__cell *)cells + slot % PILLION__CHUNK,
+                     waker);
+  if (PILLION__UNLIKELY(rc == PILLION_WOKEN && !pillion__in_turn(ex)))
     return poke_woken(ex);
   return rc;
 }
 
-int pillion__join(pillion_value *out, pillion_context *cx,
-                  pillion_task task) {
-  struct pillion__executor *ex = cx->runtime;
-  uint32_t type, slot = pillion__slot_of(task);
-  struct pillion__head *head = pillion__head_of(task, &type);
-  if (head != NULL && type == PILLION__CHUNK_POOL)
-    return pillion__ptask_join(out, cx, task);
-  if (head == NULL || pillion__kind_of(task) != PILLION__TASK ||
-      type == PILLION__CHUNK_GUEST || type == PILLION__CHUNK_ALIEN ||
-      type == PILLION__CHUNK_GUEST_POOL ||
-      atomic_load_explicit(&head->gen, memory_order_acquire) !=
-          pillion__gen_of(task))
-    return PILLION_EBADHANDLE;
-  if (slot == pillion__slot_of(cx->waker)) return PILLION_EINVAL;
+/* ---- By any thread and any signal handler -------------------------------- */
 
-  struct pillion__call *call = NULL;
-  struct pillion__cell *cell = NULL;
-  pillion_waker *joiner;
-  if (type == PILLION__CHUNK_CALLS) {
-    call = (struct pillion__call *)head;
-    struct pillion__executor *its = atomic_load(&call->executor);
-    if (!pillion__call_known(call, pillion__gen_of(task),
-                             atomic_load(&call->state)))
-      return PILLION_EBADHANDLE;
-    if (its == NULL) return pillion__call_join(out, cx, call, task);
-    if (its != ex) return PILLION_EWRONGTHREAD;
-    joiner = &call->joiner;
-  } else {
-    cell = (struct pillion__cell *)head;
-    if (atomic_load(&pillion__directory[slot / PILLION__CHUNK].executor) != ex)
-      return PILLION_EWRONGTHREAD;
-    if (!(head->flags & PILLION__LIVE)) return PILLION_EBADHANDLE;
-    joiner = &cell->u.live.joiner;
-  }
-  if (PILLION__MODE(head->flags) != PILLION_JOIN) return PILLION_EINVAL;
-  if (head->flags & PILLION__ENDED) {
-    if (cell != NULL) return pillion__task_value(ex, cell, slot, out);
-    pillion__call_value(call, out);
-    pillion__call_consumed(ex, call);
-    return PILLION_READY;
-  }
-  if (*joiner != 0 && *joiner != cx->waker) {
-    struct pillion__cell *other = pillion__cell_at(pillion__slot_of(*joiner));
-    if (atomic_load_explicit(&other->head.gen, memory_order_relaxed) ==
-        pillion__gen_of(*joiner))
-      return PILLION_EBUSY;
-  }
-  *joiner = cx->waker;
-  return PILLION_PENDING;
+/* The cell was marked, and nobody else pushes it. */
+static int push(struct pillion__head *head, uint32_t slot) {
+  struct pillion__executor *ex = pillion__executor_of(slot);
+  pillion__inbox_put(&ex->base.inbox, head, slot);
+  pillion__poke(ex);
+  return PILLION_WOKEN;
+}
+
+/* Tells the executor that leases a cell something: PILLION_WOKEN and so on. */
+int pillion__ask(struct pillion__head *head, uint32_t slot, uint32_t gen,
+                 uint32_t bits) {
+  uint64_t old = (uint64_t)gen << 32 | PILLION__PEND_QUEUED | bits;
+  int rc = pillion__mark(head, gen, bits, &old);
+  return rc == PILLION_WOKEN ? push(head, slot) : rc;
+}
+
+/*
+ * A bit that stays (PILLION__PEND_KEPT): 0, 1 if it was asked before, or
+ * PILLION_EBADHANDLE if the handle is stale.
+ */
+int pillion__ask_once(struct pillion__head *head, uint32_t slot, uint32_t gen,
+                      uint32_t bit) {
+  uint64_t old = atomic_load(&head->pend);
+  if (old >> 32 == gen && old & bit) return 1;
+  int rc = pillion__mark(head, gen, bit, &old);
+  if (rc == PILLION_STALE) return PILLION_EBADHANDLE;
+  if (rc == PILLION_WOKEN) push(head, slot);
+  return old >> 32 == gen && old & bit;
+}
+
+/* A wake that isn't pending yet; `pend` is what is. */
+__attribute__((noinline)) static int wake_anew(struct pillion__cell *cell,
+                                               uint64_t pend,
+                                               pillion_waker waker) {
+  uint32_t slot = pillion__slot_of(waker), gen = pillion__gen_of(waker);
+  if (gen == 0) return PILLION_EBADHANDLE;
+  if (pillion__has_ended(cell)) return PILLION_STALE;
+  int rc = pillion__mark(&cell->head, gen, PILLION__PEND_WAKE, &pend);
+  return rc == PILLION_WOKEN ? push(&cell->head, slot) : rc;
+}
+
+__attribute__((noinline)) static int wake_kind(uint32_t type,
+                                               struct pillion__head *head,
+                                               pillion_waker waker) {
+  return pillion__gen_of(waker) == 0 || pillion__kinds[type]->wake == NULL
+             ? PILLION_EBADHANDLE
+             : pillion__kinds[type]->wake(head, waker);
+}
+
+/*
+ * First comes the guess that this very wake is pending. If it is, the
+ * compare-and-swap has changed nothing, whatever the cell is now; so the
+ * generation is compared after it. A locked instruction waits for all that
+ * comes before it: that is little here, and what is rare has its own function.
+ */
+int pillion_wake(pillion_waker waker) {
+  if (pillion__forked()) return PILLION_EFORKED;
+  uint32_t slot = pillion__slot_of(waker);
+  struct pillion__chunk *chunk = &pillion__directory[slot / PILLION__CHUNK];
+  char *cells = atomic_load_explicit(&chunk->cells, memory_order_acquire);
+  if (PILLION__UNLIKELY(pillion__tag_of(waker) != PILLION__WAKER ||
+                        cells == NULL))
+    return PILLION_EBADHANDLE;
+  struct pillion__cell *cell =
+      (struct pillion__cell *)cells + slot % PILLION__CHUNK;
+  if (PILLION__UNLIKELY(chunk->type >= PILLION__CHUNK_CALLS))
+    return wake_kind(chunk->type, &cell->head, waker);
+  uint64_t same = waker << 32 | PILLION__PEND_QUEUED | PILLION__PEND_WAKE,
+           pend = same;
+  if (!atomic_compare_exchange_strong(&cell->head.pend, &pend, same))
+    return wake_anew(cell, pend, waker);
+  bool gone = pillion__gen(&cell->head) != pillion__gen_of(waker);
+  return PILLION_COALESCED + (gone | pillion__has_ended(cell)); /* or STALE */
 }

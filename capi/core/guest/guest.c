@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* What Go's executors need from the one that they are guests of. */
-#include "core.h"
+#include "guest/guest.h"
 
-/* Go's own inbox got its first post: a turn shall enter Go. */
+/* Go's own inbox got its first post. */
 void pillion__guest_wake(uint32_t index) {
-  struct pillion__executor *ex = pillion__executor_at(index);
-  atomic_store(&ex->guest_wake, 1);
-  pillion__poke(ex);
+  pillion__poke_for_go(pillion__executor_at(index));
 }
 
 /* PILLION__NOBODY: a pure Go executor, that C cannot wake. */
 int pillion__guest_lease(uint32_t *base, void **cells, uint32_t index) {
-  struct pillion__executor *ex =
-      index == PILLION__NOBODY ? NULL : pillion__executor_at(index);
+  bool alien = index == PILLION__NOBODY;
   int rc = pillion__chunk_lease(
-      base, ex == NULL ? PILLION__CHUNK_ALIEN : PILLION__CHUNK_GUEST, ex);
+      base, alien ? PILLION__CHUNK_ALIEN : PILLION__CHUNK_GUEST,
+      alien ? NULL : &pillion__executor_at(index)->base);
   if (rc == 0) *cells = pillion__cell_at(*base);
   return rc;
 }
@@ -32,26 +30,30 @@ uint64_t pillion__guest_seed(uint32_t index) {
   return pillion__executor_at(index)->seed;
 }
 
+static const pillion_context_hooks *hooks_of(uint32_t index) {
+  return &pillion__executor_at(index)->hooks;
+}
+
 /*
  * What is done around the polls of Go tasks that carry a token. In Go that is a
- * number: an address of nobody knows what must not stand in a pointer there.
+ * number: Go must not hold an unknown C address in a pointer.
  */
 int pillion__guest_hooked(uint32_t index) {
-  return pillion__executor_at(index)->hooks.capture != NULL;
+  return hooks_of(index)->capture != NULL;
 }
 
 uintptr_t pillion__guest_capture(uint32_t index) {
-  return (uintptr_t)pillion__context_capture(pillion__executor_at(index));
+  return (uintptr_t)pillion__hooks_capture(hooks_of(index));
 }
 
 void pillion__guest_enter(uint32_t index, uintptr_t context) {
-  pillion__context_enter(pillion__executor_at(index), (void *)context);
+  hooks_of(index)->enter((void *)context, hooks_of(index)->data);
 }
 
 void pillion__guest_leave(uint32_t index, uintptr_t context) {
-  pillion__context_leave(pillion__executor_at(index), (void *)context);
+  hooks_of(index)->leave((void *)context, hooks_of(index)->data);
 }
 
 void pillion__guest_release(uint32_t index, uintptr_t context) {
-  pillion__context_release(pillion__executor_at(index), (void *)context);
+  pillion__hooks_release(hooks_of(index), (void *)context);
 }

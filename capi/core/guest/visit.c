@@ -7,11 +7,9 @@
  * takes in between, the thread gets a signal stack that is large and guarded,
  * before Go would give it one of 32 KiB without a guard.
  */
-#include <pthread.h>
-#include <signal.h>
 #include <sys/mman.h>
 
-#include "core.h"
+#include "guest/guest.h"
 
 /* The guard is wider than most frames, so that none leaps over it. */
 #define SIGNAL_STACK ((size_t)512 << 10)
@@ -20,8 +18,7 @@
 static pthread_key_t stack_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static sigset_t visiting; /* the mask of a thread that is in Go */
-static _Thread_local bool has_stack
-    __attribute__((tls_model("initial-exec")));
+static _Thread_local bool has_stack __attribute__((tls_model("initial-exec")));
 
 /* The thread ends. What enters Go on it after this gives it another. */
 static void stack_take_back(void *base) {
@@ -37,10 +34,11 @@ static void stack_take_back(void *base) {
  * which Go's own handler turns into an error of the write.
  */
 static void prepare(void) {
-  static const int own[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL, SIGTRAP,
-                            SIGSYS,  SIGABRT, SIGURG, SIGPIPE,
+  static const int own[] = {
+      SIGSEGV,   SIGBUS,  SIGFPE, SIGILL,  SIGTRAP,
+      SIGSYS,    SIGABRT, SIGURG, SIGPIPE,
 #ifdef SIGSTKFLT
-                            SIGSTKFLT,
+      SIGSTKFLT,
 #endif
   };
   sigfillset(&visiting);

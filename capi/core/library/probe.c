@@ -6,13 +6,12 @@
  * error that they can't be had.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "core.h"
+#include "library/library.h"
 
 #define THREADS 4 /* for the dispatcher, a worker, and Go itself */
 

@@ -6,18 +6,14 @@
  */
 #include <string.h>
 
-#include "pool.h"
+#include "pool/pool.h"
 
-static void ptask_value(const struct pillion__ptask *task,
-                        pillion_value *out) {
+static void pool_task_value(const struct pillion__pool_task *task,
+                            pillion_value *out) {
   out->status = task->u.done.status;
   out->reserved = 0;
   out->length = task->u.done.length;
   memcpy(out->payload.bytes, task->u.done.payload, PILLION_INLINE);
-}
-
-static uint32_t ptask_gen(const struct pillion__ptask *task) {
-  return atomic_load_explicit(&task->head.gen, memory_order_relaxed);
 }
 
 /* ---- Events -------------------------------------------------------------- */
@@ -58,19 +54,18 @@ void pillion__home_forget(pillion_executor home) {
 }
 
 /* QUEUED is still held, so that the slot may travel through the inbox. */
-static void tell_home(struct pillion__ptask *task, uint32_t slot,
+static void tell_home(struct pillion__pool_task *task, uint32_t slot,
                       pillion_executor home) {
   struct pillion__executor *ex = pillion__here;
   if (ex != NULL && ex->index == pillion__slot_of(home) &&
-      atomic_load_explicit(&ex->gen, memory_order_relaxed) ==
-          pillion__gen_of(home) &&
-      atomic_load_explicit(&ex->in_turn, memory_order_relaxed)) {
+      pillion__peek(&ex->gen) == pillion__gen_of(home) &&
+      pillion__peek(&ex->in_turn)) {
     pillion__list_push(&ex->done, slot);
     return;
   }
   ex = home_enter(home);
   if (ex == NULL) {
-    pillion__ptask_release(task, slot);
+    pillion__pool_task_release(&task->head, slot);
     return;
   }
   pillion__ended_push(ex, &task->head, slot);
@@ -78,106 +73,97 @@ static void tell_home(struct pillion__ptask *task, uint32_t slot,
 }
 
 /* The end of a result that nobody holds any more. */
-void pillion__ptask_release(struct pillion__ptask *task, uint32_t slot) {
+void pillion__pool_task_release(struct pillion__head *head, uint32_t slot) {
+  struct pillion__pool_task *task = (struct pillion__pool_task *)head;
   pillion_value value;
-  ptask_value(task, &value);
-  pillion__pslot_free(pillion__pool_of(slot), task, slot);
+  pool_task_value(task, &value);
+  pillion__pool_cell_free(pillion__pool_of(slot), task, slot);
   pillion_value_drop(&value);
 }
 
 /* A payload elsewhere keeps its cell until the next turn. */
-void pillion__ptask_event(struct pillion__executor *ex,
-                          struct pillion__ptask *task, uint32_t slot,
-                          pillion_event *event) {
-  event->token = task->to.token;
-  event->task = pillion__handle(PILLION__TASK, slot, ptask_gen(task));
-  event->status = task->u.done.status;
-  event->outcome = PILLION__OUTCOME(
-      atomic_load_explicit(&task->head.mode, memory_order_relaxed));
-  event->length = task->u.done.length;
-  memcpy(event->payload.bytes, task->u.done.payload, PILLION_INLINE);
+void pillion__pool_task_event(struct pillion__executor *ex,
+                              struct pillion__head *head, uint32_t slot,
+                              pillion_event *event) {
+  struct pillion__pool_task *task = (struct pillion__pool_task *)head;
+  uint32_t mode = pillion__peek(&head->mode);
+  pillion_value value;
+  pool_task_value(task, &value);
+  pillion__event_put(event, task->to.token,
+                     pillion__handle(PILLION__TASK, slot, pillion__gen(head)),
+                     PILLION__OUTCOME(mode), &value);
   atomic_fetch_sub(&ex->pool_events, 1);
   if (event->length > PILLION_INLINE) {
     /* The handle is stale from here on. */
-    atomic_store_explicit(&task->head.mode, 0, memory_order_relaxed);
+    pillion__set(&task->head.mode, 0);
     pillion__list_push(&ex->taken, slot);
   } else {
-    pillion__pslot_free(pillion__pool_of(slot), task, slot);
+    pillion__pool_cell_free(pillion__pool_of(slot), task, slot);
   }
 }
 
 /* ---- The end ------------------------------------------------------------- */
 
-static void tell_joiner(struct pillion__ptask *task, uint32_t slot) {
-  uint32_t gen = ptask_gen(task);
+static void tell_joiner(struct pillion__pool_task *task, uint32_t slot) {
+  uint32_t gen = pillion__gen(&task->head);
   /* From the exchange on, the joiner may take it and the slot be used again. */
   uint64_t who = atomic_exchange(&task->to.joiner,
                                  pillion__joiner(PILLION__JOIN_ENDED, gen));
   if (who == pillion__joiner(PILLION__JOIN_DETACHED, gen))
-    pillion__ptask_release(task, slot);
+    pillion__pool_task_release(&task->head, slot);
   else if (who != pillion__joiner(PILLION__JOIN_OPEN, gen))
     pillion__pool_wake(who);
 }
 
-void pillion__ptask_end(struct pillion__pool *pool,
-                        struct pillion__ptask *task, uint32_t slot,
-                        pillion_value *value, uint32_t outcome) {
+void pillion__pool_task_end(struct pillion__pool *pool,
+                            struct pillion__pool_task *task, uint32_t slot,
+                            pillion_value *value, uint32_t outcome) {
   const pillion_future *future = task->u.live.future;
   pillion_executor home = task->u.live.home;
-  uint32_t mode =
-      atomic_load_explicit(&task->head.mode, memory_order_relaxed);
+  uint32_t mode = pillion__peek(&task->head.mode);
   /* Before the drop: a wake or a cancel from there comes too late. */
   atomic_store_explicit(&task->head.pend,
-                        (uint64_t)ptask_gen(task) << 32 | PILLION__QUEUED |
-                            PILLION__DONE,
+                        (uint64_t)pillion__gen(&task->head) << 32 |
+                            PILLION__PEND_QUEUED | PILLION__PEND_DONE,
                         memory_order_release);
-  if (PILLION__UNLIKELY(task->head.next & PILLION__CONTEXT))
+  if (PILLION__UNLIKELY(task->head.next & PILLION__TASK_CONTEXT))
     pillion__hooks_drop(&pool->hooks, task->u.live.context, future,
                         task->u.live.self);
-  else if (future->drop != NULL)
-    future->drop(task->u.live.self);
+  else if (future->drop != NULL) future->drop(task->u.live.self);
   if (value->length > PILLION_MAX_PAYLOAD) {
     pillion_value_drop(value);
     value->status = PILLION_EMSGSIZE;
   }
   if (PILLION__MODE(mode) == PILLION_DETACH) {
-    pillion__pslot_free(pool, task, slot);
+    pillion__pool_cell_free(pool, task, slot);
     pillion_value_drop(value);
     return;
   }
   task->u.done.status = value->status;
   task->u.done.length = (uint32_t)value->length;
   memcpy(task->u.done.payload, value->payload.bytes, PILLION_INLINE);
-  atomic_store_explicit(&task->head.mode,
-                        mode | outcome << PILLION__OUTCOME_SHIFT,
-                        memory_order_relaxed);
-  if (PILLION__MODE(mode) == PILLION_EVENT)
-    tell_home(task, slot, home);
-  else
-    tell_joiner(task, slot);
+  pillion__set(&task->head.mode, mode | outcome << PILLION__OUTCOME_SHIFT);
+  if (PILLION__MODE(mode) == PILLION_EVENT) tell_home(task, slot, home);
+  else tell_joiner(task, slot);
 }
 
 /* ---- Who awaits it ------------------------------------------------------- */
 
-/* Finds a task that is to be joined, for any thread. */
-static int ptask_joinable(struct pillion__ptask **out, pillion_task handle) {
-  struct pillion__ptask *task = pillion__ptask_at(pillion__slot_of(handle));
-  uint32_t mode =
-      atomic_load_explicit(&task->head.mode, memory_order_relaxed);
-  if (pillion__kind_of(handle) != PILLION__TASK || !(mode & PILLION__LIVE) ||
-      atomic_load_explicit(&task->head.gen, memory_order_acquire) !=
-          pillion__gen_of(handle))
+/* Whether a task may be joined, for any thread. */
+static int pool_task_joinable(struct pillion__pool_task *task, uint32_t gen) {
+  uint32_t mode = pillion__peek(&task->head.mode);
+  if (!(mode & PILLION__TASK_LIVE) ||
+      atomic_load_explicit(&task->head.gen, memory_order_acquire) != gen)
     return PILLION_EBADHANDLE;
-  *out = task;
   return PILLION__MODE(mode) == PILLION_JOIN ? 0 : PILLION_EINVAL;
 }
 
 /* Any executor's task may join a pool's, and any pool's. */
-int pillion__ptask_join(pillion_value *out, pillion_context *cx,
-                        pillion_task handle) {
-  struct pillion__ptask *task;
+int pillion__pool_task_join(pillion_value *out, pillion_context *cx,
+                            struct pillion__head *head, pillion_task handle) {
+  struct pillion__pool_task *task = (struct pillion__pool_task *)head;
   uint32_t slot = pillion__slot_of(handle), gen = pillion__gen_of(handle);
-  int rc = ptask_joinable(&task, handle);
+  int rc = pool_task_joinable(task, gen);
   if (rc < 0) return rc;
   if (slot == pillion__slot_of(cx->waker)) return PILLION_EINVAL;
   uint64_t word = atomic_load(&task->to.joiner);
@@ -188,12 +174,12 @@ int pillion__ptask_join(pillion_value *out, pillion_context *cx,
               &task->to.joiner, &word,
               pillion__joiner(PILLION__JOIN_TAKEN, gen)))
         continue;
-      ptask_value(task, out);
-      pillion__pslot_free(pillion__pool_of(slot), task, slot);
+      pool_task_value(task, out);
+      pillion__pool_cell_free(pillion__pool_of(slot), task, slot);
       return PILLION_READY;
     }
     if (word != pillion__joiner(PILLION__JOIN_OPEN, gen)) {
-      if (pillion__kind_of(word) != PILLION__WAKER) return PILLION_EBADHANDLE;
+      if (pillion__tag_of(word) != PILLION__WAKER) return PILLION_EBADHANDLE;
       if (pillion__joiner_alive(word)) return PILLION_EBUSY;
     }
     if (atomic_compare_exchange_strong(&task->to.joiner, &word, cx->waker))
@@ -201,45 +187,23 @@ int pillion__ptask_join(pillion_value *out, pillion_context *cx,
   }
 }
 
-/* What a pool's task may await. */
-int pillion__pool_op_join(pillion_value *out, pillion_context *cx,
-                          pillion_task task) {
-  uint32_t type;
-  struct pillion__head *head = pillion__head_of(task, &type);
-  if (head != NULL && type == PILLION__CHUNK_POOL)
-    return pillion__ptask_join(out, cx, task);
-  if (head == NULL || pillion__kind_of(task) != PILLION__TASK ||
-      atomic_load(&head->gen) != pillion__gen_of(task))
-    return PILLION_EBADHANDLE;
-  if (type == PILLION__CHUNK_TASKS) return PILLION_EWRONGTHREAD;
-  if (type != PILLION__CHUNK_CALLS) return PILLION_EBADHANDLE;
-  struct pillion__call *call = (struct pillion__call *)head;
-  if (atomic_load(&call->executor) == NULL)
-    return pillion__call_join(out, cx, call, task);
-  return pillion__call_known(call, pillion__gen_of(task),
-                             atomic_load(&call->state))
-             ? PILLION_EWRONGTHREAD
-             : PILLION_EBADHANDLE;
-}
-
-int pillion__ptask_detach(pillion_task handle) {
-  struct pillion__ptask *task;
+int pillion__pool_task_detach(struct pillion__head *head, pillion_task handle) {
+  struct pillion__pool_task *task = (struct pillion__pool_task *)head;
   uint32_t slot = pillion__slot_of(handle), gen = pillion__gen_of(handle);
-  int rc = ptask_joinable(&task, handle);
+  int rc = pool_task_joinable(task, gen);
   if (rc < 0) return rc;
   uint64_t word = atomic_load(&task->to.joiner), new;
   bool ended;
   do {
     ended = word == pillion__joiner(PILLION__JOIN_ENDED, gen);
     if (!ended && word != pillion__joiner(PILLION__JOIN_OPEN, gen) &&
-        pillion__kind_of(word) != PILLION__WAKER)
+        pillion__tag_of(word) != PILLION__WAKER)
       return PILLION_EBADHANDLE;
-    new = pillion__joiner(
-        ended ? PILLION__JOIN_TAKEN : PILLION__JOIN_DETACHED, gen);
+    new = pillion__joiner(ended ? PILLION__JOIN_TAKEN : PILLION__JOIN_DETACHED,
+                          gen);
   } while (!atomic_compare_exchange_weak(&task->to.joiner, &word, new));
-  if (ended)
-    pillion__ptask_release(task, slot);
-  else if (pillion__kind_of(word) == PILLION__WAKER)
+  if (ended) pillion__pool_task_release(head, slot);
+  else if (pillion__tag_of(word) == PILLION__WAKER)
     pillion__pool_wake(word); /* who would wait in vain */
   return 0;
 }

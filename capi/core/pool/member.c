@@ -1,31 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* How executors join a pool, and leave it with whatever they have. */
-#include <string.h>
-
-#include "pool.h"
+#include "pool/pool.h"
 
 static struct pillion__worker *worker_new(struct pillion__pool *pool) {
-  void *memory = pillion__alloc(sizeof(struct pillion__worker) + 63);
-  if (memory == NULL) return NULL;
+  void *memory;
   struct pillion__worker *worker =
-      (void *)((char *)memory + (-(uintptr_t)memory & 63));
-  memset(worker, 0, sizeof *worker);
+      pillion__alloc_lines(sizeof(struct pillion__worker), &memory);
+  if (worker == NULL) return NULL;
   worker->memory = memory;
   worker->pool = pool;
   return worker;
 }
 
 /* Takes a free place, or puts `spare` at a new one. */
-static int place_take(struct pillion__worker **out,
-                      struct pillion__pool *pool, uint64_t gen,
-                      struct pillion__executor *ex,
+static int place_take(struct pillion__worker **out, struct pillion__pool *pool,
+                      uint64_t gen, struct pillion__executor *ex,
                       struct pillion__worker *spare) {
   int rc = PILLION_EAGAIN;
   pthread_mutex_lock(&pool->lock);
   uint32_t end = atomic_load(&pool->workers_end), i = 0;
-  while (i < end && atomic_load(&atomic_load(&pool->workers[i])->executor))
-    i++;
+  while (i < end && atomic_load(&atomic_load(&pool->workers[i])->executor)) i++;
   if (atomic_load(&pool->gen) != gen) {
     rc = PILLION_EBADHANDLE;
   } else if (i < end || (spare != NULL && end < PILLION__WORKERS)) {
@@ -78,7 +73,7 @@ static int worker_enter(struct pillion__pool *pool, uint64_t gen,
   ex->worker = worker;
   ex->pooled = 1;
   /* The place first, then the look: who opens Go's side looks the other way. */
-  if (atomic_load(&pool->guest)) pillion__guest_wake(ex->index);
+  if (atomic_load(&pool->guest)) pillion__poke_for_go(ex);
   return 0;
 }
 
@@ -86,8 +81,7 @@ int pillion_pool_join(pillion_pool pool, pillion_executor executor,
                       uint32_t flags) {
   struct pillion__pool *p = NULL;
   struct pillion__executor *ex;
-  int rc = pillion__executor_get(&ex, executor);
-  if (rc == 0) rc = pillion__executor_own(ex);
+  int rc = pillion__executor_mine(&ex, executor);
   if (rc == 0) rc = pillion__pool_get(&p, pool);
   if (rc < 0) return rc;
   if (pillion__turning) return PILLION_EREENTRANT;
@@ -112,10 +106,11 @@ void pillion__worker_leave(struct pillion__executor *ex) {
   if (worker->idle) pillion__idle_remove(pool, worker->index);
   worker->idle = false;
   while (pillion__deque_pop(&worker->deque, &slot))
-    pillion__pool_inbox_add(pool, &pillion__ptask_at(slot)->head, slot);
+    pillion__inbox_put(&pool->base.inbox, &pillion__pool_task_at(slot)->head,
+                       slot);
   ex->worker = NULL;
   ex->pooled = 0;
-  pillion__pslots_give(worker);
+  pillion__pool_cells_give(worker);
   if (pillion__pool_work_left(pool) ||
       atomic_load(&pool->deadline) != PILLION_TIME_NEVER)
     pillion__pool_poke(pool);
@@ -125,8 +120,7 @@ void pillion__worker_leave(struct pillion__executor *ex) {
 
 int pillion_pool_leave(pillion_executor executor) {
   struct pillion__executor *ex;
-  int rc = pillion__executor_get(&ex, executor);
-  if (rc == 0) rc = pillion__executor_own(ex);
+  int rc = pillion__executor_mine(&ex, executor);
   if (rc < 0) return rc;
   if (pillion__turning) return PILLION_EREENTRANT;
   if (ex->worker == NULL) return PILLION_EINVAL;

@@ -5,23 +5,15 @@
  * executor and sleep in ppoll(2), the smallest of hosts. It enters Go as any
  * host's thread does, for Go's futures only.
  */
-#include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <time.h>
 
-#include "pool.h"
+#include "pool/pool.h"
 
 static void serve_sleep(int fd, int64_t deadline) {
   struct pollfd watched = {fd, POLLIN, 0};
-  struct timespec left, *limit = NULL;
-  if (deadline != PILLION_TIME_NEVER) {
-    int64_t ns = deadline - pillion__now();
-    if (ns <= 0) return;
-    left.tv_sec = ns / 1000000000;
-    left.tv_nsec = ns % 1000000000;
-    limit = &left;
-  }
+  struct timespec left, *limit = pillion__until(&left, deadline);
+  if (limit != NULL && left.tv_sec < 0) return;
   ppoll(&watched, 1, limit, NULL); /* a signal is as good as a poke */
 }
 
@@ -110,10 +102,8 @@ static int crew_start(struct crew *crew, uint32_t n) {
     got++;
   int rc = crew_decide(crew, got, got < n ? PILLION_EAGAIN : 0);
   for (uint32_t i = 0; i < got; i++)
-    if (rc < 0)
-      pthread_join(threads[i], NULL);
-    else
-      pthread_detach(threads[i]);
+    if (rc < 0) pthread_join(threads[i], NULL);
+    else pthread_detach(threads[i]);
   atomic_fetch_sub(&crew->pool->threads, n - got);
   return rc;
 }
@@ -125,12 +115,9 @@ int pillion_pool_start(pillion_pool pool, uint32_t n) {
   if (n == 0 || n > PILLION__WORKERS) return PILLION_EINVAL;
   if (pillion__turning) return PILLION_EREENTRANT;
   pthread_mutex_lock(&p->lock); /* against free */
-  if (atomic_load(&p->gen) != pillion__gen_of(pool))
-    rc = PILLION_EBADHANDLE;
-  else if (pillion__pool_closing(p) != 0)
-    rc = PILLION_ECLOSED;
-  else
-    atomic_fetch_add(&p->threads, n);
+  if (atomic_load(&p->gen) != pillion__gen_of(pool)) rc = PILLION_EBADHANDLE;
+  else if (pillion__pool_closing(p) != 0) rc = PILLION_ECLOSED;
+  else atomic_fetch_add(&p->threads, n);
   struct crew crew = {.handle = pool, .pool = p};
   crew.stops = atomic_load(&p->stops);
   pthread_mutex_unlock(&p->lock);
@@ -147,14 +134,7 @@ int pillion_pool_stop(pillion_pool pool, int64_t timeout) {
   int rc = pillion__pool_get(&p, pool);
   if (rc < 0) return rc;
   if (pillion__turning) return PILLION_EREENTRANT;
-  int64_t deadline = pillion__time_after(pillion__now(), timeout);
-  struct timespec nap = {0, 50000};
   atomic_fetch_add(&p->stops, 1);
-  pillion__pool_poke_workers(p);
-  while (atomic_load(&p->threads) > 0) {
-    if (pillion__now() >= deadline) return PILLION_ETIMEDOUT;
-    nanosleep(&nap, NULL);
-    if (nap.tv_nsec < 5000000) nap.tv_nsec *= 2;
-  }
-  return 0;
+  pillion__pool_poke_members(p, false);
+  return pillion__await_zero(&p->threads, timeout) ? 0 : PILLION_ETIMEDOUT;
 }

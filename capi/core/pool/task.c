@@ -11,110 +11,111 @@
  *        |                '------------ 4 or woken meanwhile ----|
  *        '------------- 3 pending, and nothing came -------------|
  *                                                                | 5 ready
- *      free <--- 7 consumed --- QUEUED|DONE, waits to be taken <-'
+ *      free <--- 6 consumed --- QUEUED|DONE, waits to be taken <-'
  *
- *   1  who finds `pend` without QUEUED sets it and pushes; others add WAKE
+ *   1  the waker that finds `pend` without QUEUED sets it and pushes; others add
+ *      WAKE
  *   2  by compare-and-swap on a deque's head, or with the inbox
  *   3  by compare-and-swap from QUEUED alone, the way that 4 fails
  *   4  to the back of the own deque; a task that woke itself does no
  *      read-modify-write at all
- *   5  wakers that come from now on are stale, also out of the drop; the result is
- *      stored. A detached task goes to `free` at once
- *   7  the generation grows, then `pend` becomes 0; only from there a slot is
+ *   5  the poll answers, or the task is cancelled: later wakers are stale, also
+ *      those in its drop; the result is stored. A detached task goes to `free`
+ *   6  the generation grows, then `pend` becomes 0; only from there a slot is
  *      used again, by compare-and-swap of 0
  *
- * A CANCEL stays in `pend` once it was asked, for whoever asks next; so does a
+ * A CANCEL stays in `pend` once it was asked, for later askers to see; so does a
  * TIMEOUT beside it, which says that a deadline was the first to ask.
  *
- * A late waker may queue a free slot, or one that lives anew: who pops it finds
- * an older generation, and gives QUEUED back. tests/model/pool_task.pml is this
+ * A late waker may queue a free slot, or one that lives anew: the worker that
+ * pops it finds an older generation, and gives QUEUED back. tests/model/pool_task.pml is this
  * file as a model.
  */
-#include "pool.h"
+#include "pool/pool.h"
 
 #define PEND(gen, bits) ((uint64_t)(gen) << 32 | (bits))
-#define ASKS (PILLION__CANCEL | PILLION__TIMEOUT)
+#define ASKS (PILLION__PEND_CANCEL | PILLION__PEND_TIMEOUT)
 
-/* As pillion__post, but for the push: PILLION_WOKEN says that it is due. */
-static inline int ptask_mark(struct pillion__ptask *task, uint32_t gen,
-                             uint32_t bits, uint32_t *before) {
+/* As pillion__mark: PILLION_WOKEN says that the push is due. */
+static inline int pool_task_mark(struct pillion__pool_task *task, uint32_t gen,
+                                 uint32_t bits, uint32_t *before) {
   struct pillion__head *head = &task->head;
   if (atomic_load_explicit(&head->gen, memory_order_acquire) != gen)
     return PILLION_STALE;
-  uint64_t mine = PEND(gen, PILLION__QUEUED | bits), old = 0, new = mine;
+  uint64_t mine = PEND(gen, PILLION__PEND_QUEUED | bits), old = 0, new = mine;
   /* Also where it changes nothing: the poll synchronises with it. */
   while (!atomic_compare_exchange_weak(&head->pend, &old, new)) {
     uint32_t old_gen = (uint32_t)(old >> 32);
     new = mine;
     if (old == 0) continue;
     if ((int32_t)(old_gen - gen) > 0 ||
-        (old_gen == gen && old & PILLION__DONE))
+        (old_gen == gen && old & PILLION__PEND_DONE))
       return PILLION_STALE;
-    if (old & PILLION__QUEUED) new |= PILLION__WAKE;
+    if (old & PILLION__PEND_QUEUED) new |= PILLION__PEND_WAKE;
     if (old_gen == gen) new |= (uint32_t)old;
-    if (old_gen == gen && (old & ASKS) == PILLION__CANCEL)
-      new &= ~(uint64_t)PILLION__TIMEOUT; /* too late */
+    if (old_gen == gen && (old & ASKS) == PILLION__PEND_CANCEL)
+      new &= ~(uint64_t)PILLION__PEND_TIMEOUT; /* too late */
   }
   *before = old >> 32 == gen ? (uint32_t)old : 0;
-  return old & PILLION__QUEUED ? PILLION_COALESCED : PILLION_WOKEN;
+  return old & PILLION__PEND_QUEUED ? PILLION_COALESCED : PILLION_WOKEN;
 }
 
-static int ptask_post(struct pillion__ptask *task, uint32_t slot,
-                      uint32_t gen, uint32_t bits,
-                      struct pillion__worker *worker, uint32_t *before) {
-  int rc = ptask_mark(task, gen, bits, before);
+static int pool_task_post(struct pillion__pool_task *task, uint32_t slot,
+                          uint32_t gen, uint32_t bits,
+                          struct pillion__worker *worker, uint32_t *before) {
+  int rc = pool_task_mark(task, gen, bits, before);
   if (rc == PILLION_WOKEN)
     pillion__pool_push(pillion__pool_of(slot), worker, &task->head, slot);
   return rc;
 }
 
 /* Into the inbox, and tells nobody. */
-void pillion__ptask_wake_quietly(struct pillion__ptask *task, uint32_t slot,
-                                 uint32_t gen) {
+void pillion__pool_task_wake_quietly(struct pillion__pool_task *task,
+                                     uint32_t slot, uint32_t gen) {
   uint32_t before;
-  if (ptask_mark(task, gen, 0, &before) == PILLION_WOKEN)
-    pillion__pool_inbox_add(pillion__pool_of(slot), &task->head, slot);
+  if (pool_task_mark(task, gen, 0, &before) == PILLION_WOKEN)
+    pillion__inbox_put(&pillion__pool_of(slot)->base.inbox, &task->head, slot);
 }
 
 /* A deadline has come. Into the inbox, and tells nobody. */
-void pillion__ptask_expire(struct pillion__ptask *task, uint32_t slot,
-                           uint32_t gen) {
+void pillion__pool_task_expire(struct pillion__pool_task *task, uint32_t slot,
+                               uint32_t gen) {
   uint32_t before;
   uint64_t pend = atomic_load(&task->head.pend);
-  if (pend >> 32 == gen && pend & PILLION__CANCEL) return;
-  if (ptask_mark(task, gen, ASKS, &before) == PILLION_WOKEN)
-    pillion__pool_inbox_add(pillion__pool_of(slot), &task->head, slot);
+  if (pend >> 32 == gen && pend & PILLION__PEND_CANCEL) return;
+  if (pool_task_mark(task, gen, ASKS, &before) == PILLION_WOKEN)
+    pillion__inbox_put(&pillion__pool_of(slot)->base.inbox, &task->head, slot);
 }
 
 /* `worker` is the caller's, inside its turn and not in a signal handler. */
-int pillion__ptask_wake(struct pillion__ptask *task, uint32_t slot,
-                        uint32_t gen, struct pillion__worker *worker) {
+int pillion__pool_task_wake(struct pillion__pool_task *task, uint32_t slot,
+                            uint32_t gen, struct pillion__worker *worker) {
   uint32_t before;
-  return ptask_post(task, slot, gen, 0, worker, &before);
+  return pool_task_post(task, slot, gen, 0, worker, &before);
 }
 
 /* A cancel that asks for no answer; the task needs not quite be there yet. */
-void pillion__ptask_ask(struct pillion__ptask *task, uint32_t slot,
-                        uint32_t gen) {
+void pillion__pool_task_ask(struct pillion__pool_task *task, uint32_t slot,
+                            uint32_t gen) {
   uint32_t before;
-  ptask_post(task, slot, gen, PILLION__CANCEL, NULL, &before);
+  pool_task_post(task, slot, gen, PILLION__PEND_CANCEL, NULL, &before);
 }
 
 /* As pillion_task_cancel. */
-int pillion__ptask_cancel(struct pillion__ptask *task, uint32_t slot,
-                          uint32_t gen) {
+int pillion__pool_task_cancel(struct pillion__head *head, pillion_task handle) {
+  struct pillion__pool_task *task = (struct pillion__pool_task *)head;
+  uint32_t slot = pillion__slot_of(handle), gen = pillion__gen_of(handle);
   uint32_t before = 0;
-  uint64_t pend = atomic_load(&task->head.pend);
-  if (!(atomic_load_explicit(&task->head.mode, memory_order_relaxed) &
-        PILLION__LIVE) ||
-      atomic_load(&task->head.gen) != gen)
+  uint64_t pend = atomic_load(&head->pend);
+  if (!pillion__pool_task_live(task) || atomic_load(&head->gen) != gen)
     return PILLION_EBADHANDLE;
-  if (pend >> 32 == gen && pend & PILLION__DONE) return 2;
-  int rc = ptask_post(task, slot, gen, PILLION__CANCEL,
-                      pillion__worker_here(pillion__pool_of(slot)), &before);
+  if (pend >> 32 == gen && pend & PILLION__PEND_DONE) return 2;
+  int rc =
+      pool_task_post(task, slot, gen, PILLION__PEND_CANCEL,
+                     pillion__worker_here(pillion__pool_of(slot)), &before);
   if (rc == PILLION_STALE)
-    return atomic_load(&task->head.gen) == gen ? 2 : PILLION_EBADHANDLE;
-  return (before & PILLION__CANCEL) != 0;
+    return atomic_load(&head->gen) == gen ? 2 : PILLION_EBADHANDLE;
+  return (before & PILLION__PEND_CANCEL) != 0;
 }
 
 /* The thread's worker of the task's pool, and every other waker. */
@@ -122,13 +123,13 @@ int pillion__pool_wake(pillion_waker waker) {
   uint32_t type, slot = pillion__slot_of(waker);
   if (pillion__forked()) return PILLION_EFORKED;
   struct pillion__head *head = pillion__head_of(waker, &type);
-  if (head == NULL || pillion__kind_of(waker) != PILLION__WAKER)
+  if (head == NULL || pillion__tag_of(waker) != PILLION__WAKER)
     return PILLION_EBADHANDLE;
   if (type != PILLION__CHUNK_POOL) {
     int rc = pillion_wake_local(waker);
     return rc == PILLION_EWRONGTHREAD ? pillion_wake(waker) : rc;
   }
-  struct pillion__ptask *task = (struct pillion__ptask *)head;
+  struct pillion__pool_task *task = (struct pillion__pool_task *)head;
   struct pillion__worker *worker = pillion__worker_here(pillion__pool_of(slot));
   if (worker != NULL && worker->polled == task &&
       worker->context.waker == waker) {
@@ -136,92 +137,86 @@ int pillion__pool_wake(pillion_waker waker) {
     worker->woke_itself = true;
     return PILLION_WOKEN;
   }
-  return pillion__ptask_wake(task, slot, pillion__gen_of(waker), worker);
+  return pillion__pool_task_wake(task, slot, pillion__gen_of(waker), worker);
 }
 
 /* ---- By the holder of QUEUED --------------------------------------------- */
-
-static bool ptask_live(const struct pillion__ptask *task) {
-  return atomic_load_explicit(&task->head.mode, memory_order_relaxed) &
-         PILLION__LIVE;
-}
 
 /*
  * What stands in `pend` is more than QUEUED, or nothing of this task's. Tells
  * whether the task is due; if not, QUEUED was given back.
  */
-static bool ptask_due(struct pillion__ptask *task, uint32_t gen) {
+static bool pool_task_due(struct pillion__pool_task *task, uint32_t gen) {
   uint64_t old = atomic_load(&task->head.pend), new;
-  if (!ptask_live(task)) { /* nor can it be, while QUEUED stands there */
+  if (!pillion__pool_task_live(
+          task)) { /* nor can it be, while QUEUED stands there */
     atomic_store(&task->head.pend, 0);
     return false;
   }
-  do new = old >> 32 == gen ? PEND(gen, PILLION__QUEUED) | (old & ASKS) : 0;
+  do
+    new = old >> 32 == gen ? PEND(gen, PILLION__PEND_QUEUED) | (old & ASKS) : 0;
   while (!atomic_compare_exchange_weak(&task->head.pend, &old, new));
-  if (new & PILLION__CANCEL) task->head.next |= PILLION__ASKED;
-  if (new & PILLION__TIMEOUT) task->head.next |= PILLION__EXPIRED;
+  if (new &PILLION__PEND_CANCEL) task->head.next |= PILLION__TASK_ASKED;
+  if (new &PILLION__PEND_TIMEOUT) task->head.next |= PILLION__TASK_EXPIRED;
   return new != 0;
 }
 
-static void ptask_cancelled(struct pillion__pool *pool,
-                            struct pillion__ptask *task, uint32_t slot) {
-  pillion_value value = {task->head.next & PILLION__EXPIRED
-                             ? PILLION_ETIMEDOUT
-                             : PILLION_ECANCELLED,
-                         0, 0, {{0}}};
-  pillion__ptask_end(pool, task, slot, &value,
-                     task->head.next & PILLION__POLLED
-                         ? PILLION_OUTCOME_CANCELLED_RUNNING
-                         : PILLION_OUTCOME_CANCELLED_UNSTARTED);
+static void pool_task_cancelled(struct pillion__pool *pool,
+                                struct pillion__pool_task *task,
+                                uint32_t slot) {
+  pillion_value value;
+  uint32_t outcome = pillion__cancelled_value(&value, task->head.next);
+  pillion__pool_task_end(pool, task, slot, &value, outcome);
 }
 
 /* Gives QUEUED back, unless something came. */
-static bool ptask_rests(struct pillion__ptask *task, uint32_t gen) {
+static bool pool_task_rests(struct pillion__pool_task *task, uint32_t gen) {
   uint32_t flags = task->head.next;
   uint64_t asked = 0;
-  if (PILLION__UNLIKELY(flags & PILLION__ASKED))
-    asked = PEND(gen, flags & PILLION__EXPIRED ? ASKS : PILLION__CANCEL);
-  uint64_t held = PEND(gen, PILLION__QUEUED) | asked;
+  if (PILLION__UNLIKELY(flags & PILLION__TASK_ASKED))
+    asked =
+        PEND(gen, flags & PILLION__TASK_EXPIRED ? ASKS : PILLION__PEND_CANCEL);
+  uint64_t held = PEND(gen, PILLION__PEND_QUEUED) | asked;
   return atomic_compare_exchange_strong(&task->head.pend, &held, asked);
 }
 
-static inline int ptask_poll(pillion_value *value,
-                             struct pillion__worker *worker,
-                             struct pillion__ptask *task) {
+static inline int pool_task_poll(pillion_value *value,
+                                 struct pillion__worker *worker,
+                                 struct pillion__pool_task *task) {
   worker->polled = task;
-  int rc = task->u.live.future->poll(value, &worker->context,
-                                     task->u.live.self);
+  int rc =
+      task->u.live.future->poll(value, &worker->context, task->u.live.self);
   worker->polled = NULL;
   return rc;
 }
 
-__attribute__((noinline)) static int
-ptask_poll_inside(pillion_value *value, struct pillion__worker *worker,
-                  struct pillion__ptask *task) {
+__attribute__((noinline)) static int pool_task_poll_inside(
+    pillion_value *value, struct pillion__worker *worker,
+    struct pillion__pool_task *task) {
   const pillion_context_hooks *hooks = &worker->pool->hooks;
   void *context = task->u.live.context;
   hooks->enter(context, hooks->data);
-  int rc = ptask_poll(value, worker, task);
+  int rc = pool_task_poll(value, worker, task);
   hooks->leave(context, hooks->data);
   return rc;
 }
 
 /* Polls a task that was popped. */
-void pillion__ptask_run(struct pillion__worker *worker, uint32_t slot) {
-  struct pillion__ptask *task = pillion__ptask_at(slot);
-  uint32_t gen = atomic_load_explicit(&task->head.gen, memory_order_relaxed);
+void pillion__pool_task_run(struct pillion__worker *worker, uint32_t slot) {
+  struct pillion__pool_task *task = pillion__pool_task_at(slot);
+  uint32_t gen = pillion__gen(&task->head);
   if (PILLION__UNLIKELY(
           atomic_load_explicit(&task->head.pend, memory_order_acquire) !=
-              PEND(gen, PILLION__QUEUED) ||
-          !ptask_live(task))) {
-    if (!ptask_due(task, gen)) return;
-    if ((task->head.next & (PILLION__ASKED | PILLION__SHIELDED)) ==
-        PILLION__ASKED) {
-      ptask_cancelled(worker->pool, task, slot);
+              PEND(gen, PILLION__PEND_QUEUED) ||
+          !pillion__pool_task_live(task))) {
+    if (!pool_task_due(task, gen)) return;
+    if ((task->head.next & (PILLION__TASK_ASKED | PILLION__TASK_SHIELDED)) ==
+        PILLION__TASK_ASKED) {
+      pool_task_cancelled(worker->pool, task, slot);
       return;
     }
   }
-  task->head.next |= PILLION__POLLED;
+  task->head.next |= PILLION__TASK_POLLED;
   worker->woke_itself = false;
   worker->context.waker = pillion__handle(PILLION__WAKER, slot, gen);
   worker->context.now = pillion__pool_now(worker->pool, worker->context.now);
@@ -229,11 +224,11 @@ void pillion__ptask_run(struct pillion__worker *worker, uint32_t slot) {
   value.status = 0;
   value.reserved = 0;
   value.length = 0;
-  int rc = PILLION__LIKELY(!(task->head.next & PILLION__CONTEXT))
-               ? ptask_poll(&value, worker, task)
-               : ptask_poll_inside(&value, worker, task);
+  int rc = PILLION__LIKELY(!(task->head.next & PILLION__TASK_CONTEXT))
+               ? pool_task_poll(&value, worker, task)
+               : pool_task_poll_inside(&value, worker, task);
   if (PILLION__LIKELY(rc == PILLION_PENDING)) {
-    if (worker->woke_itself || !ptask_rests(task, gen))
+    if (worker->woke_itself || !pool_task_rests(task, gen))
       pillion__pool_requeue(worker, &task->head, slot);
     return;
   }
@@ -241,8 +236,8 @@ void pillion__ptask_run(struct pillion__worker *worker, uint32_t slot) {
     value.status = rc;
     value.length = 0;
   }
-  pillion__ptask_end(worker->pool, task, slot, &value,
-                     PILLION_OUTCOME_RETURNED);
+  pillion__pool_task_end(worker->pool, task, slot, &value,
+                         PILLION_OUTCOME_RETURNED);
 }
 
 /* As for a Local's task: a cancel that waits makes another turn due. */
@@ -250,21 +245,23 @@ int pillion__pool_op_shield(pillion_context *cx, int on) {
   struct pillion__worker *worker = cx->runtime;
   if (worker->polled == NULL) return PILLION_EINVAL;
   uint32_t *flags = &worker->polled->head.next, before = *flags;
-  *flags = on ? before | PILLION__SHIELDED : before & ~PILLION__SHIELDED;
-  if (!on && before & PILLION__ASKED) worker->woke_itself = true;
-  return (before & PILLION__SHIELDED) != 0;
+  *flags =
+      on ? before | PILLION__TASK_SHIELDED : before & ~PILLION__TASK_SHIELDED;
+  if (!on && before & PILLION__TASK_ASKED) worker->woke_itself = true;
+  return (before & PILLION__TASK_SHIELDED) != 0;
 }
 
 int pillion__pool_op_cancelled(pillion_context *cx) {
   struct pillion__worker *worker = cx->runtime;
-  return worker->polled != NULL && worker->polled->head.next & PILLION__ASKED
+  return worker->polled != NULL &&
+                 worker->polled->head.next & PILLION__TASK_ASKED
              ? 1
              : 0;
 }
 
 /* Ends a task that was popped, for a pool that is being freed. */
-void pillion__ptask_drop(struct pillion__pool *pool, uint32_t slot) {
-  struct pillion__ptask *task = pillion__ptask_at(slot);
-  if (ptask_due(task, atomic_load(&task->head.gen)))
-    ptask_cancelled(pool, task, slot);
+void pillion__pool_task_drop(struct pillion__pool *pool, uint32_t slot) {
+  struct pillion__pool_task *task = pillion__pool_task_at(slot);
+  if (pool_task_due(task, atomic_load(&task->head.gen)))
+    pool_task_cancelled(pool, task, slot);
 }

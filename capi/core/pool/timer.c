@@ -13,19 +13,18 @@
  * another. The pool's `fired` keeps its time from being an earlier one, in which
  * it would take its timer for armed. tests/model/pool_timer.pml is this.
  */
-#include "pool.h"
+#include "pool/pool.h"
 
 /* For workers to look at without the lock. */
 static void publish_deadline(struct pillion__pool *pool) {
-  atomic_store_explicit(&pool->deadline, pool->timers.deadline,
-                        memory_order_relaxed);
+  pillion__set(&pool->deadline, pool->timers.deadline);
 }
 
 /* `waker` may be a task's handle, for a deadline. */
-static int ptimer_arm(struct pillion__pool *pool, pillion_timer *timer,
-                      int64_t now, uint64_t waker, int64_t deadline) {
-  pillion_context of_pool = {sizeof of_pool, 0, now, &pillion__pool_ops, pool,
-                             NULL};
+static int pool_timer_arm(struct pillion__pool *pool, pillion_timer *timer,
+                          int64_t now, uint64_t waker, int64_t deadline) {
+  pillion_context of_pool = {sizeof of_pool,     0,    now,
+                             &pillion__pool_ops, pool, NULL};
   pthread_mutex_lock(&pool->timers_lock);
   int rc = pillion__timers_arm(&pool->timers, timer, &of_pool, waker, deadline);
   publish_deadline(pool);
@@ -33,37 +32,35 @@ static int ptimer_arm(struct pillion__pool *pool, pillion_timer *timer,
   return rc;
 }
 
-int pillion__ptimer_set(pillion_timer *timer, pillion_context *cx,
-                        int64_t deadline) {
+int pillion__pool_timer_set(pillion_timer *timer, pillion_context *cx,
+                            int64_t deadline) {
   struct pillion__worker *worker = cx->runtime;
-  return ptimer_arm(worker->pool, timer, cx->now, cx->waker, deadline);
+  return pool_timer_arm(worker->pool, timer, cx->now, cx->waker, deadline);
 }
 
 /* As pillion_task_deadline. */
-int pillion__ptask_deadline(pillion_timer *storage, pillion_task handle,
-                            int64_t at) {
+int pillion__pool_task_deadline(pillion_timer *storage,
+                                struct pillion__head *head, pillion_task handle,
+                                int64_t at) {
+  struct pillion__pool_task *task = (struct pillion__pool_task *)head;
   uint32_t slot = pillion__slot_of(handle), gen = pillion__gen_of(handle);
-  struct pillion__ptask *task = pillion__ptask_at(slot);
   struct pillion__pool *pool = pillion__pool_of(slot);
-  uint64_t pend = atomic_load(&task->head.pend);
-  if (pillion__kind_of(handle) != PILLION__TASK ||
-      !(atomic_load_explicit(&task->head.mode, memory_order_relaxed) &
-        PILLION__LIVE) ||
-      atomic_load(&task->head.gen) != gen)
+  uint64_t pend = atomic_load(&head->pend);
+  if (!pillion__pool_task_live(task) || atomic_load(&head->gen) != gen)
     return PILLION_EBADHANDLE;
   if (pillion__worker_here(pool) == NULL) return PILLION_EWRONGTHREAD;
-  if (pend >> 32 == gen && pend & PILLION__DONE) return 2;
+  if (pend >> 32 == gen && pend & PILLION__PEND_DONE) return 2;
   int64_t now = pillion__pool_now(pool, pillion__here->context.now);
   bool past = at <= now;
-  int rc = ptimer_arm(pool, storage, now, handle,
-                      past ? PILLION_TIME_NEVER : at);
+  int rc = pool_timer_arm(pool, storage, now, handle,
+                          past ? PILLION_TIME_NEVER : at);
   if (rc < 0 || !past) return rc;
-  pillion__ptask_expire(task, slot, gen);
+  pillion__pool_task_expire(task, slot, gen);
   pillion__pool_poke(pool);
   return 0;
 }
 
-void pillion__ptimer_clear(pillion_timer *timer) {
+void pillion__pool_timer_clear(pillion_timer *timer) {
   struct pillion__pool *pool = timer->runtime;
   pthread_mutex_lock(&pool->timers_lock);
   if (timer->prev != NULL) {
@@ -73,36 +70,30 @@ void pillion__ptimer_clear(pillion_timer *timer) {
   pthread_mutex_unlock(&pool->timers_lock);
 }
 
-static void ptimer_fire(void *pool, uint64_t waker) {
+static void pool_timer_fire(void *pool, uint64_t waker) {
   (void)pool;
   uint32_t slot = pillion__slot_of(waker), gen = pillion__gen_of(waker);
-  struct pillion__ptask *task = pillion__ptask_at(slot);
-  if (PILLION__UNLIKELY(pillion__kind_of(waker) == PILLION__TASK))
-    pillion__ptask_expire(task, slot, gen);
-  else
-    pillion__ptask_wake_quietly(task, slot, gen);
+  struct pillion__pool_task *task = pillion__pool_task_at(slot);
+  if (PILLION__UNLIKELY(pillion__tag_of(waker) == PILLION__TASK))
+    pillion__pool_task_expire(task, slot, gen);
+  else pillion__pool_task_wake_quietly(task, slot, gen);
 }
 
 /* The time first, then the wakes. The caller takes from the inbox next. */
-void pillion__ptimers_fire(struct pillion__pool *pool, int64_t now) {
+void pillion__pool_timers_fire(struct pillion__pool *pool, int64_t now) {
   pthread_mutex_lock(&pool->timers_lock);
   if (pool->timers.deadline <= now) {
-    atomic_store_explicit(&pool->fired, pillion__pool_now(pool, now),
-                          memory_order_relaxed);
-    pillion__timers_expire(&pool->timers, now, ptimer_fire, pool);
+    pillion__set(&pool->fired, pillion__pool_now(pool, now));
+    pillion__timers_expire(&pool->timers, now, pool_timer_fire, pool);
     publish_deadline(pool);
   }
   pthread_mutex_unlock(&pool->timers_lock);
 }
 
 /* Disarms all, for a pool that is freed: their storage may go. */
-void pillion__ptimers_forget(struct pillion__pool *pool) {
+void pillion__pool_timers_forget(struct pillion__pool *pool) {
   pthread_mutex_lock(&pool->timers_lock);
   pillion__timers_forget(&pool->timers);
   publish_deadline(pool);
   pthread_mutex_unlock(&pool->timers_lock);
-}
-
-int64_t pillion__pool_deadline(struct pillion__worker *worker) {
-  return atomic_load_explicit(&worker->pool->deadline, memory_order_relaxed);
 }

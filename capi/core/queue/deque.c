@@ -8,7 +8,7 @@
  *
  * tests/model/pool_deque.pml is this file as a model.
  */
-#include "pool.h"
+#include "queue/queue.h"
 
 #define FIRST_SIZE 64u
 
@@ -23,8 +23,7 @@ static bool deque_grow(struct pillion__deque *deque,
   new->mask = size - 1;
   for (uint64_t i = head; i != tail; i++)
     atomic_init(&new->slots[i & new->mask],
-                atomic_load_explicit(&old->slots[i & old->mask],
-                                     memory_order_relaxed));
+                pillion__peek(&old->slots[i & old->mask]));
   atomic_store_explicit(&deque->buffer, new, memory_order_release);
   return true;
 }
@@ -40,33 +39,27 @@ bool pillion__deque_open(struct pillion__deque *deque) {
  */
 bool pillion__deque_push(struct pillion__deque *deque, uint32_t slot,
                          bool fenced) {
-  uint64_t tail = atomic_load_explicit(&deque->tail, memory_order_relaxed);
+  uint64_t tail = pillion__peek(&deque->tail);
   uint64_t head = atomic_load_explicit(&deque->head, memory_order_acquire);
-  struct pillion__buffer *buffer =
-      atomic_load_explicit(&deque->buffer, memory_order_relaxed);
+  struct pillion__buffer *buffer = pillion__peek(&deque->buffer);
   if (PILLION__UNLIKELY(tail - head > buffer->mask)) {
     if (!deque_grow(deque, buffer, head, tail)) return false;
-    buffer = atomic_load_explicit(&deque->buffer, memory_order_relaxed);
+    buffer = pillion__peek(&deque->buffer);
   }
-  atomic_store_explicit(&buffer->slots[tail & buffer->mask], slot,
-                        memory_order_relaxed);
-  if (fenced)
-    atomic_store(&deque->tail, tail + 1);
-  else
-    atomic_store_explicit(&deque->tail, tail + 1, memory_order_release);
+  pillion__set(&buffer->slots[tail & buffer->mask], slot);
+  if (fenced) atomic_store(&deque->tail, tail + 1);
+  else atomic_store_explicit(&deque->tail, tail + 1, memory_order_release);
   return true;
 }
 
 /* The owner's. The compare-and-swap is also a fence for what it pushed. */
 bool pillion__deque_pop(struct pillion__deque *deque, uint32_t *out) {
-  uint64_t tail = atomic_load_explicit(&deque->tail, memory_order_relaxed);
-  uint64_t head = atomic_load_explicit(&deque->head, memory_order_relaxed);
-  struct pillion__buffer *buffer =
-      atomic_load_explicit(&deque->buffer, memory_order_relaxed);
+  uint64_t tail = pillion__peek(&deque->tail);
+  uint64_t head = pillion__peek(&deque->head);
+  struct pillion__buffer *buffer = pillion__peek(&deque->buffer);
   do {
     if (head == tail) return false;
-    *out = atomic_load_explicit(&buffer->slots[head & buffer->mask],
-                                memory_order_relaxed);
+    *out = pillion__peek(&buffer->slots[head & buffer->mask]);
   } while (!atomic_compare_exchange_weak(&deque->head, &head, head + 1));
   return true;
 }
@@ -79,9 +72,8 @@ bool pillion__deque_pop(struct pillion__deque *deque, uint32_t *out) {
  */
 uint32_t pillion__deque_steal(struct pillion__deque *to,
                               struct pillion__deque *from) {
-  uint64_t at = atomic_load_explicit(&to->tail, memory_order_relaxed);
-  struct pillion__buffer *into =
-      atomic_load_explicit(&to->buffer, memory_order_relaxed);
+  uint64_t at = pillion__peek(&to->tail);
+  struct pillion__buffer *into = pillion__peek(&to->buffer);
   uint64_t head = atomic_load(&from->head);
   for (;;) {
     uint64_t tail = atomic_load(&from->tail);
@@ -91,11 +83,8 @@ uint32_t pillion__deque_steal(struct pillion__deque *to,
         atomic_load_explicit(&from->buffer, memory_order_acquire);
     if (n > into->mask + 1) n = into->mask + 1;
     for (uint64_t i = 0; i < n; i++)
-      atomic_store_explicit(
-          &into->slots[(at + i) & into->mask],
-          atomic_load_explicit(&buffer->slots[(head + i) & buffer->mask],
-                               memory_order_relaxed),
-          memory_order_relaxed);
+      pillion__set(&into->slots[(at + i) & into->mask],
+                   pillion__peek(&buffer->slots[(head + i) & buffer->mask]));
     if (atomic_compare_exchange_strong(&from->head, &head, head + n)) {
       atomic_store(&to->tail, at + n);
       return (uint32_t)n;

@@ -10,28 +10,7 @@
  * armed: it is the elder sibling, or the parent of a first child, and the
  * root's is the root.
  */
-#include <sched.h>
-#include <time.h>
-
-#include "core.h"
-
-int64_t pillion__now(void) {
-  struct timespec ts;
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-/*
- * For a loop that waits until another thread has done its next instructions.
- * That one may have a lower priority, and get no turn from yielding.
- */
-void pillion__let_run(uint32_t round) {
-  struct timespec nap = {0, 50000};
-  if (round < 16)
-    sched_yield();
-  else
-    nanosleep(&nap, NULL);
-}
+#include "queue/queue.h"
 
 /* ---- The late ones ------------------------------------------------------- */
 
@@ -88,10 +67,8 @@ static void late_remove(struct pillion__timers *timers, pillion_timer *timer) {
   if (timer == timers->late) {
     timers->late = rest;
   } else {
-    if (timer->prev->child == timer)
-      timer->prev->child = timer->next;
-    else
-      timer->prev->next = timer->next;
+    if (timer->prev->child == timer) timer->prev->child = timer->next;
+    else timer->prev->next = timer->next;
     if (timer->next != NULL) timer->next->prev = timer->prev;
     timers->late = meld(timers->late, rest);
   }
@@ -107,26 +84,17 @@ static int64_t earliest(const struct pillion__timers *timers) {
 
 void pillion__timers_disarm(struct pillion__timers *timers,
                             pillion_timer *timer) {
-  if (timer->deadline < timers->wheel.base)
-    late_remove(timers, timer);
-  else
-    pillion__wheel_remove(&timers->wheel, timer);
+  if (timer->deadline < timers->wheel.base) late_remove(timers, timer);
+  else pillion__wheel_remove(&timers->wheel, timer);
   timer->prev = NULL;
   timers->armed--;
   if (timer->deadline == timers->deadline) timers->deadline = earliest(timers);
 }
 
-void pillion__timer_clear(pillion_timer *timer) {
-  if (timer->prev == NULL) return;
-  struct pillion__executor *ex = timer->runtime;
-  pillion__timers_disarm(&ex->timers, timer);
-}
-
 /* Arms it for who stands in `cx`; but its waker may be a task's handle. */
-__attribute__((always_inline)) inline int
-pillion__timers_arm(struct pillion__timers *timers, pillion_timer *timer,
-                    const pillion_context *cx, uint64_t waker,
-                    int64_t deadline) {
+__attribute__((always_inline)) inline int pillion__timers_arm(
+    struct pillion__timers *timers, pillion_timer *timer,
+    const pillion_context *cx, uint64_t waker, int64_t deadline) {
   if (timer->prev != NULL) {
     if (timer->runtime != cx->runtime) return PILLION_EINVAL;
     pillion__timers_disarm(timers, timer);
@@ -142,23 +110,10 @@ pillion__timers_arm(struct pillion__timers *timers, pillion_timer *timer,
   timers->armed++;
   if (timers->wheel.levels == 0 && timers->wheel.base < cx->now)
     timers->wheel.base = cx->now;
-  if (deadline < timers->wheel.base)
-    late_put(timers, timer);
-  else
-    pillion__wheel_put(&timers->wheel, timer);
+  if (deadline < timers->wheel.base) late_put(timers, timer);
+  else pillion__wheel_put(&timers->wheel, timer);
   if (deadline < timers->deadline) timers->deadline = deadline;
   return 0;
-}
-
-/* `waker` may be a task's handle, for a deadline. */
-int pillion__timer_arm(struct pillion__executor *ex, pillion_timer *timer,
-                       uint64_t waker, int64_t deadline) {
-  return pillion__timers_arm(&ex->timers, timer, &ex->context, waker, deadline);
-}
-
-int pillion__timer_set(pillion_timer *timer, pillion_context *cx,
-                       int64_t deadline) {
-  return pillion__timer_arm(cx->runtime, timer, cx->waker, deadline);
 }
 
 static inline void expire(struct pillion__timers *timers, pillion_timer *timer,
@@ -169,9 +124,9 @@ static inline void expire(struct pillion__timers *timers, pillion_timer *timer,
 }
 
 /* Calls `fn` with the wakers of all that are due; it may arm and disarm any. */
-__attribute__((always_inline)) inline void
-pillion__timers_expire(struct pillion__timers *timers, int64_t now,
-                       void (*fn)(void *data, uint64_t waker), void *data) {
+__attribute__((always_inline)) inline void pillion__timers_expire(
+    struct pillion__timers *timers, int64_t now,
+    void (*fn)(void *data, uint64_t waker), void *data) {
   pillion_timer *timer;
   while ((timer = timers->late) != NULL && timer->deadline <= now) {
     late_remove(timers, timer);
@@ -181,18 +136,6 @@ pillion__timers_expire(struct pillion__timers *timers, int64_t now,
     while ((timer = pillion__wheel_due(&timers->wheel, now)) != NULL)
       expire(timers, timer, fn, data);
   timers->deadline = earliest(timers);
-}
-
-static void fire(void *ex, uint64_t waker) {
-  if (PILLION__UNLIKELY(pillion__kind_of(waker) == PILLION__TASK))
-    pillion__expire(ex, waker);
-  else
-    pillion__wake_local_in(ex, waker);
-}
-
-void pillion__timers_fire(struct pillion__executor *ex, int64_t now) {
-  if (PILLION__LIKELY(ex->timers.deadline > now)) return;
-  pillion__timers_expire(&ex->timers, now, fire, ex);
 }
 
 /* Disarms all, for an executor that is freed. */

@@ -18,11 +18,11 @@
  *
  * The first timer of a list is its own predecessor; NULL is "not armed".
  */
-#include "wheel.h"
+#include "queue/queue.h"
 
-static struct pillion__slot *slot_at(struct pillion__wheel *wheel,
-                                     int64_t deadline, unsigned *level,
-                                     unsigned *index) {
+static struct pillion__wheel_list *slot_at(struct pillion__wheel *wheel,
+                                           int64_t deadline, unsigned *level,
+                                           unsigned *index) {
   uint64_t at = (uint64_t)deadline;
   uint64_t differs = (at ^ (uint64_t)wheel->base) | 1;
   *level = (63u - (unsigned)__builtin_clzll(differs)) / PILLION__WHEEL_BITS;
@@ -39,7 +39,8 @@ static void slot_empty(struct pillion__wheel *wheel, unsigned level,
 /* Its deadline isn't before base. */
 void pillion__wheel_put(struct pillion__wheel *wheel, pillion_timer *timer) {
   unsigned level, index;
-  struct pillion__slot *slot = slot_at(wheel, timer->deadline, &level, &index);
+  struct pillion__wheel_list *slot =
+      slot_at(wheel, timer->deadline, &level, &index);
   uint64_t bit = UINT64_C(1) << index;
   timer->next = NULL;
   if (wheel->slots[level] & bit) {
@@ -57,23 +58,19 @@ void pillion__wheel_put(struct pillion__wheel *wheel, pillion_timer *timer) {
 }
 
 /* It leaves `least` as it is, unless the right one is at hand. */
-void pillion__wheel_remove(struct pillion__wheel *wheel,
-                           pillion_timer *timer) {
+void pillion__wheel_remove(struct pillion__wheel *wheel, pillion_timer *timer) {
   unsigned level, index;
-  struct pillion__slot *slot = slot_at(wheel, timer->deadline, &level, &index);
+  struct pillion__wheel_list *slot =
+      slot_at(wheel, timer->deadline, &level, &index);
   pillion_timer *next = timer->next, *prev = timer->prev;
   if (prev == timer && next == NULL) {
     slot_empty(wheel, level, index);
     return;
   }
-  if (prev == timer)
-    slot->first = next;
-  else
-    prev->next = next;
-  if (next == NULL)
-    slot->last = prev;
-  else
-    next->prev = prev == timer ? next : prev;
+  if (prev == timer) slot->first = next;
+  else prev->next = next;
+  if (next == NULL) slot->last = prev;
+  else next->prev = prev == timer ? next : prev;
   if (slot->first == slot->last) slot->least = slot->first->deadline;
 }
 
@@ -110,7 +107,7 @@ __attribute__((noinline)) static void move_many(struct pillion__wheel *wheel,
 }
 
 static void slot_move(struct pillion__wheel *wheel,
-                      const struct pillion__slot *slot) {
+                      const struct pillion__wheel_list *slot) {
   pillion_timer *timer = slot->first;
   for (int i = 0; i < 4 && timer != NULL; i++) timer = move(wheel, timer);
   if (timer != NULL) move_many(wheel, timer, slot->last);
@@ -119,13 +116,11 @@ static void slot_move(struct pillion__wheel *wheel,
 /* The first of a slot whose timers are all of one deadline. */
 static pillion_timer *slot_pop(struct pillion__wheel *wheel, unsigned level,
                                unsigned index) {
-  struct pillion__slot *slot = &wheel->at[level][index];
+  struct pillion__wheel_list *slot = &wheel->at[level][index];
   pillion_timer *timer = slot->first;
   slot->first = timer->next;
-  if (timer->next == NULL)
-    slot_empty(wheel, level, index);
-  else
-    timer->next->prev = timer->next;
+  if (timer->next == NULL) slot_empty(wheel, level, index);
+  else timer->next->prev = timer->next;
   return timer;
 }
 
@@ -137,7 +132,7 @@ pillion_timer *pillion__wheel_due(struct pillion__wheel *wheel, int64_t now) {
   while (wheel->levels != 0) {
     unsigned level = (unsigned)__builtin_ctzll(wheel->levels);
     unsigned index = (unsigned)__builtin_ctzll(wheel->slots[level]);
-    struct pillion__slot *slot = &wheel->at[level][index];
+    struct pillion__wheel_list *slot = &wheel->at[level][index];
     if (slot->least > now) return NULL;
     wheel->base = slot->least;
     if (level == 0 || slot->first->next == NULL)

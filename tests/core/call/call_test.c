@@ -470,7 +470,7 @@ GIVEN(an_executor, loop_call_starts_in_a_turn_and_ends_in_one) {
   assert_int_equal(turn(ex), 0);
   assert_int_equal(guest.turns, 1);
   assert_int_equal(guest.loop_count, 1);
-  assert_int_equal(guest.posts[0].bits, PILLION__START);
+  assert_int_equal(guest.posts[0].bits, PILLION__PEND_START);
   assert_memory_equal(guest.loop_calls[0]->payload.bytes, "req", 3);
   pillion__call_complete(guest.loop_calls[0], 0, 0, "res", 3);
   guest.loop_count = 0;
@@ -495,7 +495,7 @@ GIVEN(an_executor, loop_call_is_cancelled_before_and_after_its_start) {
   guest.post_count = 0;
   turn(ex);
   assert_int_equal(guest.post_count, 1);
-  assert_int_equal(guest.posts[0].bits, PILLION__CANCEL);
+  assert_int_equal(guest.posts[0].bits, PILLION__PEND_CANCEL);
   guest_free(0); /* ends it as cancelled */
   assert_int_equal(turn(ex), 1);
   assert_int_equal(events[0].status, PILLION_ECANCELLED);
@@ -504,8 +504,8 @@ GIVEN(an_executor, loop_call_is_cancelled_before_and_after_its_start) {
 /* What pillion_task_cancel on another thread still has to do, if the call ends
    between its look at the state and its post. */
 static void post_cancel(struct pillion__call *call) {
-  pillion__post(&call->head, call->slot, atomic_load(&call->head.gen),
-                PILLION__CANCEL);
+  pillion__call_ask(call, atomic_load(&call->head.gen),
+                PILLION__PEND_CANCEL);
 }
 
 GIVEN(an_executor, late_cancel_leaves_the_events_in_their_list) {
@@ -535,7 +535,7 @@ GIVEN(an_executor, more_loop_calls_than_a_turn_takes) {
   guest_reset();
   for (uint64_t i = 0; i < 200; i++) submit_loop(ex, i);
   turn(ex);
-  assert_int_equal(guest.loop_count, PILLION__POSTS);
+  assert_int_equal(guest.loop_count, PILLION__ERRANDS);
   assert_int_equal(progress.more, 1);
   turn(ex);
   assert_int_equal(guest.loop_count, 200);
@@ -578,7 +578,7 @@ GIVEN(an_executor, queued_node_is_not_used_again_before_it_is_popped) {
   /* A cancel that had passed all checks posts only now. */
   uint32_t gen = pillion__gen_of(task);
   atomic_store(&call->head.gen, gen);
-  assert_int_equal(pillion__post(&call->head, call->slot, gen, PILLION__CANCEL),
+  assert_int_equal(pillion__call_ask(call, gen, PILLION__PEND_CANCEL),
                    PILLION_WOKEN);
   atomic_store(&call->head.gen, gen + 1);
   submit(ex, NULL, 0, 5, PILLION_EVENT);

@@ -108,7 +108,7 @@ TEST(loop_call_gets_a_cancel_that_says_why) {
   turn(ex);
   turn(ex);
   assert_int_equal(guest.post_count, 2);
-  assert_int_equal(guest.posts[1].bits, PILLION__CANCEL);
+  assert_int_equal(guest.posts[1].bits, PILLION__PEND_CANCEL);
   assert_true(atomic_load(&guest.loop_calls[0]->state) &
               PILLION__CALL_EXPIRED);
   executor_free(ex);

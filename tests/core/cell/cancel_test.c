@@ -346,7 +346,7 @@ TEST(loop_call_at_each_point_of_its_life) {
     assert_int_equal(events[0].token, 2);
     assert_int_equal(events[0].outcome, PILLION_OUTCOME_CANCELLED_UNSTARTED);
     assert_int_equal(guest.post_count, 2); /* the other never came to Go */
-    assert_int_equal(guest.posts[1].bits, PILLION__CANCEL);
+    assert_int_equal(guest.posts[1].bits, PILLION__PEND_CANCEL);
     assert_ptr_equal(guest.posts[1].call, call);
     guest.loop_count = 0;
     pillion__call_complete(call, PILLION_ECANCELLED,

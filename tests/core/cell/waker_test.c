@@ -137,14 +137,14 @@ GIVEN(an_executor, late_wake_of_an_old_generation_loses_nothing) {
 
   /* Its compare-and-swap came late, and its push is still to come. */
   atomic_store(&head->pend, (uint64_t)pillion__gen_of(old.task) << 32 |
-                                PILLION__QUEUED | PILLION__WAKE);
+                                PILLION__PEND_QUEUED | PILLION__PEND_WAKE);
   assert_int_equal(pillion_wake(new.waker), PILLION_COALESCED);
   turn(ex);
   assert_int_equal(new.polls, 1);
   atomic_store(&head->link, 0); /* now it pushes */
   struct pillion__executor *inside =
       pillion__executor_at(pillion__slot_of(ex));
-  atomic_store(&inside->inbox, slot + 1);
+  atomic_store(&inside->base.inbox, slot + 1);
   pillion__poke(inside);
   turn(ex);
   assert_int_equal(new.polls, 2);
@@ -177,7 +177,7 @@ GIVEN(an_executor, queued_cell_is_not_used_again_before_it_is_popped) {
   uint32_t slot = pillion__slot_of(b.task); /* the first to be used again */
   struct pillion__head *head = &pillion__cell_at(slot)->head;
   atomic_store(&head->pend,
-               (uint64_t)pillion__gen_of(b.task) << 32 | PILLION__QUEUED);
+               (uint64_t)pillion__gen_of(b.task) << 32 | PILLION__PEND_QUEUED);
   spawn(ex, &c, 0, PILLION_DETACH);
   assert_int_equal(pillion__slot_of(c.task), pillion__slot_of(a.task));
   atomic_store(&head->pend, 0); /* popped, and found to be late */
@@ -197,9 +197,9 @@ TEST(post_in_the_inbox_of_another_executor_is_dropped) {
   uint32_t slot = pillion__slot_of(probe.task);
   struct pillion__head *head = &pillion__cell_at(slot)->head;
   atomic_store(&head->pend, (uint64_t)pillion__gen_of(probe.task) << 32 |
-                                PILLION__QUEUED | PILLION__WAKE);
+                                PILLION__PEND_QUEUED | PILLION__PEND_WAKE);
   atomic_store(&head->link, 0);
-  atomic_store(&inside->inbox, slot + 1);
+  atomic_store(&inside->base.inbox, slot + 1);
   gone = executor_new(); /* finds it there */
   assert_ptr_equal(pillion__executor_at(pillion__slot_of(gone)), inside);
   turn(gone);

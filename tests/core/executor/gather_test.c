@@ -108,7 +108,7 @@ TEST(turn_before_the_timer_disarms_it) {
   assert_false(readable(ex));
   assert_int_equal(turn(ex), 2); /* for something else */
   assert_false(armed(ex));
-  assert_int_equal(atomic_load(&inside(ex)->park), PILLION__IDLE);
+  assert_int_equal(atomic_load(&inside(ex)->park), PILLION__PARK_IDLE);
   ends(2, 3); /* and the next one arms it again */
   assert_true(armed(ex));
   ends(3, 8);
@@ -225,7 +225,7 @@ TEST(end_before_a_wake_is_told_with_it) {
     pillion_wake(probe.waker);
     turn(ex);
     assert_traced("woken");
-    assert_true(jobs[i].call->head.flags & PILLION__ENDED);
+    assert_true(jobs[i].call->head.flags & PILLION__TASK_ENDED);
   }
   ends(3, 8);
 }

@@ -115,8 +115,8 @@ static uint32_t park_of(pillion_executor ex) {
 /* Another thread's poke, in its three parts. */
 static void poker_wins(pillion_executor ex) {
   uint32_t park = atomic_fetch_add(&inside(ex)->park,
-                                   PILLION__POKED + PILLION__POKER);
-  assert_int_equal(park % PILLION__POKER, PILLION__IDLE);
+                                   PILLION__PARK_POKED + PILLION__PARK_POKER);
+  assert_int_equal(park % PILLION__PARK_POKER, PILLION__PARK_IDLE);
 }
 
 static void poker_writes(pillion_executor ex) {
@@ -127,7 +127,7 @@ static void poker_writes(pillion_executor ex) {
 }
 
 static void poker_goes(pillion_executor ex) {
-  atomic_fetch_sub(&inside(ex)->park, PILLION__POKER);
+  atomic_fetch_sub(&inside(ex)->park, PILLION__PARK_POKER);
 }
 
 /* The host must not spin until it runs again. */
@@ -142,7 +142,7 @@ GIVEN(an_executor, turn_that_meets_a_poker_behind_its_write) {
   assert_int_equal(probe.polls, 2);
   assert_int_equal(progress.more, 0);
   assert_false(readable(ex));
-  assert_int_equal(park_of(ex), PILLION__IDLE + PILLION__POKER);
+  assert_int_equal(park_of(ex), PILLION__PARK_IDLE + PILLION__PARK_POKER);
 
   /* What is posted now doesn't wait for it. */
   uint64_t before = pokes(ex);
@@ -153,7 +153,7 @@ GIVEN(an_executor, turn_that_meets_a_poker_behind_its_write) {
   assert_int_equal(probe.polls, 3);
   assert_false(readable(ex));
   poker_goes(ex);
-  assert_int_equal(park_of(ex), PILLION__IDLE);
+  assert_int_equal(park_of(ex), PILLION__PARK_IDLE);
 
   /* One turn more that reads, since it might have written late; then none. */
   turn(ex);
@@ -221,7 +221,7 @@ static void *goes_on(void *data) {
   uint64_t one = 1;
   for (int i = 0; i < 1000; i++) sched_yield();
   atomic_store(&poker->written, write(poker->fd, &one, sizeof one));
-  atomic_fetch_sub(&poker->inside->park, PILLION__POKER);
+  atomic_fetch_sub(&poker->inside->park, PILLION__PARK_POKER);
   return NULL;
 }
 
@@ -236,7 +236,7 @@ TEST(free_waits_for_a_poker) {
     pthread_t thread = thread_start(goes_on, &poker);
     executor_free(ex);
     assert_int_equal(atomic_load(&poker.written), 8); /* it was still open */
-    assert_int_equal(atomic_load(&poker.inside->park), PILLION__RUNNING);
+    assert_int_equal(atomic_load(&poker.inside->park), PILLION__PARK_RUNNING);
     pthread_join(thread, NULL);
   }
 }

@@ -280,8 +280,8 @@ GIVEN(two_hosts, reports_for_go_come_with_its_next_turn) {
   assert_int_equal(guest.post_count, 1);
   assert_int_equal(guest.posts[0].slot, base);
   assert_true(atomic_exchange(&head->pend, 0) ==
-              (UINT64_C(1) << 32 | PILLION__QUEUED |
-               (W | H) << PILLION__EVENTS_SHIFT));
+              (UINT64_C(1) << 32 | PILLION__PEND_QUEUED |
+               (W | H) << PILLION__PEND_EVENTS_SHIFT));
   assert_int_equal(pillion_executor_ready(ex, key + 1, W),
                    PILLION_EBADHANDLE);
   assert_traced("1:watchw 1:watchrw");

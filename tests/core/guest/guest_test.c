@@ -118,7 +118,7 @@ GIVEN(an_executor, task_of_gos_is_not_joined) {
   struct pillion__cell *cell = cells;
   pillion_task task =
       pillion__handle(PILLION__TASK, base, atomic_load(&cell->head.gen));
-  cell->head.flags = PILLION__LIVE | PILLION_JOIN << PILLION__MODE_SHIFT;
+  cell->head.flags = PILLION__TASK_LIVE | PILLION_JOIN << PILLION__MODE_SHIFT;
   struct probe joiner = {.step = joins_a_handle, .data = &task};
   spawn(ex, &joiner, 0, PILLION_DETACH);
   turn(ex);

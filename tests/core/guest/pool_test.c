@@ -156,13 +156,13 @@ GIVEN(two_workers_with_go, calls_count_in_the_pool) {
 
 /* What a call asks that was admitted while the pool was being closed. */
 GIVEN(two_workers_with_go, late_calls_are_cancelled_unless_the_pool_drains) {
-  assert_false(pillion__pool_cancels(index_of_pool + 1));
+  assert_false(pillion__pool_is_cancelling(index_of_pool + 1));
   assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
-  assert_false(pillion__pool_cancels(index_of_pool + 1));
+  assert_false(pillion__pool_is_cancelling(index_of_pool + 1));
   assert_ok(pillion_pool_close(pool, PILLION_CLOSE_CANCEL));
-  assert_true(pillion__pool_cancels(index_of_pool + 1));
+  assert_true(pillion__pool_is_cancelling(index_of_pool + 1));
   /* This takes nothing back. */
   assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
-  assert_true(pillion__pool_cancels(index_of_pool + 1));
+  assert_true(pillion__pool_is_cancelling(index_of_pool + 1));
 }
 

@@ -122,7 +122,7 @@ static int chaos_poll(struct probe *probe, pillion_value *out,
   /* A wake that is still in the inbox was for this poll and gives another. */
   struct pillion__cell *cell =
       pillion__cell_at(pillion__slot_of(probe->task));
-  a->owed = (atomic_load(&cell->head.pend) & PILLION__QUEUED) != 0;
+  a->owed = (atomic_load(&cell->head.pend) & PILLION__PEND_QUEUED) != 0;
   a->excused = a->joined != NULL; /* it may end in the middle of this */
   for (uint32_t n = dice(3); n > 0; n--) act();
   if (a->joined != NULL) { /* goes on until it was answered */

@@ -298,7 +298,7 @@ GIVEN(one_of_each, table_has_every_function) {
 static void assert_refused(const struct entry *entry, uint64_t handle) {
   int rc = entry->call(handle);
   bool stale = rc == PILLION_STALE && entry->kind == WAKER &&
-               pillion__kind_of(handle) == PILLION__WAKER;
+               pillion__tag_of(handle) == PILLION__WAKER;
   if (rc != PILLION_EBADHANDLE && !stale)
     print_error("%s(%#llx): %d\n", entry->name, (unsigned long long)handle, rc);
   assert_true(rc == PILLION_EBADHANDLE || stale);

@@ -22,9 +22,9 @@ static int guest_functions(char *errbuf, size_t errcap) {
 }
 static void guest_turn(struct pillion__guest_turn *turn) {
   for (uint32_t i = 0; i < turn->count; i++) {
-    struct pillion__call *node = turn->posts[i].call;
+    struct pillion__call *node = turn->errands[i].call;
     struct call *c = call_of(pillion__handle(PILLION__TASK, node->slot, node->head.gen));
-    if (!(turn->posts[i].bits & PILLION__START)) continue;
+    if (!(turn->errands[i].bits & PILLION__PEND_START)) continue;
     if (c == NULL || c->life != LIVE || c->home != turning) wrong("a call is begun that isn't there");
     c->life = DROPPING;
     c->node = node;

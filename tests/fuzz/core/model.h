@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pool.h"
+#include "guest/guest.h"
 
 enum { EXECUTORS = 3, POOLS = 2, PLACES = EXECUTORS + POOLS, ACTORS = 24, CALLS = 12 };
 enum { NOWHERE = -1 };

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PILLION_BASE_H
+#define PILLION_BASE_H
+
+/*
+ * The lowest floor: memory, log and errors, the process and its threads, its
+ * descriptors and its clock, and whether the library has started. It knows of
+ * no task and no executor. capi/core.c lists the floors.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "pillion.h"
+
+/* Loads and stores that order nothing: the owner's own, and first guesses. */
+#define pillion__peek(at) atomic_load_explicit(at, memory_order_relaxed)
+#define pillion__set(at, value) \
+  atomic_store_explicit(at, value, memory_order_relaxed)
+
+#pragma GCC visibility push(hidden)
+
+#if defined(__GNUC__)
+#define PILLION__LIKELY(x) __builtin_expect(!!(x), 1)
+#define PILLION__UNLIKELY(x) __builtin_expect(!!(x), 0)
+#else
+#define PILLION__LIKELY(x) (x)
+#define PILLION__UNLIKELY(x) (x)
+#endif
+
+/* memory.c */
+void *pillion__alloc(size_t bytes);
+void *pillion__alloc_lines(size_t bytes, void **memory);
+void pillion__free(void *memory);
+void pillion__allocator_set(const pillion_allocator *a);
+void *pillion__payload_alloc(size_t bytes);
+void pillion__payload_free(void *memory);
+extern _Atomic uint64_t pillion__payloads_alive;
+
+/* table.c */
+struct pillion__table {
+  pthread_mutex_t lock;
+  uint32_t known, idle_count; /* entries, and those of them not in use */
+  uint32_t most, *idle;       /* a stack of their indexes */
+  _Atomic(void *) *entries;
+  size_t bytes; /* of what an entry points to */
+  void (*first_use)(void *memory, uint32_t index);
+};
+#define PILLION__TABLE(entries, idle, most, type, first_use) \
+  {PTHREAD_MUTEX_INITIALIZER,                                \
+   0,                                                        \
+   0,                                                        \
+   most,                                                     \
+   idle,                                                     \
+   entries,                                                  \
+   sizeof(type),                                             \
+   first_use}
+
+int pillion__table_take(void **out, struct pillion__table *table);
+void pillion__table_give(struct pillion__table *table, uint32_t index,
+                         uint64_t gen);
+
+/* log.c, error.c */
+void pillion__log(int level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+int pillion__fail(int code, char *errbuf, size_t errcap, const char *format,
+                  ...) __attribute__((format(printf, 4, 5)));
+int pillion__options_take(void *out, size_t size, const void *given,
+                          char *errbuf, size_t errcap);
+
+/* process.c: forks, and threads, which have a serial each */
+#if defined(__x86_64__)
+#define PILLION__PAGE 4096
+#else
+#define PILLION__PAGE 65536 /* the largest that there is */
+#endif
+extern union pillion__page {
+  _Alignas(PILLION__PAGE) uint32_t word;
+  char whole[PILLION__PAGE];
+} pillion__alive;
+extern _Thread_local uint64_t pillion__serial
+    __attribute__((tls_model("initial-exec")));
+/* Whether the thread is inside a turn, or in what counts as one. */
+extern _Thread_local uint32_t pillion__turning
+    __attribute__((tls_model("initial-exec")));
+uint64_t pillion__serial_new(void);
+void pillion__process_watch(void (*thread_ends)(void *serial));
+int pillion__thread_start(pthread_t *out, void *(*body)(void *data),
+                          void *data);
+
+static inline bool pillion__forked(void) {
+  return PILLION__UNLIKELY(pillion__alive.word == 0);
+}
+static inline uint64_t pillion__me(void) {
+  return PILLION__LIKELY(pillion__serial != 0) ? pillion__serial
+                                               : pillion__serial_new();
+}
+
+/* descriptor.c */
+int pillion__descriptor_event(void);
+int pillion__descriptor_timer(void);
+int pillion__descriptor_set(int event, int timer);
+int pillion__descriptor_copy(int fd);
+bool pillion__descriptor_poke(int fd);
+void pillion__descriptor_arm(int timer, uint32_t ns);
+bool pillion__descriptor_empty(int fd);
+void pillion__descriptor_close(int fd);
+
+/* clock.c */
+int64_t pillion__now(void);
+struct timespec *pillion__until(struct timespec *left, int64_t deadline);
+void pillion__let_run(uint32_t round);
+bool pillion__await_zero(_Atomic uint64_t *count, int64_t timeout);
+
+/* started.c */
+int pillion__version_check(int version, char *errbuf, size_t errcap);
+int pillion__started(void); /* starts if need be */
+int pillion__started_for(int version, char *errbuf, size_t errcap);
+extern _Atomic bool pillion__is_started;
+extern _Atomic bool pillion__stopping;
+extern uint64_t pillion__max_request;
+extern uint32_t pillion__max_calls, pillion__max_workers;
+/* Starts the library; wired. */
+extern int (*const pillion__starter)(const pillion_start_options *options,
+                                     char *errbuf, size_t errcap);
+
+#pragma GCC visibility pop
+
+#endif

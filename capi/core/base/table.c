@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Tables of executors and of pools, of which none is ever unmapped: an entry
+ * that was given back is taken again, under another generation.
+ */
+#include "base/base.h"
+
+int pillion__table_take(void **out, struct pillion__table *table) {
+  void *found = NULL, *memory;
+  pthread_mutex_lock(&table->lock);
+  if (table->idle_count > 0)
+    found = atomic_load(&table->entries[table->idle[--table->idle_count]]);
+  pthread_mutex_unlock(&table->lock);
+  *out = found;
+  if (found != NULL) return 0;
+  found = pillion__alloc_lines(table->bytes, &memory);
+  if (found == NULL) return PILLION_ENOMEM;
+  pthread_mutex_lock(&table->lock);
+  bool room = table->known < table->most;
+  if (room) {
+    table->first_use(found, table->known);
+    atomic_store_explicit(&table->entries[table->known++], found,
+                          memory_order_release);
+  }
+  pthread_mutex_unlock(&table->lock);
+  *out = found;
+  if (room) return 0;
+  pillion__free(memory);
+  return PILLION_EAGAIN;
+}
+
+void pillion__table_give(struct pillion__table *table, uint32_t index,
+                         uint64_t gen) {
+  if (gen >= UINT32_MAX - 1) return; /* used up: retired */
+  pthread_mutex_lock(&table->lock);
+  table->idle[table->idle_count++] = index;
+  pthread_mutex_unlock(&table->lock);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Submitting calls. */
+#include "call/call.h"
+
+/*
+ * The owner may have seen a call that never was, and must look again: its host
+ * waits for the last one to be taken.
+ */
+static void unlive(struct pillion__executor *ex) {
+  if (atomic_fetch_sub(&ex->calls_live, 1) == 1) pillion__poke(ex);
+}
+
+static int may_submit(struct pillion__executor *ex, pillion_executor executor,
+                      uint64_t live) {
+  if (atomic_load(&ex->gen) != pillion__gen_of(executor))
+    return PILLION_EBADHANDLE;
+  if (pillion__closing(ex) != 0) return PILLION_ECLOSED;
+  return live >= ex->max_calls ? PILLION_EAGAIN : 0;
+}
+
+static int admit(struct pillion__executor *ex, pillion_executor executor,
+                 uint32_t *pool, pillion_pool handle) {
+  if (atomic_fetch_add(&pillion__calls_running, 1) >= pillion__max_calls) {
+    atomic_fetch_sub(&pillion__calls_running, 1);
+    return PILLION_EAGAIN;
+  }
+  int rc = atomic_load(&pillion__stopping) ? PILLION_ECLOSED : 0;
+  if (rc == 0 && ex != NULL)
+    rc = may_submit(ex, executor, atomic_load(&ex->calls_live));
+  if (rc == 0 && ex != NULL) {
+    /* The count first, then the look: free looks the other way round. */
+    rc = may_submit(ex, executor, atomic_fetch_add(&ex->calls_live, 1));
+    if (rc < 0) unlive(ex);
+  }
+  if (rc == 0 && handle != 0) {
+    rc = pillion__pool_call_begins(pool, handle);
+    if (rc < 0 && ex != NULL) unlive(ex);
+  }
+  if (rc < 0) atomic_fetch_sub(&pillion__calls_running, 1);
+  return rc;
+}
+
+static void withdraw(struct pillion__executor *ex, uint32_t pool) {
+  if (pool != 0) pillion__pool_call_ends(pool);
+  if (ex != NULL) unlive(ex);
+  atomic_fetch_sub(&pillion__calls_running, 1);
+}
+
+/*
+ * The executor counts a call by now, and its free would wait for that: so the
+ * hook counts as inside a turn, and cannot free it.
+ */
+static void *call_context(struct pillion__executor *ex) {
+  if (PILLION__LIKELY(ex->hooks.capture == NULL)) return NULL;
+  uint32_t turning = pillion__turning;
+  pillion__turning = 1;
+  void *context = pillion__hooks_capture(&ex->hooks);
+  pillion__turning = turning;
+  return context;
+}
+
+/* Go starts the clock of a call with a deadline, and the tasks of pools. */
+static uint32_t ring_kind(uint32_t kind, const pillion_call_options *o) {
+  if (o->pool != 0 || o->deadline != PILLION_TIME_NEVER)
+    return PILLION__RING_URGENT;
+  return kind == PILLION_KIND_CPU ? PILLION__RING_CPU : PILLION__RING_OFFLOAD;
+}
+
+static int submit(pillion_task *out, struct pillion__executor *ex,
+                  pillion_executor executor, const pillion_call_options *o,
+                  uint32_t *kinds) {
+  uint32_t index, kind, pool = 0;
+  int rc = pillion__function_kind(&index, &kind, o->function);
+  if (rc < 0) return rc;
+  bool polled = kind == PILLION_KIND_LOOP || kind == PILLION_KIND_ASYNC;
+  bool on_loop = polled && o->pool == 0;
+  if ((o->request == NULL && o->length > 0) || (on_loop && ex == NULL) ||
+      (o->pool != 0 && !polled))
+    return PILLION_EINVAL;
+  if (o->length > pillion__max_request) return PILLION_EMSGSIZE;
+  rc = admit(ex, executor, &pool, o->pool);
+  if (rc < 0) return rc;
+  struct pillion__call *call = pillion__node_get(ex);
+  if (call == NULL) {
+    withdraw(ex, pool);
+    return PILLION_ENOMEM;
+  }
+  if (!pillion__payload_set(call, o->request, o->length)) {
+    pillion__node_put(call);
+    withdraw(ex, pool);
+    return PILLION_ENOMEM;
+  }
+  uint32_t gen = pillion__gen(&call->head);
+  call->head.flags = o->flags << PILLION__MODE_SHIFT;
+  if (ex != NULL) call->token = o->token;
+  else
+    pillion__set(&call->taker,
+                 pillion__joiner(o->flags == PILLION_JOIN ? PILLION__JOIN_OPEN
+                                                          : PILLION__JOIN_NEVER,
+                                 gen));
+  call->function = index;
+  call->request_length = o->length;
+  call->joiner = 0;
+  call->deadline = o->deadline;
+  pillion__set(&call->pool, pool);
+  if (on_loop) call->context = call_context(ex);
+  pillion__set(&call->wakeup, 0);
+  uint64_t state = (uint64_t)gen << 32 | PILLION__CALL_NEW;
+  if (on_loop) state |= PILLION__CALL_LOOP;
+  if (ex == NULL && o->flags == PILLION_DETACH) state |= PILLION__CALL_ORPHAN;
+  atomic_store(&call->state, state);
+  pillion_task task = pillion__handle(PILLION__TASK, call->slot, gen);
+  if (on_loop) {
+    pillion__call_ask(call, gen, PILLION__PEND_START);
+  } else if (!pillion__ring_push(call->slot, gen, kinds)) {
+    if (atomic_compare_exchange_strong(&call->state, &state, 0)) {
+      pillion__payload_clear(call, o->length);
+      pillion__node_put(call);
+      withdraw(ex, pool);
+      return PILLION_EAGAIN;
+    } /* else a sweep has cancelled it: its end is on its way already */
+  }
+  if (!on_loop) *kinds |= ring_kind(kind, o);
+  if (pool != 0 && pillion__pool_is_cancelling(pool))
+    pillion__call_cancel(call, gen, 0);
+  if (ex != NULL)
+    atomic_fetch_add_explicit(&ex->calls, 1, memory_order_relaxed);
+  if (out != NULL) *out = task;
+  return 0;
+}
+
+/* For all that were submitted at once. */
+static void submitted(struct pillion__executor *ex, uint32_t kinds) {
+  pillion__ring_publish(kinds);
+  if (ex != NULL && atomic_load(&ex->owner) == pillion__me())
+    pillion__tell_live(ex);
+}
+
+int pillion_call_batch(pillion_task *out, pillion_executor executor,
+                       const pillion_call *calls, size_t count,
+                       const void *base, uint32_t flags) {
+  struct pillion__executor *ex = NULL;
+  int rc = pillion__started();
+  if (rc == 0 && executor != 0) rc = pillion__executor_get(&ex, executor);
+  if (rc < 0) return rc;
+  if (flags > PILLION_DETACH || (calls == NULL && count > 0) ||
+      count > INT32_MAX)
+    return PILLION_EINVAL;
+  size_t i = 0;
+  uint32_t kinds = 0;
+  for (; i < count; i++) {
+    const pillion_call *c = &calls[i];
+    const char *request = base == NULL ? (const char *)(uintptr_t)c->request
+                                       : (const char *)base + c->request;
+    const pillion_call_options o = {
+        .size = sizeof o,
+        .function = c->function,
+        .request = request,
+        .length = c->length,
+        .token = c->token,
+        .flags = flags,
+        .deadline = PILLION_TIME_NEVER,
+    };
+    rc = submit(out == NULL ? NULL : &out[i], ex, executor, &o, &kinds);
+    if (rc < 0) break;
+  }
+  if (i > 0) submitted(ex, kinds);
+  return i > 0 || count == 0 ? (int)i : rc;
+}
+
+int pillion_call_submit_with(pillion_task *out, pillion_executor executor,
+                             const pillion_call_options *options) {
+  struct pillion__executor *ex = NULL;
+  int rc = pillion__started();
+  if (rc == 0 && executor != 0) rc = pillion__executor_get(&ex, executor);
+  if (rc < 0) return rc;
+  if (options == NULL || options->size < sizeof *options ||
+      options->flags > PILLION_DETACH || options->reserved != 0)
+    return PILLION_EINVAL;
+  uint32_t kinds = 0;
+  rc = submit(out, ex, executor, options, &kinds);
+  if (rc == 0) submitted(ex, kinds);
+  return rc;
+}
+
+int pillion_call_submit(pillion_task *out, pillion_executor executor,
+                        pillion_function function, const void *request,
+                        size_t length, uint64_t token, uint32_t flags) {
+  pillion_call_options o = PILLION_CALL_OPTIONS_INIT;
+  o.function = function;
+  o.request = request;
+  o.length = length;
+  o.token = token;
+  o.flags = flags;
+  return pillion_call_submit_with(out, executor, &o);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PILLION_CELL_H
+#define PILLION_CELL_H
+
+/* Handles, the cells that they name, and the directory that finds these. */
+#include <string.h>
+
+#include "base/base.h"
+
+#pragma GCC visibility push(hidden)
+
+/* ---- Handles: 8 bits tag, 24 slot, 32 generation ------------------------- */
+
+enum {
+  PILLION__EXECUTOR = 1,
+  PILLION__TASK = 2,
+  PILLION__WAKER = 3,
+  PILLION__FUNCTION = 4,
+  PILLION__WATCH = 5,
+  PILLION__POOL = 6,
+};
+
+static inline uint64_t pillion__handle(unsigned tag, uint32_t slot,
+                                       uint32_t gen) {
+  return (uint64_t)tag << 56 | (uint64_t)slot << 32 | gen;
+}
+static inline unsigned pillion__tag_of(uint64_t h) {
+  return (unsigned)(h >> 56);
+}
+static inline uint32_t pillion__slot_of(uint64_t h) {
+  return (uint32_t)(h >> 32) & 0xffffffu;
+}
+static inline uint32_t pillion__gen_of(uint64_t h) { return (uint32_t)h; }
+
+/* ---- Cells --------------------------------------------------------------- */
+
+/*
+ * The bits of `pend`, below the generation they are meant for.
+ *
+ *             set                                  cannot be set
+ *   QUEUED    by the thread that pushes the cell,  twice: whoever finds it set
+ *             until the owner has popped it        pushes nothing
+ *   WAKE      by a waker                           on a call
+ *   CANCEL    when a stop is asked for; it stays   on a task of Go's
+ *   START     when a loop call is submitted        on what is no call
+ *   DONE      when a result is in place            on a local task
+ *   CLOSE     when a watch is to close; it stays   on what is no watch
+ *   TIMEOUT   beside CANCEL, by a deadline         by a second CANCEL
+ *
+ * KEPT stay when the owner takes the others, so that later askers learn that
+ * they are late. From EVENTS_SHIFT on stands what came for a watch of Go's.
+ */
+#define PILLION__PEND_QUEUED 1u
+#define PILLION__PEND_WAKE 2u
+#define PILLION__PEND_CANCEL 4u
+#define PILLION__PEND_START 8u
+#define PILLION__PEND_DONE 16u
+#define PILLION__PEND_CLOSE 32u
+#define PILLION__PEND_TIMEOUT 64u
+#define PILLION__PEND_EVENTS_SHIFT 8
+#define PILLION__PEND_KEPT (PILLION__PEND_CANCEL | PILLION__PEND_CLOSE)
+
+/*
+ * The flags of a task: of a local one in head.flags, for its owner; of a pool's
+ * in head.next, for the thread that holds QUEUED, but LIVE in head.mode.
+ *
+ *             set                                  cannot be set
+ *   READY     while the cell is in the ready ring  on a pool's task
+ *   POLLED    by the first poll                    before it; it stays
+ *   ASKED     when the owner takes a CANCEL        once the task has ended
+ *   ENDED     with the result, after the drop      on a pool's task: DONE
+ *   POLLING   while the drop is on the stack       on a pool's task: DONE
+ *   LIVE      from the spawn until the result is   on a free cell
+ *             consumed
+ *   SHIELDED  by the task, for what it asks for    outside of its poll
+ *   EXPIRED   with ASKED, if a deadline asked      if a cancel came before
+ *   CONTEXT   by the spawn, if a token was         without hooks
+ *             captured; until the drop
+ *
+ * Beside them stand the MODE (PILLION_EVENT, JOIN, DETACH) and the OUTCOME, two
+ * bits each. A call has a MODE, too.
+ */
+#define PILLION__TASK_READY 1u
+#define PILLION__TASK_POLLED 2u
+#define PILLION__TASK_ASKED 4u
+#define PILLION__TASK_ENDED 8u
+#define PILLION__TASK_POLLING 16u
+#define PILLION__TASK_LIVE 32u
+#define PILLION__MODE_SHIFT 8
+#define PILLION__OUTCOME_SHIFT 10
+#define PILLION__TASK_SHIELDED (1u << 20)
+#define PILLION__TASK_EXPIRED (1u << 21)
+#define PILLION__TASK_CONTEXT (1u << 22)
+#define PILLION__MODE(flags) ((flags) >> PILLION__MODE_SHIFT & 3u)
+#define PILLION__OUTCOME(flags) ((flags) >> PILLION__OUTCOME_SHIFT & 3u)
+
+/*
+ * The head that tasks in C, tasks in Go and calls share. Go's executor has
+ * the same layout.
+ */
+struct pillion__head {
+  _Atomic uint32_t gen;  /* written by the owner only */
+  uint32_t next;         /* the owner's lists: slot + 1, 0 ends */
+  _Atomic uint64_t pend; /* gen << 32 | bits */
+  _Atomic uint32_t link; /* the inbox; belongs to the thread that set QUEUED */
+  union {
+    uint32_t flags;        /* the owner's */
+    _Atomic uint32_t mode; /* of a pool's task: for every thread to read */
+  };
+};
+
+static inline uint32_t pillion__gen(const struct pillion__head *head) {
+  return pillion__peek(&head->gen);
+}
+
+/*
+ * A local task: 64 bytes. Once it has ended its result lies where its future
+ * was.
+ *
+ * `future_or_end` is the address of the future, which is even, and then
+ * status << 1 | 1 with the length above it: one word that the owner stores, so
+ * that another thread's cancel can tell without any locked instruction that it
+ * is late.
+ */
+struct pillion__cell {
+  struct pillion__head head;
+  uint64_t token;
+  _Atomic uint64_t future_or_end;
+  union {
+    struct {
+      void *self;
+      pillion_waker joiner;
+      void *context;
+    } live;
+    uint8_t payload[PILLION_INLINE];
+  } u;
+};
+_Static_assert(sizeof(struct pillion__cell) == 64, "a cell is 64 bytes");
+#define PILLION__CALL_SIZE 128u
+
+/*
+ * Who awaits the end of something, in a word that every thread may read: a
+ * waker, or one of the words below over the generation of what is awaited. So
+ * what an old handle expects to find is never found in what came later.
+ */
+#define PILLION__JOIN_OPEN 0u /* nobody yet */
+#define PILLION__JOIN_ENDED 1u
+#define PILLION__JOIN_TAKEN 2u
+#define PILLION__JOIN_DETACHED 3u
+#define PILLION__JOIN_NEVER 4u /* it was started with other flags */
+
+static inline uint64_t pillion__joiner(uint64_t what, uint32_t gen) {
+  return what << 32 | gen;
+}
+
+/* The event that tells of an end. A payload elsewhere is lent. */
+static inline void pillion__event_put(pillion_event *event, uint64_t token,
+                                      pillion_task task, uint32_t outcome,
+                                      const pillion_value *value) {
+  event->token = token;
+  event->task = task;
+  event->status = value->status;
+  event->outcome = (uint16_t)outcome;
+  event->length = value->length;
+  memcpy(event->payload.bytes, value->payload.bytes, PILLION_INLINE);
+}
+
+/* ---- The directory of chunks --------------------------------------------- */
+
+#define PILLION__CHUNK 1024u /* slots */
+#define PILLION__CHUNKS 16384u
+
+enum pillion__chunk_type {
+  PILLION__CHUNK_TASKS = 1,      /* local tasks; leased by an executor */
+  PILLION__CHUNK_GUEST = 2,      /* Go tasks; leased by an executor */
+  PILLION__CHUNK_CALLS = 3,      /* the process's */
+  PILLION__CHUNK_ALIEN = 4,      /* Go tasks of executors that C cannot wake */
+  PILLION__CHUNK_POOL = 5,       /* C tasks that move between workers */
+  PILLION__CHUNK_GUEST_POOL = 6, /* Go tasks that do */
+  PILLION__CHUNK_TYPES
+};
+
+/* What leases chunks: executors and pools begin with it. */
+struct pillion__owner {
+  _Atomic uint32_t inbox; /* slot + 1 */
+};
+
+struct pillion__chunk {
+  _Alignas(32) _Atomic(char *) cells;
+  _Atomic(struct pillion__owner *) owner;
+  uint32_t type;
+  uint32_t next_free; /* directory index + 1 */
+};
+
+extern struct pillion__chunk pillion__directory[PILLION__CHUNKS];
+
+static inline struct pillion__cell *pillion__cell_at(uint32_t slot) {
+  char *cells = atomic_load_explicit(
+      &pillion__directory[slot / PILLION__CHUNK].cells, memory_order_acquire);
+  return cells == NULL ? NULL
+                       : (struct pillion__cell *)cells + slot % PILLION__CHUNK;
+}
+static inline struct pillion__owner *pillion__owner_of(uint32_t slot) {
+  return atomic_load(&pillion__directory[slot / PILLION__CHUNK].owner);
+}
+
+int pillion__chunk_lease(uint32_t *base, enum pillion__chunk_type type,
+                         struct pillion__owner *owner);
+void pillion__chunk_return(uint32_t base);
+struct pillion__head *pillion__head_of(uint64_t handle, uint32_t *type);
+bool pillion__joiner_alive(uint64_t joiner);
+
+/* mark.c */
+int pillion__mark(struct pillion__head *head, uint32_t gen, uint32_t bits,
+                  uint64_t *old);
+bool pillion__mark_once(struct pillion__head *head, uint32_t gen, uint32_t bit);
+
+/* ---- Lists of slots, through head.next ----------------------------------- */
+
+struct pillion__list {
+  uint32_t first, last; /* slot + 1 */
+};
+
+struct pillion__head *pillion__head_at(uint32_t slot, uint32_t *type);
+void pillion__list_push(struct pillion__list *list, uint32_t slot);
+uint32_t pillion__list_pop(struct pillion__list *list);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Lists of slots, first in, first out. */
+#include "cell/cell.h"
+
+/* Of a slot that is in use. */
+struct pillion__head *pillion__head_at(uint32_t slot, uint32_t *type) {
+  struct pillion__head *head = pillion__head_of((uint64_t)slot << 32, type);
+  if (head == NULL) __builtin_unreachable();
+  return head;
+}
+
+void pillion__list_push(struct pillion__list *list, uint32_t slot) {
+  uint32_t type;
+  pillion__head_at(slot, &type)->next = 0;
+  if (list->last == 0) list->first = slot + 1;
+  else pillion__head_at(list->last - 1, &type)->next = slot + 1;
+  list->last = slot + 1;
+}
+
+/* The slot + 1, or 0. */
+uint32_t pillion__list_pop(struct pillion__list *list) {
+  uint32_t type, first = list->first;
+  if (first == 0) return 0;
+  list->first = pillion__head_at(first - 1, &type)->next;
+  if (list->first == 0) list->last = 0;
+  return first;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A host comes, with its hooks, and goes. */
+#include "executor/executor.h"
+
+int pillion_host_set(pillion_executor executor, const pillion_host *host) {
+  struct pillion__executor *ex;
+  int rc = pillion__executor_own_outside(&ex, executor);
+  if (rc < 0) return rc;
+  pillion_host *copy = NULL;
+  if (host != NULL) {
+    if (host->size < sizeof *host ||
+        (host->watch == NULL) != (host->unwatch == NULL))
+      return PILLION_EINVAL;
+    copy = pillion__alloc(sizeof *copy);
+    if (copy == NULL) return PILLION_ENOMEM;
+    *copy = *host;
+  }
+  pillion__watches_leave(ex);
+  pillion_host *old = pillion__host_swap(ex, copy);
+  /* The new host has heard nothing yet: let it come by once. */
+  pillion__park_leave(ex, true);
+  pillion__tell_live(ex);
+  pillion__watches_tell(ex);
+  pillion__host_forget(old);
+  return 0;
+}
+
+int pillion_host_get(pillion_host *out, pillion_executor executor) {
+  struct pillion__executor *ex;
+  int rc = pillion__executor_mine(&ex, executor);
+  if (rc < 0) return rc;
+  if (out == NULL || out->size < sizeof *out) return PILLION_EINVAL;
+  const pillion_host *host = pillion__peek(&ex->host);
+  size_t size = out->size;
+  *out = host != NULL ? *host : (pillion_host)PILLION_HOST_INIT;
+  out->size = size;
+  return 0;
+}

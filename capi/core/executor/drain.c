@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What others have pushed, in the order in which it came. */
+#include "executor/executor.h"
+
+/* A task that was asked to stop stays so, and a watch that was to close. */
+static uint64_t pending_after(struct pillion__head *head, uint64_t pend) {
+  return pend & PILLION__PEND_KEPT &&
+                 (uint32_t)(pend >> 32) == pillion__gen(head)
+             ? pend >> 32 << 32 | (pend & PILLION__PEND_KEPT)
+             : 0;
+}
+
+/* Of a task or a watch. */
+static void deliver(struct pillion__executor *ex, struct pillion__head *head,
+                    uint32_t slot) {
+  uint64_t pend = atomic_load(&head->pend), kept;
+  do kept = pending_after(head, pend);
+  while (!atomic_compare_exchange_weak(&head->pend, &pend, kept));
+  if (pillion__executor_of(slot) != ex ||
+      (uint32_t)(pend >> 32) != pillion__gen(head))
+    return; /* it came too late */
+  if (PILLION__UNLIKELY(head->flags & PILLION__WATCH_CELL))
+    pillion__watch_posted(ex, head, slot, (uint32_t)pend);
+  else
+    pillion__task_posted(ex, (struct pillion__cell *)head, slot,
+                         (uint32_t)pend);
+}
+
+static void deliver_all(struct pillion__executor *ex, uint32_t from) {
+  uint32_t type, to = pillion__inbox_turn(from);
+  while (to != 0) {
+    uint32_t slot = to - 1;
+    struct pillion__head *head = pillion__head_at(slot, &type);
+    to = pillion__inbox_next(head);
+    ex->wakes++;
+    if (PILLION__LIKELY(type == PILLION__CHUNK_TASKS)) deliver(ex, head, slot);
+    else pillion__kinds[type]->delivered(ex, head, slot);
+  }
+}
+
+/* The inbox first: who posts after an end must find it told. */
+void pillion__drain(struct pillion__executor *ex) {
+  if (pillion__peek(&ex->base.inbox) != 0)
+    deliver_all(ex, atomic_exchange(&ex->base.inbox, 0));
+  if (pillion__peek(&ex->ended) != 0)
+    deliver_all(ex, (uint32_t)atomic_exchange(&ex->ended, 0));
+}

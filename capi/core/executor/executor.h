@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PILLION_CORE_EXECUTOR_H
+#define PILLION_CORE_EXECUTOR_H
+
+/*
+ * What an executor is made of, and whose it is. Read it in this order:
+ *
+ *   park.c     when and how the host is told; gather.c, told.c, host.c
+ *   cells.c    cells and places for tasks; hooks.c  what tasks carry
+ *   task.c     local tasks; spawn.c, wake.c, join.c, timer.c  what moves them
+ *   watch.c    descriptors that are awaited; watches.c  opening and closing them
+ *   drain.c    what others have pushed; take.c  what the host takes; post.c
+ *   turn.c     one round of work
+ *   verbs.c    what is done by handle; ops.c  what futures see
+ *   attach.c, table.c, thread.c, life.c
+ */
+#include "base/guest.h"
+#include "cell/kinds.h"
+#include "executor/side.h"
+#include "queue/queue.h"
+
+#pragma GCC visibility push(hidden)
+
+/* The bits of `park`; the diagram is in park.c. */
+#define PILLION__PARK_IDLE 0u    /* none of the next three */
+#define PILLION__PARK_POKED 1u   /* set by a poker, until the owner goes idle */
+#define PILLION__PARK_RUNNING 2u /* set by the owner, until it goes idle */
+#define PILLION__PARK_ARMED 4u /* so is its timer, until the owner goes idle */
+#define PILLION__PARK_POKER 8u /* the count of pokers, which stands above */
+#define PILLION__PARK_AWAKE (PILLION__PARK_POKED | PILLION__PARK_RUNNING)
+
+/* What the owner knows of the descriptor. */
+#define PILLION__NOT_SIGNALED 0u
+#define PILLION__SIGNALED 1u         /* it is readable */
+#define PILLION__PERHAPS_SIGNALED 2u /* a poker may have written, or will */
+
+#define PILLION__EXECUTORS 4096
+
+struct pillion__executor {
+  /* What other threads touch. Never unmapped, so a late touch is harmless. */
+  struct pillion__owner base;
+  _Atomic uint32_t park;
+  _Atomic uint64_t ended;   /* ends that wait: their count << 32 | slot + 1 */
+  _Atomic uint64_t gen;     /* of the handle; even: not in use */
+  _Atomic uint64_t owner;   /* a thread's serial, 0: none */
+  _Atomic int fd;           /* the eventfd */
+  _Atomic int watched_fd;   /* what the host watches: that, or a set with it */
+  _Atomic int timer;        /* the timerfd of who gathers, or -1 */
+  _Atomic uint64_t closing; /* gen << 2, below it 0 or 1 + mode */
+  _Atomic uint64_t calls_live; /* submitted, and not consumed */
+  _Atomic uint64_t calls, pokes, poke_errors;
+  _Atomic uint64_t tasks_live;   /* written by the owner only */
+  _Atomic uint64_t watches_live; /* written by the owner only */
+  _Atomic uint32_t in_turn;      /* written by the owner only */
+  _Atomic uint32_t guest_wake;   /* Go's own inbox has something */
+  _Atomic uint32_t coroutines;   /* of Go's; bound to the owner's thread */
+  _Atomic uint32_t visitors;     /* ending threads and pools that look at it */
+  _Atomic uint64_t pool_events;  /* tasks of pools whose end is told here */
+  _Atomic uint32_t max_calls;
+  _Atomic uint32_t gather; /* ns */
+  _Atomic(pillion_host *) host;
+
+  /* What the owner touches. */
+  _Alignas(64) uint32_t *ready; /* a ring of slots, its size a power of two */
+  uint32_t ready_mask, ready_head, ready_tail; /* the latter two only grow */
+  struct pillion__cell *polled; /* whose poll is on the stack, or NULL */
+  uint32_t ready_stale;         /* cells in the ring whose tasks are gone */
+  uint32_t signaled;            /* what is known of the descriptor */
+  uint32_t armed;               /* its timer is, perhaps */
+  uint32_t free_first;          /* recycled cells: slot + 1 */
+  uint32_t fresh, fresh_end;
+  uint32_t chunk_count, chunks_begun, chunk_cap;
+  uint32_t *chunks; /* bases of the leased ones */
+  uint32_t max_tasks;
+  uint32_t max_polls; /* of a turn whose budget does not say */
+  int64_t max_ns;
+  uint64_t seed; /* the present state of what orders the polls; 0: nothing */
+  int64_t (*clock)(void *data); /* or NULL */
+  void *clock_data;
+  uint32_t closed_with, live_told, guest_more, guest_known;
+  struct pillion__list done;  /* ended, waiting to be taken */
+  struct pillion__list taken; /* those whose payloads the host still reads */
+  struct pillion__list guest; /* posts for Go */
+  struct pillion__list unwatched; /* watches that others have closed */
+  uint32_t *watched;              /* by descriptor: the slot + 1 of its watch */
+  uint32_t watched_cap, max_watches;
+  int64_t guest_deadline, told_deadline;
+  struct pillion__worker *worker; /* its place in a pool, or NULL */
+  uint32_t pooled; /* it works for that pool, and isn't known to be idle */
+  pillion_context context;
+  uint64_t calls_taken; /* since calls_live was told */
+  uint64_t turns, polls, wakes, spawned, dropped, events, go_entries;
+  uint32_t index;
+  struct pillion__timers timers;
+  pillion_context_hooks hooks;       /* set before the handle is out */
+  struct pillion__block *posts_lent; /* payloads that the host still reads */
+  uint32_t posts_lending;            /* there are some */
+
+  /* Posted events; see post.c. The posters' line, and then the owner's. */
+  _Alignas(64) _Atomic uint64_t posts_tail; /* gen << 32 | position */
+  _Atomic(struct pillion__posted *) posts;  /* the ring, or NULL */
+  _Atomic uint32_t posts_mask, posts_making;
+  _Alignas(64) _Atomic uint32_t posts_head;
+};
+
+/* ---- Local tasks --------------------------------------------------------- */
+
+/* Neither ended nor freed. For the owner. */
+static inline bool pillion__running(const struct pillion__cell *cell) {
+  return (cell->head.flags & (PILLION__TASK_LIVE | PILLION__TASK_ENDED)) ==
+         PILLION__TASK_LIVE;
+}
+/* What may be spawned, on an executor or a pool. */
+static inline bool pillion__spawnable(const pillion_future *future,
+                                      uint32_t flags) {
+  return future != NULL && future->size >= sizeof *future &&
+         future->poll != NULL && flags <= PILLION_DETACH;
+}
+/* The value of a task that is cancelled; returns the outcome. */
+static inline uint32_t pillion__cancelled_value(pillion_value *value,
+                                                uint32_t flags) {
+  value->status =
+      flags & PILLION__TASK_EXPIRED ? PILLION_ETIMEDOUT : PILLION_ECANCELLED;
+  value->reserved = 0;
+  value->length = 0;
+  return flags & PILLION__TASK_POLLED ? PILLION_OUTCOME_CANCELLED_RUNNING
+                                      : PILLION_OUTCOME_CANCELLED_UNSTARTED;
+}
+/* For any thread. It may still have a result to give. */
+static inline bool pillion__has_ended(const struct pillion__cell *cell) {
+  return pillion__peek(&cell->future_or_end) & 1;
+}
+
+/* ---- Watches ------------------------------------------------------------- */
+
+/*
+ * The flags of a cell that is a watch.
+ *
+ *             set                                  cannot be set
+ *   LISTED    while it is in `unwatched`, for a    by the owner's close, which
+ *             close that another thread asked for  needs no list
+ *   CELL      from the opening to the close        on a task
+ *   OWNS      at the opening: the descriptor is    without CELL
+ *             closed with the watch
+ */
+#define PILLION__WATCH_LISTED (1u << 29)
+#define PILLION__WATCH_CELL (1u << 30)
+#define PILLION__WATCH_OWNS (1u << 31)
+
+#define PILLION__WAITERS 4u /* one for each event that can be awaited */
+#define PILLION__AWAITABLE ((1u << PILLION__WAITERS) - 1u)
+
+struct pillion__watch { /* a cell of the executor's */
+  struct pillion__head head;
+  pillion_waker waiters[PILLION__WAITERS];
+  int32_t fd;
+  uint8_t told, woken, came;
+  uint8_t known; /* to the host: it is owed an unwatch */
+};
+_Static_assert(sizeof(struct pillion__watch) == sizeof(struct pillion__cell),
+               "a watch is a cell");
+
+static inline uint64_t pillion__watch_key(uint32_t slot,
+                                          const struct pillion__head *head) {
+  return pillion__handle(PILLION__WATCH, slot, pillion__gen(head));
+}
+static inline bool pillion__watch_stale(uint64_t key,
+                                        const struct pillion__head *head) {
+  return atomic_load_explicit(&head->gen, memory_order_acquire) !=
+         pillion__gen_of(key);
+}
+
+/* ---- Whose executor is it? ----------------------------------------------- */
+
+/* The executor whose turn is on this thread's stack, or NULL. */
+extern _Thread_local struct pillion__executor *pillion__here
+    __attribute__((tls_model("initial-exec")));
+
+extern _Atomic(void *) pillion__executors[PILLION__EXECUTORS];
+int pillion__executor_claim(struct pillion__executor *ex);
+int pillion__executor_take(struct pillion__executor **out);
+void pillion__executor_give(struct pillion__executor *ex);
+struct pillion__executor *pillion__executor_at(uint32_t index);
+void pillion__executor_each(void (*fn)(struct pillion__executor *ex,
+                                       void *data),
+                            void *data);
+int pillion__executor_own_outside(struct pillion__executor **ex,
+                                  pillion_executor executor);
+
+static inline int pillion__executor_get(struct pillion__executor **out,
+                                        pillion_executor handle) {
+  if (pillion__forked()) return PILLION_EFORKED;
+  uint32_t index = pillion__slot_of(handle);
+  if (PILLION__UNLIKELY(pillion__tag_of(handle) != PILLION__EXECUTOR ||
+                        index >= PILLION__EXECUTORS))
+    return PILLION_EBADHANDLE;
+  struct pillion__executor *ex =
+      atomic_load_explicit(&pillion__executors[index], memory_order_acquire);
+  if (PILLION__UNLIKELY(ex == NULL ||
+                        pillion__peek(&ex->gen) != pillion__gen_of(handle) ||
+                        pillion__gen_of(handle) % 2 == 0))
+    return PILLION_EBADHANDLE;
+  *out = ex;
+  return 0;
+}
+
+static inline int pillion__executor_own(struct pillion__executor *ex) {
+  uint64_t owner = pillion__peek(&ex->owner);
+  return PILLION__LIKELY(owner == pillion__serial && owner != 0)
+             ? 0
+             : pillion__executor_claim(ex);
+}
+
+/* As pillion__executor_get, for what only the owner may do. */
+static inline int pillion__executor_mine(struct pillion__executor **out,
+                                         pillion_executor handle) {
+  int rc = pillion__executor_get(out, handle);
+  return PILLION__LIKELY(rc == 0) ? pillion__executor_own(*out) : rc;
+}
+
+static inline struct pillion__executor *pillion__executor_of(uint32_t slot) {
+  return (struct pillion__executor *)pillion__owner_of(slot);
+}
+
+static inline bool pillion__owned_here(const struct pillion__executor *ex) {
+  return pillion__peek(&ex->owner) == pillion__me();
+}
+
+/* Then the host learns at the end of the turn what has changed. */
+static inline bool pillion__in_turn(const struct pillion__executor *ex) {
+  return pillion__peek(&ex->in_turn);
+}
+
+static inline uint32_t pillion__closing(const struct pillion__executor *ex) {
+  return (uint32_t)pillion__peek(&ex->closing) & 3u;
+}
+
+static inline uint64_t pillion__tasks_live(const struct pillion__executor *ex) {
+  return pillion__peek(&ex->tasks_live);
+}
+
+static inline uint64_t pillion__live(const struct pillion__executor *ex) {
+  uint64_t live = pillion__tasks_live(ex) + pillion__peek(&ex->calls_live) +
+                  pillion__peek(&ex->pool_events);
+  return PILLION__LIKELY(ex->worker == NULL)
+             ? live
+             : live + pillion__pool_side->live(ex);
+}
+
+/* park.c */
+void pillion__poke(struct pillion__executor *ex);
+void pillion__park_enter(struct pillion__executor *ex);
+bool pillion__park_leave(struct pillion__executor *ex, bool more);
+void pillion__park_stop(struct pillion__executor *ex);
+void pillion__signal_host(struct pillion__executor *ex);
+void pillion__poke_for_go(struct pillion__executor *ex);
+bool pillion__hooked(struct pillion__executor *ex);
+
+/* gather.c */
+int pillion__gather_init(struct pillion__executor *ex, uint32_t ns, int fd);
+void pillion__gather_free(struct pillion__executor *ex);
+void pillion__ended_push(struct pillion__executor *ex,
+                         struct pillion__head *head, uint32_t slot);
+bool pillion__gather_on(struct pillion__executor *ex);
+void pillion__gather_rest(struct pillion__executor *ex, bool pokers,
+                          bool hooked);
+
+/* told.c */
+void pillion__tell_live(struct pillion__executor *ex);
+void pillion__tell_deadline(struct pillion__executor *ex);
+int64_t pillion__next_deadline(const struct pillion__executor *ex);
+
+/* host.c */
+pillion_host *pillion__host_swap(struct pillion__executor *ex,
+                                 pillion_host *host);
+void pillion__host_forget(pillion_host *old);
+int pillion__host_watch(struct pillion__executor *ex, int fd, uint32_t events,
+                        uint64_t key);
+void pillion__host_unwatch(struct pillion__executor *ex, int fd, uint64_t key);
+int pillion__fd_claim(struct pillion__executor *ex, int fd, uint32_t slot);
+void pillion__fd_let_go(struct pillion__executor *ex, int fd);
+
+/* cells.c */
+int pillion__ready_reserve(struct pillion__executor *ex, uint32_t tasks);
+int pillion__cell_take(struct pillion__executor *ex, uint32_t *out);
+void pillion__cell_give(struct pillion__executor *ex,
+                        struct pillion__cell *cell, uint32_t slot);
+int pillion__tasks_reserve(struct pillion__executor *ex, uint32_t tasks);
+
+/* hooks.c */
+int pillion__hooks_copy(pillion_context_hooks *out,
+                        const pillion_context_hooks *hooks, char *errbuf,
+                        size_t errcap);
+void pillion__hooks_drop(const pillion_context_hooks *hooks, void *context,
+                         const pillion_future *future, void *self);
+
+static inline void pillion__hooks_release(const pillion_context_hooks *hooks,
+                                          void *context) {
+  if (context != NULL && hooks->release != NULL)
+    hooks->release(context, hooks->data);
+}
+
+static inline void *pillion__hooks_capture(const pillion_context_hooks *hooks) {
+  return PILLION__LIKELY(hooks->capture == NULL) ? NULL
+                                                 : hooks->capture(hooks->data);
+}
+
+/* spawn.c */
+int pillion__spawn(pillion_task *out, struct pillion__executor *ex,
+                   const pillion_future *future, void *self, uint64_t token,
+                   uint32_t flags);
+
+/* task.c */
+void pillion__ready(struct pillion__executor *ex, struct pillion__head *head,
+                    uint32_t slot);
+void pillion__task_run(struct pillion__executor *ex, uint32_t slot);
+void pillion__task_posted(struct pillion__executor *ex,
+                          struct pillion__cell *cell, uint32_t slot,
+                          uint32_t bits);
+void pillion__task_event(struct pillion__executor *ex,
+                         struct pillion__cell *cell, uint32_t slot,
+                         pillion_event *event);
+void pillion__task_cancelled(struct pillion__executor *ex,
+                             struct pillion__cell *cell, uint32_t slot);
+void pillion__tasks_cancel(struct pillion__executor *ex);
+void pillion__tasks_drop(struct pillion__executor *ex);
+int pillion__task_value(struct pillion__executor *ex,
+                        struct pillion__cell *cell, uint32_t slot,
+                        pillion_value *out);
+void pillion__task_discard(struct pillion__executor *ex,
+                           struct pillion__cell *cell, uint32_t slot);
+void pillion__task_release(struct pillion__executor *ex,
+                           struct pillion__cell *cell, uint32_t slot);
+void pillion__task_free(struct pillion__executor *ex,
+                        struct pillion__cell *cell, uint32_t slot);
+
+/* wake.c */
+int pillion__wake_local_in(struct pillion__executor *ex, pillion_waker waker);
+int pillion__ask(struct pillion__head *head, uint32_t slot, uint32_t gen,
+                 uint32_t bits);
+int pillion__ask_once(struct pillion__head *head, uint32_t slot, uint32_t gen,
+                      uint32_t bit);
+
+/* join.c */
+int pillion__join(pillion_value *out, pillion_context *cx, pillion_task task);
+int pillion__joiner_set(pillion_waker *joiner, pillion_waker waker);
+
+/* timer.c */
+int pillion__timer_set(pillion_timer *timer, pillion_context *cx,
+                       int64_t deadline);
+void pillion__timer_clear(pillion_timer *timer);
+void pillion__timers_fire(struct pillion__executor *ex, int64_t now);
+int pillion__deadline_set(struct pillion__executor *ex, pillion_timer *storage,
+                          pillion_task task, int64_t at);
+
+static inline int64_t pillion__clock(const struct pillion__executor *ex) {
+  if (PILLION__LIKELY(ex->clock == NULL)) return pillion__now();
+  int64_t now = ex->clock(ex->clock_data);
+  return now < 0 ? 0 : now;
+}
+
+/* watch.c */
+struct pillion__head *pillion__watch_head(uint64_t key, uint32_t *type);
+int pillion__watch_tell(struct pillion__executor *ex,
+                        struct pillion__watch *watch, uint32_t slot,
+                        uint32_t events);
+uint32_t pillion__watch_awaited(const struct pillion__watch *watch);
+void pillion__watch_forget(struct pillion__watch *watch, uint32_t events);
+uint32_t pillion__watch_wake(struct pillion__executor *ex,
+                             struct pillion__watch *watch, uint32_t events);
+int pillion__watch_ready(uint32_t *events, pillion_context *cx,
+                         pillion_watch handle, uint32_t interest);
+void pillion__watch_clear(pillion_context *cx, pillion_watch handle,
+                          uint32_t interest);
+
+/* watches.c */
+void pillion__watch_posted(struct pillion__executor *ex,
+                           struct pillion__head *head, uint32_t slot,
+                           uint32_t bits);
+void pillion__watches_close_asked(struct pillion__executor *ex);
+void pillion__watches_close(struct pillion__executor *ex);
+void pillion__watches_leave(struct pillion__executor *ex);
+void pillion__watches_tell(struct pillion__executor *ex);
+
+/* drain.c */
+void pillion__drain(struct pillion__executor *ex);
+
+/* take.c */
+size_t pillion__take(struct pillion__executor *ex, pillion_event *events,
+                     size_t cap);
+void pillion__release_taken(struct pillion__executor *ex);
+void pillion__drop_events(struct pillion__executor *ex);
+
+/* post.c */
+int pillion__posts_init(struct pillion__executor *ex, uint32_t posts,
+                        char *errbuf, size_t errcap);
+void pillion__posts_free(struct pillion__executor *ex);
+bool pillion__posts_ready(struct pillion__executor *ex);
+size_t pillion__posts_take(struct pillion__executor *ex, pillion_event *events,
+                           size_t cap);
+void pillion__posts_release(struct pillion__executor *ex);
+
+/* ops.c */
+void pillion__context_init(struct pillion__executor *ex);
+
+/* life.c */
+bool pillion__bound(struct pillion__executor *ex);
+
+/* thread.c */
+void pillion__thread_ends(void *serial);
+
+#pragma GCC visibility pop
+
+#endif

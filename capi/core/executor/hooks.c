@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What tasks carry: a token of the embedder's that was captured when they were
+ * spawned, and that its hooks enter and leave around each poll.
+ */
+#include "executor/executor.h"
+
+/* For an executor or a pool. Without `hooks` there is no capture. */
+int pillion__hooks_copy(pillion_context_hooks *out,
+                        const pillion_context_hooks *hooks, char *errbuf,
+                        size_t errcap) {
+  out->capture = NULL;
+  if (hooks == NULL) return 0;
+  if (hooks->size < sizeof *hooks || hooks->capture == NULL ||
+      hooks->enter == NULL || hooks->leave == NULL)
+    return pillion__fail(PILLION_EINVAL, errbuf, errcap,
+                         "context_hooks lack a function");
+  *out = *hooks;
+  return 0;
+}
+
+/* Drops a future inside its token, and lets go of that. */
+__attribute__((noinline)) void pillion__hooks_drop(
+    const pillion_context_hooks *hooks, void *context,
+    const pillion_future *future, void *self) {
+  if (future->drop != NULL) {
+    hooks->enter(context, hooks->data);
+    future->drop(self);
+    hooks->leave(context, hooks->data);
+  }
+  pillion__hooks_release(hooks, context);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * All executors. They are never unmapped, only used again: a late waker that
+ * still holds one finds an executor there, another's at worst, and pokes it once
+ * too often.
+ */
+#include "executor/executor.h"
+
+_Atomic(void *) pillion__executors[PILLION__EXECUTORS];
+static uint32_t executors_idle[PILLION__EXECUTORS];
+
+static void first_use(void *memory, uint32_t index) {
+  struct pillion__executor *ex = memory;
+  ex->index = index;
+  atomic_init(&ex->fd, -1);
+  atomic_init(&ex->timer, -1);
+  atomic_init(&ex->park, PILLION__PARK_RUNNING);
+}
+
+static struct pillion__table executors =
+    PILLION__TABLE(pillion__executors, executors_idle, PILLION__EXECUTORS - 1,
+                   struct pillion__executor, first_use);
+
+/* One that is not in use. */
+int pillion__executor_take(struct pillion__executor **out) {
+  void *memory;
+  int rc = pillion__table_take(&memory, &executors);
+  *out = memory;
+  return rc;
+}
+
+void pillion__executor_give(struct pillion__executor *ex) {
+  pillion__table_give(&executors, ex->index, atomic_load(&ex->gen));
+}
+
+/* For an index that is known to have been in use. */
+struct pillion__executor *pillion__executor_at(uint32_t index) {
+  return atomic_load_explicit(&pillion__executors[index], memory_order_acquire);
+}
+
+void pillion__executor_each(void (*fn)(struct pillion__executor *ex,
+                                       void *data),
+                            void *data) {
+  for (uint32_t i = 0; i < PILLION__EXECUTORS; i++) {
+    struct pillion__executor *ex = atomic_load(&pillion__executors[i]);
+    if (ex == NULL) return;
+    if (atomic_load(&ex->gen) % 2 == 1) fn(ex, data);
+  }
+}
+
+/* ---- Whose executor is it? ----------------------------------------------- */
+
+/* Makes the calling thread the owner, if there is none. */
+int pillion__executor_claim(struct pillion__executor *ex) {
+  uint64_t nobody = 0, me = pillion__me();
+  return atomic_compare_exchange_strong(&ex->owner, &nobody, me) || nobody == me
+             ? 0
+             : PILLION_EWRONGTHREAD;
+}
+
+/* For what must not happen inside a turn. */
+int pillion__executor_own_outside(struct pillion__executor **ex,
+                                  pillion_executor executor) {
+  int rc = pillion__executor_get(ex, executor);
+  if (rc == 0) rc = pillion__executor_own(*ex);
+  if (rc == 0 && pillion__turning) rc = PILLION_EREENTRANT;
+  return rc;
+}
+
+int pillion_executor_bind(pillion_executor executor) {
+  struct pillion__executor *ex;
+  int rc = pillion__executor_get(&ex, executor);
+  if (rc == 0 && pillion__turning) rc = PILLION_EREENTRANT;
+  return rc < 0 ? rc : pillion__executor_own(ex);
+}
+
+/* Whether coroutines of Go's are suspended on its thread. Idle ones end here. */
+bool pillion__bound(struct pillion__executor *ex) {
+  if (atomic_load(&ex->coroutines) == 0) return false;
+  uint32_t suspended = pillion__guest.settle(ex->index);
+  atomic_store(&ex->coroutines, suspended);
+  return suspended > 0;
+}
+
+int pillion_executor_release(pillion_executor executor) {
+  struct pillion__executor *ex;
+  int rc = pillion__executor_own_outside(&ex, executor);
+  if (rc < 0) return rc;
+  if (pillion__bound(ex)) return PILLION_EBUSY;
+  atomic_store(&ex->owner, 0);
+  return 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What a turn gives to its host: ends and posted events. */
+#include "executor/executor.h"
+
+void pillion__release_taken(struct pillion__executor *ex) {
+  uint32_t found, type;
+  while ((found = pillion__list_pop(&ex->taken)) != 0) {
+    struct pillion__head *head = pillion__head_at(found - 1, &type);
+    if (type == PILLION__CHUNK_TASKS)
+      pillion__task_release(ex, (struct pillion__cell *)head, found - 1);
+    else pillion__kinds[type]->release(head, found - 1);
+  }
+}
+
+static size_t take_ended(struct pillion__executor *ex, pillion_event *events,
+                         size_t cap) {
+  size_t n = 0;
+  uint32_t found, type;
+  while (n < cap && (found = pillion__list_pop(&ex->done)) != 0) {
+    struct pillion__head *head = pillion__head_at(found - 1, &type);
+    pillion_event *event = &events[n++];
+    event->flags = 0;
+    event->reserved = 0;
+    if (PILLION__LIKELY(type == PILLION__CHUNK_TASKS))
+      pillion__task_event(ex, (struct pillion__cell *)head, found - 1, event);
+    else pillion__kinds[type]->event(ex, head, found - 1, event);
+  }
+  if (ex->calls_taken > 0) {
+    atomic_fetch_sub(&ex->calls_live, ex->calls_taken);
+    ex->calls_taken = 0;
+  }
+  return n;
+}
+
+/* In turn: neither kind keeps the other from being taken, even in a flood. */
+size_t pillion__take(struct pillion__executor *ex, pillion_event *events,
+                     size_t cap) {
+  size_t n = 0;
+  if (cap == 0) return 0; /* there may be no array to point into */
+  if (ex->turns % 2 == 0) n = pillion__posts_take(ex, events, cap);
+  n += take_ended(ex, events + n, cap - n);
+  if (n < cap) n += pillion__posts_take(ex, events + n, cap - n);
+  ex->events += n;
+  return n;
+}
+
+/* All ends that wait, for an executor that is freed. */
+void pillion__drop_events(struct pillion__executor *ex) {
+  uint32_t found, type;
+  pillion__release_taken(ex);
+  while ((found = pillion__list_pop(&ex->done)) != 0) {
+    struct pillion__head *head = pillion__head_at(found - 1, &type);
+    if (type == PILLION__CHUNK_TASKS)
+      pillion__task_discard(ex, (struct pillion__cell *)head, found - 1);
+    else pillion__kinds[type]->drop(ex, head, found - 1);
+  }
+}

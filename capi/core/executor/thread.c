@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A thread ends that owns executors. */
+#include "executor/executor.h"
+
+_Thread_local struct pillion__executor *pillion__here
+    __attribute__((tls_model("initial-exec")));
+
+/*
+ * Another thread may free the executor meanwhile. It makes the generation even
+ * and then waits until nobody is leaving; here it is the other way round.
+ */
+static void abandon(struct pillion__executor *ex, void *serial) {
+  if (atomic_load(&ex->owner) != *(uint64_t *)serial) return;
+  atomic_fetch_add(&ex->visitors, 1);
+  uint64_t gen = atomic_load(&ex->gen);
+  if (gen % 2 == 1 && atomic_load(&ex->owner) == *(uint64_t *)serial) {
+    atomic_store(&ex->closing, gen << 2 | (1 + PILLION_CLOSE_CANCEL));
+    if (ex->worker != NULL) pillion__pool_side->leave(ex);
+    pillion__tasks_drop(ex);
+    if (ex->guest_known) pillion__guest.free(ex->index);
+    pillion__watches_close(ex);
+    ex->guest_known = ex->guest_more = 0;
+    atomic_store(&ex->coroutines, 0);
+    pillion__poke(ex); /* who takes it over finds events */
+    atomic_store(&ex->owner, 0);
+  }
+  atomic_fetch_sub(&ex->visitors, 1);
+}
+
+/*
+ * The key's destructor, which runs before Go's own: that gives up the thread's
+ * place in Go's scheduler.
+ */
+void pillion__thread_ends(void *serial) {
+  if (pillion__forked()) return;
+  pillion__turning = 1; /* for drops */
+  pillion__executor_each(abandon, serial);
+  pillion__turning = 0;
+  pillion__serial = 0; /* a later destructor may begin again */
+}

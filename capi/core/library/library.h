@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PILLION_LIBRARY_H
+#define PILLION_LIBRARY_H
+
+/* The highest floor: loading, starting and counting the library. */
+#include "guest/guest.h"
+
+#pragma GCC visibility push(hidden)
+
+/* probe.c */
+int pillion__probe_threads(char *errbuf, size_t errcap);
+int pillion__probe_poller(int fd, char *errbuf, size_t errcap);
+
+#pragma GCC visibility pop
+
+#endif

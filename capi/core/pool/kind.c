@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What futures see of a pool, and what executors do with its tasks. */
+#include "pool/pool.h"
+
+/* No watches: they belong to one loop each, and a task here to none. */
+const pillion_ops pillion__pool_ops = {
+    .size = sizeof pillion__pool_ops,
+    .timer_set = pillion__pool_timer_set,
+    .timer_clear = pillion__pool_timer_clear,
+    .join = pillion__join,
+    .spawn = pillion__pool_op_spawn,
+    .wake = pillion__pool_wake,
+    .shield = pillion__pool_op_shield,
+    .cancelled = pillion__pool_op_cancelled,
+    .cancel = pillion_task_cancel,
+    .detach = pillion_task_detach,
+    .flags = PILLION_OPS_SHARED,
+};
+
+static int pool_task_kind_wake(struct pillion__head *head,
+                               pillion_waker waker) {
+  return pillion__pool_task_wake((struct pillion__pool_task *)head,
+                                 pillion__slot_of(waker),
+                                 pillion__gen_of(waker), NULL);
+}
+
+static int pool_task_kind_evict(struct pillion__head *head, pillion_task task) {
+  return pillion__pool_task_live((struct pillion__pool_task *)head) &&
+                 atomic_load(&head->gen) == pillion__gen_of(task)
+             ? PILLION_EINVAL /* it may be polled elsewhere right now */
+             : PILLION_EBADHANDLE;
+}
+
+/* An end to be told; it stays QUEUED. */
+static void pool_task_kind_delivered(struct pillion__executor *ex,
+                                     struct pillion__head *head,
+                                     uint32_t slot) {
+  (void)head;
+  pillion__list_push(&ex->done, slot);
+}
+
+static void pool_task_kind_drop(struct pillion__executor *ex,
+                                struct pillion__head *head, uint32_t slot) {
+  (void)ex;
+  pillion__pool_task_release(head, slot);
+}
+
+const struct pillion__kind pillion__pool_kind = {
+    .wake = pool_task_kind_wake,
+    .wake_local = pillion__pool_wake,
+    .cancel = pillion__pool_task_cancel,
+    .detach = pillion__pool_task_detach,
+    .evict = pool_task_kind_evict,
+    .deadline = pillion__pool_task_deadline,
+    .join = pillion__pool_task_join,
+    .delivered = pool_task_kind_delivered,
+    .event = pillion__pool_task_event,
+    .drop = pool_task_kind_drop,
+    .release = pillion__pool_task_release,
+};

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Where ready tasks wait, and who is told of them.
+ *
+ * Who is idle. A worker that found nothing parks, enters the idle set, and then
+ * looks once more; a pusher pushes first and looks at the set then. So each
+ * publishes, then checks the other's word (Dekker), and one of them sees the
+ * other. The thread that takes a worker off the set pokes its host. A push into
+ * the own deque needs no look while the deque was empty, since its owner is
+ * about to look there; and the look of those that follow comes for free after
+ * the next pop, whose compare-and-swap is the fence it needs. Nobody relies on
+ * a worker that was poked to come soon: its loop may be busy with other things.
+ * tests/model/pool_idle.pml is this as a model.
+ *
+ * Who awaits. A worker whose host was told that the pool lives has `awaits` set,
+ * and is poked when the pool's last task has gone.
+ */
+#include "pool/pool.h"
+
+/* ---- The idle set -------------------------------------------------------- */
+
+bool pillion__idle_remove(struct pillion__pool *pool, uint32_t index) {
+  uint64_t bit = UINT64_C(1) << index % 64;
+  if (!(atomic_fetch_and(&pool->idle[index / 64], ~bit) & bit)) return false;
+  atomic_fetch_sub(&pool->idle_count, 1);
+  return true;
+}
+
+void pillion__idle_add(struct pillion__worker *worker) {
+  uint64_t bit = UINT64_C(1) << worker->index % 64;
+  atomic_fetch_or(&worker->pool->idle[worker->index / 64], bit);
+  atomic_fetch_add(&worker->pool->idle_count, 1);
+  worker->idle = true;
+}
+
+static void poke_worker(struct pillion__worker *worker, bool for_go) {
+  struct pillion__executor *ex = atomic_load(&worker->executor);
+  if (ex == NULL) return;
+  if (for_go) pillion__poke_for_go(ex);
+  else pillion__poke(ex);
+}
+
+/* Takes one idle worker off the set, if there is any, and pokes it. */
+static void poke_idle(struct pillion__pool *pool, bool guest) {
+  if (atomic_load(&pool->idle_count) == 0) return;
+  for (uint32_t word = 0; word < PILLION__WORKERS / 64; word++) {
+    uint64_t bits;
+    while ((bits = atomic_load(&pool->idle[word])) != 0) {
+      uint32_t index = 64 * word + (uint32_t)__builtin_ctzll(bits);
+      if (!pillion__idle_remove(pool, index)) continue;
+      poke_worker(atomic_load(&pool->workers[index]), guest);
+      return;
+    }
+  }
+}
+
+void pillion__pool_poke(struct pillion__pool *pool) { poke_idle(pool, false); }
+
+/* For Go's tasks: that worker's turn shall enter Go. */
+void pillion__pool_poke_guest(struct pillion__pool *pool) {
+  poke_idle(pool, true);
+}
+
+/* Pokes those whose hosts believe that the pool lives. */
+void pillion__pool_tell_waiting(struct pillion__pool *pool) {
+  uint32_t end = atomic_load(&pool->workers_end);
+  for (uint32_t i = 0; i < end; i++) {
+    struct pillion__worker *worker = atomic_load(&pool->workers[i]);
+    if (atomic_load(&worker->awaits) && atomic_exchange(&worker->awaits, 0))
+      poke_worker(worker, false);
+  }
+}
+
+/* All. `for_go`: Go's side is there. */
+void pillion__pool_poke_members(struct pillion__pool *pool, bool for_go) {
+  uint32_t end = atomic_load(&pool->workers_end);
+  for (uint32_t i = 0; i < end; i++)
+    poke_worker(atomic_load(&pool->workers[i]), for_go);
+}
+
+/* ---- Pushing ------------------------------------------------------------- */
+
+/*
+ * By the thread that set QUEUED. `worker` NULL: not inside a turn of the pool's;
+ * any thread and any signal handler.
+ */
+void pillion__pool_push(struct pillion__pool *pool,
+                        struct pillion__worker *worker,
+                        struct pillion__head *head, uint32_t slot) {
+  if (worker != NULL) {
+    struct pillion__deque *deque = &worker->deque;
+    bool more = pillion__peek(&deque->head) != pillion__peek(&deque->tail);
+    if (PILLION__LIKELY(pillion__deque_push(deque, slot, more))) {
+      if (more) pillion__pool_poke(pool);
+      return;
+    }
+  }
+  pillion__inbox_put(&pool->base.inbox, head, slot);
+  pillion__pool_poke(pool);
+}
+
+/* After a poll. The next pop brings the look. */
+void pillion__pool_requeue(struct pillion__worker *worker,
+                           struct pillion__head *head, uint32_t slot) {
+  if (PILLION__UNLIKELY(!pillion__deque_push(&worker->deque, slot, false)))
+    pillion__inbox_put(&worker->pool->base.inbox, head, slot);
+}
+
+/* Takes the whole inbox: the slot + 1 that came first, or 0. */
+uint32_t pillion__pool_take(struct pillion__pool *pool) {
+  if (pillion__peek(&pool->base.inbox) == 0) return 0;
+  return pillion__inbox_turn(atomic_exchange(&pool->base.inbox, 0));
+}

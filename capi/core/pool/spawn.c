@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Starting a pool's tasks. */
+#include "pool/pool.h"
+
+/* The count first, then the look: close and free look the other way round. */
+int pillion__pool_admit(struct pillion__pool *pool,
+                        struct pillion__worker *worker, uint64_t gen) {
+  if (worker != NULL && worker->credit > 0) {
+    if (pillion__pool_closing(pool) != 0) return PILLION_ECLOSED;
+    worker->credit--;
+    return 0;
+  }
+  if (!pillion__pool_ref(pool, gen)) return PILLION_EBADHANDLE;
+  int rc = pillion__pool_closing(pool) != 0 ? PILLION_ECLOSED : 0;
+  if (rc == 0 && atomic_load(&pool->refs) - 1 > pool->max_tasks)
+    rc = PILLION_EAGAIN;
+  if (rc < 0) {
+    pillion__pool_unref(pool, 1);
+  } else if (worker != NULL && pool->batch > 1) {
+    atomic_fetch_add(&pool->refs, pool->batch - 1);
+    worker->credit = pool->batch - 1;
+  }
+  return rc;
+}
+
+static int pool_spawn(pillion_task *out, struct pillion__pool *pool,
+                      uint64_t gen, struct pillion__worker *worker,
+                      pillion_executor home, const pillion_future *future,
+                      void *self, uint64_t token, uint32_t flags) {
+  uint32_t slot = 0;
+  if (!pillion__spawnable(future, flags) ||
+      (flags == PILLION_EVENT && home == 0))
+    return PILLION_EINVAL;
+  int rc = pillion__pool_admit(pool, worker, gen);
+  if (rc < 0) return rc;
+  /* Admitted first: it is this pool's hook, and remains it. */
+  void *context = pillion__hooks_capture(&pool->hooks);
+  if (flags == PILLION_EVENT) rc = pillion__home_expect(home);
+  if (rc == 0) {
+    rc = pillion__pool_cell_take(pool, worker, &slot);
+    if (rc < 0 && flags == PILLION_EVENT) pillion__home_forget(home);
+  }
+  if (rc < 0) {
+    pillion__hooks_release(&pool->hooks, context);
+    pillion__pool_unref(pool, 1);
+    return rc;
+  }
+  struct pillion__pool_task *task = pillion__pool_task_at(slot);
+  uint32_t its_gen = pillion__gen(&task->head);
+  task->head.next = 0;
+  if (PILLION__UNLIKELY(context != NULL)) {
+    task->head.next = PILLION__TASK_CONTEXT;
+    task->u.live.context = context;
+  }
+  task->u.live.future = future;
+  task->u.live.self = self;
+  task->u.live.home = home;
+  if (flags == PILLION_EVENT) task->to.token = token;
+  else
+    pillion__set(&task->to.joiner,
+                 pillion__joiner(PILLION__JOIN_OPEN, its_gen));
+  atomic_store_explicit(&task->head.mode,
+                        PILLION__TASK_LIVE | flags << PILLION__MODE_SHIFT,
+                        memory_order_release);
+  pillion_task handle = pillion__handle(PILLION__TASK, slot, its_gen);
+  if (out != NULL) *out = handle;
+  pillion__pool_push(pool, worker, &task->head, slot);
+  /* Who sweeps the cells for a close or a free may have passed by already. */
+  if (PILLION__UNLIKELY(pillion__pool_closing(pool) ==
+                        1 + PILLION_CLOSE_CANCEL))
+    pillion__pool_late(pool, gen, handle);
+  return 0;
+}
+
+int pillion_pool_spawn(pillion_task *out, pillion_pool pool,
+                       pillion_executor home, const pillion_future *future,
+                       void *self, uint64_t token, uint32_t flags) {
+  struct pillion__pool *p;
+  int rc = pillion__pool_get(&p, pool);
+  if (rc < 0) return rc;
+  return pool_spawn(out, p, pillion__gen_of(pool), pillion__worker_here(p),
+                    home, future, self, token, flags);
+}
+
+/* A task's children end where it ends itself. */
+int pillion__pool_op_spawn(pillion_task *out, pillion_context *cx,
+                           const pillion_future *future, void *self,
+                           uint64_t token, uint32_t flags) {
+  struct pillion__worker *worker = cx->runtime;
+  struct pillion__pool *pool = worker->pool;
+  if (worker->polled == NULL)
+    return PILLION_EINVAL; /* a context that was kept */
+  return pool_spawn(out, pool, atomic_load(&pool->gen), worker,
+                    worker->polled->u.live.home, future, self, token, flags);
+}
