@@ -15,6 +15,21 @@ static void run_one(void) {
   job_return(&jobs[0], NULL, 0);
 }
 
+static bool asleep(void) { return atomic_load(pillion__ring_asleep()); }
+
+TEST(go_that_is_awake_is_not_poked) {
+  assert_false(asleep());
+  assert_ok(submit(1));
+  assert_false(pillion__ring_sleep()); /* there is one to take */
+  assert_false(asleep());
+  run_one();
+  assert_true(pillion__ring_sleep());
+  assert_true(asleep());
+  assert_ok(submit(2)); /* pokes it */
+  assert_false(asleep());
+  run_one();
+}
+
 /* At every position, and with both in it or one. */
 TEST(ring_of_two_takes_two) {
   for (int round = 0; round < 5; round++) {

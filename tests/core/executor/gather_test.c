@@ -20,10 +20,11 @@ static struct pillion__executor *inside(pillion_executor ex) {
   return pillion__executor_at(pillion__slot_of(ex));
 }
 
-static bool armed(pillion_executor ex) {
+/* How long the timer has still to run; 0: it does not run. */
+static int64_t armed(pillion_executor ex) {
   struct itimerspec left;
   assert_ok(timerfd_gettime(atomic_load(&inside(ex)->timer), &left));
-  return left.it_value.tv_sec > 0 || left.it_value.tv_nsec > 0;
+  return left.it_value.tv_sec * SECOND + left.it_value.tv_nsec;
 }
 
 /* So many calls that run: jobs[0] and so on. */
@@ -98,6 +99,21 @@ TEST(timer_tells_of_the_first) {
   }
   assert_int_equal(pokes(ex), before); /* nothing was written */
   ends(3, 8);
+}
+
+TEST(timer_runs_for_as_long_as_the_option_says) {
+  const uint32_t lengths[] = {999999999, 1000000001, 4000000000};
+  for (size_t i = 0; i < COUNT(lengths); i++) {
+    ex = gathers(lengths[i]);
+    calls_run(ex, 8, PILLION_EVENT);
+    int64_t before = pillion__now();
+    ends(0, 1);
+    int64_t left = armed(ex), passed = pillion__now() - before;
+    assert_in_range(left, 0, lengths[i]);
+    if (passed < lengths[i]) assert_true(left >= lengths[i] - passed);
+    ends(1, 8);
+    executor_free(ex);
+  }
 }
 
 TEST(turn_before_the_timer_disarms_it) {
@@ -299,7 +315,10 @@ TEST(executor_that_is_freed_takes_its_descriptors_along) {
     assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
     calls_run(ex, 4, PILLION_EVENT);
     ends(0, 1);
+    struct pillion__executor *gone = inside(ex);
     executor_free(ex);
+    assert_int_equal(atomic_load(&gone->timer), -1);
+    assert_int_equal(atomic_load(&gone->watched_fd), -1);
     ends(1, 4); /* late ones find nothing to arm */
     assert_int_equal(descriptors(), before);
   }

@@ -42,6 +42,25 @@ GIVEN(two_workers_and_probes, spawn_pokes_one_idle_worker) {
   assert_false(readable(one) || readable(two));
 }
 
+/* Their idle set is of several words. */
+TEST(each_of_many_idle_workers_is_found) {
+  enum { WORKERS = 70 };
+  pillion_executor workers[WORKERS];
+  static struct probe each[WORKERS];
+  int told = 0;
+  pool = pool_new();
+  for (int i = 0; i < WORKERS; i++) {
+    workers[i] = executor_new();
+    assert_ok(pillion_pool_join(pool, workers[i], 0));
+    turn(workers[i]);
+  }
+  assert_int_equal(pool_stats(pool).idle, WORKERS);
+  for (int i = 0; i < WORKERS; i++) pool_spawn_as(pool, &each[i]);
+  for (int i = 0; i < WORKERS; i++) told += readable(workers[i]);
+  assert_int_equal(told, WORKERS);
+  for (int i = 0; i < WORKERS; i++) executor_free(workers[i]);
+}
+
 static int spawns_two(struct probe *probe, pillion_value *out,
                       pillion_context *cx) {
   probes[0].ready_at = probes[1].ready_at = 1;
