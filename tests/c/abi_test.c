@@ -21,40 +21,37 @@ struct zoo {
 
 static struct zoo zoo;
 
-static int open_zoo(void **state) {
+static void close_zoo(void) {
+  pillion_value value;
+  assert_ok(pillion_task_cancel(zoo.call));
+  assert_ok(pillion_task_wait(&value, zoo.call, LONG_ENOUGH));
+  pillion_value_drop(&value);
+  executor_free(zoo.ex);
+  assert_int_equal(zoo.probe.drops, 1);
+}
+
+static void a_zoo(void) {
   struct probe gone = {.ready_at = 1};
   struct seen seen = {0};
   pillion_value value;
-  *state = &zoo;
   memset(&zoo, 0, sizeof zoo);
   zoo.fn = function("test.echo");
-  zoo.ex = new_executor();
+  zoo.ex = executor_new();
   zoo.task = spawn(zoo.ex, &zoo.probe, 0, PILLION_EVENT);
   turn(zoo.ex, &seen, NULL);
   zoo.waker = zoo.probe.waker;
   zoo.call = submit(0, "test.block", "", 0, PILLION_JOIN);
   assert_ok(pillion_watch_open(&zoo.watch, zoo.ex, dup(0), PILLION_WATCH_OWN));
-  zoo.dead_ex = new_executor();
+  zoo.dead_ex = executor_new();
   assert_ok(pillion_watch_open(&zoo.dead_watch, zoo.dead_ex, dup(0),
                                PILLION_WATCH_OWN));
   zoo.dead_task = spawn(zoo.dead_ex, &gone, 0, PILLION_EVENT);
   run(zoo.dead_ex, &seen);
   zoo.dead_waker = gone.waker;
-  assert_ok(pillion_executor_free(zoo.dead_ex));
+  executor_free(zoo.dead_ex);
   zoo.dead_call = submit(0, "test.echo", "x", 0, PILLION_JOIN);
   assert_ok(pillion_task_wait(&value, zoo.dead_call, LONG_ENOUGH));
-  return 0;
-}
-
-static int close_zoo(void **state) {
-  pillion_value value;
-  (void)state;
-  assert_ok(pillion_task_cancel(zoo.call));
-  assert_ok(pillion_task_wait(&value, zoo.call, LONG_ENOUGH));
-  pillion_value_drop(&value);
-  assert_ok(pillion_executor_free(zoo.ex));
-  assert_int_equal(zoo.probe.drops, 1);
-  return 0;
+  afterwards(close_zoo);
 }
 
 static size_t forged(uint64_t *out, uint64_t real) {
@@ -93,7 +90,7 @@ static void try_executor(pillion_executor ex, const char *what) {
       pillion_executor_close(ex, PILLION_CLOSE_DRAIN),
       pillion_executor_free(ex),
       pillion_executor_stat(&stats, ex),
-      pillion_task_spawn(NULL, ex, &probe_future, &probe, 0, PILLION_EVENT),
+      pillion_task_spawn(NULL, ex, &probing, &probe, 0, PILLION_EVENT),
       ex == 0 ? PILLION_EBADHANDLE
               : pillion_call_submit(NULL, ex, zoo.fn, "", 0, 0, PILLION_EVENT),
       ex == 0 ? PILLION_EBADHANDLE
@@ -162,8 +159,7 @@ static void try_waker(pillion_waker waker, const char *what, int stale) {
   }
 }
 
-static void zero_handles_are_refused_everywhere(void **state) {
-  (void)state;
+GIVEN(a_zoo, zero_handles_are_refused_everywhere) {
   try_executor(0, "zero");
   try_task(0, "zero");
   try_watch(0, "zero");
@@ -171,8 +167,7 @@ static void zero_handles_are_refused_everywhere(void **state) {
   try_waker(0, "zero", 0);
 }
 
-static void stale_handles_are_refused_everywhere(void **state) {
-  (void)state;
+GIVEN(a_zoo, stale_handles_are_refused_everywhere) {
   try_executor(zoo.dead_ex, "stale");
   try_task(zoo.dead_task, "stale");
   try_watch(zoo.dead_watch, "stale");
@@ -180,8 +175,7 @@ static void stale_handles_are_refused_everywhere(void **state) {
   assert_int_equal(pillion_wake(zoo.dead_waker), PILLION_STALE);
 }
 
-static void handles_of_the_wrong_kind_are_refused_everywhere(void **state) {
-  (void)state;
+GIVEN(a_zoo, handles_of_the_wrong_kind_are_refused_everywhere) {
   const uint64_t all[] = {zoo.ex, zoo.task,  zoo.call,
                           zoo.fn, zoo.waker, zoo.watch};
   for (size_t i = 0; i < COUNT(all); i++) {
@@ -195,8 +189,7 @@ static void handles_of_the_wrong_kind_are_refused_everywhere(void **state) {
   assert_int_equal(zoo.probe.drops, 0);
 }
 
-static void forged_handles_are_refused_everywhere(void **state) {
-  (void)state;
+GIVEN(a_zoo, forged_handles_are_refused_everywhere) {
   uint64_t handles[80];
   size_t n = forged(handles, zoo.ex);
   for (size_t i = 0; i < n; i++) try_executor(handles[i], "forged");
@@ -223,8 +216,7 @@ static void forged_handles_are_refused_everywhere(void **state) {
   assert_int_equal(zoo.probe.drops, 0);
 }
 
-static void tasks_of_the_other_kind_are_told_apart(void **state) {
-  (void)state;
+GIVEN(a_zoo, tasks_of_the_other_kind_are_told_apart) {
   pillion_value value;
   /* A C task cannot be waited for, a call cannot be evicted. */
   assert_int_equal(pillion_task_wait(&value, zoo.task, 0), PILLION_EBADHANDLE);
@@ -235,8 +227,7 @@ static void tasks_of_the_other_kind_are_told_apart(void **state) {
 
 /* ---- Pointers and sizes ------------------------------------------------- */
 
-static void null_out_pointers_are_refused(void **state) {
-  (void)state;
+GIVEN(a_zoo, null_out_pointers_are_refused) {
   pillion_call call = {zoo.fn, 0, 0, 0};
   const int got[] = {
       pillion_executor_new(NULL, NULL, NULL, 0),
@@ -266,8 +257,7 @@ static void null_out_pointers_are_refused(void **state) {
       pillion_call_batch(NULL, zoo.ex, &call, 0, NULL, PILLION_EVENT), 0);
 }
 
-static void structs_of_impossible_size_are_refused(void **state) {
-  (void)state;
+GIVEN(a_zoo, structs_of_impossible_size_are_refused) {
   static const size_t sizes[] = {0, 1, sizeof(size_t) - 1};
   for (size_t i = 0; i < COUNT(sizes); i++) {
     pillion_start_options start = PILLION_START_OPTIONS_INIT;
@@ -279,7 +269,7 @@ static void structs_of_impossible_size_are_refused(void **state) {
     pillion_budget budget = PILLION_BUDGET_INIT;
     pillion_failure failure = PILLION_FAILURE_INIT;
     pillion_host host = PILLION_HOST_INIT;
-    pillion_future future = probe_future;
+    pillion_future future = probing;
     pillion_executor ex = 0;
     struct probe probe = {0};
     start.size = options.size = stats.size = counts.size = info.size =
@@ -306,9 +296,7 @@ static void structs_of_impossible_size_are_refused(void **state) {
   }
 }
 
-static void structs_shorter_than_the_first_versions_are_left_alone(
-    void **state) {
-  (void)state;
+GIVEN(a_zoo, structs_shorter_than_the_first_versions_are_left_alone) {
   union {
     size_t size;
     pillion_executor_stats stats;
@@ -332,9 +320,7 @@ static void structs_shorter_than_the_first_versions_are_left_alone(
     assert_int_equal(u.bytes[i], 0xaa);
 }
 
-static void larger_structs_of_later_headers_are_filled_as_far_as_known(
-    void **state) {
-  (void)state;
+GIVEN(a_zoo, larger_structs_of_later_headers_are_filled_as_far_as_known) {
   union {
     pillion_executor_stats stats;
     pillion_library_counts counts;
@@ -350,9 +336,7 @@ static void larger_structs_of_later_headers_are_filled_as_far_as_known(
   assert_int_equal(u.bytes[sizeof u - 1], 0xaa);
 }
 
-static void structs_of_the_first_version_are_filled_as_far_as_they_go(
-    void **state) {
-  (void)state;
+GIVEN(a_zoo, structs_of_the_first_version_are_filled_as_far_as_they_go) {
   union {
     pillion_library_counts counts;
     unsigned char bytes[256];
@@ -367,8 +351,7 @@ static void structs_of_the_first_version_are_filled_as_far_as_they_go(
     assert_int_equal(u.bytes[i], 0xaa);
 }
 
-static void unknown_flags_and_modes_are_refused(void **state) {
-  (void)state;
+GIVEN(a_zoo, unknown_flags_and_modes_are_refused) {
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
   pillion_call call = {zoo.fn, 0, 0, 0};
   pillion_executor ex = 0;
@@ -382,7 +365,7 @@ static void unknown_flags_and_modes_are_refused(void **state) {
       pillion_shutdown(7, 0),
       pillion_call_submit(NULL, zoo.ex, zoo.fn, "", 0, 0, 77),
       pillion_call_batch(NULL, zoo.ex, &call, 1, NULL, 77),
-      pillion_task_spawn(NULL, zoo.ex, &probe_future, &probe, 0, 77),
+      pillion_task_spawn(NULL, zoo.ex, &probing, &probe, 0, 77),
       pillion_task_spawn(NULL, zoo.ex, &no_poll, &probe, 0, PILLION_EVENT),
       pillion_call_submit(NULL, 0, function("test.loop_echo"), "", 0, 0,
                           PILLION_JOIN),
@@ -395,8 +378,7 @@ static void unknown_flags_and_modes_are_refused(void **state) {
 
 /* ---- Functions ---------------------------------------------------------- */
 
-static void unknown_functions_are_not_found(void **state) {
-  (void)state;
+TEST(unknown_functions_are_not_found) {
   static const char *const names[] = {"", "test", "test.", "test.nothing",
                                       "Test.echo", "test.echo ", "echo"};
   for (size_t i = 0; i < COUNT(names); i++) {
@@ -405,8 +387,7 @@ static void unknown_functions_are_not_found(void **state) {
   }
 }
 
-static void functions_are_listed_by_name_and_described(void **state) {
-  (void)state;
+TEST(functions_are_listed_by_name_and_described) {
   int n = pillion_function_list(NULL, 0);
   assert_true(n > 10);
   pillion_function *all = calloc(n + 1, sizeof *all);
@@ -439,8 +420,7 @@ static void functions_are_listed_by_name_and_described(void **state) {
   free(all);
 }
 
-static void modules_are_listed(void **state) {
-  (void)state;
+TEST(modules_are_listed) {
   const char *modules[8];
   int n = pillion_module_list(modules, COUNT(modules)), found = 0;
   assert_int_equal(pillion_module_list(NULL, 0), n);
@@ -454,8 +434,7 @@ static void modules_are_listed(void **state) {
 
 /* ---- Texts and versions ------------------------------------------------- */
 
-static void every_code_has_a_text_of_its_own(void **state) {
-  (void)state;
+TEST(every_code_has_a_text_of_its_own) {
   for (int code = 0; code >= PILLION_EGOEXIT; code--) {
     const char *text = pillion_strerror(code);
     assert_non_null(text);
@@ -468,8 +447,7 @@ static void every_code_has_a_text_of_its_own(void **state) {
   assert_non_null(pillion_strerror(INT32_MIN));
 }
 
-static void header_and_library_have_one_version(void **state) {
-  (void)state;
+TEST(header_and_library_have_one_version) {
   char text[32];
   int v = pillion_version();
   assert_int_equal(v, PILLION_VERSION_NUMBER);
@@ -477,8 +455,7 @@ static void header_and_library_have_one_version(void **state) {
   assert_string_equal(text, PILLION_VERSION_STRING);
 }
 
-static void another_version_is_refused_with_a_reason(void **state) {
-  (void)state;
+TEST(another_version_is_refused_with_a_reason) {
   pillion_start_options start = PILLION_START_OPTIONS_INIT;
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
   pillion_executor ex = 0;
@@ -501,16 +478,14 @@ static void another_version_is_refused_with_a_reason(void **state) {
   assert_int_equal(pillion_start(&start, reason, 0), PILLION_EVERSION);
 }
 
-static void a_later_patch_of_the_header_fits(void **state) {
-  (void)state;
+TEST(a_later_patch_of_the_header_fits) {
   pillion_start_options start = PILLION_START_OPTIONS_INIT;
   start.version += 1;
   assert_ok(pillion_start(&start, NULL, 0));
   assert_ok(pillion_start(NULL, NULL, 0));
 }
 
-static void failures_are_parsed_and_garbage_is_refused(void **state) {
-  (void)state;
+TEST(failures_are_parsed_and_garbage_is_refused) {
   pillion_failure failure = PILLION_FAILURE_INIT;
   unsigned char bytes[1 + 4 + 4 + 3 + 4 + 2], *p = bytes + 1; /* unaligned */
   int32_t code = -5;
@@ -544,14 +519,12 @@ struct log {
 };
 
 static void log_line(int level, const char *text, void *data) {
-  (void)level;
   ((struct log *)data)->lines += strlen(text) > 0;
 }
 
 static void log_drop(void *data) { ((struct log *)data)->drops++; }
 
-static void the_log_is_dropped_once_when_another_is_set(void **state) {
-  (void)state;
+TEST(the_log_is_dropped_once_when_another_is_set) {
   struct log first = {0, 0}, second = {0, 0};
   assert_ok(pillion_log_set(log_line, &first, log_drop));
   assert_ok(pillion_log_set(log_line, &second, log_drop));
@@ -562,32 +535,4 @@ static void the_log_is_dropped_once_when_another_is_set(void **state) {
   assert_ok(pillion_log_set(NULL, NULL, NULL));
   assert_int_equal(first.drops, 1);
   assert_int_equal(second.drops, 1);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-#define WITH_ZOO(test) \
-  cmocka_unit_test_setup_teardown(test, open_zoo, close_zoo)
-      WITH_ZOO(zero_handles_are_refused_everywhere),
-      WITH_ZOO(stale_handles_are_refused_everywhere),
-      WITH_ZOO(handles_of_the_wrong_kind_are_refused_everywhere),
-      WITH_ZOO(forged_handles_are_refused_everywhere),
-      WITH_ZOO(tasks_of_the_other_kind_are_told_apart),
-      WITH_ZOO(null_out_pointers_are_refused),
-      WITH_ZOO(structs_of_impossible_size_are_refused),
-      WITH_ZOO(structs_shorter_than_the_first_versions_are_left_alone),
-      WITH_ZOO(larger_structs_of_later_headers_are_filled_as_far_as_known),
-      WITH_ZOO(structs_of_the_first_version_are_filled_as_far_as_they_go),
-      WITH_ZOO(unknown_flags_and_modes_are_refused),
-      cmocka_unit_test(unknown_functions_are_not_found),
-      cmocka_unit_test(functions_are_listed_by_name_and_described),
-      cmocka_unit_test(modules_are_listed),
-      cmocka_unit_test(every_code_has_a_text_of_its_own),
-      cmocka_unit_test(header_and_library_have_one_version),
-      cmocka_unit_test(another_version_is_refused_with_a_reason),
-      cmocka_unit_test(a_later_patch_of_the_header_fits),
-      cmocka_unit_test(failures_are_parsed_and_garbage_is_refused),
-      cmocka_unit_test(the_log_is_dropped_once_when_another_is_set),
-  };
-  return run_group(tests);
 }

@@ -5,8 +5,7 @@
  * loop that reports several descriptors at a time, and lets go of everything at
  * once, is unlike libuv.
  */
-#include "watch_go.h"
-#include "watch_suite.h"
+#include "watch_support.h"
 
 #include <sys/epoll.h>
 
@@ -103,22 +102,22 @@ static void step(struct on_epoll *on, int wait) {
 static pillion_executor executor;
 static struct on_epoll on;
 
-static void loop_begin(pillion_executor ex) {
+void loop_begin(pillion_executor ex) {
   executor = ex;
   int epoll = epoll_create1(EPOLL_CLOEXEC);
   assert_true(epoll >= 0);
   assert_ok(attach(&on, epoll, ex, see, &seen));
 }
 
-static void loop_step(void) { step(&on, 1); }
+void loop_step(void) { step(&on, 1); }
 
-static void loop_run(void) {
+void loop_run(void) {
   step(&on, 0);
   while (on.keeps) step(&on, 1);
 }
 
-static void loop_end(void) {
-  assert_ok(pillion_executor_free(executor));
+void loop_end(void) {
+  executor_free(executor);
   assert_ok(pillion_adapter_detach(&on.adapter));
   assert_int_equal(on.closed, 1);
   assert_int_equal(pillion_adapter_detach(&on.adapter), PILLION_ECLOSED);
@@ -127,9 +126,8 @@ static void loop_end(void) {
 
 /* ---- Beyond descriptors -------------------------------------------------- */
 
-static void the_loop_is_told_what_lives_when_that_changes(void **state) {
-  (void)state;
-  loop_begin(new_executor());
+TEST(the_loop_is_told_what_lives_when_that_changes) {
+  loop_begin(executor_new());
   loop_run();
   assert_int_equal(on.keeps_told, 1);
   for (int i = 0; i < 2; i++)
@@ -151,7 +149,6 @@ static void run_the_loop(const pillion_event *event, void *data) {
 }
 
 static int sleep_poll(pillion_value *out, pillion_context *cx, void *self) {
-  (void)out;
   return pillion_sleep(self, cx, 20 * MS);
 }
 
@@ -159,12 +156,11 @@ static const pillion_future sleeping = {sizeof(pillion_future), sleep_poll,
                                         NULL};
 
 /* No turn can be made in there, so the timer is armed again afterwards. */
-static void a_timer_that_fires_in_a_nested_loop_is_not_lost(void **state) {
-  (void)state;
+TEST(a_timer_that_fires_in_a_nested_loop_is_not_lost) {
   struct probe probe = {.ready_at = 1};
   pillion_timer timer = {0};
   memset(&seen, 0, sizeof seen);
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   on.adapter.on_event = run_the_loop;
   assert_ok(
       pillion_task_spawn(NULL, executor, &sleeping, &timer, 2, PILLION_EVENT));
@@ -178,8 +174,7 @@ static void a_timer_that_fires_in_a_nested_loop_is_not_lost(void **state) {
   loop_end();
 }
 
-static void a_wait_is_rounded_up(void **state) {
-  (void)state;
+TEST(a_wait_is_rounded_up) {
   assert_int_equal(pillion_adapter_wait(PILLION_TIME_NEVER, 5, 1000), -1);
   assert_int_equal(pillion_adapter_wait(INT64_MIN, 5, 1000), 0);
   assert_int_equal(pillion_adapter_wait(5, 5, 1000), 0);
@@ -189,10 +184,9 @@ static void a_wait_is_rounded_up(void **state) {
   assert_int_equal(pillion_adapter_wait(INT64_MAX - 1, 0, 1), INT64_MAX - 1);
 }
 
-static void a_second_attach_is_refused_and_harmless(void **state) {
-  (void)state;
+TEST(a_second_attach_is_refused_and_harmless) {
   struct on_epoll other;
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   assert_int_equal(attach(&on, on.epoll, executor, NULL, NULL), PILLION_EBUSY);
   assert_int_equal(attach(&other, on.epoll, executor, NULL, NULL),
                    PILLION_EBUSY);
@@ -203,18 +197,16 @@ static void a_second_attach_is_refused_and_harmless(void **state) {
 }
 
 static void free_it(const pillion_event *event, void *data) {
-  (void)event;
-  assert_ok(pillion_executor_free(executor));
+  executor_free(executor);
   *(int *)data += 1;
 }
 
 /* The rest of a batch may report descriptors of an executor that is gone. */
-static void a_late_report_does_no_harm(void **state) {
-  (void)state;
+TEST(a_late_report_does_no_harm) {
   struct stream in;
   int ends[2], freed = 0;
   pair_new(ends);
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   on.adapter.on_event = free_it;
   on.adapter.data = &freed;
   open_watch(executor, &in, ends[0]);
@@ -246,13 +238,12 @@ static void move(const pillion_event *event, void *data) {
     assert_ok(attach(&second, *(int *)data, executor, see, &seen));
 }
 
-static void a_move_in_an_event_handler_loses_no_event(void **state) {
-  (void)state;
+TEST(a_move_in_an_event_handler_loses_no_event) {
   struct probe probes[10];
   int elsewhere = epoll_create1(EPOLL_CLOEXEC);
   memset(probes, 0, sizeof probes);
   memset(&seen, 0, sizeof seen);
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   on.adapter.on_event = move;
   on.adapter.data = &elsewhere;
   for (size_t i = 0; i < COUNT(probes); i++) {
@@ -267,21 +258,7 @@ static void a_move_in_an_event_handler_loses_no_event(void **state) {
   while (second.keeps) step(&second, 1);
   assert_int_equal(seen.count, COUNT(probes) + 1);
   assert_ok(pillion_adapter_detach(&second.adapter));
-  assert_ok(pillion_executor_free(executor));
+  executor_free(executor);
   close(on.epoll);
   close(elsewhere);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      WATCH_SUITE,
-      WATCH_GO_SUITE,
-      cmocka_unit_test(the_loop_is_told_what_lives_when_that_changes),
-      cmocka_unit_test(a_timer_that_fires_in_a_nested_loop_is_not_lost),
-      cmocka_unit_test(a_wait_is_rounded_up),
-      cmocka_unit_test(a_second_attach_is_refused_and_harmless),
-      cmocka_unit_test(a_late_report_does_no_harm),
-      cmocka_unit_test(a_move_in_an_event_handler_loses_no_event),
-  };
-  return run_group(tests);
 }

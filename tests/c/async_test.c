@@ -5,19 +5,17 @@
 
 static struct seen seen;
 
-static int clean(void **state) {
-  (void)state;
+static void an_executor_that_saw_nothing(void) {
   memset(&seen, 0, sizeof seen);
-  return 0;
+  an_executor();
 }
 
-static void described_and_called(void **state) {
-  (void)state;
+GIVEN(an_executor_that_saw_nothing,
+      described_and_called) {
   pillion_function_info info = PILLION_FUNCTION_INFO_INIT;
   assert_ok(pillion_function_describe(&info, function("test.async_echo")));
   assert_int_equal(info.kind, PILLION_KIND_ASYNC);
   assert_non_null(strstr(info.descriptor, "\"kind\":\"async\""));
-  pillion_executor ex = new_executor();
   submit(ex, "test.async_echo", "text", 1, PILLION_EVENT);
   submit(ex, "test.async_yield", "3", 2, PILLION_EVENT);
   submit(ex, "test.async_sleep", "1000", 3, PILLION_EVENT);
@@ -26,24 +24,20 @@ static void described_and_called(void **state) {
   assert_int_equal(seen.event[0].token, 1);
   assert_string_equal(seen.event[0].bytes, "text");
   for (int i = 0; i < 3; i++) assert_int_equal(seen.event[i].status, 0);
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void failures(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor_that_saw_nothing,
+      failures) {
   submit(ex, "test.async_panic", "oh", 1, PILLION_EVENT);
   submit(ex, "test.async_yield", "x", 2, PILLION_EVENT);
   run(ex, &seen);
   assert_int_equal(seen.event[0].status, PILLION_EPANIC);
   assert_string_equal(seen.event[0].message, "panic: oh");
   assert_int_equal(seen.event[1].status, PILLION_EFAILED);
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void cancelled_before_and_after_its_start(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor_that_saw_nothing,
+      cancelled_before_and_after_its_start) {
   pillion_task task = submit(ex, "test.async_block", "", 1, PILLION_EVENT);
   assert_int_equal(pillion_task_cancel(task), 0);
   turn(ex, &seen, NULL);
@@ -59,23 +53,11 @@ static void cancelled_before_and_after_its_start(void **state) {
   assert_int_equal(seen.count, 2);
   assert_int_equal(seen.event[1].outcome, PILLION_OUTCOME_CANCELLED_RUNNING);
   await_waiting(0);
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void needs_an_executor(void **state) {
-  (void)state;
+TEST(needs_an_executor) {
   pillion_value value;
   assert_int_equal(pillion_call_wait(&value, function("test.async_echo"), "", 0,
                                      LONG_ENOUGH),
                    PILLION_EINVAL);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup(described_and_called, clean),
-      cmocka_unit_test_setup(failures, clean),
-      cmocka_unit_test_setup(cancelled_before_and_after_its_start, clean),
-      cmocka_unit_test_setup(needs_an_executor, clean),
-  };
-  return run_group(tests);
 }

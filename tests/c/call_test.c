@@ -12,16 +12,15 @@ static uint64_t go_entries(pillion_executor ex) {
 /* The end of an executor on which nothing but offloaded calls ran. */
 static void end(pillion_executor ex) {
   assert_int_equal(go_entries(ex), 0);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
 /* ---- Results ------------------------------------------------------------ */
 
-static void results_of_every_length_come_back(void **state) {
-  (void)state;
+TEST(results_of_every_length_come_back) {
   static const size_t lengths[] = {0,    1,    23,   24,     25,
                                    4095, 4096, 4097, 100000, 3000000};
-  pillion_executor ex = new_executor();
+  pillion_executor ex = executor_new();
   pillion_function f = function("test.echo");
   char *request = malloc(3000000);
   for (size_t i = 0; i < 3000000; i++) request[i] = (char)(i * 7);
@@ -49,9 +48,8 @@ static void results_of_every_length_come_back(void **state) {
   end(ex);
 }
 
-static void requests_are_copied_before_submit_returns(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(requests_are_copied_before_submit_returns) {
+  pillion_executor ex = executor_new();
   struct seen seen = {0};
   char request[64] = "first";
   pillion_function f = function("test.echo");
@@ -75,9 +73,8 @@ static void requests_are_copied_before_submit_returns(void **state) {
   end(ex);
 }
 
-static void payloads_stay_until_the_next_turn(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(payloads_stay_until_the_next_turn) {
+  pillion_executor ex = executor_new();
   pillion_event events[64];
   pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
   int got = 0;
@@ -102,8 +99,7 @@ static void payloads_stay_until_the_next_turn(void **state) {
   end(ex);
 }
 
-static void strings_and_json_reach_their_functions(void **state) {
-  (void)state;
+TEST(strings_and_json_reach_their_functions) {
   pillion_value value = ask("test.upper", "größe");
   assert_true(bytes_are(pillion_value_data(&value), value.length, "GRÖSSE") ||
               bytes_are(pillion_value_data(&value), value.length, "GRÖßE"));
@@ -115,8 +111,7 @@ static void strings_and_json_reach_their_functions(void **state) {
   pillion_value_drop(&value);
 }
 
-static void a_request_that_is_no_json_fails(void **state) {
-  (void)state;
+TEST(a_request_that_is_no_json_fails) {
   pillion_value value = ask("test.add", "{\"a\":");
   pillion_failure failure = PILLION_FAILURE_INIT;
   assert_int_equal(value.status, PILLION_EFAILED);
@@ -129,9 +124,8 @@ static void a_request_that_is_no_json_fails(void **state) {
 
 /* ---- Failures ----------------------------------------------------------- */
 
-static void an_error_comes_with_code_and_message(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(an_error_comes_with_code_and_message) {
+  pillion_executor ex = executor_new();
   struct seen seen = {0};
   submit(ex, "test.fail", "it did not work out, for a long reason", 1,
          PILLION_EVENT);
@@ -145,9 +139,8 @@ static void an_error_comes_with_code_and_message(void **state) {
   end(ex);
 }
 
-static void a_message_may_contain_nul_bytes(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_message_may_contain_nul_bytes) {
+  pillion_executor ex = executor_new();
   struct seen seen = {0};
   submit(ex, "test.nul", "", 1, PILLION_EVENT);
   run(ex, &seen);
@@ -157,9 +150,8 @@ static void a_message_may_contain_nul_bytes(void **state) {
   end(ex);
 }
 
-static void a_panic_comes_with_message_and_stack(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_panic_comes_with_message_and_stack) {
+  pillion_executor ex = executor_new();
   struct seen seen = {0};
   for (int i = 0; i < 5; i++)
     submit(ex, "test.panic", "out of fuel", i, PILLION_EVENT);
@@ -173,9 +165,8 @@ static void a_panic_comes_with_message_and_stack(void **state) {
   end(ex);
 }
 
-static void a_goexit_ends_its_call_and_no_other(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_goexit_ends_its_call_and_no_other) {
+  pillion_executor ex = executor_new();
   pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
   struct seen seen = {0};
   int echoed = 0;
@@ -199,9 +190,8 @@ static void a_goexit_ends_its_call_and_no_other(void **state) {
 
 /* ---- Cancels ------------------------------------------------------------ */
 
-static void a_cancelled_call_answers_with_its_contexts_error(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_cancelled_call_answers_with_its_contexts_error) {
+  pillion_executor ex = executor_new();
   struct seen seen = {0};
   pillion_task task = submit(ex, "test.block", "", 1, PILLION_EVENT);
   await_waiting(1);
@@ -215,9 +205,8 @@ static void a_cancelled_call_answers_with_its_contexts_error(void **state) {
   end(ex);
 }
 
-static void a_call_that_ignores_the_cancel_returns(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_call_that_ignores_the_cancel_returns) {
+  pillion_executor ex = executor_new();
   struct seen seen = {0};
   pillion_task task = submit(ex, "test.stubborn", "", 1, PILLION_EVENT);
   await_waiting(1);
@@ -233,9 +222,8 @@ static void a_call_that_ignores_the_cancel_returns(void **state) {
   end(ex);
 }
 
-static void a_call_cancelled_at_once_is_cancelled(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_call_cancelled_at_once_is_cancelled) {
+  pillion_executor ex = executor_new();
   struct seen seen = {0};
   int unstarted = 0;
   for (int i = 0; i < 500; i++) {
@@ -256,9 +244,8 @@ static void a_call_cancelled_at_once_is_cancelled(void **state) {
   end(ex);
 }
 
-static void a_call_that_has_ended_cannot_be_cancelled(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_call_that_has_ended_cannot_be_cancelled) {
+  pillion_executor ex = executor_new();
   struct seen seen = {0};
   pillion_task task = submit(ex, "test.echo", "x", 1, PILLION_EVENT);
   assert_true(readable(ex, 10000) > 0);
@@ -279,9 +266,8 @@ static int cancel_all(void *arg) {
   return bad;
 }
 
-static void cancels_race_with_results(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(cancels_race_with_results) {
+  pillion_executor ex = executor_new();
   struct seen *seen = calloc(1, sizeof *seen);
   pillion_task tasks[200];
   for (int round = 0; round < 20; round++) {
@@ -324,9 +310,8 @@ static int parent_poll(pillion_value *out, pillion_context *cx, void *self) {
 static const pillion_future parent_future = {sizeof(pillion_future),
                                              parent_poll, NULL};
 
-static void a_c_task_joins_a_call(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_c_task_joins_a_call) {
+  pillion_executor ex = executor_new();
   struct parent parent = {0}, failed = {0};
   struct seen seen = {0};
   parent.child = submit(ex, "test.big", "5000", 1, PILLION_JOIN);
@@ -347,9 +332,8 @@ static void a_c_task_joins_a_call(void **state) {
   end(ex);
 }
 
-static void unjoined_and_detached_results_are_thrown_away(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(unjoined_and_detached_results_are_thrown_away) {
+  pillion_executor ex = executor_new();
   struct seen seen = {0};
   pillion_task joinable = submit(ex, "test.big", "5000", 1, PILLION_JOIN);
   pillion_task later = submit(ex, "test.block", "", 1, PILLION_JOIN);
@@ -366,9 +350,8 @@ static void unjoined_and_detached_results_are_thrown_away(void **state) {
   end(ex);
 }
 
-static void an_event_call_cannot_be_detached(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(an_event_call_cannot_be_detached) {
+  pillion_executor ex = executor_new();
   struct seen seen = {0};
   pillion_task task = submit(ex, "test.echo", "x", 1, PILLION_EVENT);
   assert_int_equal(pillion_task_detach(task), PILLION_EINVAL);
@@ -379,9 +362,8 @@ static void an_event_call_cannot_be_detached(void **state) {
 
 /* ---- Batches ------------------------------------------------------------ */
 
-static void a_batch_is_submitted_in_order(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_batch_is_submitted_in_order) {
+  pillion_executor ex = executor_new();
   struct seen seen = {0};
   pillion_call calls[100];
   pillion_task tasks[100];
@@ -409,9 +391,8 @@ static void a_batch_is_submitted_in_order(void **state) {
   end(ex);
 }
 
-static void a_batch_stops_at_what_is_refused(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_batch_stops_at_what_is_refused) {
+  pillion_executor ex = executor_new();
   struct seen seen = {0};
   pillion_function f = function("test.echo");
   pillion_call calls[4] = {{f, 0, 0, 0}, {f, 1, 0, 0}, {77, 2, 0, 0},
@@ -426,8 +407,7 @@ static void a_batch_stops_at_what_is_refused(void **state) {
   end(ex);
 }
 
-static void over_max_calls_a_submit_is_asked_to_come_again(void **state) {
-  (void)state;
+TEST(over_max_calls_a_submit_is_asked_to_come_again) {
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
   pillion_executor ex;
   struct seen seen = {0};
@@ -449,8 +429,7 @@ static void over_max_calls_a_submit_is_asked_to_come_again(void **state) {
 
 /* ---- Waits -------------------------------------------------------------- */
 
-static void a_wait_ends_when_its_time_is_up(void **state) {
-  (void)state;
+TEST(a_wait_ends_when_its_time_is_up) {
   pillion_value value;
   assert_int_equal(
       pillion_call_wait(&value, function("test.block"), "", 0, 2 * MS),
@@ -466,8 +445,7 @@ static void a_wait_ends_when_its_time_is_up(void **state) {
   assert_int_equal(pillion_task_wait(&value, task, 0), PILLION_EBADHANDLE);
 }
 
-static void whoever_gives_up_cancels_and_detaches(void **state) {
-  (void)state;
+TEST(whoever_gives_up_cancels_and_detaches) {
   pillion_task task = submit(0, "test.block", "", 0, PILLION_JOIN);
   await_waiting(1);
   assert_int_equal(pillion_task_cancel(task), 0);
@@ -481,8 +459,7 @@ static void whoever_gives_up_cancels_and_detaches(void **state) {
   await_waiting(0);
 }
 
-static void waits_fail_as_their_functions_do(void **state) {
-  (void)state;
+TEST(waits_fail_as_their_functions_do) {
   static const struct {
     const char *name;
     int status;
@@ -515,8 +492,7 @@ static int wait_a_lot(void *arg) {
   return bad;
 }
 
-static void many_threads_wait_at_once(void **state) {
-  (void)state;
+TEST(many_threads_wait_at_once) {
   pillion_function f = function("test.echo");
   struct on_thread jobs[16];
   pthread_t threads[16];
@@ -544,8 +520,7 @@ static int wait_for_it(void *arg) {
   return rc < 0 ? rc : value.status;
 }
 
-static void one_waits_at_a_time(void **state) {
-  (void)state;
+TEST(one_waits_at_a_time) {
   struct waiter waiter = {submit(0, "test.block", "", 0, PILLION_JOIN), 0};
   struct on_thread job = {wait_for_it, &waiter, -1};
   pillion_value value;
@@ -572,8 +547,7 @@ static int interrupt_until(void *arg) {
   return 0;
 }
 
-static void a_signal_interrupts_task_wait_but_not_call_wait(void **state) {
-  (void)state;
+TEST(a_signal_interrupts_task_wait_but_not_call_wait) {
   struct sigaction action, old;
   struct waiter interrupter = {(pillion_task)pthread_self(), 0};
   struct on_thread job = {interrupt_until, &interrupter, -1};
@@ -600,9 +574,7 @@ static void a_signal_interrupts_task_wait_but_not_call_wait(void **state) {
 
 /* ---- On the loop -------------------------------------------------------- */
 
-static void loop_functions_run_in_the_turns(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, loop_functions_run_in_the_turns) {
   struct seen seen = {0};
   static const struct {
     const char *name, *request;
@@ -627,12 +599,9 @@ static void loop_functions_run_in_the_turns(void **state) {
     if (c == 4) assert_true(seen.event[i].stack_length > 0);
   }
   assert_true(go_entries(ex) > 0);
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void loop_functions_are_cancelled(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, loop_functions_are_cancelled) {
   struct seen seen = {0};
   pillion_task unstarted = submit(ex, "test.loop_block", "", 1, PILLION_EVENT);
   assert_int_equal(pillion_task_cancel(unstarted), 0);
@@ -646,12 +615,9 @@ static void loop_functions_are_cancelled(void **state) {
   run(ex, &seen);
   assert_int_equal(seen.event[1].status, PILLION_ECANCELLED);
   assert_int_equal(seen.event[1].outcome, PILLION_OUTCOME_CANCELLED_RUNNING);
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void an_executor_with_coroutines_cannot_move(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, an_executor_with_coroutines_cannot_move) {
   struct seen seen = {0};
   pillion_task task = submit(ex, "test.loop_block", "", 2, PILLION_EVENT);
   for (int i = 0; i < 3; i++) turn(ex, &seen, NULL);
@@ -659,12 +625,9 @@ static void an_executor_with_coroutines_cannot_move(void **state) {
   pillion_task_cancel(task);
   run(ex, &seen);
   assert_ok(pillion_executor_release(ex));
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void go_is_entered_once_a_turn_at_most(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, go_is_entered_once_a_turn_at_most) {
   struct seen seen = {0};
   for (int i = 0; i < 30; i++)
     submit(ex, "test.loop_yield", "20", i, PILLION_EVENT);
@@ -674,7 +637,6 @@ static void go_is_entered_once_a_turn_at_most(void **state) {
   assert_ok(pillion_executor_stat(&stats, ex));
   assert_true(stats.go_entries >= 20);
   assert_true(stats.go_entries <= stats.turns);
-  assert_ok(pillion_executor_free(ex));
 }
 
 /* ---- Submitting threads, and the end of everything ---------------------- */
@@ -693,9 +655,8 @@ static int submit_many(void *arg) {
   return bad;
 }
 
-static void any_thread_may_submit(void **state) {
-  (void)state;
-  struct submitter s = {new_executor(), function("test.echo")};
+TEST(any_thread_may_submit) {
+  struct submitter s = {executor_new(), function("test.echo")};
   struct on_thread jobs[4];
   pthread_t threads[4];
   struct seen *seen = calloc(1, sizeof *seen);
@@ -718,9 +679,8 @@ static void any_thread_may_submit(void **state) {
   end(s.ex);
 }
 
-static void an_executor_is_freed_with_everything_in_flight(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(an_executor_is_freed_with_everything_in_flight) {
+  pillion_executor ex = executor_new();
   struct probe probes[20];
   struct seen seen = {0};
   memset(probes, 0, sizeof probes);
@@ -735,21 +695,20 @@ static void an_executor_is_freed_with_everything_in_flight(void **state) {
   for (int i = 0; i < 20; i++) submit(ex, "test.big", "2000", i, PILLION_EVENT);
   for (int i = 0; i < 20; i++)
     submit(ex, "test.loop_block", "", i, PILLION_EVENT);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
   for (int i = 0; i < 20; i++) assert_int_equal(probes[i].drops, 1);
   await_waiting(0); /* cancelled, all of them */
 }
 
-static void an_executor_is_freed_over_and_over(void **state) {
-  (void)state;
+TEST(an_executor_is_freed_over_and_over) {
   for (int i = 0; i < 300; i++) {
-    pillion_executor ex = new_executor();
+    pillion_executor ex = executor_new();
     struct seen seen = {0};
     submit(ex, "test.echo", "x", 1, PILLION_EVENT);
     submit(ex, "test.loop_echo", "y", 2, PILLION_EVENT);
     if (i % 3 == 1) turn(ex, &seen, NULL);
     if (i % 3 == 2) run(ex, &seen);
-    assert_ok(pillion_executor_free(ex));
+    executor_free(ex);
   }
 }
 
@@ -784,8 +743,7 @@ static int use_what_is_freed(void *arg) {
   return bad;
 }
 
-static void free_races_with_everything(void **state) {
-  (void)state;
+TEST(free_races_with_everything) {
   struct race race = {0, 0, 0,
                       {function("test.echo"), function("test.loop_yield"),
                        function("test.block"), function("test.loop_block")}};
@@ -798,7 +756,7 @@ static void free_races_with_everything(void **state) {
   }
   for (int i = 0; i < 300; i++) {
     struct probe probe = {0};
-    pillion_executor ex = new_executor();
+    pillion_executor ex = executor_new();
     spawn(ex, &probe, 0, PILLION_EVENT);
     turn(ex, seen, NULL);
     race.waker = probe.waker;
@@ -807,7 +765,7 @@ static void free_races_with_everything(void **state) {
       readable(ex, 1);
       turn(ex, seen, NULL);
     }
-    assert_ok(pillion_executor_free(ex));
+    executor_free(ex);
     assert_int_equal(probe.drops, 1);
   }
   race.stop = 1;
@@ -817,44 +775,4 @@ static void free_races_with_everything(void **state) {
   }
   free(seen);
   await_waiting(0);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(results_of_every_length_come_back),
-      cmocka_unit_test(requests_are_copied_before_submit_returns),
-      cmocka_unit_test(payloads_stay_until_the_next_turn),
-      cmocka_unit_test(strings_and_json_reach_their_functions),
-      cmocka_unit_test(a_request_that_is_no_json_fails),
-      cmocka_unit_test(an_error_comes_with_code_and_message),
-      cmocka_unit_test(a_message_may_contain_nul_bytes),
-      cmocka_unit_test(a_panic_comes_with_message_and_stack),
-      cmocka_unit_test(a_goexit_ends_its_call_and_no_other),
-      cmocka_unit_test(a_cancelled_call_answers_with_its_contexts_error),
-      cmocka_unit_test(a_call_that_ignores_the_cancel_returns),
-      cmocka_unit_test(a_call_cancelled_at_once_is_cancelled),
-      cmocka_unit_test(a_call_that_has_ended_cannot_be_cancelled),
-      cmocka_unit_test(cancels_race_with_results),
-      cmocka_unit_test(a_c_task_joins_a_call),
-      cmocka_unit_test(unjoined_and_detached_results_are_thrown_away),
-      cmocka_unit_test(an_event_call_cannot_be_detached),
-      cmocka_unit_test(a_batch_is_submitted_in_order),
-      cmocka_unit_test(a_batch_stops_at_what_is_refused),
-      cmocka_unit_test(over_max_calls_a_submit_is_asked_to_come_again),
-      cmocka_unit_test(a_wait_ends_when_its_time_is_up),
-      cmocka_unit_test(whoever_gives_up_cancels_and_detaches),
-      cmocka_unit_test(waits_fail_as_their_functions_do),
-      cmocka_unit_test(many_threads_wait_at_once),
-      cmocka_unit_test(one_waits_at_a_time),
-      cmocka_unit_test(a_signal_interrupts_task_wait_but_not_call_wait),
-      cmocka_unit_test(loop_functions_run_in_the_turns),
-      cmocka_unit_test(loop_functions_are_cancelled),
-      cmocka_unit_test(an_executor_with_coroutines_cannot_move),
-      cmocka_unit_test(go_is_entered_once_a_turn_at_most),
-      cmocka_unit_test(any_thread_may_submit),
-      cmocka_unit_test(an_executor_is_freed_with_everything_in_flight),
-      cmocka_unit_test(an_executor_is_freed_over_and_over),
-      cmocka_unit_test(free_races_with_everything),
-  };
-  return run_group(tests);
 }

@@ -62,7 +62,7 @@ static void drop_case(int (*way)(int (*fn)(void *), void *arg),
                       const char *name) {
   static struct seen seen;
   struct asking asking = {0};
-  pillion_executor ex = new_executor();
+  pillion_executor ex = executor_new();
   pillion_task task;
   seen.count = 0;
   asking.call = submit(ex, name, "", 0, PILLION_JOIN);
@@ -79,11 +79,10 @@ static void drop_case(int (*way)(int (*fn)(void *), void *arg),
   while (live_after_turn(ex, &seen) > 0) readable(ex, 1000); /* acknowledged */
   await_waiting(0); /* its context was cancelled: it has returned */
   assert_int_equal(seen.count, 1);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
-static void cancelled_task_cancels_the_call_it_awaits(void **state) {
-  (void)state;
+TEST(cancelled_task_cancels_the_call_it_awaits) {
   each_way(drop_case);
 }
 
@@ -91,7 +90,7 @@ static void shield_case(int (*way)(int (*fn)(void *), void *arg),
                         const char *name) {
   static struct seen seen;
   struct asking asking = {.shielded = 1, .passed = 99};
-  pillion_executor ex = new_executor();
+  pillion_executor ex = executor_new();
   pillion_task task;
   seen.count = 0;
   asking.call = submit(ex, name, "", 0, PILLION_JOIN);
@@ -106,19 +105,16 @@ static void shield_case(int (*way)(int (*fn)(void *), void *arg),
   assert_int_equal(seen.count, 1);
   assert_int_equal(seen.event[0].status, PILLION_ECANCELLED); /* the call's */
   assert_int_equal(seen.event[0].outcome, PILLION_OUTCOME_RETURNED);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
-static void shielded_task_awaits_the_acknowledgement(void **state) {
-  (void)state;
+TEST(shielded_task_awaits_the_acknowledgement) {
   each_way(shield_case);
 }
 
-static void evicted_task_cancels_it_too(void **state) {
-  (void)state;
+GIVEN(an_executor, evicted_task_cancels_it_too) {
   static struct seen seen;
   struct asking asking = {0};
-  pillion_executor ex = new_executor();
   pillion_task task;
   asking.call = submit(ex, "test.block", "", 0, PILLION_JOIN);
   assert_ok(pillion_task_spawn(&task, ex, &asking_future, &asking, 7,
@@ -130,11 +126,9 @@ static void evicted_task_cancels_it_too(void **state) {
   await_waiting(0);
   run(ex, &seen);
   assert_int_equal(seen.count, 0);
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void cancelled_loop_function_drops_what_it_awaits(void **state) {
-  (void)state;
+TEST(cancelled_loop_function_drops_what_it_awaits) {
   static struct seen seen;
   char before[32] = "", after[32] = "", expected[32];
   int defers, drops;
@@ -142,7 +136,7 @@ static void cancelled_loop_function_drops_what_it_awaits(void **state) {
   memcpy(before, pillion_value_data(&value), value.length);
   assert_int_equal(sscanf(before, "%d %d", &defers, &drops), 2);
   for (int freed = 0; freed < 2; freed++) {
-    pillion_executor ex = new_executor();
+    pillion_executor ex = executor_new();
     seen.count = 0;
     pillion_task task = submit(ex, "test.loop_defer", "", 0, PILLION_EVENT);
     do turn(ex, &seen, NULL);
@@ -154,7 +148,7 @@ static void cancelled_loop_function_drops_what_it_awaits(void **state) {
       assert_int_equal(seen.event[0].outcome,
                        PILLION_OUTCOME_CANCELLED_RUNNING);
     }
-    assert_ok(pillion_executor_free(ex));
+    executor_free(ex);
     value = ask("test.ended", "");
     memcpy(after, pillion_value_data(&value), value.length);
     snprintf(expected, sizeof expected, "%d %d", defers + 1 + freed,
@@ -168,7 +162,7 @@ static void cancelled_loop_function_drops_what_it_awaits(void **state) {
 static void points_of(int (*way)(int (*fn)(void *), void *arg),
                       const char *name) {
   static struct seen seen;
-  pillion_executor ex = new_executor();
+  pillion_executor ex = executor_new();
   seen.count = 0;
   pillion_task running = submit(ex, name, "", 1, PILLION_EVENT);
   do turn(ex, &seen, NULL);
@@ -185,18 +179,15 @@ static void points_of(int (*way)(int (*fn)(void *), void *arg),
   assert_int_equal(ask_to_stop(way, running), PILLION_EBADHANDLE);
   assert_int_equal(turn(ex, &seen, NULL), 0);
   await_waiting(0);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
-static void running_call_from_own_and_other_threads(void **state) {
-  (void)state;
+TEST(running_call_from_own_and_other_threads) {
   each_way(points_of);
 }
 
-static void loop_call_before_its_first_poll(void **state) {
-  (void)state;
+GIVEN(an_executor, loop_call_before_its_first_poll) {
   static struct seen seen;
-  pillion_executor ex = new_executor();
   pillion_task task = submit(ex, "test.loop_block", "", 1, PILLION_EVENT);
   assert_int_equal(pillion_task_cancel(task), 0);
   assert_int_equal(on_thread(cancel, &task), 2);
@@ -206,17 +197,4 @@ static void loop_call_before_its_first_poll(void **state) {
   assert_ok(pillion_executor_stat(&stats, ex));
   assert_int_equal(stats.go_entries, 0);
   assert_int_equal(on_thread(cancel, &task), PILLION_EBADHANDLE);
-  assert_ok(pillion_executor_free(ex));
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(cancelled_task_cancels_the_call_it_awaits),
-      cmocka_unit_test(shielded_task_awaits_the_acknowledgement),
-      cmocka_unit_test(evicted_task_cancels_it_too),
-      cmocka_unit_test(cancelled_loop_function_drops_what_it_awaits),
-      cmocka_unit_test(running_call_from_own_and_other_threads),
-      cmocka_unit_test(loop_call_before_its_first_poll),
-  };
-  return run_group(tests);
 }

@@ -32,7 +32,7 @@ static inline int run_cases(int argc, char **argv,
     if (argc > 1 && strcmp(argv[1], cases[i].name) == 0) {
       alarm(60);
       int rc = cases[i].main();
-      return rc == 0 ? nothing_is_left(NULL) : rc;
+      return rc == 0 ? nothing_lives(NULL) : rc;
     }
     memset(&tests[i], 0, sizeof tests[i]);
     tests[i].name = cases[i].name;
@@ -41,7 +41,7 @@ static inline int run_cases(int argc, char **argv,
   }
   if (argc > 1) return 2;
   return _cmocka_run_group_tests("tests", tests, count, start_clock,
-                                 nothing_is_left);
+                                 nothing_lives);
 }
 
 #endif

@@ -57,15 +57,14 @@ static int pairs_of(const char *name, const char *request, int current) {
   run(ex, &seen);
   assert_int_equal(seen.count, 1);
   assert_int_equal(seen.event[0].status, 0);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
   assert_int_equal(context.entered, context.left);
   assert_int_equal(context.wrong, 0);
   assert_int_equal(context.depth, 0);
   return context.entered;
 }
 
-static void each_poll_of_a_loop_call_and_its_end_are_inside(void **state) {
-  (void)state;
+TEST(each_poll_of_a_loop_call_and_its_end_are_inside) {
   int once = pairs_of("test.loop_echo", "x", 4);
   assert_int_equal(context.captured, 1);
   assert_int_equal(context.released, 1);
@@ -74,28 +73,24 @@ static void each_poll_of_a_loop_call_and_its_end_are_inside(void **state) {
   assert_int_equal(context.released, 1);
 }
 
-static void what_a_loop_call_spawns_is_captured_inside_it(void **state) {
-  (void)state;
+TEST(what_a_loop_call_spawns_is_captured_inside_it) {
   assert_true(pairs_of("test.loop_spawn", "", 4) > 4);
   assert_int_equal(context.captured, 2);
   assert_int_equal(context.released, 2);
 }
 
-static void loop_call_without_a_token_calls_nothing(void **state) {
-  (void)state;
+TEST(loop_call_without_a_token_calls_nothing) {
   assert_int_equal(pairs_of("test.loop_yield", "5", -1), 0);
   assert_int_equal(context.captured, 1);
   assert_int_equal(context.released, 0);
 }
 
-static void offloaded_call_is_not_captured(void **state) {
-  (void)state;
+TEST(offloaded_call_is_not_captured) {
   assert_int_equal(pairs_of("test.echo", "x", 4), 0);
   assert_int_equal(context.captured, 0);
 }
 
-static void cancelled_and_freed_loop_calls_release_theirs(void **state) {
-  (void)state;
+TEST(cancelled_and_freed_loop_calls_release_theirs) {
   static struct seen seen;
   pillion_executor ex = hooked();
   pillion_task unstarted = submit(ex, "test.loop_block", "", 1, PILLION_EVENT);
@@ -108,7 +103,7 @@ static void cancelled_and_freed_loop_calls_release_theirs(void **state) {
   while (seen.count < 2) turn(ex, &seen, NULL);
   assert_int_equal(seen.event[1].outcome, PILLION_OUTCOME_CANCELLED_RUNNING);
   assert_int_equal(context.released, 2);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
   assert_int_equal(context.released, 3);
   assert_int_equal(context.captured, 3);
   assert_int_equal(context.entered, context.left);
@@ -117,13 +112,11 @@ static void cancelled_and_freed_loop_calls_release_theirs(void **state) {
 
 /* Tasks of both lanes side by side, each inside its own. */
 static int looks(struct probe *probe, pillion_context *cx) {
-  (void)cx;
   *(int *)probe->data = context.current;
   return 0;
 }
 
-static void both_lanes_keep_theirs_apart(void **state) {
-  (void)state;
+TEST(both_lanes_keep_theirs_apart) {
   static struct seen seen;
   pillion_executor ex = hooked();
   int first = 0, second = 0;
@@ -142,17 +135,5 @@ static void both_lanes_keep_theirs_apart(void **state) {
   assert_int_equal(context.captured, 3);
   assert_int_equal(context.released, 3);
   assert_int_equal(context.wrong, 0);
-  assert_ok(pillion_executor_free(ex));
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(each_poll_of_a_loop_call_and_its_end_are_inside),
-      cmocka_unit_test(what_a_loop_call_spawns_is_captured_inside_it),
-      cmocka_unit_test(loop_call_without_a_token_calls_nothing),
-      cmocka_unit_test(offloaded_call_is_not_captured),
-      cmocka_unit_test(cancelled_and_freed_loop_calls_release_theirs),
-      cmocka_unit_test(both_lanes_keep_theirs_apart),
-  };
-  return run_group(tests);
+  executor_free(ex);
 }

@@ -59,7 +59,7 @@ static int child(struct parent *p) {
       pillion_call_batch(NULL, p->ex, &call, 1, NULL, PILLION_EVENT),
       pillion_call_wait(&value, p->fn, "", 0, PILLION_TIME_NEVER),
       pillion_failure_parse(&failure, "", 0),
-      pillion_task_spawn(NULL, p->ex, &probe_future, &probe, 0, PILLION_EVENT),
+      pillion_task_spawn(NULL, p->ex, &probing, &probe, 0, PILLION_EVENT),
       pillion_task_cancel(p->task),
       pillion_task_cancel(p->call),
       pillion_task_detach(p->call),
@@ -83,7 +83,7 @@ static void open_parent(struct parent *p) {
   struct seen seen = {0};
   memset(p, 0, sizeof *p);
   p->fn = function("test.echo");
-  p->ex = new_executor();
+  p->ex = executor_new();
   p->task = spawn(p->ex, &p->probe, 1, PILLION_EVENT);
   turn(p->ex, &seen, NULL);
   assert_ok(pillion_watch_open(&p->watch, p->ex, dup(0), PILLION_WATCH_OWN));
@@ -108,7 +108,7 @@ static void close_busy_parent(struct parent *p) {
   assert_int_equal(pillion_task_cancel(p->call), 0);
   assert_ok(pillion_task_wait(&value, p->call, LONG_ENOUGH));
   assert_int_equal(value.status, PILLION_ECANCELLED);
-  assert_ok(pillion_executor_free(p->ex));
+  executor_free(p->ex);
 }
 
 /* Nor has anybody touched its descriptor. */
@@ -124,9 +124,8 @@ static int wait_for(pid_t pid) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-static void a_forked_child_is_told_so(void **state) {
+TEST(a_forked_child_is_told_so) {
   struct parent parent;
-  (void)state;
   open_parent(&parent);
   pid_t pid = fork();
   if (pid == 0) _exit(child(&parent));
@@ -135,9 +134,8 @@ static void a_forked_child_is_told_so(void **state) {
   close_parent(&parent);
 }
 
-static void a_child_of_raw_clone_is_told_so(void **state) {
+TEST(a_child_of_raw_clone_is_told_so) {
   struct parent parent;
-  (void)state;
   open_parent(&parent);
   pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
   if (pid == 0) _exit(child(&parent));
@@ -146,9 +144,8 @@ static void a_child_of_raw_clone_is_told_so(void **state) {
   close_parent(&parent);
 }
 
-static void a_grandchild_is_told_so(void **state) {
+TEST(a_grandchild_is_told_so) {
   struct parent parent;
-  (void)state;
   open_parent(&parent);
   pid_t pid = fork();
   if (pid == 0) {
@@ -166,17 +163,15 @@ static int fork_here(void *arg) {
   return wait_for(pid);
 }
 
-static void a_thread_may_fork(void **state) {
+TEST(a_thread_may_fork) {
   struct parent parent;
-  (void)state;
   open_parent(&parent);
   assert_int_equal(on_thread(fork_here, &parent), 0);
   close_parent(&parent);
 }
 
-static void a_child_exits_in_the_regular_way(void **state) {
+TEST(a_child_exits_in_the_regular_way) {
   struct parent parent;
-  (void)state;
   open_parent(&parent);
   pid_t pid = fork();
   if (pid == 0) {
@@ -193,10 +188,9 @@ static void a_child_exits_in_the_regular_way(void **state) {
   close_parent(&parent);
 }
 
-static void a_child_may_fork_while_the_parent_works(void **state) {
+TEST(a_child_may_fork_while_the_parent_works) {
   struct parent parent;
   struct seen *seen = calloc(1, sizeof *seen);
-  (void)state;
   open_parent(&parent);
   for (int i = 0; i < 20; i++) {
     for (int j = 0; j < 50; j++)
@@ -212,16 +206,4 @@ static void a_child_may_fork_while_the_parent_works(void **state) {
   }
   free(seen);
   close_busy_parent(&parent);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_forked_child_is_told_so),
-      cmocka_unit_test(a_child_of_raw_clone_is_told_so),
-      cmocka_unit_test(a_grandchild_is_told_so),
-      cmocka_unit_test(a_thread_may_fork),
-      cmocka_unit_test(a_child_exits_in_the_regular_way),
-      cmocka_unit_test(a_child_may_fork_while_the_parent_works),
-  };
-  return run_group(tests);
 }

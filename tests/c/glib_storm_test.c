@@ -16,7 +16,6 @@ static void finish_if_calm(void) {
 }
 
 static void on_exit_of(GPid pid, gint status, gpointer data) {
-  (void)data;
   g_spawn_close_pid(pid);
   if (status == 0) children_ended++;
   children_alive--;
@@ -36,7 +35,6 @@ static void start(void) {
 
 static gboolean on_readable(gint fd, GIOCondition condition, gpointer data) {
   pillion_event events[64];
-  (void)fd, (void)condition, (void)data;
   int n = pillion_executor_turn(events, COUNT(events), NULL, storm_executor,
                                 NULL);
   assert_true(n >= 0);
@@ -45,9 +43,8 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer data) {
   return G_SOURCE_CONTINUE;
 }
 
-static void glib_starts_children(void **state) {
+TEST(glib_starts_children) {
   int fd;
-  (void)state;
   storm_begin();
   int children = children_left;
   loop = g_main_loop_new(NULL, FALSE);
@@ -61,6 +58,5 @@ static void glib_starts_children(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(glib_starts_children)};
-  return cmocka_run_group_tests(tests, NULL, nothing_is_left);
+  return run_all_tests(NULL, free_executor, nothing_lives);
 }

@@ -7,12 +7,10 @@
 static int ended;
 
 static void on_event(const pillion_event *event, void *data) {
-  (void)data;
   ended += event->status == 0;
 }
 
-static void everything_is_given_back(void **state) {
-  (void)state;
+TEST(everything_is_given_back) {
   static char request[1000];
   pillion_executor ex;
   pillion_function echo, loop;
@@ -43,8 +41,5 @@ static void everything_is_given_back(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(everything_is_given_back),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return run_all_tests(NULL, NULL, NULL);
 }

@@ -19,11 +19,10 @@ static void order_of(uint64_t seed, uint64_t *tokens) {
     int n = pillion_executor_turn(events, CALLS, NULL, ex, NULL);
     for (int i = 0; i < n; i++) tokens[got++] = events[i].token;
   }
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
-static void seed_orders_go_functions_too(void **state) {
-  (void)state;
+TEST(seed_orders_go_functions_too) {
   uint64_t first[CALLS], again[CALLS], other[CALLS], plain[CALLS];
   order_of(1, first);
   order_of(1, again);
@@ -37,13 +36,11 @@ static void seed_orders_go_functions_too(void **state) {
 static int64_t now = SECOND;
 
 static int64_t our_clock(void *data) {
-  (void)data;
   return now;
 }
 
 /* An hour takes no time. */
-static void clock_is_that_of_go_functions_too(void **state) {
-  (void)state;
+TEST(clock_is_that_of_go_functions_too) {
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
   pillion_progress progress = PILLION_PROGRESS_INIT;
   pillion_event event;
@@ -58,13 +55,5 @@ static void clock_is_that_of_go_functions_too(void **state) {
   now++;
   assert_int_equal(pillion_executor_turn(&event, 1, &progress, ex, NULL), 1);
   assert_memory_equal(pillion_event_data(&event), "slept", 5);
-  assert_ok(pillion_executor_free(ex));
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(seed_orders_go_functions_too),
-      cmocka_unit_test(clock_is_that_of_go_functions_too),
-  };
-  return run_group(tests);
+  executor_free(ex);
 }

@@ -21,18 +21,13 @@ static int64_t now(void) {
   return ts.tv_sec * SECOND + ts.tv_nsec;
 }
 
-static void run_without_work_returns_at_once(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, run_without_work_returns_at_once) {
   struct seen seen = {0};
   run(ex, &seen);
   assert_int_equal(seen.count, 0);
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void run_ends_when_the_last_call_was_taken(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, run_ends_when_the_last_call_was_taken) {
   struct seen seen = {0};
   for (uint64_t i = 0; i < 300; i++)
     submit(ex, "test.echo", "hello", i, PILLION_EVENT);
@@ -44,7 +39,6 @@ static void run_ends_when_the_last_call_was_taken(void **state) {
   }
   run(ex, &seen);
   assert_int_equal(seen.count, 300);
-  assert_ok(pillion_executor_free(ex));
 }
 
 struct chain {
@@ -55,21 +49,19 @@ struct chain {
 
 static void submit_next(const pillion_event *event, void *data) {
   struct chain *chain = data;
-  (void)event;
   if (chain->left-- > 0)
     chain->failed |= pillion_call_submit(NULL, chain->ex, chain->f, "x", 1, 0,
                                          PILLION_EVENT);
 }
 
-static void on_event_may_start_more_when_nothing_else_lives(void **state) {
-  (void)state;
-  struct chain chain = {new_executor(), function("test.echo"), 20, 0};
+TEST(on_event_may_start_more_when_nothing_else_lives) {
+  struct chain chain = {executor_new(), function("test.echo"), 20, 0};
   assert_ok(pillion_call_submit(NULL, chain.ex, chain.f, "x", 1, 0,
                                 PILLION_EVENT));
   assert_ok(pillion_poll_run(chain.ex, submit_next, &chain));
   assert_int_equal(chain.left, -1);
   assert_ok(chain.failed);
-  assert_ok(pillion_executor_free(chain.ex));
+  executor_free(chain.ex);
 }
 
 struct freeing {
@@ -79,14 +71,12 @@ struct freeing {
 
 static void free_inside_on_event(const pillion_event *event, void *data) {
   struct freeing *freeing = data;
-  (void)event;
   freeing->events++;
   freeing->freed = pillion_executor_free(freeing->ex);
 }
 
-static void an_executor_may_be_freed_in_on_event(void **state) {
-  (void)state;
-  struct freeing freeing = {new_executor(), 1, 0};
+TEST(an_executor_may_be_freed_in_on_event) {
+  struct freeing freeing = {executor_new(), 1, 0};
   struct probe probes[10];
   memset(probes, 0, sizeof probes);
   for (int i = 0; i < 10; i++) {
@@ -125,9 +115,7 @@ static void nap_drop(void *self) {
 static const pillion_future nap_future = {sizeof(pillion_future), nap_poll,
                                           nap_drop};
 
-static void deadlines_are_met_late_but_never_early(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, deadlines_are_met_late_but_never_early) {
   static const int64_t lengths[] = {7 * MS + 1, 3 * MS, 1, 500000, 0, 3 * MS};
   struct nap naps[COUNT(lengths)];
   struct seen seen = {0};
@@ -145,12 +133,9 @@ static void deadlines_are_met_late_but_never_early(void **state) {
     assert_true(naps[i].woke - start >= naps[i].ns);
   }
   assert_int_equal(seen.event[COUNT(naps) - 1].token, 0);
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void once_does_not_wait_past_its_timeout(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, once_does_not_wait_past_its_timeout) {
   pillion_poll loop;
   struct seen seen = {0};
   pillion_task task = submit(ex, "test.block", "", 5, PILLION_EVENT);
@@ -166,14 +151,11 @@ static void once_does_not_wait_past_its_timeout(void **state) {
   assert_int_equal(seen.count, 1);
   assert_int_equal(seen.event[0].token, 5);
   assert_int_equal(loop.adapter.live, 0);
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void once_makes_no_system_call_for_what_has_come(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, once_makes_no_system_call_for_what_has_come) {
   pillion_poll loop;
-  struct probe probe = {0};
+  static struct probe probe;
   spawn(ex, &probe, 0, PILLION_DETACH);
   pillion_poll_init(&loop, ex, NULL, NULL);
   polls_made = 0;
@@ -190,25 +172,20 @@ static void once_makes_no_system_call_for_what_has_come(void **state) {
   assert_int_equal(pillion_poll_once(&loop, 1), 0); /* nothing has come */
   assert_int_equal(polls_made, 1);
   assert_int_equal(probe.polls, 2);
-  assert_ok(pillion_executor_free(ex));
 }
 
 /* It may be what the program waits for, although it polls no task. */
-static void once_does_not_sleep_over_a_close(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, once_does_not_sleep_over_a_close) {
   pillion_poll loop;
   pillion_poll_init(&loop, ex, NULL, NULL);
   assert_int_equal(pillion_poll_once(&loop, 0), 0);
   assert_int_equal(pillion_poll_once(&loop, 0), 0);
   assert_ok(pillion_executor_close(ex, PILLION_CLOSE_DRAIN));
   assert_int_equal(pillion_poll_once(&loop, PILLION_TIME_NEVER), 0);
-  assert_ok(pillion_executor_free(ex));
 }
 
 static int interruptions;
 static void interrupted(int signal) {
-  (void)signal;
   interruptions++;
 }
 
@@ -227,15 +204,13 @@ static int interrupt_and_cancel(void *arg) {
   return pillion_task_cancel(sleeper->task);
 }
 
-static void a_signal_does_not_end_the_wait(void **state) {
-  (void)state;
+GIVEN(an_executor, a_signal_does_not_end_the_wait) {
   struct sigaction action, old;
   struct sleeper sleeper;
   struct on_thread job = {interrupt_and_cancel, &sleeper, -1};
   struct seen seen = {0};
   pthread_t thread;
   pillion_poll loop;
-  pillion_executor ex = new_executor();
   memset(&action, 0, sizeof action);
   action.sa_handler = interrupted;
   action.sa_flags = SA_ONSTACK;
@@ -252,17 +227,13 @@ static void a_signal_does_not_end_the_wait(void **state) {
   assert_true(interruptions > 0);
   assert_int_equal(seen.event[0].status, PILLION_ECANCELLED);
   assert_ok(sigaction(SIGUSR2, &old, NULL));
-  assert_ok(pillion_executor_free(ex));
 }
 
 static void stop_on_event(const pillion_event *event, void *data) {
-  (void)event;
   ((pillion_poll *)data)->stop = 1;
 }
 
-static void stop_ends_the_loop_and_leaves_the_rest_alive(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, stop_ends_the_loop_and_leaves_the_rest_alive) {
   pillion_poll loop;
   struct seen seen = {0};
   pillion_task blocked = submit(ex, "test.block", "", 1, PILLION_EVENT);
@@ -276,7 +247,6 @@ static void stop_ends_the_loop_and_leaves_the_rest_alive(void **state) {
   assert_ok(pillion_poll_loop(&loop));
   assert_int_equal(seen.count, 1);
   assert_int_equal(seen.event[0].token, 1);
-  assert_ok(pillion_executor_free(ex));
 }
 
 static int close_it(void *arg) {
@@ -284,9 +254,7 @@ static int close_it(void *arg) {
   return pillion_executor_close(*(pillion_executor *)arg, PILLION_CLOSE_CANCEL);
 }
 
-static void close_on_another_thread_ends_the_loop(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, close_on_another_thread_ends_the_loop) {
   struct on_thread job = {close_it, &ex, -1};
   struct probe probe = {0};
   struct seen seen = {0};
@@ -304,12 +272,9 @@ static void close_on_another_thread_ends_the_loop(void **state) {
     assert_int_equal(seen.event[i].outcome, PILLION_OUTCOME_CANCELLED_RUNNING);
   }
   assert_int_equal(probe.drops, 1);
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void a_turn_takes_one_batch_and_the_rest_comes(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, a_turn_takes_one_batch_and_the_rest_comes) {
   pillion_poll loop;
   struct probe probes[PILLION_ADAPTER_BATCH + 10];
   struct seen seen = {0};
@@ -327,32 +292,11 @@ static void a_turn_takes_one_batch_and_the_rest_comes(void **state) {
   for (size_t i = 0; i < seen.count; i++)
     assert_int_equal(seen.event[i].token, i);
   assert_int_equal(readable(ex, 0), 0);
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void bad_handles_are_reported(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
-  assert_ok(pillion_executor_free(ex));
+TEST(bad_handles_are_reported) {
+  pillion_executor ex = executor_new();
+  executor_free(ex);
   assert_int_equal(pillion_poll_run(ex, NULL, NULL), PILLION_EBADHANDLE);
   assert_int_equal(pillion_poll_run(0, NULL, NULL), PILLION_EBADHANDLE);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(run_without_work_returns_at_once),
-      cmocka_unit_test(run_ends_when_the_last_call_was_taken),
-      cmocka_unit_test(on_event_may_start_more_when_nothing_else_lives),
-      cmocka_unit_test(an_executor_may_be_freed_in_on_event),
-      cmocka_unit_test(deadlines_are_met_late_but_never_early),
-      cmocka_unit_test(once_does_not_wait_past_its_timeout),
-      cmocka_unit_test(once_makes_no_system_call_for_what_has_come),
-      cmocka_unit_test(once_does_not_sleep_over_a_close),
-      cmocka_unit_test(a_signal_does_not_end_the_wait),
-      cmocka_unit_test(stop_ends_the_loop_and_leaves_the_rest_alive),
-      cmocka_unit_test(close_on_another_thread_ends_the_loop),
-      cmocka_unit_test(a_turn_takes_one_batch_and_the_rest_comes),
-      cmocka_unit_test(bad_handles_are_reported),
-  };
-  return run_group(tests);
 }

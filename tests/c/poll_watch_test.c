@@ -1,30 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Descriptors on pillion/poll.h. */
-#include "watch_go.h"
-#include "watch_suite.h"
+#include "watch_support.h"
 
 static pillion_executor executor;
 static pillion_poll loop;
 
-static void loop_begin(pillion_executor ex) {
+void loop_begin(pillion_executor ex) {
   executor = ex;
   pillion_poll_init(&loop, ex, see, &seen);
 }
 
-static void loop_step(void) {
+void loop_step(void) {
   assert_true(pillion_poll_once(&loop, PILLION_TIME_NEVER) >= 0);
 }
 
-static void loop_run(void) { assert_ok(pillion_poll_loop(&loop)); }
+void loop_run(void) { assert_ok(pillion_poll_loop(&loop)); }
 
-static void loop_end(void) { assert_ok(pillion_executor_free(executor)); }
+void loop_end(void) { executor_free(executor); }
 
 /* poll(2) says that they are always ready. */
-static void a_regular_file_is_always_ready(void **state) {
-  (void)state;
+TEST(a_regular_file_is_always_ready) {
   struct stream in;
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   open_watch(executor, &in, open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   in.length = R | W;
   start(executor, &in, &waiting);
@@ -33,12 +31,11 @@ static void a_regular_file_is_always_ready(void **state) {
   loop_end();
 }
 
-static void a_descriptor_closed_behind_our_back_is_a_fault(void **state) {
-  (void)state;
+TEST(a_descriptor_closed_behind_our_back_is_a_fault) {
   struct stream in;
   int ends[2];
   pair_new(ends);
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   memset(&in, 0, sizeof in);
   assert_ok(pillion_watch_open(&in.watch, executor, ends[0], 0));
   close(ends[0]);
@@ -50,13 +47,12 @@ static void a_descriptor_closed_behind_our_back_is_a_fault(void **state) {
   loop_end();
 }
 
-static void two_loops_in_turn_share_what_is_watched(void **state) {
-  (void)state;
+TEST(two_loops_in_turn_share_what_is_watched) {
   struct stream in;
   int ends[2];
   pillion_poll other;
   pair_new(ends);
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   pillion_poll_init(&other, executor, NULL, NULL);
   open_watch(executor, &in, ends[0]);
   in.length = 2;
@@ -73,13 +69,12 @@ static void two_loops_in_turn_share_what_is_watched(void **state) {
   close(ends[1]);
 }
 
-static void tasks_that_are_always_ready_hide_no_descriptor(void **state) {
-  (void)state;
+TEST(tasks_that_are_always_ready_hide_no_descriptor) {
   struct probe busy = {.wake_self = 1};
   struct stream in;
   int ends[2];
   pair_new(ends);
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   open_watch(executor, &in, ends[0]);
   in.length = 1;
   start(executor, &in, &reading);
@@ -96,17 +91,15 @@ static void tasks_that_are_always_ready_hide_no_descriptor(void **state) {
 
 static int dropped;
 static void on_drop(void *data) {
-  (void)data;
   dropped++;
 }
 
-static void hooks_that_come_later_are_left_alone(void **state) {
-  (void)state;
+TEST(hooks_that_come_later_are_left_alone) {
   pillion_host host = PILLION_HOST_INIT;
   struct stream in;
   host.drop = on_drop;
   dropped = 0;
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   assert_ok(pillion_host_set(executor, &host));
   assert_int_equal(pillion_poll_once(&loop, 0), 0); /* takes their place */
   assert_int_equal(dropped, 1);
@@ -119,17 +112,4 @@ static void hooks_that_come_later_are_left_alone(void **state) {
   assert_int_equal(dropped, 1);
   loop_end();
   assert_int_equal(dropped, 2);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      WATCH_SUITE,
-      WATCH_GO_SUITE,
-      cmocka_unit_test(a_regular_file_is_always_ready),
-      cmocka_unit_test(a_descriptor_closed_behind_our_back_is_a_fault),
-      cmocka_unit_test(two_loops_in_turn_share_what_is_watched),
-      cmocka_unit_test(tasks_that_are_always_ready_hide_no_descriptor),
-      cmocka_unit_test(hooks_that_come_later_are_left_alone),
-  };
-  return run_group(tests);
 }

@@ -8,10 +8,9 @@
 
 #define THREADS 3
 
-static void refused(void **state) {
-  (void)state;
+GIVEN(a_pool, refused) {
   pillion_task task = 0;
-  pillion_executor ex = new_executor();
+  pillion_executor ex = executor_new();
   const uint64_t right = pool;
   assert_int_equal(start_call(&task, ex, "test.echo", "", 0, PILLION_EVENT,
                               PILLION_TIME_NEVER),
@@ -31,17 +30,16 @@ static void refused(void **state) {
                    PILLION_ECLOSED);
   assert_int_equal(task, 0);
   run(ex, &seen); /* nothing lives */
-  assert_int_equal(pool_stats().live, 0);
-  assert_ok(pillion_executor_free(ex));
+  assert_int_equal(pool_stats(pool).live, 0);
+  executor_free(ex);
 }
 
-static void a_full_pool_takes_no_call(void **state) {
-  (void)state;
+GIVEN(a_pool, a_full_pool_takes_no_call) {
   const pillion_pool other = pool;
   pillion_pool_options options = PILLION_POOL_OPTIONS_INIT;
   options.max_tasks = 1;
   assert_ok(pillion_pool_new(&pool, &options, NULL, 0));
-  pillion_executor ex = new_worker(0);
+  pillion_executor ex = worker_new(0);
   call(ex, "test.async_echo", "", 1);
   assert_int_equal(start_call(NULL, ex, "test.async_echo", "", 0,
                               PILLION_EVENT, PILLION_TIME_NEVER),
@@ -50,7 +48,7 @@ static void a_full_pool_takes_no_call(void **state) {
   call(ex, "test.async_echo", "", 1);
   run(ex, &seen);
   assert_int_equal(seen.count, 2);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
   assert_ok(pillion_pool_free(pool));
   pool = other;
 }
@@ -69,9 +67,8 @@ static void cancels_have_arrived(void) {
   ask_number("test.waiting", "");
 }
 
-static void three_outcomes(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(a_pool, three_outcomes) {
+  pillion_executor ex = executor_new();
   pillion_task task = call(ex, "test.async_block", "", 1);
   assert_int_equal(pillion_task_cancel(task), 0); /* no worker is there yet */
   cancels_have_arrived();
@@ -90,7 +87,7 @@ static void three_outcomes(void **state) {
   run(ex, &seen);
   ended(2, 0, PILLION_OUTCOME_RETURNED);
   assert_int_equal(pillion_task_cancel(task), PILLION_EBADHANDLE);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
 static int64_t monotonic(void) {
@@ -99,10 +96,9 @@ static int64_t monotonic(void) {
   return now.tv_sec * SECOND + now.tv_nsec;
 }
 
-static void deadlines(void **state) {
-  (void)state;
+GIVEN(a_pool, deadlines) {
   pillion_timer storage = {0};
-  pillion_executor ex = new_worker(0);
+  pillion_executor ex = worker_new(0);
   assert_ok(start_call(NULL, ex, "test.async_block", "", 1, PILLION_EVENT, 1));
   run(ex, &seen);
   ended(0, PILLION_ETIMEDOUT, PILLION_OUTCOME_CANCELLED_UNSTARTED);
@@ -115,7 +111,7 @@ static void deadlines(void **state) {
   assert_ok(pillion_task_deadline(&storage, task, monotonic() + MS));
   run(ex, &seen);
   ended(2, PILLION_ETIMEDOUT, PILLION_OUTCOME_CANCELLED_RUNNING);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
 /* ---- Workers come and go ------------------------------------------------- */
@@ -140,14 +136,13 @@ static void *comes_and_goes(void *data) {
   return NULL;
 }
 
-static void workers_join_and_leave_meanwhile(void **state) {
+GIVEN(a_pool, workers_join_and_leave_meanwhile) {
   pthread_t threads[THREADS];
-  (void)state;
   stop = 0;
   for (int i = 0; i < THREADS; i++)
     assert_ok(pthread_create(&threads[i], NULL, comes_and_goes,
                              (void *)(uintptr_t)i));
-  pillion_executor home = new_executor();
+  pillion_executor home = executor_new();
   for (int round = 0; round < 5; round++) {
     for (uint64_t i = 0; i < 200; i++)
       call(home, i % 2 ? "test.async_yield" : "test.async_sleep", "200", i);
@@ -156,7 +151,7 @@ static void workers_join_and_leave_meanwhile(void **state) {
   assert_int_equal(seen.count, 1000);
   stop = 1;
   for (int i = 0; i < THREADS; i++) assert_ok(pthread_join(threads[i], NULL));
-  assert_ok(pillion_executor_free(home));
+  executor_free(home);
 }
 
 /* It ends without a word to its executor. */
@@ -172,13 +167,12 @@ static int works_and_dies(void *data) {
 }
 
 /* One call goes on elsewhere, the other's coroutine can't. */
-static void a_thread_dies_with_calls_on_it(void **state) {
-  (void)state;
-  pillion_executor dead = 0, home = new_executor();
+GIVEN(a_pool, a_thread_dies_with_calls_on_it) {
+  pillion_executor dead = 0, home = executor_new();
   pillion_task task = call(home, "test.async_block", "", 1);
   call(home, "test.loop_block", "", 2);
   assert_int_equal(on_thread(works_and_dies, &dead), 0);
-  assert_int_equal(pool_stats().workers, 0);
+  assert_int_equal(pool_stats(pool).workers, 0);
   assert_ok(pillion_pool_join(pool, home, 0));
   while (seen.count < 1) turn(home, &seen, NULL);
   assert_int_equal(seen.event[0].token, 2);
@@ -186,13 +180,12 @@ static void a_thread_dies_with_calls_on_it(void **state) {
   assert_int_equal(pillion_task_cancel(task), 0);
   run(home, &seen);
   assert_int_equal(seen.count, 2);
-  assert_ok(pillion_executor_free(dead));
-  assert_ok(pillion_executor_free(home));
+  executor_free(dead);
+  executor_free(home);
 }
 
-static void a_suspended_coroutine_keeps_its_worker(void **state) {
-  (void)state;
-  pillion_executor ex = new_worker(0);
+GIVEN(a_pool, a_suspended_coroutine_keeps_its_worker) {
+  pillion_executor ex = worker_new(0);
   pillion_task task = call(ex, "test.loop_block", "", 1);
   turn_until_waiting(ex, 1);
   assert_int_equal(pillion_pool_leave(ex), PILLION_EBUSY);
@@ -200,28 +193,26 @@ static void a_suspended_coroutine_keeps_its_worker(void **state) {
   run(ex, &seen);
   ended(0, PILLION_ECANCELLED, PILLION_OUTCOME_CANCELLED_RUNNING);
   assert_ok(pillion_pool_leave(ex));
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
-static void a_home_that_is_freed_cancels_its_calls(void **state) {
-  (void)state;
-  pillion_executor ex = new_worker(0), home = new_executor();
+GIVEN(a_pool, a_home_that_is_freed_cancels_its_calls) {
+  pillion_executor ex = worker_new(0), home = executor_new();
   call(home, "test.async_block", "", 1);
   call(home, "test.pool_wait", "1", 1);
   turn_until_waiting(ex, 2);
-  assert_ok(pillion_executor_free(home));
+  executor_free(home);
   run(ex, &seen);
   assert_int_equal(seen.count, 0);
   await_waiting(0);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
 /* ---- The pool closes ----------------------------------------------------- */
 
-static void close_cancels(void **state) {
-  (void)state;
+GIVEN(a_pool, close_cancels) {
   assert_ok(pillion_pool_start(pool, 2));
-  pillion_executor home = new_executor();
+  pillion_executor home = executor_new();
   for (uint64_t i = 0; i < 100; i++) call(home, "test.async_block", "", i);
   await_waiting(100);
   assert_ok(pillion_pool_close(pool, PILLION_CLOSE_CANCEL));
@@ -229,38 +220,36 @@ static void close_cancels(void **state) {
   assert_int_equal(seen.count, 100);
   for (size_t i = 0; i < seen.count; i++)
     ended(i, PILLION_ECANCELLED, PILLION_OUTCOME_CANCELLED_RUNNING);
-  assert_ok(pillion_executor_free(home));
+  executor_free(home);
 }
 
-static void close_drains(void **state) {
+GIVEN(a_pool, close_drains) {
   pthread_t threads[THREADS];
-  (void)state;
   for (int i = 0; i < THREADS; i++)
     assert_ok(pthread_create(&threads[i], NULL, works, NULL));
-  pillion_executor home = new_executor();
+  pillion_executor home = executor_new();
   for (uint64_t i = 0; i < 300; i++) call(home, "test.async_yield", "100", i);
   assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   run(home, &seen);
   for (size_t i = 0; i < 300; i++) ended(i, 0, PILLION_OUTCOME_RETURNED);
   for (int i = 0; i < THREADS; i++) assert_ok(pthread_join(threads[i], NULL));
-  assert_ok(pillion_executor_free(home));
+  executor_free(home);
 }
 
 /* Begun, taken up by Go, or not even that: all end. */
-static void a_pool_is_freed_with_calls(void **state) {
+GIVEN(a_pool, a_pool_is_freed_with_calls) {
   const pillion_pool other = pool;
   pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
-  (void)state;
   for (int round = 0; round < 50; round++) {
     memset(&seen, 0, sizeof seen);
     assert_ok(pillion_pool_new(&pool, NULL, NULL, 0));
-    pillion_executor home = new_executor();
+    pillion_executor home = executor_new();
     if (round % 2) {
-      pillion_executor ex = new_worker(0);
+      pillion_executor ex = worker_new(0);
       for (uint64_t i = 0; i < 3; i++) call(home, "test.pool_wait", "9", i);
       turn_until_waiting(ex, 3);
       assert_ok(pillion_pool_leave(ex));
-      assert_ok(pillion_executor_free(ex));
+      executor_free(ex);
     }
     for (uint64_t i = 0; i < 5; i++) call(home, "test.async_block", "", 10 + i);
     assert_ok(pillion_pool_free(pool));
@@ -270,7 +259,7 @@ static void a_pool_is_freed_with_calls(void **state) {
       ended(i, PILLION_ECANCELLED,
             seen.event[i].token < 3 ? PILLION_OUTCOME_CANCELLED_RUNNING
                                     : PILLION_OUTCOME_CANCELLED_UNSTARTED);
-    assert_ok(pillion_executor_free(home));
+    executor_free(home);
   }
   await_waiting(0);
   assert_ok(pillion_library_count(&counts));
@@ -278,21 +267,4 @@ static void a_pool_is_freed_with_calls(void **state) {
   assert_int_equal(counts.tasks, 0);
   assert_int_equal(counts.calls, 0);
   pool = other;
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      POOL_TEST(refused),
-      POOL_TEST(a_full_pool_takes_no_call),
-      POOL_TEST(three_outcomes),
-      POOL_TEST(deadlines),
-      POOL_TEST(workers_join_and_leave_meanwhile),
-      POOL_TEST(a_thread_dies_with_calls_on_it),
-      POOL_TEST(a_suspended_coroutine_keeps_its_worker),
-      POOL_TEST(a_home_that_is_freed_cancels_its_calls),
-      POOL_TEST(close_cancels),
-      POOL_TEST(close_drains),
-      POOL_TEST(a_pool_is_freed_with_calls),
-  };
-  return run_group(tests);
 }

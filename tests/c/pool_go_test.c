@@ -7,29 +7,27 @@
 
 /* ---- Running ------------------------------------------------------------- */
 
-static void one_worker_that_is_home_as_well(void **state) {
-  (void)state;
-  pillion_executor ex = new_worker(0);
+GIVEN(a_pool, one_worker_that_is_home_as_well) {
+  pillion_executor ex = worker_new(0);
   call(ex, "test.async_echo", "text", 1);
   call(ex, "test.async_yield", "100", 2);
   call(ex, "test.async_sleep", "1000", 3);
   call(ex, "test.async_panic", "oh", 4);
-  assert_true(pool_stats().live >= 4);
+  assert_true(pool_stats(pool).live >= 4);
   run(ex, &seen);
   assert_int_equal(seen.count, 4);
   for (size_t i = 0; i < seen.count; i++)
     assert_int_equal(seen.event[i].status,
                      seen.event[i].token == 4 ? PILLION_EPANIC : 0);
-  assert_int_equal(pool_stats().live, 0);
-  assert_ok(pillion_executor_free(ex));
+  assert_int_equal(pool_stats(pool).live, 0);
+  executor_free(ex);
 }
 
-static void no_call_no_turn_enters_go(void **state) {
-  (void)state;
+GIVEN(a_pool, no_call_no_turn_enters_go) {
   pillion_executor_stats stats = PILLION_EXECUTOR_STATS_INIT;
-  pillion_executor ex = new_worker(0);
+  pillion_executor ex = worker_new(0);
   struct probe probe = {.ready_at = 5, .wake_self = 1};
-  assert_ok(pillion_pool_spawn(NULL, pool, ex, &probe_future, &probe, 0,
+  assert_ok(pillion_pool_spawn(NULL, pool, ex, &probing, &probe, 0,
                                PILLION_EVENT));
   run(ex, &seen);
   assert_ok(pillion_executor_stat(&stats, ex));
@@ -38,13 +36,12 @@ static void no_call_no_turn_enters_go(void **state) {
   run(ex, &seen);
   assert_ok(pillion_executor_stat(&stats, ex));
   assert_true(stats.go_entries > 0);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
-static void its_threads_run_it_for_a_thread_that_waits(void **state) {
+GIVEN(a_pool, its_threads_run_it_for_a_thread_that_waits) {
   pillion_value value;
   pillion_task task;
-  (void)state;
   assert_ok(pillion_pool_start(pool, 2));
   assert_ok(start_call(&task, 0, "test.async_yield", "1000", 0, PILLION_JOIN,
                        PILLION_TIME_NEVER));
@@ -55,19 +52,18 @@ static void its_threads_run_it_for_a_thread_that_waits(void **state) {
 }
 
 /* No call ends before all threads, the pool's two too, have polled some. */
-static void calls_move_between_all_threads(void **state) {
+GIVEN(a_pool, calls_move_between_all_threads) {
   pthread_t threads[THREADS];
-  (void)state;
   for (int i = 0; i < THREADS; i++)
     assert_ok(pthread_create(&threads[i], NULL, works, NULL));
   assert_ok(pillion_pool_start(pool, 2));
-  pillion_executor home = new_executor();
+  pillion_executor home = executor_new();
   for (uint64_t i = 0; i < 500; i++) call(home, "test.pool_hop", "5", i);
   run(home, &seen);
   assert_int_equal(seen.count, 500);
   assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   for (int i = 0; i < THREADS; i++) assert_ok(pthread_join(threads[i], NULL));
-  assert_ok(pillion_executor_free(home));
+  executor_free(home);
 }
 
 /* ---- Beside C's ---------------------------------------------------------- */
@@ -75,7 +71,6 @@ static void calls_move_between_all_threads(void **state) {
 static _Atomic int c_ended, c_gate;
 
 static int spins(pillion_value *out, pillion_context *cx, void *self) {
-  (void)self;
   if (c_gate) {
     pillion_value_set(out, "", 0);
     return PILLION_READY;
@@ -85,7 +80,6 @@ static int spins(pillion_value *out, pillion_context *cx, void *self) {
 }
 
 static void spun(void *self) {
-  (void)self;
   c_ended++;
 }
 
@@ -98,9 +92,8 @@ static void spawn_c(uint64_t n) {
 }
 
 /* One worker: tasks of one side that never rest leave the other its turns. */
-static void neither_side_starves(void **state) {
-  (void)state;
-  pillion_executor ex = new_worker(0);
+GIVEN(a_pool, neither_side_starves) {
+  pillion_executor ex = worker_new(0);
   c_ended = c_gate = 0;
   spawn_c(1000);
   for (uint64_t i = 0; i < 100; i++) call(ex, "test.async_yield", "20", i);
@@ -110,14 +103,14 @@ static void neither_side_starves(void **state) {
   while (c_ended < 1000) turn(ex, &seen, NULL);
   for (uint64_t i = 0; i < 100; i++) call(ex, "test.pool_spin", "", i);
   struct probe probe = {.ready_at = 50, .wake_self = 1};
-  assert_ok(pillion_pool_spawn(NULL, pool, 0, &probe_future, &probe, 0,
+  assert_ok(pillion_pool_spawn(NULL, pool, 0, &probing, &probe, 0,
                                PILLION_DETACH));
   while (probe.drops == 0) turn(ex, &seen, NULL);
   assert_int_equal(seen.count, 100);
   open_gate();
   run(ex, &seen);
   assert_int_equal(seen.count, 200);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
 /* ---- Wakes --------------------------------------------------------------- */
@@ -132,9 +125,8 @@ static pillion_waker waker_of(int i) {
   return waker;
 }
 
-static void n_wakes_before_a_poll_are_one(void **state) {
-  (void)state;
-  pillion_executor ex = new_worker(0);
+GIVEN(a_pool, n_wakes_before_a_poll_are_one) {
+  pillion_executor ex = worker_new(0);
   call(ex, "test.pool_wait", "1", 7);
   turn_until_waiting(ex, 1);
   pillion_waker waker = waker_of(0);
@@ -147,21 +139,19 @@ static void n_wakes_before_a_poll_are_one(void **state) {
   assert_int_equal(seen.count, 1);
   assert_string_equal(seen.event[0].bytes, "2");
   assert_int_equal(pillion_wake(waker), PILLION_STALE);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
 static pillion_waker signalled;
 
 static void on_signal(int number) {
-  (void)number;
   if (pillion_wake(signalled) != PILLION_WOKEN) failed = 1;
 }
 
-static void a_signal_handler_wakes(void **state) {
-  (void)state;
+GIVEN(a_pool, a_signal_handler_wakes) {
   struct sigaction action = {.sa_handler = on_signal,
                              .sa_flags = SA_ONSTACK | SA_RESTART};
-  pillion_executor ex = new_worker(0);
+  pillion_executor ex = worker_new(0);
   call(ex, "test.pool_wait", "1", 7);
   turn_until_waiting(ex, 1);
   signalled = waker_of(0);
@@ -169,16 +159,15 @@ static void a_signal_handler_wakes(void **state) {
   raise(SIGUSR1);
   run(ex, &seen);
   assert_int_equal(seen.count, 1);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
 /* Every poll needs a wake from here, and none gets lost on its way. */
-static void wakes_from_c_while_workers_go_idle(void **state) {
-  (void)state;
+GIVEN(a_pool, wakes_from_c_while_workers_go_idle) {
   pillion_progress progress = PILLION_PROGRESS_INIT;
   pillion_waker wakers[20];
   assert_ok(pillion_pool_start(pool, 2));
-  pillion_executor home = new_executor();
+  pillion_executor home = executor_new();
   for (uint64_t i = 0; i < COUNT(wakers); i++)
     call(home, "test.pool_wait", "2000", i);
   await_waiting(COUNT(wakers));
@@ -192,18 +181,17 @@ static void wakes_from_c_while_workers_go_idle(void **state) {
     assert_int_equal(seen.event[i].status, 0);
     assert_string_equal(seen.event[i].bytes, "2001");
   }
-  assert_ok(pillion_executor_free(home));
+  executor_free(home);
 }
 
 /* ---- Coroutines ---------------------------------------------------------- */
 
-static void coroutines_stay_where_they_began(void **state) {
+GIVEN(a_pool, coroutines_stay_where_they_began) {
   pthread_t threads[THREADS];
-  (void)state;
   for (int i = 0; i < THREADS; i++)
     assert_ok(pthread_create(&threads[i], NULL, works, NULL));
   assert_ok(pillion_pool_start(pool, 1));
-  pillion_executor home = new_executor();
+  pillion_executor home = executor_new();
   for (uint64_t i = 0; i < 200; i++) call(home, "test.loop_yield", "50", i);
   call(home, "test.loop_goexit", "", 200);
   run(home, &seen);
@@ -213,20 +201,5 @@ static void coroutines_stay_where_they_began(void **state) {
                      seen.event[i].token == 200 ? PILLION_EGOEXIT : 0);
   assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   for (int i = 0; i < THREADS; i++) assert_ok(pthread_join(threads[i], NULL));
-  assert_ok(pillion_executor_free(home));
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      POOL_TEST(one_worker_that_is_home_as_well),
-      POOL_TEST(no_call_no_turn_enters_go),
-      POOL_TEST(its_threads_run_it_for_a_thread_that_waits),
-      POOL_TEST(calls_move_between_all_threads),
-      POOL_TEST(neither_side_starves),
-      POOL_TEST(n_wakes_before_a_poll_are_one),
-      POOL_TEST(a_signal_handler_wakes),
-      POOL_TEST(wakes_from_c_while_workers_go_idle),
-      POOL_TEST(coroutines_stay_where_they_began),
-  };
-  return run_group(tests);
+  executor_free(home);
 }

@@ -11,30 +11,33 @@
 static pillion_pool pool;
 static _Atomic int done, taken, met, failed;
 
-static int new_pool(void **state) {
-  (void)state;
+static void free_pool(void) {
+  if (!test_passed) return;
+  assert_ok(pillion_pool_stop(pool, LONG_ENOUGH));
+  assert_ok(pillion_pool_free(pool));
+  assert_int_equal(library_counts().pools, 0);
+  assert_int_equal(failed, 0);
+}
+
+/* Workers of Go's that ran calls stay for others; there is none without. */
+static void free_idle_pool(void) {
+  free_pool();
+  if (test_passed) assert_int_equal(library_counts().workers, 0);
+}
+
+static void a_pool(void) {
   done = taken = met = failed = 0;
-  return pillion_pool_new(&pool, NULL, NULL, 0);
+  assert_ok(pillion_pool_new(&pool, NULL, NULL, 0));
+  afterwards(free_idle_pool);
 }
 
-static int free_pool(void **state) {
-  pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
-  (void)state;
-  int rc = pillion_pool_stop(pool, LONG_ENOUGH);
-  if (rc == 0) rc = pillion_pool_free(pool);
-  pillion_library_count(&counts);
-  return rc < 0 || counts.pools > 0 || counts.workers > 0 || failed;
-}
-
-static pillion_library_counts counts_now(void) {
-  pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
-  assert_ok(pillion_library_count(&counts));
-  return counts;
+static void a_pool_that_calls(void) {
+  a_pool();
+  afterwards(free_pool);
 }
 
 static void *works(void *data) {
   pillion_executor ex = 0;
-  (void)data;
   if (pillion_executor_new(&ex, NULL, NULL, 0) < 0 ||
       pillion_pool_join(pool, ex, PILLION_HOLD) < 0 ||
       pillion_poll_run(ex, NULL, NULL) < 0 || pillion_executor_free(ex) < 0)
@@ -75,20 +78,18 @@ static struct hopper hoppers[10000];
 
 static void on_event(const pillion_event *event, void *data) {
   struct hopper *h = &hoppers[event->token];
-  (void)data;
   if (h->drops != 1 || event->length != 6) failed = 1;
   taken++;
 }
 
-static void threads_work_only_on_request(void **state) {
-  (void)state;
+GIVEN(a_pool, threads_work_only_on_request) {
   pillion_executor home;
-  assert_int_equal(counts_now().workers, 0);
+  assert_int_equal(library_counts().workers, 0);
   assert_int_equal(pillion_pool_start(pool, 0), PILLION_EINVAL);
   assert_int_equal(pillion_pool_start(pool + 1, 1), PILLION_EBADHANDLE);
   assert_ok(pillion_executor_new(&home, NULL, NULL, 0));
   assert_ok(pillion_pool_start(pool, 2));
-  assert_int_equal(counts_now().workers, 2);
+  assert_int_equal(library_counts().workers, 2);
   assert_int_equal(pillion_pool_free(pool), PILLION_EBUSY);
   for (uint64_t i = 0; i < COUNT(hoppers); i++) {
     hoppers[i] = (struct hopper){.left = 20};
@@ -100,11 +101,11 @@ static void threads_work_only_on_request(void **state) {
   assert_int_equal(done, COUNT(hoppers));
   assert_false(met);
   assert_ok(pillion_pool_stop(pool, LONG_ENOUGH));
-  assert_int_equal(counts_now().workers, 0);
+  assert_int_equal(library_counts().workers, 0);
   assert_ok(pillion_pool_start(pool, 1)); /* again */
   assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN)); /* ends them, too */
   assert_int_equal(pillion_pool_start(pool, 1), PILLION_ECLOSED);
-  assert_ok(pillion_executor_free(home));
+  executor_free(home);
 }
 
 /* Its threads enter and leave what the loop's thread has captured. */
@@ -112,31 +113,26 @@ static _Thread_local uintptr_t inside;
 static _Atomic int captured, entered, left, released;
 
 static void *capture(void *data) {
-  (void)data;
   return (void *)(uintptr_t)++captured;
 }
 
 static void enter(void *token, void *data) {
-  (void)data;
   if (inside != 0) failed = 1;
   inside = (uintptr_t)token;
   entered++;
 }
 
 static void leave(void *token, void *data) {
-  (void)data;
   if (inside != (uintptr_t)token) failed = 1;
   inside = 0;
   left++;
 }
 
 static void release(void *token, void *data) {
-  (void)token, (void)data;
   released++;
 }
 
-static void tokens_go_where_their_tasks_go(void **state) {
-  (void)state;
+GIVEN(a_pool, tokens_go_where_their_tasks_go) {
   const pillion_context_hooks hooks = {sizeof hooks, NULL, capture, enter,
                                        leave, release};
   pillion_pool_options options = PILLION_POOL_OPTIONS_INIT;
@@ -156,14 +152,13 @@ static void tokens_go_where_their_tasks_go(void **state) {
   assert_int_equal(released, 1000);
   assert_int_equal(entered, left);
   assert_int_equal(entered, 1000 * (20 + 1)); /* a drop each, too */
-  assert_ok(pillion_executor_free(home));
+  executor_free(home);
 }
 
 /* ---- Threads of the program's own ---------------------------------------- */
 
 /* Busy until the second of its children was polled: by somebody else. */
 static int child(pillion_value *out, pillion_context *cx, void *self) {
-  (void)cx, (void)self;
   done++;
   pillion_value_set(out, "", 0);
   return PILLION_READY;
@@ -172,7 +167,6 @@ static int child(pillion_value *out, pillion_context *cx, void *self) {
 static const pillion_future child_future = {sizeof child_future, child, NULL};
 
 static int blocks(pillion_value *out, pillion_context *cx, void *self) {
-  (void)self;
   for (int i = 0; i < 2; i++)
     if (pillion_spawn(NULL, cx, &child_future, NULL, 0, PILLION_DETACH) < 0)
       failed = 1;
@@ -183,8 +177,7 @@ static int blocks(pillion_value *out, pillion_context *cx, void *self) {
 
 static const pillion_future blocking = {sizeof blocking, blocks, NULL};
 
-static void blocked_worker_keeps_nothing_back(void **state) {
-  (void)state;
+GIVEN(a_pool, blocked_worker_keeps_nothing_back) {
   pthread_t threads[2];
   for (int i = 0; i < 2; i++)
     assert_ok(pthread_create(&threads[i], NULL, works, NULL));
@@ -203,7 +196,6 @@ struct parent {
 };
 
 static int pays(pillion_value *out, pillion_context *cx, void *self) {
-  (void)cx;
   pillion_value_set(out, &self, sizeof self);
   return PILLION_READY;
 }
@@ -234,8 +226,7 @@ static void sum_up(const pillion_event *event, void *data) {
   *(int *)data += sum;
 }
 
-static void children_are_joined_across_threads(void **state) {
-  (void)state;
+GIVEN(a_pool, children_are_joined_across_threads) {
   static struct parent parents[200];
   pthread_t threads[THREADS];
   pillion_executor home;
@@ -250,7 +241,7 @@ static void children_are_joined_across_threads(void **state) {
   assert_int_equal(sum, 28 * COUNT(parents));
   assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   for (int i = 0; i < THREADS; i++) assert_ok(pthread_join(threads[i], NULL));
-  assert_ok(pillion_executor_free(home));
+  executor_free(home);
 }
 
 /* ---- Calls --------------------------------------------------------------- */
@@ -289,8 +280,7 @@ static int asker_poll(pillion_value *out, pillion_context *cx, void *self) {
 
 static const pillion_future asking = {sizeof asking, asker_poll, NULL};
 
-static void tasks_on_its_threads_ask_go(void **state) {
-  (void)state;
+GIVEN(a_pool_that_calls, tasks_on_its_threads_ask_go) {
   static struct asker askers[50];
   pillion_executor home;
   assert_ok(pillion_executor_new(&home, NULL, NULL, 0));
@@ -306,7 +296,7 @@ static void tasks_on_its_threads_ask_go(void **state) {
   assert_ok(pillion_poll_run(home, NULL, NULL));
   for (size_t i = 0; i < COUNT(askers); i++)
     assert_int_equal(askers[i].left, 0);
-  assert_ok(pillion_executor_free(home));
+  executor_free(home);
 }
 
 /* One that blocks in Go, and whose time is up. */
@@ -320,7 +310,6 @@ static void asker_drop(void *self) {
 
 static int limited_poll(pillion_value *out, pillion_context *cx, void *self) {
   struct asker *a = self;
-  (void)out;
   if (a->call == 0 && ask_go(a) < 0) failed = 1;
   if (a->state == 0) {
     a->state = 1;
@@ -335,13 +324,11 @@ static const pillion_future limited = {sizeof limited, limited_poll,
                                        asker_drop};
 
 static void on_timeout(const pillion_event *event, void *data) {
-  (void)data;
   if (event->status != PILLION_ETIMEDOUT) failed = 1;
   taken++;
 }
 
-static void time_is_up_while_go_blocks(void **state) {
-  (void)state;
+GIVEN(a_pool_that_calls, time_is_up_while_go_blocks) {
   static struct asker asker;
   pillion_executor home;
   pillion_task task;
@@ -358,29 +345,5 @@ static void time_is_up_while_go_blocks(void **state) {
   assert_int_equal(done, 1);
   assert_int_equal(taken, 1);
   await_waiting(0);
-  assert_ok(pillion_executor_free(home));
-}
-
-/* Workers that ran calls stay for others. */
-static int free_pool_only(void **state) {
-  (void)state;
-  int rc = pillion_pool_stop(pool, LONG_ENOUGH);
-  if (rc == 0) rc = pillion_pool_free(pool);
-  return rc < 0 || failed;
-}
-
-#define CALL_TEST(name) \
-  cmocka_unit_test_setup_teardown(name, new_pool, free_pool_only)
-#define POOL_TEST(name) cmocka_unit_test_setup_teardown(name, new_pool, free_pool)
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      POOL_TEST(threads_work_only_on_request),
-      POOL_TEST(tokens_go_where_their_tasks_go),
-      POOL_TEST(blocked_worker_keeps_nothing_back),
-      POOL_TEST(children_are_joined_across_threads),
-      CALL_TEST(tasks_on_its_threads_ask_go),
-      CALL_TEST(time_is_up_while_go_blocks),
-  };
-  return run_group(tests);
+  executor_free(home);
 }

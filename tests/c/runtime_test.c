@@ -6,7 +6,6 @@
  * theirs in signal_test.c.) Each is a process of its own, since what was there
  * before the library is what matters.
  */
-#define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -44,7 +43,6 @@ static int flags_of(int signal) {
 
 /* Runs before any library's constructor. */
 static void before_load(int argc, char **argv, char **envp) {
-  (void)envp;
   if (argc > 1 && strcmp(argv[1], "the_limit_of_descriptors_stays") == 0)
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){100, 1000});
   for (int fd = 0; fd < 64; fd++) was_open[fd] = fcntl(fd, F_GETFD) >= 0;
@@ -110,7 +108,7 @@ static int children_block_nothing(void) {
   sigset_t all;
   sigfillset(&all);
   must(pthread_sigmask(SIG_BLOCK, &all, NULL) == 0);
-  pillion_executor ex = new_executor();
+  pillion_executor ex = executor_new();
   submit(ex, "test.child_mask", "", 1, PILLION_EVENT);
   submit(ex, "test.loop_child_mask", "", 2, PILLION_EVENT);
   run(ex, &seen);
@@ -149,7 +147,7 @@ static int threads_are_waited_for(void) {
   none = limit;
   none.rlim_cur = 1;
   must(setrlimit(RLIMIT_NPROC, &none) == 0);
-  pillion_executor ex = new_executor();
+  pillion_executor ex = executor_new();
   for (int i = 0; i < 24; i++) {
     snprintf(request, sizeof request, "%d %d %d", from[0], to[1], i);
     submit(ex, "test.read", request, i, PILLION_EVENT);
@@ -205,7 +203,6 @@ static int threads_are_not_of_real_time(void) {
  */
 static void *collect(void *data) {
   pillion_value value = ask("test.collect", "");
-  (void)data;
   must(value.status == 0);
   must(ask_number("test.loosen", "") == 0);
   return NULL;
@@ -225,7 +222,7 @@ static int a_second_library_leaves_goroutines_interruptible(void) {
   *(void **)&start = dlsym(second, "pillion_start");
   must(start != NULL && start != pillion_start);
   must(start(NULL, NULL, 0) == 0);
-  pillion_executor ex = new_executor();
+  pillion_executor ex = executor_new();
   struct seen seen = {0};
   submit(ex, "test.tight", "", 1, PILLION_EVENT);
   await_waiting(1);

@@ -76,23 +76,18 @@ static pillion_task start(pillion_executor ex, struct both *both,
   return task;
 }
 
-static void both_calls_end_before_their_owner(void **state) {
-  (void)state;
+GIVEN(an_executor, both_calls_end_before_their_owner) {
   static struct seen seen;
-  pillion_executor ex = new_executor();
   struct both both;
   start(ex, &both, "test.upper", "test.big");
   run(ex, &seen);
   assert_int_equal(seen.count, 1);
   assert_string_equal(seen.event[0].bytes, "YOU");
   for (int i = 0; i < 2; i++) assert_int_equal(both.asking[i].drops, 1);
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void failed_call_cancels_the_other_in_go(void **state) {
-  (void)state;
+GIVEN(an_executor, failed_call_cancels_the_other_in_go) {
   static struct seen seen;
-  pillion_executor ex = new_executor();
   struct both both;
   start(ex, &both, "test.block", "test.fail");
   run(ex, &seen);
@@ -106,13 +101,10 @@ static void failed_call_cancels_the_other_in_go(void **state) {
     assert_int_equal(both.asking[i].drops, 1);
     pillion_value_drop(&both.child[i].value);
   }
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void cancelled_owner_cancels_all_the_way_into_go(void **state) {
-  (void)state;
+GIVEN(an_executor, cancelled_owner_cancels_all_the_way_into_go) {
   static struct seen seen;
-  pillion_executor ex = new_executor();
   struct both both;
   pillion_task task = start(ex, &both, "test.block", "test.loop_block");
   do turn(ex, &seen, NULL);
@@ -123,14 +115,4 @@ static void cancelled_owner_cancels_all_the_way_into_go(void **state) {
   assert_int_equal(seen.event[0].outcome, PILLION_OUTCOME_CANCELLED_RUNNING);
   for (int i = 0; i < 2; i++) assert_int_equal(both.asking[i].drops, 1);
   await_waiting(0);
-  assert_ok(pillion_executor_free(ex));
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(both_calls_end_before_their_owner),
-      cmocka_unit_test(failed_call_cancels_the_other_in_go),
-      cmocka_unit_test(cancelled_owner_cancels_all_the_way_into_go),
-  };
-  return run_group(tests);
 }

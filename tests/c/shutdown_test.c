@@ -26,8 +26,7 @@ static int refused(pillion_function f, pillion_executor ex) {
          pillion_call_wait(&value, f, "", 0, SECOND) == PILLION_ECLOSED;
 }
 
-static void shutdown_without_work_and_twice(void **state) {
-  (void)state;
+TEST(shutdown_without_work_and_twice) {
   works();
   assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, LONG_ENOUGH));
   assert_int_equal(workers(), 0);
@@ -36,9 +35,7 @@ static void shutdown_without_work_and_twice(void **state) {
   works();
 }
 
-static void a_drain_waits_and_results_stay(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, a_drain_waits_and_results_stay) {
   struct seen seen = {0};
   for (int i = 0; i < 5; i++)
     submit(ex, "test.sleep", "5000000", i, PILLION_EVENT);
@@ -49,12 +46,10 @@ static void a_drain_waits_and_results_stay(void **state) {
   for (size_t i = 0; i < 5; i++) assert_int_equal(seen.event[i].status, 0);
   assert_ok(pillion_start(NULL, NULL, 0));
   works();
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void a_drain_that_takes_too_long_may_become_a_cancel(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_drain_that_takes_too_long_may_become_a_cancel) {
+  pillion_executor ex = executor_new();
   pillion_function f = function("test.block");
   struct probe probe = {.ready_at = 2};
   struct seen seen = {0};
@@ -77,13 +72,12 @@ static void a_drain_that_takes_too_long_may_become_a_cancel(void **state) {
   for (size_t i = 0; i < 11; i++)
     assert_int_equal(seen.event[i].status,
                      seen.event[i].token == 77 ? 0 : PILLION_ECANCELLED);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
   assert_ok(pillion_start(NULL, NULL, 0));
   works();
 }
 
-static void handles_of_functions_outlive_a_shutdown(void **state) {
-  (void)state;
+TEST(handles_of_functions_outlive_a_shutdown) {
   pillion_function f = function("test.upper");
   pillion_value value;
   assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, LONG_ENOUGH));
@@ -100,8 +94,7 @@ static int wait_blocked(void *f) {
   return rc < 0 ? rc : value.status;
 }
 
-static void whoever_waits_is_released(void **state) {
-  (void)state;
+TEST(whoever_waits_is_released) {
   pillion_function f = function("test.block");
   struct on_thread jobs[4];
   pthread_t threads[4];
@@ -118,9 +111,8 @@ static void whoever_waits_is_released(void **state) {
   assert_ok(pillion_start(NULL, NULL, 0));
 }
 
-static void functions_on_the_loop_need_its_turns_to_end(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(functions_on_the_loop_need_its_turns_to_end) {
+  pillion_executor ex = executor_new();
   struct seen seen = {0};
   for (int i = 0; i < 5; i++)
     submit(ex, "test.loop_block", "", i, PILLION_EVENT);
@@ -132,19 +124,18 @@ static void functions_on_the_loop_need_its_turns_to_end(void **state) {
   for (size_t i = 0; i < 5; i++)
     assert_int_equal(seen.event[i].status, PILLION_ECANCELLED);
   assert_ok(pillion_shutdown(PILLION_CLOSE_CANCEL, LONG_ENOUGH));
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
   assert_ok(pillion_start(NULL, NULL, 0));
   works();
 }
 
-static void calls_of_a_freed_executor_are_waited_for(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(calls_of_a_freed_executor_are_waited_for) {
+  pillion_executor ex = executor_new();
   pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
   for (int i = 0; i < 50; i++) submit(ex, "test.block", "", i, PILLION_EVENT);
   for (int i = 0; i < 50; i++)
     submit(ex, "test.big", "3000", i, PILLION_DETACH);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
   assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, LONG_ENOUGH));
   assert_ok(pillion_library_count(&counts));
   assert_int_equal(counts.calls, 0);
@@ -154,8 +145,7 @@ static void calls_of_a_freed_executor_are_waited_for(void **state) {
   works();
 }
 
-static void a_lost_goroutine_does_not_hold_it_up(void **state) {
-  (void)state;
+TEST(a_lost_goroutine_does_not_hold_it_up) {
   pillion_value value = ask("test.goexit", "");
   assert_int_equal(value.status, PILLION_EGOEXIT);
   pillion_value_drop(&value);
@@ -179,8 +169,7 @@ static int submit_until_stopped(void *arg) {
   return bad;
 }
 
-static void starts_and_shutdowns_race_with_calls(void **state) {
-  (void)state;
+TEST(starts_and_shutdowns_race_with_calls) {
   pillion_function f = function("test.echo");
   struct on_thread jobs[3];
   pthread_t threads[3];
@@ -200,19 +189,4 @@ static void starts_and_shutdowns_race_with_calls(void **state) {
     assert_ok(pthread_join(threads[i], NULL));
     assert_ok(jobs[i].result);
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(shutdown_without_work_and_twice),
-      cmocka_unit_test(a_drain_waits_and_results_stay),
-      cmocka_unit_test(a_drain_that_takes_too_long_may_become_a_cancel),
-      cmocka_unit_test(handles_of_functions_outlive_a_shutdown),
-      cmocka_unit_test(whoever_waits_is_released),
-      cmocka_unit_test(functions_on_the_loop_need_its_turns_to_end),
-      cmocka_unit_test(calls_of_a_freed_executor_are_waited_for),
-      cmocka_unit_test(a_lost_goroutine_does_not_hold_it_up),
-      cmocka_unit_test(starts_and_shutdowns_race_with_calls),
-  };
-  return run_group(tests);
 }

@@ -11,7 +11,6 @@ static const int ours[] = {SIGTERM, SIGUSR1, SIGUSR2, SIGHUP,
 
 static _Atomic int handled;
 static void handler(int signal) {
-  (void)signal;
   handled++;
 }
 
@@ -30,9 +29,7 @@ static void keep_go_busy(pillion_executor ex) {
   }
 }
 
-static void blocked_signals_wait_for_the_program(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, blocked_signals_wait_for_the_program) {
   struct sigaction action, old[COUNT(ours)];
   struct seen seen = {0};
   sigset_t set, before;
@@ -63,19 +60,15 @@ static void blocked_signals_wait_for_the_program(void **state) {
   assert_ok(pthread_sigmask(SIG_SETMASK, &before, NULL));
   for (size_t i = 0; i < COUNT(ours); i++)
     assert_ok(sigaction(ours[i], &old[i], NULL));
-  assert_ok(pillion_executor_free(ex));
 }
 
 static pthread_t handled_by;
 static void who(int signal) {
-  (void)signal;
   handled_by = pthread_self();
   handled++;
 }
 
-static void signals_that_are_not_blocked_reach_the_program(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, signals_that_are_not_blocked_reach_the_program) {
   struct sigaction action, old;
   struct seen seen = {0};
   memset(&action, 0, sizeof action);
@@ -92,7 +85,6 @@ static void signals_that_are_not_blocked_reach_the_program(void **state) {
   }
   run(ex, &seen);
   assert_ok(sigaction(SIGUSR1, &old, NULL));
-  assert_ok(pillion_executor_free(ex));
 }
 
 /* In a process of its own, which began with SIGUSR2 and SIGHUP blocked. */
@@ -112,8 +104,7 @@ static int mask_after_load(void) {
   return 0;
 }
 
-static void loading_leaves_the_mask_as_it_was(void **state) {
-  (void)state;
+TEST(loading_leaves_the_mask_as_it_was) {
   sigset_t set, before;
   sigemptyset(&set);
   sigaddset(&set, SIGUSR2);
@@ -126,10 +117,5 @@ static void loading_leaves_the_mask_as_it_was(void **state) {
 
 int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "mask") == 0) return mask_after_load();
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(blocked_signals_wait_for_the_program),
-      cmocka_unit_test(signals_that_are_not_blocked_reach_the_program),
-      cmocka_unit_test(loading_leaves_the_mask_as_it_was),
-  };
-  return run_group(tests);
+  return test_main();
 }

@@ -31,10 +31,9 @@ static void reap(int signals) {
   }
 }
 
-static void a_signalfd_hears_of_every_child(void **state) {
+TEST(a_signalfd_hears_of_every_child) {
   pillion_event events[64];
   sigset_t child;
-  (void)state;
   storm_begin();
   int children = children_left;
   sigemptyset(&child);
@@ -63,7 +62,5 @@ int main(void) {
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   pthread_sigmask(SIG_BLOCK, &child, NULL);
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_signalfd_hears_of_every_child)};
-  return cmocka_run_group_tests(tests, NULL, nothing_is_left);
+  return run_all_tests(NULL, free_executor, nothing_lives);
 }

@@ -16,11 +16,10 @@ static int memory_enough(void) {
   return kib >> 20 >= 6;
 }
 
-static void request_of_more_than_2_gib(void **state) {
+TEST(request_of_more_than_2_gib) {
   size_t length = 2 * GIB + 1;
   pillion_value value;
   char expected[32];
-  (void)state;
   if (!memory_enough()) skip();
   char *request = calloc(1, length); /* unwritten pages cost nothing */
   assert_non_null(request);
@@ -35,9 +34,8 @@ static void request_of_more_than_2_gib(void **state) {
   assert_memory_equal(pillion_value_data(&value), expected, value.length);
 }
 
-static void request_of_more_than_4_gib(void **state) {
+TEST(request_of_more_than_4_gib) {
   pillion_value value;
-  (void)state;
   assert_int_equal(pillion_call_wait(&value, function("test.length"), "x",
                                      4 * GIB, PILLION_TIME_NEVER),
                    PILLION_EMSGSIZE);
@@ -52,10 +50,6 @@ static int starts_with_the_largest_limit(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(request_of_more_than_2_gib),
-      cmocka_unit_test(request_of_more_than_4_gib),
-  };
-  return cmocka_run_group_tests(tests, starts_with_the_largest_limit,
-                                nothing_is_left);
+  return run_all_tests(starts_with_the_largest_limit, free_executor,
+                       nothing_lives);
 }

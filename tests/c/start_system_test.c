@@ -61,7 +61,6 @@ static void what_the_start_is_refused(void **state) {
 
 int main(int argc, char **argv) {
   struct CMUnitTest tests[COUNT(refusals)];
-  (void)argv;
   if (argc > 1) {
     alarm(60);
     return starts_at_the_second_time();
@@ -72,5 +71,6 @@ int main(int argc, char **argv) {
     tests[i].test_func = what_the_start_is_refused;
     tests[i].initial_state = (void *)(uintptr_t)&refusals[i];
   }
-  return run_group(tests);
+  return _cmocka_run_group_tests("tests", tests, COUNT(refusals), start_clock,
+                                 nothing_lives);
 }

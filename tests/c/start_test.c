@@ -4,7 +4,6 @@
  * Starting with other options. A process starts once, so each case is this
  * program again, in a process of its own.
  */
-#define _GNU_SOURCE
 #include <sys/resource.h>
 
 #include "cases.h"
@@ -77,7 +76,7 @@ static int memory_runs_out(void) {
     if (rc == 0) rc = pillion_function_find(&echo, "test.echo");
     if (rc == 0) rc = pillion_executor_new(&ex, NULL, NULL, 0);
     if (rc == 0)
-      rc = pillion_task_spawn(NULL, ex, &probe_future, &probe, 1,
+      rc = pillion_task_spawn(NULL, ex, &probing, &probe, 1,
                               PILLION_EVENT);
     spawned = ex != 0 && rc == 0;
     if (rc == 0)
@@ -273,7 +272,6 @@ static int the_first_use_starts(void) {
 static void *start_and_ask(void *arg) {
   pillion_function f;
   pillion_value value;
-  (void)arg;
   must(pillion_start(NULL, NULL, 0) == 0);
   must(pillion_function_find(&f, "test.echo") == 0);
   must(pillion_call_wait(&value, f, "x", 1, LONG_ENOUGH) == 0);

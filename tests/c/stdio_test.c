@@ -90,13 +90,11 @@ static int runs(const char *how) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-static void closed_before_the_load(void **state) {
-  (void)state;
+TEST(closed_before_the_load) {
   assert_int_equal(runs("before the load"), 0);
 }
 
-static void closed_before_the_first_use(void **state) {
-  (void)state;
+TEST(closed_before_the_first_use) {
   assert_int_equal(runs("before the first use"), 0);
 }
 
@@ -105,9 +103,5 @@ int main(int argc, char **argv) {
     if (strcmp(argv[1], "before the first use") == 0) close_stdio();
     return life_without_stdio();
   }
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(closed_before_the_load),
-      cmocka_unit_test(closed_before_the_first_use),
-  };
-  return run_group(tests);
+  return test_main();
 }

@@ -120,7 +120,7 @@ static void storm_begin(void) {
   storm_clock();
   children_left = n != NULL ? atoi(n) : 1000;
   storm_target = pthread_self();
-  storm_executor = new_executor();
+  storm_executor = executor_new();
   storm_handlers(false);
   assert_ok(pthread_create(&storm_sender, NULL, storm_send, NULL));
   storm_timers(1000);

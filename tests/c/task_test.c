@@ -3,24 +3,16 @@
 /* C tasks through the library: polls, wakes, ends, and who may do what. */
 #include "support.h"
 
-static pillion_executor_stats stats_of(pillion_executor ex) {
-  pillion_executor_stats stats = PILLION_EXECUTOR_STATS_INIT;
-  assert_ok(pillion_executor_stat(&stats, ex));
-  return stats;
-}
-
 static void end(pillion_executor ex) {
   pillion_executor_stats stats = stats_of(ex);
   assert_int_equal(stats.go_entries, 0);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
 /* ---- Wakes -------------------------------------------------------------- */
 
-static void a_task_is_polled_in_the_next_turn_and_its_event_taken(
-    void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_task_is_polled_in_the_next_turn_and_its_event_taken) {
+  pillion_executor ex = executor_new();
   struct probe probe = {.ready_at = 1};
   struct seen seen = {0};
   pillion_progress progress = PILLION_PROGRESS_INIT;
@@ -43,9 +35,8 @@ static void a_task_is_polled_in_the_next_turn_and_its_event_taken(
   end(ex);
 }
 
-static void wakes_before_a_poll_are_one_poll(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(wakes_before_a_poll_are_one_poll) {
+  pillion_executor ex = executor_new();
   struct probe probe = {0};
   struct seen seen = {0};
   spawn(ex, &probe, 0, PILLION_EVENT);
@@ -60,9 +51,8 @@ static void wakes_before_a_poll_are_one_poll(void **state) {
   end(ex);
 }
 
-static void a_wake_during_a_poll_is_one_more(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_wake_during_a_poll_is_one_more) {
+  pillion_executor ex = executor_new();
   struct probe probe = {.ready_at = 3, .wake_self = 1};
   struct seen seen = {0};
   pillion_progress progress = PILLION_PROGRESS_INIT;
@@ -80,9 +70,8 @@ static void a_wake_during_a_poll_is_one_more(void **state) {
   end(ex);
 }
 
-static void a_burst_of_wakes_pokes_the_host_once(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_burst_of_wakes_pokes_the_host_once) {
+  pillion_executor ex = executor_new();
   struct probe probes[100];
   struct seen seen = {0};
   memset(probes, 0, sizeof probes);
@@ -103,9 +92,8 @@ static void a_burst_of_wakes_pokes_the_host_once(void **state) {
     assert_int_equal(probes[i].drops, 1);
 }
 
-static void a_wake_after_everything_is_gone_does_nothing(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_wake_after_everything_is_gone_does_nothing) {
+  pillion_executor ex = executor_new();
   struct probe done = {.ready_at = 1}, dropped = {0};
   struct seen seen = {0};
   spawn(ex, &done, 0, PILLION_EVENT);
@@ -119,7 +107,7 @@ static void a_wake_after_everything_is_gone_does_nothing(void **state) {
   assert_int_equal(pillion_wake(dropped.waker), PILLION_STALE);
   assert_int_equal(errno, 77);
   /* Nor does it meet the place's present task. */
-  ex = new_executor();
+  ex = executor_new();
   struct probe next = {0};
   spawn(ex, &next, 0, PILLION_EVENT);
   turn(ex, &seen, NULL);
@@ -134,9 +122,8 @@ static int wake_local(void *waker) {
   return pillion_wake_local(*(pillion_waker *)waker);
 }
 
-static void wake_local_is_for_the_owner(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(wake_local_is_for_the_owner) {
+  pillion_executor ex = executor_new();
   struct probe probe = {0};
   struct seen seen = {0};
   spawn(ex, &probe, 0, PILLION_EVENT);
@@ -153,13 +140,11 @@ static void wake_local_is_for_the_owner(void **state) {
 static pillion_waker from_handler;
 static int handler_rc;
 static void wake_in_handler(int signal) {
-  (void)signal;
   handler_rc = pillion_wake(from_handler);
 }
 
-static void a_signal_handler_may_wake(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_signal_handler_may_wake) {
+  pillion_executor ex = executor_new();
   struct sigaction action, old;
   struct probe probe = {0};
   struct seen seen = {0};
@@ -192,9 +177,8 @@ static int hammer(void *arg) {
   return 0;
 }
 
-static void no_wake_is_lost_between_threads(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(no_wake_is_lost_between_threads) {
+  pillion_executor ex = executor_new();
   struct probe probe = {0};
   struct seen seen = {0};
   _Atomic int stop = 0;
@@ -223,9 +207,8 @@ static void no_wake_is_lost_between_threads(void **state) {
 
 /* ---- Ends --------------------------------------------------------------- */
 
-static void an_error_ends_a_task(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(an_error_ends_a_task) {
+  pillion_executor ex = executor_new();
   struct probe probe = {.ready_at = 1, .error = PILLION_ETIMEDOUT};
   struct seen seen = {0};
   spawn(ex, &probe, 0, PILLION_EVENT);
@@ -238,9 +221,8 @@ static void an_error_ends_a_task(void **state) {
   end(ex);
 }
 
-static void a_cancel_has_three_outcomes(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_cancel_has_three_outcomes) {
+  pillion_executor ex = executor_new();
   struct probe unstarted = {0}, running = {0}, done = {.ready_at = 1};
   struct seen seen = {0};
   pillion_task task = spawn(ex, &done, 1, PILLION_EVENT);
@@ -274,9 +256,8 @@ static void a_cancel_has_three_outcomes(void **state) {
   end(ex);
 }
 
-static void evict_drops_before_it_returns(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(evict_drops_before_it_returns) {
+  pillion_executor ex = executor_new();
   struct probe fresh = {0}, running = {0}, done = {.ready_at = 1};
   struct seen seen = {0};
   pillion_task task = spawn(ex, &running, 1, PILLION_EVENT);
@@ -305,12 +286,10 @@ static void evict_drops_before_it_returns(void **state) {
 }
 
 static int evict_itself(struct probe *probe, pillion_context *cx) {
-  (void)cx;
   return pillion_task_evict(probe->task);
 }
 
 static int evict_data(struct probe *probe, pillion_context *cx) {
-  (void)cx;
   return pillion_task_evict(((struct probe *)probe->data)->task);
 }
 
@@ -318,9 +297,8 @@ static int evict_elsewhere(void *task) {
   return pillion_task_evict(*(pillion_task *)task);
 }
 
-static void evict_inside_polls_and_on_other_threads(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(evict_inside_polls_and_on_other_threads) {
+  pillion_executor ex = executor_new();
   struct probe victim = {0}, self = {.ready_at = 1, .then = evict_itself},
                killer = {.ready_at = 1, .then = evict_data, .data = &victim};
   struct seen seen = {0};
@@ -362,9 +340,8 @@ static void parent_drop(void *self) { ((struct parent *)self)->drops++; }
 static const pillion_future parent_future = {sizeof(pillion_future),
                                              parent_poll, parent_drop};
 
-static void a_join_gets_the_result_and_no_event_does(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_join_gets_the_result_and_no_event_does) {
+  pillion_executor ex = executor_new();
   struct probe child = {.ready_at = 3, .wake_self = 1};
   struct parent parent = {0}, late = {0};
   struct seen seen = {0};
@@ -388,9 +365,8 @@ static void a_join_gets_the_result_and_no_event_does(void **state) {
   end(ex);
 }
 
-static void a_join_learns_of_a_cancel(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_join_learns_of_a_cancel) {
+  pillion_executor ex = executor_new();
   struct probe child = {0};
   struct parent parent = {0};
   struct seen seen = {0};
@@ -410,9 +386,8 @@ static int join_itself(struct probe *probe, pillion_context *cx) {
   return pillion_join(&value, cx, probe->task);
 }
 
-static void joins_that_cannot_be_are_refused(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(joins_that_cannot_be_are_refused) {
+  pillion_executor ex = executor_new();
   struct probe child = {0}, event = {0},
                self = {.ready_at = 1, .then = join_itself};
   struct parent first = {0}, second = {0}, wrong = {0}, zero = {0};
@@ -436,9 +411,8 @@ static void joins_that_cannot_be_are_refused(void **state) {
   assert_int_equal(first.drops, 1);
 }
 
-static void detach_gives_a_result_up(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(detach_gives_a_result_up) {
+  pillion_executor ex = executor_new();
   struct probe early = {.ready_at = 1}, late = {.ready_at = 2, .wake_self = 1};
   struct seen seen = {0};
   pillion_progress progress = PILLION_PROGRESS_INIT;
@@ -459,13 +433,12 @@ static void detach_gives_a_result_up(void **state) {
 static int spawn_child(struct probe *probe, pillion_context *cx) {
   struct probe *child = probe->data;
   if (probe->polls > 1) return probe->answer;
-  return pillion_spawn(&child->task, cx, &probe_future, child, 5,
+  return pillion_spawn(&child->task, cx, &probing, child, 5,
                        PILLION_EVENT);
 }
 
-static void a_poll_may_spawn(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_poll_may_spawn) {
+  pillion_executor ex = executor_new();
   struct probe child = {.ready_at = 1};
   struct probe probe = {.ready_at = 1, .then = spawn_child, .data = &child};
   struct seen seen = {0};
@@ -485,7 +458,6 @@ static int reenter(struct probe *probe, pillion_context *cx) {
   pillion_executor ex = probe->ex;
   pillion_value value;
   int bad = 0;
-  (void)cx;
   bad += pillion_executor_turn(NULL, 0, NULL, ex, NULL) != PILLION_EREENTRANT;
   bad += pillion_host_set(ex, NULL) != PILLION_EREENTRANT;
   bad += pillion_executor_release(ex) != PILLION_EREENTRANT;
@@ -497,9 +469,8 @@ static int reenter(struct probe *probe, pillion_context *cx) {
   return bad;
 }
 
-static void what_must_not_be_called_inside_a_turn_says_so(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(what_must_not_be_called_inside_a_turn_says_so) {
+  pillion_executor ex = executor_new();
   struct probe probe = {.ready_at = 1,
                         .then = reenter,
                         .data = (void *)(uintptr_t)function("test.echo")};
@@ -522,14 +493,13 @@ static int intrude(void *arg) {
   bad += pillion_executor_bind(ex) != PILLION_EWRONGTHREAD;
   bad += pillion_executor_release(ex) != PILLION_EWRONGTHREAD;
   bad += pillion_executor_free(ex) != PILLION_EWRONGTHREAD;
-  bad += pillion_task_spawn(NULL, ex, &probe_future, &probe, 0,
+  bad += pillion_task_spawn(NULL, ex, &probing, &probe, 0,
                             PILLION_EVENT) != PILLION_EWRONGTHREAD;
   return bad;
 }
 
-static void another_thread_is_told_that_it_is_wrong(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(another_thread_is_told_that_it_is_wrong) {
+  pillion_executor ex = executor_new();
   struct probe probe = {0};
   struct seen seen = {0};
   spawn(ex, &probe, 0, PILLION_EVENT);
@@ -546,9 +516,8 @@ static int turn_and_release(void *arg) {
   return rc < 0 ? rc : pillion_executor_release(ex);
 }
 
-static void an_executor_moves_by_release_and_bind(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(an_executor_moves_by_release_and_bind) {
+  pillion_executor ex = executor_new();
   struct probe probe = {.ready_at = 3, .wake_self = 1};
   struct seen seen = {0};
   spawn(ex, &probe, 0, PILLION_EVENT);
@@ -567,9 +536,8 @@ static int free_it(void *ex) {
   return pillion_executor_free(*(pillion_executor *)ex);
 }
 
-static void an_empty_executor_may_be_freed_on_any_thread(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(an_empty_executor_may_be_freed_on_any_thread) {
+  pillion_executor ex = executor_new();
   struct probe probe = {.ready_at = 2};
   struct seen seen = {0};
   spawn(ex, &probe, 0, PILLION_EVENT);
@@ -583,8 +551,7 @@ static void an_empty_executor_may_be_freed_on_any_thread(void **state) {
 
 /* ---- Quotas, closing, hooks --------------------------------------------- */
 
-static void over_max_tasks_a_spawn_is_asked_to_come_again(void **state) {
-  (void)state;
+TEST(over_max_tasks_a_spawn_is_asked_to_come_again) {
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
   pillion_executor ex;
   struct probe probes[4];
@@ -593,7 +560,7 @@ static void over_max_tasks_a_spawn_is_asked_to_come_again(void **state) {
   options.max_tasks = 3;
   assert_ok(pillion_executor_new(&ex, &options, NULL, 0));
   for (int i = 0; i < 3; i++) spawn(ex, &probes[i], i, PILLION_EVENT);
-  assert_int_equal(pillion_task_spawn(NULL, ex, &probe_future, &probes[3], 3,
+  assert_int_equal(pillion_task_spawn(NULL, ex, &probing, &probes[3], 3,
                                       PILLION_EVENT),
                    PILLION_EAGAIN);
   assert_int_equal(probes[3].drops, 0);
@@ -604,9 +571,8 @@ static void over_max_tasks_a_spawn_is_asked_to_come_again(void **state) {
   end(ex);
 }
 
-static void a_closed_executor_refuses_and_drains(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_closed_executor_refuses_and_drains) {
+  pillion_executor ex = executor_new();
   struct probe ends = {.ready_at = 2, .wake_self = 1}, stays = {0}, late = {0};
   struct seen seen = {0};
   pillion_progress progress = PILLION_PROGRESS_INIT;
@@ -614,7 +580,7 @@ static void a_closed_executor_refuses_and_drains(void **state) {
   spawn(ex, &stays, 2, PILLION_EVENT);
   turn(ex, &seen, NULL);
   assert_ok(pillion_executor_close(ex, PILLION_CLOSE_DRAIN));
-  assert_int_equal(pillion_task_spawn(NULL, ex, &probe_future, &late, 0,
+  assert_int_equal(pillion_task_spawn(NULL, ex, &probing, &late, 0,
                                       PILLION_EVENT),
                    PILLION_ECLOSED);
   assert_int_equal(pillion_call_submit(NULL, ex, function("test.echo"), "", 0,
@@ -658,8 +624,7 @@ static int arm(struct probe *probe, pillion_context *cx) {
   return pillion_timer_set(probe->data, cx, cx->now + 3600 * SECOND);
 }
 
-static void hooks_hear_of_wakes_timers_and_life(void **state) {
-  (void)state;
+TEST(hooks_hear_of_wakes_timers_and_life) {
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
   pillion_executor ex;
   pillion_timer timer = {0};
@@ -696,19 +661,17 @@ static void hooks_hear_of_wakes_timers_and_life(void **state) {
   host.data = &others;
   assert_ok(pillion_host_set(ex, &host));
   assert_int_equal(hooks.drops, 1);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
   assert_int_equal(hooks.drops, 1);
   assert_int_equal(others.drops, 1);
 }
 
 static int wake_fails(void *data) {
-  (void)data;
   return PILLION_ECLOSED;
 }
 
-static void a_host_that_is_gone_is_counted(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(a_host_that_is_gone_is_counted) {
+  pillion_executor ex = executor_new();
   pillion_host host = PILLION_HOST_INIT;
   struct probe probe = {0};
   struct seen seen = {0};
@@ -723,9 +686,8 @@ static void a_host_that_is_gone_is_counted(void **state) {
   end(ex);
 }
 
-static void the_budget_bounds_a_turn_and_all_get_their_turn(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(the_budget_bounds_a_turn_and_all_get_their_turn) {
+  pillion_executor ex = executor_new();
   pillion_budget budget = PILLION_BUDGET_INIT;
   pillion_progress progress = PILLION_PROGRESS_INIT;
   struct probe probes[50];
@@ -749,9 +711,8 @@ static void the_budget_bounds_a_turn_and_all_get_their_turn(void **state) {
   end(ex);
 }
 
-static void free_drops_what_lives_once(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(free_drops_what_lives_once) {
+  pillion_executor ex = executor_new();
   struct probe probes[3000];
   struct seen seen = {0};
   memset(probes, 0, sizeof probes);
@@ -767,9 +728,8 @@ static void free_drops_what_lives_once(void **state) {
   }
 }
 
-static void stats_count_what_happened(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+TEST(stats_count_what_happened) {
+  pillion_executor ex = executor_new();
   struct probe probe = {.ready_at = 4};
   struct seen seen = {0};
   spawn(ex, &probe, 0, PILLION_EVENT);
@@ -787,38 +747,4 @@ static void stats_count_what_happened(void **state) {
   assert_int_equal(stats.calls, 0);
   assert_int_equal(stats.poke_errors, 0);
   end(ex);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_task_is_polled_in_the_next_turn_and_its_event_taken),
-      cmocka_unit_test(wakes_before_a_poll_are_one_poll),
-      cmocka_unit_test(a_wake_during_a_poll_is_one_more),
-      cmocka_unit_test(a_burst_of_wakes_pokes_the_host_once),
-      cmocka_unit_test(a_wake_after_everything_is_gone_does_nothing),
-      cmocka_unit_test(wake_local_is_for_the_owner),
-      cmocka_unit_test(a_signal_handler_may_wake),
-      cmocka_unit_test(no_wake_is_lost_between_threads),
-      cmocka_unit_test(an_error_ends_a_task),
-      cmocka_unit_test(a_cancel_has_three_outcomes),
-      cmocka_unit_test(evict_drops_before_it_returns),
-      cmocka_unit_test(evict_inside_polls_and_on_other_threads),
-      cmocka_unit_test(a_join_gets_the_result_and_no_event_does),
-      cmocka_unit_test(a_join_learns_of_a_cancel),
-      cmocka_unit_test(joins_that_cannot_be_are_refused),
-      cmocka_unit_test(detach_gives_a_result_up),
-      cmocka_unit_test(a_poll_may_spawn),
-      cmocka_unit_test(what_must_not_be_called_inside_a_turn_says_so),
-      cmocka_unit_test(another_thread_is_told_that_it_is_wrong),
-      cmocka_unit_test(an_executor_moves_by_release_and_bind),
-      cmocka_unit_test(an_empty_executor_may_be_freed_on_any_thread),
-      cmocka_unit_test(over_max_tasks_a_spawn_is_asked_to_come_again),
-      cmocka_unit_test(a_closed_executor_refuses_and_drains),
-      cmocka_unit_test(hooks_hear_of_wakes_timers_and_life),
-      cmocka_unit_test(a_host_that_is_gone_is_counted),
-      cmocka_unit_test(the_budget_bounds_a_turn_and_all_get_their_turn),
-      cmocka_unit_test(free_drops_what_lives_once),
-      cmocka_unit_test(stats_count_what_happened),
-  };
-  return run_group(tests);
 }

@@ -20,7 +20,7 @@ static int leave(void *arg) {
   pillion_executor ex = left->ex;
   if (left->bind_only) return pillion_executor_bind(ex);
   for (int i = 0; i < 3; i++)
-    left->bad |= pillion_task_spawn(&left->probes[i].task, ex, &probe_future,
+    left->bad |= pillion_task_spawn(&left->probes[i].task, ex, &probing,
                                     &left->probes[i], i, (uint32_t)i % 3);
   for (int i = 0; i < 5; i++) {
     left->bad |= pillion_call_submit(NULL, ex, left->block, "", 0, i,
@@ -37,7 +37,7 @@ static int leave(void *arg) {
 
 static void find(struct left *left) {
   memset(left, 0, sizeof *left);
-  left->ex = new_executor();
+  left->ex = executor_new();
   left->block = function("test.loop_block");
   left->sleep = function("test.loop_sleep");
   left->echo = function("test.echo");
@@ -54,7 +54,7 @@ static void leave_behind(int turns) {
     assert_false(pthread_equal(left.probes[i].dropped_by, pthread_self()));
     if (turns > 0) assert_true(pillion_wake(left.probes[i].waker) >= 0);
   }
-  assert_ok(pillion_executor_free(left.ex));
+  executor_free(left.ex);
   for (int i = 0; i < 3; i++) {
     assert_int_equal(left.probes[i].drops, 1);
     assert_int_equal(left.probes[i].polls, turns > 0);
@@ -63,28 +63,24 @@ static void leave_behind(int turns) {
   }
 }
 
-static void suspended_coroutines_end_with_their_thread(void **state) {
-  (void)state;
+TEST(suspended_coroutines_end_with_their_thread) {
   leave_behind(3);
 }
 
-static void what_was_never_polled_ends_with_its_thread(void **state) {
-  (void)state;
+TEST(what_was_never_polled_ends_with_its_thread) {
   leave_behind(0);
 }
 
-static void many_threads_come_and_go(void **state) {
-  (void)state;
+TEST(many_threads_come_and_go) {
   for (int i = 0; i < 100; i++) leave_behind(i % 4);
 }
 
-static void an_empty_executor_outlives_its_thread(void **state) {
-  (void)state;
+TEST(an_empty_executor_outlives_its_thread) {
   struct left left;
   find(&left);
   left.bind_only = 1;
   assert_ok(on_thread(leave, &left));
-  assert_ok(pillion_executor_free(left.ex));
+  executor_free(left.ex);
 }
 
 struct owner {
@@ -100,8 +96,7 @@ static int leave_later(void *arg) {
   return rc;
 }
 
-static void only_when_the_thread_has_ended_may_another_free(void **state) {
-  (void)state;
+TEST(only_when_the_thread_has_ended_may_another_free) {
   struct owner owner;
   pthread_t thread;
   struct on_thread job = {leave_later, &owner, -1};
@@ -118,7 +113,7 @@ static void only_when_the_thread_has_ended_may_another_free(void **state) {
   assert_ok(pthread_join(thread, NULL));
   assert_ok(owner.left.bad);
   assert_int_equal(owner.left.probes[0].drops, 1);
-  assert_ok(pillion_executor_free(owner.left.ex));
+  executor_free(owner.left.ex);
   pthread_barrier_destroy(&owner.ready);
   pthread_barrier_destroy(&owner.done);
 }
@@ -129,14 +124,13 @@ static int submit_elsewhere(void *arg) {
                              PILLION_EVENT);
 }
 
-static void an_executor_left_behind_refuses_work(void **state) {
-  (void)state;
+TEST(an_executor_left_behind_refuses_work) {
   struct left left;
   find(&left);
   left.turns = 2;
   assert_ok(on_thread(leave, &left));
   assert_int_equal(submit_elsewhere(&left), PILLION_ECLOSED);
-  assert_ok(pillion_executor_free(left.ex));
+  executor_free(left.ex);
 }
 
 /* pthread keys of the program, whose destructors come before or after. */
@@ -155,8 +149,7 @@ static int leave_with_key(void *arg) {
   return leave(arg);
 }
 
-static void destructors_of_the_program_may_still_call(void **state) {
-  (void)state;
+TEST(destructors_of_the_program_may_still_call) {
   struct left left;
   assert_ok(pthread_key_create(&key, use_the_library));
   find(&left);
@@ -164,19 +157,6 @@ static void destructors_of_the_program_may_still_call(void **state) {
   assert_ok(on_thread(leave_with_key, &left));
   assert_int_equal(destroyed, 1);
   assert_int_equal(left.probes[0].drops, 1);
-  assert_ok(pillion_executor_free(left.ex));
+  executor_free(left.ex);
   assert_ok(pthread_key_delete(key));
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(suspended_coroutines_end_with_their_thread),
-      cmocka_unit_test(what_was_never_polled_ends_with_its_thread),
-      cmocka_unit_test(many_threads_come_and_go),
-      cmocka_unit_test(an_empty_executor_outlives_its_thread),
-      cmocka_unit_test(only_when_the_thread_has_ended_may_another_free),
-      cmocka_unit_test(an_executor_left_behind_refuses_work),
-      cmocka_unit_test(destructors_of_the_program_may_still_call),
-  };
-  return run_group(tests);
 }

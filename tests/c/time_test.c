@@ -8,13 +8,11 @@
 static _Atomic int allocations;
 
 static void *counting_alloc(size_t bytes, void *data) {
-  (void)data;
   allocations++;
   return malloc(bytes);
 }
 
 static void counting_free(void *memory, void *data) {
-  (void)data;
   free(memory);
 }
 
@@ -50,9 +48,7 @@ static void assert_timed_out(pillion_executor ex, int outcome) {
 
 /* ---- Deadlines that Go keeps --------------------------------------------- */
 
-static void go_sees_the_deadline(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, go_sees_the_deadline) {
   char text[32] = "";
   start(ex, "test.deadline", monotonic() + 3600 * SECOND);
   pillion_event event = await_event(ex);
@@ -62,44 +58,35 @@ static void go_sees_the_deadline(void **state) {
   start(ex, "test.deadline", PILLION_TIME_NEVER);
   event = await_event(ex);
   assert_memory_equal(pillion_event_data(&event), "none", 4);
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void context_ends_though_the_loop_stands_still(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, context_ends_though_the_loop_stands_still) {
   start(ex, "test.block", monotonic() + MS);
   assert_true(readable(ex, 20000) > 0); /* without one turn */
   assert_timed_out(ex, PILLION_OUTCOME_CANCELLED_RUNNING);
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void function_may_return_all_the_same(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, function_may_return_all_the_same) {
   start(ex, "test.overtime", monotonic() + MS);
   pillion_event event = await_event(ex);
   assert_int_equal(event.status, 0);
   assert_int_equal(event.outcome, PILLION_OUTCOME_RETURNED);
   assert_memory_equal(pillion_event_data(&event), "anyway", 6);
-  assert_ok(pillion_executor_free(ex));
 }
 
-static void call_that_is_late_from_the_start_never_starts(void **state) {
-  (void)state;
+TEST(call_that_is_late_from_the_start_never_starts) {
   static const char *const names[] = {"test.echo", "test.loop_echo"};
   static const int64_t past[] = {0, -1, INT64_MIN, 1};
   for (size_t i = 0; i < COUNT(names); i++)
     for (size_t j = 0; j < COUNT(past); j++) {
-      pillion_executor ex = new_executor();
+      pillion_executor ex = executor_new();
       start(ex, names[i], past[j]);
       assert_timed_out(ex, PILLION_OUTCOME_CANCELLED_UNSTARTED);
-      assert_ok(pillion_executor_free(ex));
+      executor_free(ex);
     }
 }
 
-static void thread_without_a_loop_learns_it_too(void **state) {
-  (void)state;
+TEST(thread_without_a_loop_learns_it_too) {
   pillion_call_options options = PILLION_CALL_OPTIONS_INIT;
   pillion_task task;
   pillion_value value;
@@ -117,7 +104,6 @@ static void thread_without_a_loop_learns_it_too(void **state) {
 static int64_t now;
 
 static int64_t our_clock(void *data) {
-  (void)data;
   return now;
 }
 
@@ -130,8 +116,7 @@ static pillion_executor executor_with_clock(void) {
   return ex;
 }
 
-static void running_function_is_cancelled_by_its_deadline(void **state) {
-  (void)state;
+TEST(running_function_is_cancelled_by_its_deadline) {
   pillion_executor ex = executor_with_clock();
   pillion_timer timer = {0};
   pillion_task task = submit(ex, "test.block", "", 0, PILLION_EVENT);
@@ -140,11 +125,10 @@ static void running_function_is_cancelled_by_its_deadline(void **state) {
   assert_int_equal(pillion_executor_turn(NULL, 0, NULL, ex, NULL), 0);
   now += 500;
   assert_timed_out(ex, PILLION_OUTCOME_CANCELLED_RUNNING);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
-static void coroutine_is_cancelled_by_its_deadline(void **state) {
-  (void)state;
+TEST(coroutine_is_cancelled_by_its_deadline) {
   pillion_executor ex = executor_with_clock();
   pillion_timer timer = {0};
   pillion_task task = submit(ex, "test.loop_block", "", 0, PILLION_EVENT);
@@ -153,11 +137,10 @@ static void coroutine_is_cancelled_by_its_deadline(void **state) {
     assert_int_equal(pillion_executor_turn(NULL, 0, NULL, ex, NULL), 0);
   now += 500;
   assert_timed_out(ex, PILLION_OUTCOME_CANCELLED_RUNNING);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
-static void coroutine_has_its_deadline_from_the_start(void **state) {
-  (void)state;
+TEST(coroutine_has_its_deadline_from_the_start) {
   pillion_executor ex = executor_with_clock();
   pillion_progress progress = PILLION_PROGRESS_INIT;
   start(ex, "test.loop_block", now + 500);
@@ -167,7 +150,7 @@ static void coroutine_has_its_deadline_from_the_start(void **state) {
   assert_int_equal(progress.deadline, now + 500);
   now += 500;
   assert_timed_out(ex, PILLION_OUTCOME_CANCELLED_RUNNING);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
 /* ---- Waiting ------------------------------------------------------------- */
@@ -182,7 +165,6 @@ struct beat {
 /* Half of the waits are in vain. */
 static int beat_poll(pillion_value *out, pillion_context *cx, void *self) {
   struct beat *beat = self;
-  (void)out;
   PILLION_ASYNC(beat->state);
   for (;;) {
     PILLION_AWAIT(beat->state,
@@ -202,8 +184,7 @@ static void beat_drop(void *self) {
 
 static const pillion_future beating = {sizeof beating, beat_poll, beat_drop};
 
-static void intervals_and_timeouts_allocate_nothing(void **state) {
-  (void)state;
+TEST(intervals_and_timeouts_allocate_nothing) {
   pillion_executor ex = executor_with_clock();
   pillion_progress progress = PILLION_PROGRESS_INIT;
   struct beat beat;
@@ -224,7 +205,7 @@ static void intervals_and_timeouts_allocate_nothing(void **state) {
   assert_ok(pillion_executor_turn(NULL, 0, &progress, ex, NULL));
   assert_int_equal(beat.missed, 9);
   assert_int_equal(progress.deadline, SECOND + 1011 * MS);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
 int main(void) {
@@ -233,16 +214,5 @@ int main(void) {
   pillion_start_options options = PILLION_START_OPTIONS_INIT;
   options.allocator = &counting;
   if (pillion_start(&options, NULL, 0) < 0) return 1;
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(go_sees_the_deadline),
-      cmocka_unit_test(context_ends_though_the_loop_stands_still),
-      cmocka_unit_test(function_may_return_all_the_same),
-      cmocka_unit_test(call_that_is_late_from_the_start_never_starts),
-      cmocka_unit_test(thread_without_a_loop_learns_it_too),
-      cmocka_unit_test(running_function_is_cancelled_by_its_deadline),
-      cmocka_unit_test(coroutine_is_cancelled_by_its_deadline),
-      cmocka_unit_test(coroutine_has_its_deadline_from_the_start),
-      cmocka_unit_test(intervals_and_timeouts_allocate_nothing),
-  };
-  return run_group(tests);
+  return test_main();
 }

@@ -15,16 +15,13 @@
 
 static uv_loop_t loop;
 static pillion_uv uv, freed;
-static pillion_executor ex;
 static int events, closes, status_in_event;
 
 static void on_close(pillion_uv *which, void *data) {
-  (void)which, (void)data;
   closes++;
 }
 
 static void on_event(const pillion_event *event, void *data) {
-  (void)event, (void)data;
   events++;
 }
 
@@ -73,11 +70,11 @@ static void start(pillion_event_fn fn) {
   pillion_executor gone;
   events = closes = 0;
   uv_loop_init(&loop);
-  gone = new_executor();
+  gone = executor_new();
   assert_ok(pillion_uv_attach(&freed, &loop, gone, on_event, NULL));
   uv_run(&loop, UV_RUN_NOWAIT);
-  assert_ok(pillion_executor_free(gone));
-  ex = new_executor();
+  executor_free(gone);
+  ex = executor_new();
   assert_ok(pillion_uv_attach(&uv, &loop, ex, fn, NULL));
   for (int i = 0; i < CALLS; i++)
     submit(ex, "test.block", "", i, PILLION_EVENT);
@@ -93,13 +90,12 @@ static void finish(void) {
   assert_ok(pillion_uv_detach(&freed, on_close));
   uv_run(&loop, UV_RUN_DEFAULT);
   assert_int_equal(closes, 2);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
   assert_ok(uv_loop_close(&loop));
 }
 
-static void child_that_cleans_up(void **state) {
+TEST(child_that_cleans_up) {
   char before[1024] = "", after[1024] = "";
-  (void)state;
   start(on_event);
   watched_by(before, sizeof before);
   assert_string_not_equal(before, "");
@@ -109,18 +105,9 @@ static void child_that_cleans_up(void **state) {
   finish();
 }
 
-static void child_that_cleans_up_inside_an_event(void **state) {
-  (void)state;
+TEST(child_that_cleans_up_inside_an_event) {
   status_in_event = -1;
   start(on_event_that_forks);
   finish();
   assert_int_equal(status_in_event, 0);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(child_that_cleans_up),
-      cmocka_unit_test(child_that_cleans_up_inside_an_event),
-  };
-  return run_group(tests);
 }

@@ -59,13 +59,12 @@ static struct flow flow_new(uint32_t gather, uint64_t total) {
 static void flow_free(struct flow *flow) {
   assert_int_equal(flow->ended, flow->total);
   assert_int_equal(flow->twice, 0);
-  assert_ok(pillion_executor_free(flow->ex));
+  executor_free(flow->ex);
   free(flow->seen);
 }
 
 /* Its timer never comes: a loop that waits for it would be seen. */
-static void busy_loop_is_woken_once_for_many(void **state) {
-  (void)state;
+TEST(busy_loop_is_woken_once_for_many) {
   uv_loop_t loop;
   pillion_uv uv;
   struct flow flow = flow_new(UINT32_MAX, 20000);
@@ -80,8 +79,7 @@ static void busy_loop_is_woken_once_for_many(void **state) {
   flow_free(&flow);
 }
 
-static void lone_calls_wait_for_nothing(void **state) {
-  (void)state;
+TEST(lone_calls_wait_for_nothing) {
   struct flow flow = flow_new(UINT32_MAX, 300);
   flow_begin(&flow);
   assert_ok(pillion_poll_run(flow.ex, flow_on, &flow));
@@ -89,8 +87,7 @@ static void lone_calls_wait_for_nothing(void **state) {
 }
 
 /* Most of what is in flight doesn't end, so only the timer tells of the rest. */
-static void few_among_many_that_block_are_told_by_the_timer(void **state) {
-  (void)state;
+TEST(few_among_many_that_block_are_told_by_the_timer) {
   struct flow flow = flow_new(20000, 40);
   pillion_task blocked[100];
   for (int i = 0; i < 100; i++)
@@ -144,8 +141,7 @@ static void *mixed_main(void *data) {
   return (void *)(intptr_t)mixed(data);
 }
 
-static void every_end_is_told_once_on_each_of_many_loops(void **state) {
-  (void)state;
+TEST(every_end_is_told_once_on_each_of_many_loops) {
   enum { LOOPS = 6 };
   struct flow flows[LOOPS];
   pthread_t threads[LOOPS];
@@ -160,14 +156,4 @@ static void every_end_is_told_once_on_each_of_many_loops(void **state) {
     assert_null(rc);
     flow_free(&flows[i]);
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(busy_loop_is_woken_once_for_many),
-      cmocka_unit_test(lone_calls_wait_for_nothing),
-      cmocka_unit_test(few_among_many_that_block_are_told_by_the_timer),
-      cmocka_unit_test(every_end_is_told_once_on_each_of_many_loops),
-  };
-  return run_group(tests);
 }

@@ -26,7 +26,6 @@ static pillion_executor make_executor(void) {
 }
 
 static void *polls(void *data) {
-  (void)data;
   kind = POLL;
   pillion_executor ex = make_executor();
   if (pillion_pool_join(pool, ex, PILLION_HOLD) < 0) failed = 1;
@@ -39,7 +38,6 @@ static void *polls(void *data) {
 static void *runs_uv(void *data) {
   uv_loop_t loop;
   pillion_uv uv;
-  (void)data;
   kind = UV;
   pillion_executor ex = make_executor();
   if (uv_loop_init(&loop) < 0 ||
@@ -56,7 +54,6 @@ static void *runs_uv(void *data) {
 
 /* Hops on until every kind of worker has had its share. */
 static int hops(pillion_value *out, pillion_context *cx, void *self) {
-  (void)self;
   polled_by[kind]++;
   if (polled_by[GOROUTINE] > 0 && polled_by[POLL] > 0 && polled_by[UV] > 0) {
     pillion_value_set(out, "", 0);
@@ -67,7 +64,6 @@ static int hops(pillion_value *out, pillion_context *cx, void *self) {
 }
 
 static void dropped(void *self) {
-  (void)self;
   drops++;
 }
 
@@ -77,8 +73,7 @@ static void count_event(const pillion_event *event, void *data) {
   *(uint64_t *)data += event->token;
 }
 
-static void workers_of_three_kinds(void **state) {
-  (void)state;
+TEST(workers_of_three_kinds) {
   pthread_t threads[2];
   uint64_t tokens = 0;
   assert_ok(pillion_pool_new(&pool, NULL, NULL, 0));
@@ -104,13 +99,6 @@ static void workers_of_three_kinds(void **state) {
   for (int i = 0; i < 2; i++) assert_ok(pthread_join(threads[i], NULL));
   assert_ok(pillion_pool_stop(pool, LONG_ENOUGH));
   assert_ok(pillion_pool_free(pool));
-  assert_ok(pillion_executor_free(home));
+  executor_free(home);
   assert_false(failed);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(workers_of_three_kinds),
-  };
-  return run_group(tests);
 }

@@ -31,9 +31,8 @@ static void start(uv_process_t *process) {
   children_alive++;
 }
 
-static void libuv_starts_children(void **state) {
+TEST(libuv_starts_children) {
   pillion_uv uv;
-  (void)state;
   storm_begin();
   int children = children_left;
   assert_ok(uv_loop_init(&loop));
@@ -47,6 +46,5 @@ static void libuv_starts_children(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(libuv_starts_children)};
-  return cmocka_run_group_tests(tests, NULL, nothing_is_left);
+  return run_all_tests(NULL, free_executor, nothing_lives);
 }

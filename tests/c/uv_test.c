@@ -19,14 +19,13 @@ static void record(const pillion_event *event, void *data) {
 }
 
 static void on_close(pillion_uv *uv, void *data) {
-  (void)uv;
   ((struct rig *)data)->closed++;
 }
 
 static struct rig *rig_new(pillion_event_fn on_event) {
   struct rig *rig = calloc(1, sizeof *rig);
   assert_non_null(rig);
-  rig->ex = new_executor();
+  rig->ex = executor_new();
   assert_ok(uv_loop_init(&rig->loop));
   assert_ok(pillion_uv_attach(&rig->uv, &rig->loop, rig->ex, on_event, rig));
   return rig;
@@ -43,14 +42,13 @@ static void rig_free(struct rig *rig) {
   rig_run(rig);
   assert_int_equal(rig->closed, 1);
   assert_ok(uv_loop_close(&rig->loop));
-  assert_ok(pillion_executor_free(rig->ex));
+  executor_free(rig->ex);
   free(rig);
 }
 
 /* ---- The loop's life ---------------------------------------------------- */
 
-static void the_loop_returns_when_nothing_lives(void **state) {
-  (void)state;
+TEST(the_loop_returns_when_nothing_lives) {
   struct rig *rig = rig_new(record);
   rig_run(rig);
   rig_run(rig);
@@ -58,8 +56,7 @@ static void the_loop_returns_when_nothing_lives(void **state) {
   rig_free(rig);
 }
 
-static void the_loop_stays_for_a_call_submitted_before_it_runs(void **state) {
-  (void)state;
+TEST(the_loop_stays_for_a_call_submitted_before_it_runs) {
   struct rig *rig = rig_new(record);
   submit(rig->ex, "test.upper", "abc", 1, PILLION_EVENT);
   rig_run(rig);
@@ -72,10 +69,9 @@ static void the_loop_stays_for_a_call_submitted_before_it_runs(void **state) {
   rig_free(rig);
 }
 
-static void the_loop_stays_for_a_call_submitted_before_attach(void **state) {
-  (void)state;
+TEST(the_loop_stays_for_a_call_submitted_before_attach) {
   struct rig *rig = calloc(1, sizeof *rig);
-  rig->ex = new_executor();
+  rig->ex = executor_new();
   submit(rig->ex, "test.upper", "abc", 1, PILLION_EVENT);
   assert_ok(uv_loop_init(&rig->loop));
   assert_ok(pillion_uv_attach(&rig->uv, &rig->loop, rig->ex, record, rig));
@@ -92,8 +88,7 @@ static void submit_again(const pillion_event *event, void *data) {
                         PILLION_EVENT);
 }
 
-static void the_loop_stays_for_a_call_submitted_in_on_event(void **state) {
-  (void)state;
+TEST(the_loop_stays_for_a_call_submitted_in_on_event) {
   struct rig *rig = rig_new(submit_again);
   submit(rig->ex, "test.echo", "x", function("test.echo"), PILLION_EVENT);
   rig_run(rig);
@@ -101,8 +96,7 @@ static void the_loop_stays_for_a_call_submitted_in_on_event(void **state) {
   rig_free(rig);
 }
 
-static void the_loop_stays_for_a_task_and_is_woken_for_it(void **state) {
-  (void)state;
+TEST(the_loop_stays_for_a_task_and_is_woken_for_it) {
   struct rig *rig = rig_new(record);
   struct probe probe = {.ready_at = 50, .wake_self = 1};
   spawn(rig->ex, &probe, 3, PILLION_EVENT);
@@ -114,8 +108,7 @@ static void the_loop_stays_for_a_task_and_is_woken_for_it(void **state) {
   rig_free(rig);
 }
 
-static void many_calls_come_in_batches(void **state) {
-  (void)state;
+TEST(many_calls_come_in_batches) {
   struct rig *rig = rig_new(record);
   pillion_function f = function("test.echo");
   for (uint64_t i = 0; i < 5000; i++)
@@ -126,8 +119,7 @@ static void many_calls_come_in_batches(void **state) {
   rig_free(rig);
 }
 
-static void functions_on_the_loop_run_in_its_turns(void **state) {
-  (void)state;
+TEST(functions_on_the_loop_run_in_its_turns) {
   struct rig *rig = rig_new(record);
   pillion_executor_stats stats = PILLION_EXECUTOR_STATS_INIT;
   submit(rig->ex, "test.loop_echo", "on the loop", 1, PILLION_EVENT);
@@ -166,8 +158,7 @@ static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
 static const pillion_future nap_future = {sizeof(pillion_future), nap_poll,
                                           NULL};
 
-static void deadlines_are_met_late_but_never_early(void **state) {
-  (void)state;
+TEST(deadlines_are_met_late_but_never_early) {
   struct rig *rig = rig_new(record);
   static const int64_t lengths[] = {9 * MS + 1, 4 * MS, 1, 300000, 0, 4 * MS};
   struct nap naps[COUNT(lengths)];
@@ -198,8 +189,7 @@ static void tick(uv_timer_t *timer) {
   uv_close((uv_handle_t *)timer, NULL);
 }
 
-static void a_task_that_wakes_itself_does_not_starve_the_loop(void **state) {
-  (void)state;
+TEST(a_task_that_wakes_itself_does_not_starve_the_loop) {
   struct rig *rig = rig_new(record);
   struct probe busy = {.wake_self = 1};
   struct ticker ticker = {.stop = &busy};
@@ -218,8 +208,7 @@ static int overdue(struct probe *probe, pillion_context *cx) {
   return pillion_timer_set(probe->data, cx, cx->now - SECOND);
 }
 
-static void an_overdue_deadline_does_not_starve_the_loop(void **state) {
-  (void)state;
+TEST(an_overdue_deadline_does_not_starve_the_loop) {
   struct rig *rig = rig_new(record);
   pillion_timer timer = {0};
   struct probe late = {.then = overdue, .data = &timer};
@@ -249,8 +238,7 @@ static int cancel_after_wake(void *arg) {
   return pillion_task_cancel(*(pillion_task *)args[1]);
 }
 
-static void a_wake_from_another_thread_reaches_a_sleeping_loop(void **state) {
-  (void)state;
+TEST(a_wake_from_another_thread_reaches_a_sleeping_loop) {
   struct rig *rig = rig_new(record);
   struct probe probe = {0};
   pthread_t thread;
@@ -272,7 +260,6 @@ static void a_wake_from_another_thread_reaches_a_sleeping_loop(void **state) {
 /* ---- Ends, in every order ----------------------------------------------- */
 
 static void close_handle(uv_handle_t *handle, void *data) {
-  (void)data;
   if (!uv_is_closing(handle)) uv_close(handle, NULL);
 }
 
@@ -283,14 +270,13 @@ static void close_loop_by_walk(struct rig *rig) {
   memset(&rig->loop, 0xee, sizeof rig->loop); /* it is never used again */
 }
 
-static void the_executor_may_be_freed_first(void **state) {
-  (void)state;
+TEST(the_executor_may_be_freed_first) {
   struct rig *rig = rig_new(record);
   struct probe probe = {0};
   spawn(rig->ex, &probe, 1, PILLION_EVENT);
   submit(rig->ex, "test.block", "", 2, PILLION_EVENT);
   uv_run(&rig->loop, UV_RUN_NOWAIT);
-  assert_ok(pillion_executor_free(rig->ex));
+  executor_free(rig->ex);
   assert_int_equal(probe.drops, 1);
   assert_int_equal(rig->uv.adapter.status, PILLION_ECLOSED);
   rig_run(rig); /* returns: nothing of Pillion's keeps it */
@@ -302,13 +288,12 @@ static void the_executor_may_be_freed_first(void **state) {
   free(rig);
 }
 
-static void a_freed_executors_descriptor_is_unwatched(void **state) {
-  (void)state;
+TEST(a_freed_executors_descriptor_is_unwatched) {
   struct rig *rig = rig_new(record);
   int fd = -1, again[2];
   assert_ok(pillion_executor_fd(&fd, rig->ex));
   uv_run(&rig->loop, UV_RUN_NOWAIT);
-  assert_ok(pillion_executor_free(rig->ex));
+  executor_free(rig->ex);
   /* The number is free for others, on the same loop. */
   assert_ok(pipe(again));
   if (again[0] != fd) assert_int_equal(dup2(again[0], fd), fd);
@@ -324,8 +309,7 @@ static void a_freed_executors_descriptor_is_unwatched(void **state) {
   free(rig);
 }
 
-static void the_loop_may_be_closed_first(void **state) {
-  (void)state;
+TEST(the_loop_may_be_closed_first) {
   struct rig *rig = rig_new(record);
   struct probe probe = {0};
   spawn(rig->ex, &probe, 1, PILLION_EVENT);
@@ -340,22 +324,19 @@ static void the_loop_may_be_closed_first(void **state) {
   assert_ok(pillion_executor_close(rig->ex, PILLION_CLOSE_CANCEL));
   run(rig->ex, &rig->seen);
   assert_int_equal(rig->seen.count, 3);
-  assert_ok(pillion_executor_free(rig->ex));
+  executor_free(rig->ex);
   free(rig);
 }
 
-static void a_closed_loop_needs_no_detach_if_the_executor_is_freed(
-    void **state) {
-  (void)state;
+TEST(a_closed_loop_needs_no_detach_if_the_executor_is_freed) {
   struct rig *rig = rig_new(record);
   submit(rig->ex, "test.block", "", 2, PILLION_EVENT);
   close_loop_by_walk(rig);
-  assert_ok(pillion_executor_free(rig->ex));
+  executor_free(rig->ex);
   free(rig);
 }
 
-static void detach_leaves_what_lives_to_the_next_loop(void **state) {
-  (void)state;
+TEST(detach_leaves_what_lives_to_the_next_loop) {
   struct rig *rig = rig_new(record);
   struct probe probe = {.ready_at = 2};
   spawn(rig->ex, &probe, 1, PILLION_EVENT);
@@ -381,8 +362,7 @@ static void detach_in_on_event(const pillion_event *event, void *data) {
   if (rc != (rig->seen.count == 1 ? 0 : PILLION_ECLOSED)) rig->closed = 100;
 }
 
-static void detach_in_on_event_loses_no_event(void **state) {
-  (void)state;
+TEST(detach_in_on_event_loses_no_event) {
   struct rig *rig = rig_new(detach_in_on_event);
   struct probe probes[10];
   memset(probes, 0, sizeof probes);
@@ -395,17 +375,15 @@ static void detach_in_on_event_loses_no_event(void **state) {
   assert_int_equal(rig->closed, 1);
   assert_int_equal(pillion_uv_detach(&rig->uv, on_close), PILLION_ECLOSED);
   assert_ok(uv_loop_close(&rig->loop));
-  assert_ok(pillion_executor_free(rig->ex));
+  executor_free(rig->ex);
   free(rig);
 }
 
 static int detach_in_poll(struct probe *probe, pillion_context *cx) {
-  (void)cx;
   return pillion_uv_detach(&((struct rig *)probe->data)->uv, on_close);
 }
 
-static void detach_inside_a_turn_waits_for_its_end(void **state) {
-  (void)state;
+TEST(detach_inside_a_turn_waits_for_its_end) {
   struct rig *rig = rig_new(record);
   struct probe probe = {.ready_at = 1, .then = detach_in_poll, .data = rig};
   spawn(rig->ex, &probe, 1, PILLION_EVENT);
@@ -414,7 +392,7 @@ static void detach_inside_a_turn_waits_for_its_end(void **state) {
   assert_int_equal(rig->seen.count, 1);
   assert_int_equal(rig->closed, 1);
   assert_ok(uv_loop_close(&rig->loop));
-  assert_ok(pillion_executor_free(rig->ex));
+  executor_free(rig->ex);
   free(rig);
 }
 
@@ -424,8 +402,7 @@ static void free_in_on_event(const pillion_event *event, void *data) {
   if (pillion_executor_free(rig->ex) < 0) rig->closed = 100;
 }
 
-static void free_in_on_event_ends_the_events(void **state) {
-  (void)state;
+TEST(free_in_on_event_ends_the_events) {
   struct rig *rig = rig_new(free_in_on_event);
   for (int i = 0; i < 10; i++)
     submit(rig->ex, "test.big", "1000", i, PILLION_EVENT);
@@ -445,8 +422,7 @@ static void detach_and_free(const pillion_event *event, void *data) {
   if (pillion_executor_free(rig->ex) < 0) rig->closed = 200;
 }
 
-static void detach_and_free_in_on_event(void **state) {
-  (void)state;
+TEST(detach_and_free_in_on_event) {
   struct rig *rig = rig_new(detach_and_free);
   struct probe probes[10];
   memset(probes, 0, sizeof probes);
@@ -467,8 +443,7 @@ static void close_by_walk(const pillion_event *event, void *data) {
   uv_walk(&rig->loop, close_handle, NULL);
 }
 
-static void the_loop_may_be_closed_in_on_event(void **state) {
-  (void)state;
+TEST(the_loop_may_be_closed_in_on_event) {
   struct rig *rig = rig_new(close_by_walk);
   struct probe probes[10];
   memset(probes, 0, sizeof probes);
@@ -481,14 +456,13 @@ static void the_loop_may_be_closed_in_on_event(void **state) {
   assert_ok(uv_loop_close(&rig->loop));
   assert_ok(pillion_uv_detach(&rig->uv, on_close));
   assert_int_equal(rig->closed, 1);
-  assert_ok(pillion_executor_free(rig->ex));
+  executor_free(rig->ex);
   free(rig);
 }
 
 /* ---- Refusals ----------------------------------------------------------- */
 
-static void attach_twice_is_refused_and_harmless(void **state) {
-  (void)state;
+TEST(attach_twice_is_refused_and_harmless) {
   struct rig *rig = rig_new(record);
   pillion_uv second;
   assert_int_equal(
@@ -500,8 +474,7 @@ static void attach_twice_is_refused_and_harmless(void **state) {
   rig_free(rig);
 }
 
-static void attach_elsewhere_moves_the_executor(void **state) {
-  (void)state;
+TEST(attach_elsewhere_moves_the_executor) {
   struct rig *rig = rig_new(record);
   uv_loop_t other;
   pillion_uv second;
@@ -524,7 +497,7 @@ static void attach_elsewhere_moves_the_executor(void **state) {
   assert_ok(uv_run(&other, UV_RUN_DEFAULT));
   assert_int_equal(rig->closed, 1);
   assert_ok(uv_loop_close(&other));
-  assert_ok(pillion_executor_free(rig->ex));
+  executor_free(rig->ex);
   free(rig);
 }
 
@@ -536,42 +509,36 @@ static int try_attach(void *arg) {
   return uv_loop_close(&loop) == 0 ? rc : 1; /* nothing is left on it */
 }
 
-static void attach_refuses_what_cannot_be(void **state) {
-  (void)state;
+TEST(attach_refuses_what_cannot_be) {
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
   pillion_executor ex = 0;
   assert_int_equal(try_attach(&ex), PILLION_EBADHANDLE);
   options.flags = PILLION_NO_FD;
   assert_ok(pillion_executor_new(&ex, &options, NULL, 0));
   assert_int_equal(try_attach(&ex), PILLION_EINVAL);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
   assert_int_equal(try_attach(&ex), PILLION_EBADHANDLE);
-  ex = new_executor();
+  ex = executor_new();
   assert_ok(pillion_executor_bind(ex));
   assert_int_equal(on_thread(try_attach, &ex), PILLION_EWRONGTHREAD);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
 }
 
 static int attach_in_poll(struct probe *probe, pillion_context *cx) {
-  (void)cx;
   return try_attach(&probe->ex);
 }
 
-static void attach_inside_a_turn_is_refused(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, attach_inside_a_turn_is_refused) {
   struct probe probe = {.ready_at = 1, .then = attach_in_poll};
   struct seen seen = {0};
   spawn(ex, &probe, 1, PILLION_EVENT);
   run(ex, &seen);
   assert_int_equal(probe.answer, PILLION_EREENTRANT);
-  assert_ok(pillion_executor_free(ex));
 }
 
 static int run_loop(void *loop) { return uv_run(loop, UV_RUN_DEFAULT); }
 
-static void a_loop_run_on_the_wrong_thread_does_not_spin(void **state) {
-  (void)state;
+TEST(a_loop_run_on_the_wrong_thread_does_not_spin) {
   struct rig *rig = rig_new(record);
   submit(rig->ex, "test.echo", "x", 1, PILLION_EVENT);
   assert_ok(on_thread(run_loop, &rig->loop)); /* returns */
@@ -584,10 +551,9 @@ static void a_loop_run_on_the_wrong_thread_does_not_spin(void **state) {
 
 /* ---- Several ------------------------------------------------------------ */
 
-static void two_executors_share_a_loop(void **state) {
-  (void)state;
+TEST(two_executors_share_a_loop) {
   struct rig *rig = rig_new(record);
-  pillion_executor ex = new_executor();
+  pillion_executor ex = executor_new();
   pillion_uv uv;
   assert_ok(pillion_uv_attach(&uv, &rig->loop, ex, record, rig));
   for (int i = 0; i < 50; i++) {
@@ -597,7 +563,7 @@ static void two_executors_share_a_loop(void **state) {
   rig_run(rig);
   assert_int_equal(rig->seen.count, 100);
   assert_ok(pillion_uv_detach(&uv, NULL));
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
   rig_free(rig);
 }
 
@@ -617,8 +583,7 @@ static int own_loop(void *arg) {
   return rc;
 }
 
-static void every_thread_may_have_a_loop(void **state) {
-  (void)state;
+TEST(every_thread_may_have_a_loop) {
   struct rig *rigs[4];
   struct on_thread jobs[4];
   pthread_t threads[4];
@@ -634,38 +599,4 @@ static void every_thread_may_have_a_loop(void **state) {
     assert_int_equal(rigs[i]->closed, 1);
     free(rigs[i]);
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_loop_returns_when_nothing_lives),
-      cmocka_unit_test(the_loop_stays_for_a_call_submitted_before_it_runs),
-      cmocka_unit_test(the_loop_stays_for_a_call_submitted_before_attach),
-      cmocka_unit_test(the_loop_stays_for_a_call_submitted_in_on_event),
-      cmocka_unit_test(the_loop_stays_for_a_task_and_is_woken_for_it),
-      cmocka_unit_test(many_calls_come_in_batches),
-      cmocka_unit_test(functions_on_the_loop_run_in_its_turns),
-      cmocka_unit_test(deadlines_are_met_late_but_never_early),
-      cmocka_unit_test(a_task_that_wakes_itself_does_not_starve_the_loop),
-      cmocka_unit_test(an_overdue_deadline_does_not_starve_the_loop),
-      cmocka_unit_test(a_wake_from_another_thread_reaches_a_sleeping_loop),
-      cmocka_unit_test(the_executor_may_be_freed_first),
-      cmocka_unit_test(a_freed_executors_descriptor_is_unwatched),
-      cmocka_unit_test(the_loop_may_be_closed_first),
-      cmocka_unit_test(a_closed_loop_needs_no_detach_if_the_executor_is_freed),
-      cmocka_unit_test(detach_leaves_what_lives_to_the_next_loop),
-      cmocka_unit_test(detach_in_on_event_loses_no_event),
-      cmocka_unit_test(detach_inside_a_turn_waits_for_its_end),
-      cmocka_unit_test(free_in_on_event_ends_the_events),
-      cmocka_unit_test(detach_and_free_in_on_event),
-      cmocka_unit_test(the_loop_may_be_closed_in_on_event),
-      cmocka_unit_test(attach_twice_is_refused_and_harmless),
-      cmocka_unit_test(attach_elsewhere_moves_the_executor),
-      cmocka_unit_test(attach_refuses_what_cannot_be),
-      cmocka_unit_test(attach_inside_a_turn_is_refused),
-      cmocka_unit_test(a_loop_run_on_the_wrong_thread_does_not_spin),
-      cmocka_unit_test(two_executors_share_a_loop),
-      cmocka_unit_test(every_thread_may_have_a_loop),
-  };
-  return run_group(tests);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Descriptors on pillion/uv.h: libuv's own reactor. */
-#include "watch_go.h"
-#include "watch_suite.h"
+#include "watch_support.h"
 
 #include "pillion/uv.h"
 
@@ -10,30 +9,29 @@ static pillion_executor executor;
 static uv_loop_t loop;
 static pillion_uv uv;
 
-static void loop_begin(pillion_executor ex) {
+void loop_begin(pillion_executor ex) {
   executor = ex;
   assert_ok(uv_loop_init(&loop));
   assert_ok(pillion_uv_attach(&uv, &loop, ex, see, &seen));
 }
 
-static void loop_step(void) { uv_run(&loop, UV_RUN_ONCE); }
+void loop_step(void) { uv_run(&loop, UV_RUN_ONCE); }
 
-static void loop_run(void) {
+void loop_run(void) {
   assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
 }
 
-static void loop_end(void) {
-  assert_ok(pillion_executor_free(executor));
+void loop_end(void) {
+  executor_free(executor);
   assert_ok(pillion_uv_detach(&uv, NULL));
   loop_run();
   assert_ok(uv_loop_close(&loop));
 }
 
 /* epoll(7) knows no regular files. */
-static void a_regular_file_is_refused(void **state) {
-  (void)state;
+TEST(a_regular_file_is_refused) {
   struct stream in;
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   open_watch(executor, &in, open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   in.length = R;
   start(executor, &in, &waiting);
@@ -42,13 +40,12 @@ static void a_regular_file_is_refused(void **state) {
   loop_end();
 }
 
-static void a_descriptor_of_the_programs_is_refused(void **state) {
-  (void)state;
+TEST(a_descriptor_of_the_programs_is_refused) {
   struct stream in;
   uv_poll_t its_own;
   int ends[2];
   pair_new(ends);
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   open_watch(executor, &in, ends[0]);
   assert_ok(uv_poll_init(&loop, &its_own, ends[0]));
   assert_ok(uv_poll_start(&its_own, UV_READABLE, NULL));
@@ -61,12 +58,11 @@ static void a_descriptor_of_the_programs_is_refused(void **state) {
   close(ends[1]);
 }
 
-static void an_open_watch_does_not_keep_the_loop_alive(void **state) {
-  (void)state;
+TEST(an_open_watch_does_not_keep_the_loop_alive) {
   struct stream in;
   int ends[2];
   pair_new(ends);
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   open_watch(executor, &in, ends[0]);
   in.length = 1;
   start(executor, &in, &reading);
@@ -79,14 +75,13 @@ static void an_open_watch_does_not_keep_the_loop_alive(void **state) {
 }
 
 /* The task waits while the executor goes from one loop to another. */
-static void a_detached_executor_watches_on_another_loop(void **state) {
-  (void)state;
+TEST(a_detached_executor_watches_on_another_loop) {
   struct stream in;
   uv_loop_t second;
   pillion_uv uv2;
   int ends[2];
   pair_new(ends);
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   open_watch(executor, &in, ends[0]);
   in.length = 1;
   start(executor, &in, &reading);
@@ -110,33 +105,31 @@ static void a_detached_executor_watches_on_another_loop(void **state) {
   assert_ok(pillion_uv_detach(&uv2, NULL));
   assert_int_equal(uv_run(&second, UV_RUN_DEFAULT), 0);
   assert_ok(uv_loop_close(&second));
-  assert_ok(pillion_executor_free(executor));
+  executor_free(executor);
   close(ends[1]);
 }
 
 static void close_handle(uv_handle_t *handle, void *arg) {
-  (void)arg;
   if (!uv_is_closing(handle)) uv_close(handle, NULL);
 }
 
 /* So does a Go task; it hears nothing of it. */
-static void a_go_task_goes_from_loop_to_loop(void **state) {
-  (void)state;
+TEST(a_go_task_goes_from_loop_to_loop) {
   uv_loop_t second;
   pillion_uv uv2;
   int ends[2];
   memset(&seen, 0, sizeof seen);
   pair_new(ends);
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   start_cat(executor, ends[0]);
-  while (counts_now().watches == 0) loop_step();
+  while (library_counts().watches == 0) loop_step();
   assert_ok(pillion_uv_detach(&uv, NULL));
-  assert_int_equal(counts_now().watches, 0);
+  assert_int_equal(library_counts().watches, 0);
   loop_run();
   assert_ok(uv_loop_close(&loop));
   assert_ok(uv_loop_init(&second));
   assert_ok(pillion_uv_attach(&uv2, &second, executor, see, &seen));
-  assert_int_equal(counts_now().watches, 1);
+  assert_int_equal(library_counts().watches, 1);
   assert_int_equal(write(ends[1], "x", 1), 1);
   assert_ok(shutdown(ends[1], SHUT_WR));
   assert_int_equal(uv_run(&second, UV_RUN_DEFAULT), 0);
@@ -145,18 +138,17 @@ static void a_go_task_goes_from_loop_to_loop(void **state) {
   assert_ok(pillion_uv_detach(&uv2, NULL));
   assert_int_equal(uv_run(&second, UV_RUN_DEFAULT), 0);
   assert_ok(uv_loop_close(&second));
-  assert_ok(pillion_executor_free(executor));
+  executor_free(executor);
   close(ends[0]);
   close(ends[1]);
 }
 
-/* What watching took is lost then, as uv.h says; nothing else is. */
-static void the_program_may_close_all_handles_itself(void **state) {
-  (void)state;
+/* What watching took is lost then, as uv_handles.h says; nothing else is. */
+TEST(the_program_may_close_all_handles_itself) {
   struct stream in, late;
   int ends[2];
   pair_new(ends);
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   open_watch(executor, &in, ends[0]);
   open_watch(executor, &late, ends[1]);
   in.length = late.length = R;
@@ -170,25 +162,23 @@ static void the_program_may_close_all_handles_itself(void **state) {
   pillion_executor_turn(NULL, 0, NULL, executor, NULL);
   assert_int_equal(late.rc, PILLION_ECLOSED);
   assert_ok(pillion_watch_close(in.watch));
-  assert_ok(pillion_executor_free(executor));
+  executor_free(executor);
   assert_ok(pillion_uv_detach(&uv, NULL));
   assert_int_equal(in.drops, 1);
 }
 
 static int runs_the_loop(pillion_value *out, pillion_context *cx, void *self) {
-  (void)out, (void)cx, (void)self;
   uv_run(&loop, UV_RUN_NOWAIT);
   return PILLION_READY;
 }
 
 /* What is reported while no turn can be made is not forgotten. */
-static void a_poll_runs_the_loop_once_more(void **state) {
-  (void)state;
+TEST(a_poll_runs_the_loop_once_more) {
   static const pillion_future nesting = {sizeof nesting, runs_the_loop, NULL};
   struct stream in;
   int ends[2];
   pair_new(ends);
-  loop_begin(new_executor());
+  loop_begin(executor_new());
   open_watch(executor, &in, ends[0]);
   in.length = 1;
   start(executor, &in, &reading);
@@ -201,19 +191,4 @@ static void a_poll_runs_the_loop_once_more(void **state) {
   assert_int_equal(in.bytes, 1);
   loop_end();
   close(ends[1]);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      WATCH_SUITE,
-      WATCH_GO_SUITE,
-      cmocka_unit_test(a_regular_file_is_refused),
-      cmocka_unit_test(a_descriptor_of_the_programs_is_refused),
-      cmocka_unit_test(an_open_watch_does_not_keep_the_loop_alive),
-      cmocka_unit_test(a_detached_executor_watches_on_another_loop),
-      cmocka_unit_test(a_go_task_goes_from_loop_to_loop),
-      cmocka_unit_test(the_program_may_close_all_handles_itself),
-      cmocka_unit_test(a_poll_runs_the_loop_once_more),
-  };
-  return run_group(tests);
 }

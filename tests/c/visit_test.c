@@ -4,7 +4,6 @@
  * The program's own thread inside Go: which signals it takes there, on which
  * stack, and that it comes back as it went.
  */
-#define _GNU_SOURCE
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/mman.h>
@@ -52,17 +51,15 @@ static void *send(void *data) {
   return NULL;
 }
 
-static void handlers_run_on_the_threads_own_stack(void **state) {
+GIVEN(an_executor, handlers_run_on_the_threads_own_stack) {
   int number = SIGUSR1;
   pthread_t sender;
   struct seen seen = {0};
-  (void)state;
   find_stack();
   heard = elsewhere = 0;
   handle(SIGUSR1, where, SA_RESTART);
   target = pthread_self();
   quiet = false;
-  pillion_executor ex = new_executor();
   for (int i = 0; i < 16; i++)
     submit(ex, "test.loop_garbage", "2000", i, PILLION_EVENT);
   assert_ok(pthread_create(&sender, NULL, send, &number));
@@ -73,18 +70,15 @@ static void handlers_run_on_the_threads_own_stack(void **state) {
   assert_int_equal(seen.count, 16);
   assert_true(heard > 0);
   assert_int_equal(elsewhere, 0);
-  assert_ok(pillion_executor_free(ex));
 }
 
 /* The signals that Go lives by stay open, and glibc's own two. */
-static void a_turn_in_go_holds_signals_back(void **state) {
+GIVEN(an_executor, a_turn_in_go_holds_signals_back) {
   static const int open[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL, SIGTRAP, SIGSYS,
                              SIGABRT, SIGURG, SIGPIPE, SIGSTKFLT, SIGKILL, SIGSTOP,
                              32, 33};
   struct seen seen = {0};
   sigset_t before, after;
-  (void)state;
-  pillion_executor ex = new_executor();
   submit(ex, "test.loop_mask", "", 1, PILLION_EVENT);
   assert_ok(pthread_sigmask(SIG_SETMASK, NULL, &before));
   run(ex, &seen);
@@ -94,15 +88,13 @@ static void a_turn_in_go_holds_signals_back(void **state) {
   uint64_t blocked = strtoull(seen.event[0].bytes, NULL, 16), want = ~UINT64_C(0);
   for (size_t i = 0; i < COUNT(open); i++) want &= ~(UINT64_C(1) << (open[i] - 1));
   assert_int_equal(blocked, want);
-  assert_ok(pillion_executor_free(ex));
 }
 
 /* Every way into Go gives the mask back as it was: odd, but not what Go's is. */
-static void every_entry_gives_the_mask_back(void **state) {
+TEST(every_entry_gives_the_mask_back) {
   struct seen seen = {0};
   sigset_t odd, now, before;
   pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
-  (void)state;
   sigemptyset(&odd);
   sigaddset(&odd, SIGHUP);
   sigaddset(&odd, SIGURG);
@@ -114,7 +106,7 @@ static void every_entry_gives_the_mask_back(void **state) {
   same_mask();
   assert_ok(pillion_start(NULL, NULL, 0));
   same_mask();
-  pillion_executor ex = new_executor();
+  pillion_executor ex = executor_new();
   submit(ex, "test.loop_yield", "3", 1, PILLION_EVENT);
   run(ex, &seen);
   same_mask();
@@ -125,7 +117,7 @@ static void every_entry_gives_the_mask_back(void **state) {
   assert_ok(pillion_executor_bind(ex));
   submit(ex, "test.loop_block", "", 1, PILLION_DETACH);
   assert_int_equal(turn(ex, &seen, NULL), 0);
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
   same_mask();
   assert_ok(pthread_sigmask(SIG_SETMASK, &before, NULL));
 }
@@ -157,9 +149,8 @@ static int enter_go(void *data) {
   return 0;
 }
 
-static void a_handler_with_a_large_frame_has_room(void **state) {
+TEST(a_handler_with_a_large_frame_has_room) {
   stack_t stack;
-  (void)state;
   deep = 0;
   handle(SIGUSR1, large, SA_ONSTACK);
   assert_ok(on_thread(enter_go, &stack));
@@ -185,8 +176,7 @@ static void nested(int signal) {
     if (nest[i] == frame[512]) raise(nest[i + 1]);
 }
 
-static void handlers_that_interrupt_each_other_have_room(void **state) {
-  (void)state;
+TEST(handlers_that_interrupt_each_other_have_room) {
   deep = 0;
   for (size_t i = 0; i < COUNT(nest); i++) handle(nest[i], nested, SA_ONSTACK);
   assert_ok(on_thread(enter_go, NULL));
@@ -210,7 +200,6 @@ static bool guarded(const char *at) {
 
 static int look_below(void *data) {
   stack_t stack;
-  (void)data;
   must(enter_go(&stack) == 0);
   must(!guarded(stack.ss_sp));
   for (int kib = 4; kib <= 64; kib += 4)
@@ -218,8 +207,7 @@ static int look_below(void *data) {
   return 0;
 }
 
-static void the_stack_has_a_guard_below(void **state) {
-  (void)state;
+TEST(the_stack_has_a_guard_below) {
   handle(SIGUSR1, large, SA_ONSTACK);
   assert_ok(on_thread(look_below, NULL));
   handle(SIGUSR1, SIG_DFL, 0);
@@ -229,7 +217,6 @@ static void the_stack_has_a_guard_below(void **state) {
 static pthread_key_t late;
 static void raise_late(void *data) {
   sigset_t one;
-  (void)data;
   sigemptyset(&one);
   sigaddset(&one, SIGUSR1);
   pthread_sigmask(SIG_UNBLOCK, &one, NULL); /* Go goes with the mask it came with */
@@ -242,7 +229,7 @@ static int end_with_a_signal(void *data) {
   return 0;
 }
 
-static void a_signal_finds_a_dying_threads_own_stack(void **state) {
+TEST(a_signal_finds_a_dying_threads_own_stack) {
   assert_ok(pthread_key_create(&late, raise_late));
   handle(SIGUSR1, large, SA_ONSTACK);
   deep = 0;
@@ -253,9 +240,8 @@ static void a_signal_finds_a_dying_threads_own_stack(void **state) {
 }
 
 /* Threads come and go, and no stack of theirs, nor a guard, is left. */
-static void the_stack_goes_with_its_thread(void **state) {
+TEST(the_stack_goes_with_its_thread) {
   stack_t stack;
-  (void)state;
   handle(SIGUSR1, large, SA_ONSTACK);
   for (int i = 0; i < 50; i++) {
     assert_ok(on_thread(enter_go, &stack));
@@ -272,8 +258,7 @@ static int with_an_own_stack(void *data) {
   return now.ss_sp == data && now.ss_size == ours.ss_size ? 0 : 1;
 }
 
-static void a_stack_of_the_programs_stays(void **state) {
-  (void)state;
+TEST(a_stack_of_the_programs_stays) {
   void *memory = malloc(512 << 10);
   handle(SIGUSR1, large, SA_ONSTACK);
   assert_ok(on_thread(with_an_own_stack, memory));
@@ -284,14 +269,12 @@ static void a_stack_of_the_programs_stays(void **state) {
 /* ---- SIGPIPE ------------------------------------------------------------ */
 
 static void broke(int signal) {
-  (void)signal;
   heard++;
 }
 
 /* Runs before any library's constructor. */
 static void before_load(int argc, char **argv, char **envp) {
   struct sigaction action;
-  (void)argc, (void)argv, (void)envp;
   memset(&action, 0, sizeof action);
   action.sa_handler = broke;
   sigaction(SIGPIPE, &action, NULL);
@@ -300,15 +283,14 @@ __attribute__((section(".preinit_array"), used)) static void (
     *preinit)(int, char **, char **) = before_load;
 
 /* A write in Go that nothing reads is an error of that write. */
-static void a_broken_pipe_in_go_is_no_signal(void **state) {
+TEST(a_broken_pipe_in_go_is_no_signal) {
   struct seen seen = {0};
   int ends[2];
   char number[16];
-  (void)state;
   assert_ok(pipe(ends));
   close(ends[0]);
   snprintf(number, sizeof number, "%d", ends[1]);
-  pillion_executor ex = new_executor();
+  pillion_executor ex = executor_new();
   submit(ex, "test.loop_write", number, 1, PILLION_EVENT);
   submit(ex, "test.write", number, 2, PILLION_EVENT);
   heard = 0;
@@ -318,22 +300,6 @@ static void a_broken_pipe_in_go_is_no_signal(void **state) {
   assert_int_equal(heard, 0);
   assert_int_equal(write(ends[1], "x", 1), -1);
   assert_int_equal(heard, 1); /* one in C is the program's */
-  assert_ok(pillion_executor_free(ex));
+  executor_free(ex);
   close(ends[1]);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(handlers_run_on_the_threads_own_stack),
-      cmocka_unit_test(a_turn_in_go_holds_signals_back),
-      cmocka_unit_test(every_entry_gives_the_mask_back),
-      cmocka_unit_test(a_handler_with_a_large_frame_has_room),
-      cmocka_unit_test(handlers_that_interrupt_each_other_have_room),
-      cmocka_unit_test(the_stack_has_a_guard_below),
-      cmocka_unit_test(a_signal_finds_a_dying_threads_own_stack),
-      cmocka_unit_test(the_stack_goes_with_its_thread),
-      cmocka_unit_test(a_stack_of_the_programs_stays),
-      cmocka_unit_test(a_broken_pipe_in_go_is_no_signal),
-  };
-  return run_group(tests);
 }

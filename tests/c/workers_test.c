@@ -4,9 +4,6 @@
  * More calls that block in the system than there may be threads. Each case is
  * this program again, in a process of its own.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <poll.h>
 #include <stdbool.h>
 #include <sys/resource.h>

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PILLION_TESTS_WATCH_SUITE_H
-#define PILLION_TESTS_WATCH_SUITE_H
 
 /*
  * What every loop that watches descriptors must do, on real pipes, sockets and
@@ -8,11 +6,7 @@
  */
 #include "watch_support.h"
 
-/* ---- The tests ----------------------------------------------------------- */
-
-static void a_pipe_carries_what_it_cannot_hold(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, a_pipe_carries_what_it_cannot_hold) {
   struct stream in, out;
   int ends[2];
   assert_ok(pipe2(ends, O_NONBLOCK | O_CLOEXEC));
@@ -34,9 +28,7 @@ static void a_pipe_carries_what_it_cannot_hold(void **state) {
   assert_int_equal(fcntl(ends[0], F_GETFD), -1); /* with the executor */
 }
 
-static void one_socket_reads_and_writes_at_once(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, one_socket_reads_and_writes_at_once) {
   struct stream s[4];
   int ends[2];
   pair_new(ends);
@@ -58,9 +50,7 @@ static void one_socket_reads_and_writes_at_once(void **state) {
   loop_end();
 }
 
-static void an_eventfd_is_a_semaphore(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, an_eventfd_is_a_semaphore) {
   struct stream s;
   uint64_t one = 1;
   loop_begin(ex);
@@ -78,9 +68,7 @@ static void an_eventfd_is_a_semaphore(void **state) {
   loop_end();
 }
 
-static void hang_up_comes_to_whoever_waits(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, hang_up_comes_to_whoever_waits) {
   struct stream in, gone;
   int ends[2];
   pair_new(ends);
@@ -100,9 +88,7 @@ static void hang_up_comes_to_whoever_waits(void **state) {
 }
 
 /* The other end of a pipe is closed: poll(2) says POLLERR. */
-static void a_fault_ends_the_wait_of_a_writer(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, a_fault_ends_the_wait_of_a_writer) {
   struct stream out;
   int ends[2];
   signal(SIGPIPE, SIG_IGN);
@@ -129,9 +115,7 @@ static void a_fault_ends_the_wait_of_a_writer(void **state) {
   loop_end();
 }
 
-static void urgent_data_has_priority(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, urgent_data_has_priority) {
   struct sockaddr_in at = {.sin_family = AF_INET};
   socklen_t length = sizeof at;
   struct stream in;
@@ -155,9 +139,7 @@ static void urgent_data_has_priority(void **state) {
   close(to);
 }
 
-static void a_number_that_is_used_again_is_another(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, a_number_that_is_used_again_is_another) {
   int before = -1;
   loop_begin(ex);
   for (int i = 0; i < 20; i++) {
@@ -187,7 +169,6 @@ struct nap {
 /* Cancels a task at first, and lives on for some timers. */
 static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
   struct nap *nap = self;
-  (void)out;
   if (nap->other != 0) pillion_task_cancel(nap->other);
   nap->other = 0;
   while (nap->left > 0) {
@@ -200,9 +181,7 @@ static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
 
 static const pillion_future napping = {sizeof napping, nap_poll, NULL};
 
-static void what_a_cancelled_task_awaited_does_not_spin(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, what_a_cancelled_task_awaited_does_not_spin) {
   struct stream in, hung;
   struct nap nap = {.left = 3};
   int ends[2];
@@ -237,9 +216,7 @@ static void *close_watch_main(void *arg) {
   return close_watch(arg) == 0 ? NULL : arg;
 }
 
-static void another_thread_closes_what_is_awaited(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, another_thread_closes_what_is_awaited) {
   int ends[2];
   struct stream in;
   pthread_t thread;
@@ -261,11 +238,9 @@ static void another_thread_closes_what_is_awaited(void **state) {
   loop_end();
 }
 
-static void thousands_are_watched(void **state) {
-  (void)state;
+GIVEN(an_executor, thousands_are_watched) {
   enum { MOST = 2000 };
   struct rlimit limit;
-  pillion_executor ex = new_executor();
   static struct stream in[MOST], out[MOST];
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
@@ -289,9 +264,7 @@ static void thousands_are_watched(void **state) {
   loop_end(); /* with half of them open */
 }
 
-static void an_executor_is_freed_while_tasks_wait(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, an_executor_is_freed_while_tasks_wait) {
   struct stream in, held;
   int ends[2];
   pair_new(ends);
@@ -310,18 +283,3 @@ static void an_executor_is_freed_while_tasks_wait(void **state) {
   loop_end();
   assert_int_equal(held.drops, 1);
 }
-
-#define WATCH_SUITE                                                       \
-  cmocka_unit_test(a_pipe_carries_what_it_cannot_hold),                   \
-      cmocka_unit_test(one_socket_reads_and_writes_at_once),              \
-      cmocka_unit_test(an_eventfd_is_a_semaphore),                        \
-      cmocka_unit_test(hang_up_comes_to_whoever_waits),                   \
-      cmocka_unit_test(a_fault_ends_the_wait_of_a_writer),                \
-      cmocka_unit_test(urgent_data_has_priority),                         \
-      cmocka_unit_test(a_number_that_is_used_again_is_another),           \
-      cmocka_unit_test(what_a_cancelled_task_awaited_does_not_spin),      \
-      cmocka_unit_test(another_thread_closes_what_is_awaited),            \
-      cmocka_unit_test(thousands_are_watched),                            \
-      cmocka_unit_test(an_executor_is_freed_while_tasks_wait)
-
-#endif

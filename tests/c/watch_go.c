@@ -1,33 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PILLION_TESTS_WATCH_GO_H
-#define PILLION_TESTS_WATCH_GO_H
 
 /* Go functions of the loop that await descriptors: its reactor does it. */
 #include "watch_support.h"
 
-static pillion_task start_cat(pillion_executor ex, int fd) {
+pillion_task start_cat(pillion_executor ex, int fd) {
   char text[16];
   snprintf(text, sizeof text, "%d", fd);
   return submit(ex, "test.loop_cat", text, 9, PILLION_EVENT);
 }
 
 static uint64_t entries_of(pillion_executor ex) {
-  pillion_executor_stats stats = PILLION_EXECUTOR_STATS_INIT;
-  assert_ok(pillion_executor_stat(&stats, ex));
-  return stats.go_entries;
-}
-
-static pillion_library_counts counts_now(void) {
-  pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
-  assert_ok(pillion_library_count(&counts));
-  return counts;
+  return stats_of(ex).go_entries;
 }
 
 /* Sends a byte and waits for its echo, `length` times; then hangs up. */
 static int ping(pillion_value *out, pillion_context *cx, void *self) {
   struct stream *s = self;
   char byte;
-  (void)out;
   s->polls++;
   PILLION_ASYNC(s->state);
   while (s->bytes < s->length) {
@@ -43,12 +32,10 @@ static int ping(pillion_value *out, pillion_context *cx, void *self) {
 
 static const pillion_future pinging = {sizeof pinging, ping, stream_drop};
 
-static void go_is_entered_for_its_polls_only(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, go_is_entered_for_its_polls_only) {
   struct stream s;
   int ends[2];
-  uint64_t workers = counts_now().workers;
+  uint64_t workers = library_counts().workers;
   memset(&seen, 0, sizeof seen);
   pair_new(ends);
   loop_begin(ex);
@@ -62,15 +49,13 @@ static void go_is_entered_for_its_polls_only(void **state) {
   assert_ok(seen.event[0].status);
   assert_string_equal(seen.event[0].bytes, "100");
   assert_true(entries_of(ex) <= 103);
-  assert_int_equal(counts_now().workers, workers);
-  assert_int_equal(counts_now().watches, 0);
+  assert_int_equal(library_counts().workers, workers);
+  assert_int_equal(library_counts().watches, 0);
   loop_end();
   close(ends[0]);
 }
 
-static void go_and_c_fill_a_socket(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, go_and_c_fill_a_socket) {
   struct stream in, out;
   int ends[2];
   memset(&seen, 0, sizeof seen);
@@ -92,26 +77,23 @@ static void go_and_c_fill_a_socket(void **state) {
   close(ends[0]);
 }
 
-static void a_cancelled_go_task_does_not_spin(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, a_cancelled_go_task_does_not_spin) {
   struct stream c;
   int ends[2];
   memset(&seen, 0, sizeof seen);
   pair_new(ends);
   loop_begin(ex);
   pillion_task task = start_cat(ex, ends[0]);
-  while (counts_now().watches == 0) loop_step();
+  while (library_counts().watches == 0) loop_step();
   /* What Go watches C can't, and the other way round. */
-  assert_int_equal(pillion_watch_open(&c.watch, ex, ends[0], 0),
-                   PILLION_EBUSY);
+  assert_int_equal(pillion_watch_open(&c.watch, ex, ends[0], 0), PILLION_EBUSY);
   assert_ok(pillion_task_cancel(task));
   assert_int_equal(write(ends[1], "x", 1), 1);
   loop_run();
   assert_int_equal(seen.count, 1);
   assert_int_equal(seen.event[0].outcome, PILLION_OUTCOME_CANCELLED_RUNNING);
   assert_true(entries_of(ex) <= 4);
-  assert_int_equal(counts_now().watches, 0);
+  assert_int_equal(library_counts().watches, 0);
   open_watch(ex, &c, ends[0]);
   start_cat(ex, ends[0]);
   loop_run();
@@ -121,24 +103,14 @@ static void a_cancelled_go_task_does_not_spin(void **state) {
   close(ends[1]);
 }
 
-static void an_executor_is_freed_while_go_waits(void **state) {
-  (void)state;
-  pillion_executor ex = new_executor();
+GIVEN(an_executor, an_executor_is_freed_while_go_waits) {
   int ends[2];
   pair_new(ends);
   loop_begin(ex);
   start_cat(ex, ends[0]);
-  while (counts_now().watches == 0) loop_step();
+  while (library_counts().watches == 0) loop_step();
   loop_end();
-  assert_int_equal(counts_now().watches, 0);
+  assert_int_equal(library_counts().watches, 0);
   close(ends[0]);
   close(ends[1]);
 }
-
-#define WATCH_GO_SUITE                                        \
-  cmocka_unit_test(go_is_entered_for_its_polls_only),         \
-      cmocka_unit_test(go_and_c_fill_a_socket),               \
-      cmocka_unit_test(a_cancelled_go_task_does_not_spin),    \
-      cmocka_unit_test(an_executor_is_freed_while_go_waits)
-
-#endif
