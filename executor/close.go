@@ -4,6 +4,7 @@ package executor
 
 import (
 	"runtime"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,16 +21,25 @@ const (
 // drain or are cancelled. The host goes on polling until none is live. Any goroutine
 // may call it, and [CloseCancel] may follow [CloseDrain].
 func (l *Local) Close(mode CloseMode) {
+	if l.closing.ask(mode) {
+		l.poke()
+	}
+}
+
+// closing is the latest mode of Close, as a number.
+type closing struct{ atomic.Uint32 }
+
+// ask reports whether the mode goes beyond the one of earlier calls.
+func (c *closing) ask(mode CloseMode) bool {
 	for {
-		old := l.closing.Load()
+		old := c.Load()
 		if old >= uint32(mode) {
-			return
+			return false
 		}
-		if l.closing.CompareAndSwap(old, uint32(mode)) {
-			break
+		if c.CompareAndSwap(old, uint32(mode)) {
+			return true
 		}
 	}
-	l.poke()
 }
 
 // carryOut does, on the owner, the close that Close asked for.

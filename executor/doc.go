@@ -24,7 +24,7 @@
 //	 │  Yield  │   │
 //	 └─────────┘   │ ready, a panic (5), or Cancel (6)
 //	               ▼
-//	           finished: Drop, joiners woken, OnDone
+//	           finished: Drop, joiner woken, OnDone
 //
 //	1  [Spawn], [Task.Spawn]
 //	2  [Waker.Wake] -> post -> push -> poke; [Local.WakeLocal] for the owner

@@ -86,3 +86,20 @@ func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
 }
+
+// ScopeError is the error of a scope. errors.Is and errors.As find every error in it.
+type ScopeError struct {
+	First  error   // the error that ended the scope
+	Others []error // later errors, until all children had ended
+}
+
+// Error is the message of the first error, and the number of others.
+func (e *ScopeError) Error() string {
+	if len(e.Others) == 0 {
+		return e.First.Error()
+	}
+	return fmt.Sprintf("%v (and %d more)", e.First, len(e.Others))
+}
+
+// Unwrap gives the first error and all others.
+func (e *ScopeError) Unwrap() []error { return append([]error{e.First}, e.Others...) }

@@ -37,7 +37,7 @@ type Local struct {
 	// Shared with wakers.
 	inbox   Inbox
 	park    atomic.Uint32 // see state.go
-	closing atomic.Uint32 // the latest mode of Close
+	closing closing
 
 	host  Host
 	clock func() int64

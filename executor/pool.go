@@ -47,8 +47,8 @@ type PoolConfig struct {
 type Pool struct {
 	// Shared with wakers.
 	inbox   *Inbox
-	gone    atomic.Bool   // no task is left, and none will come
-	closing atomic.Uint32 // the mode that Close asked for
+	gone    atomic.Bool // no task is left, and none will come
+	closing closing
 	idle    steal.Set
 	timers  poolTimers
 	live    atomic.Int64

@@ -9,16 +9,7 @@ import "github.com/pillion-dev/pillion/executor/internal/cell"
 func (p *Pool) Close(mode CloseMode) {
 	p.asking.Add(1)
 	defer p.asking.Add(-1)
-	for {
-		old := p.closing.Load()
-		if old >= uint32(mode) {
-			return
-		}
-		if p.closing.CompareAndSwap(old, uint32(mode)) {
-			break
-		}
-	}
-	if mode == CloseCancel {
+	if p.closing.ask(mode) && mode == CloseCancel {
 		p.cancelAll()
 	}
 }

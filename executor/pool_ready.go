@@ -37,14 +37,6 @@ func (p *Pool) push(c *chunk, slot uint32) {
 	}
 }
 
-// forward empties the inbox of a freed pool, as [Local.forward] does.
 func (p *Pool) forward() {
-	p.inbox.Take(func(slot uint32) {
-		c := lookup(slot)
-		if c.pool.Load() == p {
-			c.cells[slot&cell.Mask].Pend.Store(0)
-		} else {
-			c.push(slot)
-		}
-	})
+	forward(p.inbox, func(c *chunk) bool { return c.pool.Load() == p })
 }

@@ -2,10 +2,7 @@
 
 package executor
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
 // Scope owns tasks, and ends when they have. The first error among them cancels the
 // others and becomes the scope's error, with later errors attached. A scope is a
@@ -47,23 +44,6 @@ type ScopeConfig struct {
 	Limit  int  // as many children run at once; the others wait in their order; 0: no limit
 	Stream bool // the scope keeps ended children for Next
 }
-
-// ScopeError is the error of a scope. errors.Is and errors.As find every error in it.
-type ScopeError struct {
-	First  error   // the error that ended the scope
-	Others []error // later errors, until all children had ended
-}
-
-// Error is the message of the first error, and the number of others.
-func (e *ScopeError) Error() string {
-	if len(e.Others) == 0 {
-		return e.First.Error()
-	}
-	return fmt.Sprintf("%v (and %d more)", e.First, len(e.Others))
-}
-
-// Unwrap gives the first error and all others.
-func (e *ScopeError) Unwrap() []error { return append([]error{e.First}, e.Others...) }
 
 // member is the part of a task that makes it a scope's child.
 type member struct {
@@ -256,4 +236,45 @@ func (s *Scope) Unwind(cx *Context) (done bool, err error) {
 	s.Cancel()
 	_, done, err = s.Poll(cx)
 	return done, err
+}
+
+// Child is a [Task] of any type.
+type Child interface {
+	Handle() Handle
+	Outcome() Outcome
+	Err() error
+}
+
+// Next is the future of the next ended child that it hasn't given yet; its value is nil
+// when none is left. The scope must have [ScopeConfig.Stream].
+//
+//	for {
+//		child, err := coro.Await(co, s.Next())
+//		if child == nil || err != nil {
+//			return err
+//		}
+//		...
+//	}
+func (s *Scope) Next() Future[Child] {
+	if !s.config.Stream {
+		panic("executor: Next of a Scope without ScopeConfig.Stream")
+	}
+	return (*scopeNext)(s)
+}
+
+type scopeNext Scope
+
+func (n *scopeNext) Poll(cx *Context) (child Child, ready bool, err error) {
+	switch {
+	case !cx.isOf(n.local):
+		return nil, true, ErrWrongLocal
+	case len(n.finished) > 0:
+		child, n.finished[0] = n.finished[0], nil
+		n.finished = n.finished[1:]
+		return child, true, nil
+	case n.head == nil:
+		return nil, true, nil
+	}
+	n.next = cx.Waker()
+	return nil, false, nil
 }

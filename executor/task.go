@@ -4,7 +4,6 @@ package executor
 
 import (
 	"errors"
-	"fmt"
 	"sync/atomic"
 )
 
@@ -29,6 +28,44 @@ type task struct {
 	flags   uint16
 	shields uint16 // the shielded sections around it
 	extra   *extra // nil until a field of it is needed
+}
+
+// extra has the fields that only few tasks need. It stays with the storage for the next
+// task there.
+type extra struct {
+	onDone   any // an OnDone of the task's type
+	deadline *Timer
+	carried  carried
+	pin      *pin // of a pool's task, see pool_pin.go
+	member   member
+}
+
+// more makes the extra of a task that has none yet.
+func (t *task) more() *extra {
+	if t.extra == nil {
+		t.extra = new(extra)
+	}
+	return t.extra
+}
+
+func (x *extra) reset() {
+	*x = extra{deadline: x.deadline}
+	if x.deadline != nil {
+		x.deadline.node.At = Never
+	}
+}
+
+// newTask makes a task and, if it will need one, its extra in the same piece of memory.
+func newTask[T any](withExtra bool) *Task[T] {
+	if !withExtra {
+		return new(Task[T])
+	}
+	both := new(struct {
+		task  Task[T]
+		extra extra
+	})
+	both.task.extra = &both.extra
+	return &both.task
 }
 
 // runner is the part that does depend on it: the Task itself, or a [Shortcut] to it.
@@ -56,19 +93,6 @@ type Task[T any] struct {
 	value  T
 	err    error // of a live task: the cause of its end, with flagCaused
 }
-
-// Option changes one thing about a new task.
-type Option interface {
-	apply(t *task)
-}
-
-// OnDone is an [Option]: a function that the owner's goroutine calls once, right after
-// the end of the task and the drop of its future. The executor doesn't use the task any
-// more, so the function may spawn into the same storage. It must not poll. Spawn panics
-// if T isn't the task's type.
-type OnDone[T any] func(value T, err error, outcome Outcome)
-
-func (f OnDone[T]) apply(t *task) { t.more().onDone = f }
 
 // Executor runs tasks: a [Local], a [Pool], a [Scope], or the result of
 // [Context.Executor]. The interface is for this choice; other packages can't implement
@@ -127,15 +151,6 @@ func (t *Task[T]) Spawn(e Executor, f Future[T], options ...Option) error {
 		return l.spawn(&t.task)
 	}
 	return e.spawn(&t.task)
-}
-
-// checkOnDone panics if an OnDone of another type is among the options.
-func (t *Task[T]) checkOnDone() {
-	if f := t.extra.onDone; f != nil {
-		if _, ok := f.(OnDone[T]); !ok {
-			panic(fmt.Sprintf("executor: Spawn of a Task[%T] with a %T", t.value, f))
-		}
-	}
 }
 
 // Handle names the task for any goroutine, for as long as one likes.

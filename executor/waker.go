@@ -151,12 +151,17 @@ func (c *chunk) push(slot uint32) {
 	}
 }
 
+func (l *Local) forward() {
+	forward(&l.inbox, func(c *chunk) bool { return c.local.Load() == l })
+}
+
 // forward empties the inbox of a freed executor, for a late waker. Without it a cell
 // that came too late would stay queued, and its slot unusable for good.
-func (l *Local) forward() {
-	l.inbox.Take(func(slot uint32) {
+// freed reports whether the executor still has a cell's chunk, which goes with it.
+func forward(in *cell.Inbox, freed func(c *chunk) bool) {
+	in.Take(func(slot uint32) {
 		c := lookup(slot)
-		if c.local.Load() == l {
+		if freed(c) {
 			c.cells[slot&cell.Mask].Pend.Swap(0)
 		} else {
 			c.push(slot)
