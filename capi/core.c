@@ -4,8 +4,8 @@
  * The whole core in one unit: cgo compiles only what lies beside the package,
  * and the compiler sees through the calls between these files. They stand floor
  * by floor, from the lowest up, and call each other downwards only:
- * tests/core/floors.py reads the order here. core/wiring.c says what the lower
- * floors reach of the higher ones.
+ * tests/core/floors.py reads the order here. core/wiring.c names the parts of
+ * higher floors that lower ones reach.
  */
 #include "core/base/memory.c"
 #include "core/base/table.c"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Tells the core who stands behind it, before anybody can ask. */
+/* Gives the core Go's functions, before any thread can call them. */
 #include "_cgo_export.h"
 #include "wiring.h"
 
@@ -10,13 +10,15 @@ void pillion__warn(const char *text) {
   pillion__log(PILLION_LOG_WARNING, "%s", text);
 }
 
-/* Also a warning: what starts the library by itself has no errbuf. */
+/* Also a warning: a function that starts the library unasked has no errbuf. */
 int pillion__refuse(int rc, const char *text, char *errbuf, size_t errcap) {
   pillion__warn(text);
   return pillion__fail(rc, errbuf, errcap, "%s", text);
 }
 
-/* Makes a function that enters Go, with the host's signals held back. */
+/*
+ * Makes a function that enters Go and holds back the host's signals meanwhile.
+ */
 #define VISIT(name, parameters, arguments)                                    \
   static void visit_##name parameters {                                       \
     sigset_t mask;                                                            \

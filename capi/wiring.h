@@ -6,8 +6,8 @@
 
 #pragma GCC visibility push(hidden)
 
-/* What the dispatcher takes at a time. It lies here for leak checkers, which do
- * not look into Go's memory for who points to what. */
+/* The jobs that the dispatcher takes at a time. They lie here for leak
+ * checkers, which do not find pointers in Go's memory. */
 extern struct pillion__job pillion__jobs[512];
 
 void pillion__warn(const char *text);
@@ -17,9 +17,9 @@ int pillion__refuse(int rc, const char *text, char *errbuf, size_t errcap);
 enum { PILLION__DEADLINE_AT = offsetof(struct pillion__call, deadline) };
 
 /*
- * pillion__call_complete, without the look that cgo takes at every pointer it
- * passes, which costs as much as the call. The call is C's memory; the result
- * is copied before this returns.
+ * pillion__call_complete without cgo's look at every pointer that it passes,
+ * which costs as much as the call. The call is C's memory, and this copies the
+ * result before it returns.
  */
 static inline void pillion__complete(uintptr_t call, int32_t status,
                                      uint32_t outcome, uintptr_t result,

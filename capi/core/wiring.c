@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What lower floors reach of higher ones, in constants: so the compiler, which
- * has all floors in one unit, sees through them.
+ * The parts of higher floors that lower ones reach, as constants: so the
+ * compiler, which has all floors in one unit, sees through them.
  */
 #include "library/library.h"
 
 static const struct pillion__kind no_kind;
-/* A local task has no row: executors call what is theirs directly. */
+/* A local task has no row: executors call their own functions directly. */
 const struct pillion__kind *const pillion__kinds[PILLION__CHUNK_TYPES] = {
     [0] = &no_kind,
     [PILLION__CHUNK_TASKS] = &no_kind,

@@ -4,8 +4,8 @@
 
 /*
  * The lowest floor: memory, log and errors, the process and its threads, its
- * descriptors and its clock, and whether the library has started. It knows of
- * no task and no executor. capi/core.c lists the floors.
+ * descriptors and its clock, and whether the library has started. It knows no
+ * task and no executor. capi/core.c lists the floors.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -40,10 +40,10 @@ extern _Atomic uint64_t pillion__payloads_alive;
 /* table.c */
 struct pillion__table {
   pthread_mutex_t lock;
-  uint32_t known, idle_count; /* entries, and those of them not in use */
+  uint32_t known, idle_count; /* all entries, and the unused ones */
   uint32_t most, *idle;       /* a stack of their indexes */
   _Atomic(void *) *entries;
-  size_t bytes; /* of what an entry points to */
+  size_t bytes; /* of an entry's target */
   void (*first_use)(void *memory, uint32_t index);
 };
 #define PILLION__TABLE(entries, idle, most, type, first_use) \
@@ -80,7 +80,7 @@ extern union pillion__page {
 } pillion__alive;
 extern _Thread_local uint64_t pillion__serial
     __attribute__((tls_model("initial-exec")));
-/* Whether the thread is inside a turn, or in what counts as one. */
+/* Whether the thread is inside a turn, or in a call that counts as one. */
 extern _Thread_local uint32_t pillion__turning
     __attribute__((tls_model("initial-exec")));
 uint64_t pillion__serial_new(void);
@@ -114,7 +114,7 @@ bool pillion__await_zero(_Atomic uint64_t *count, int64_t timeout);
 
 /* started.c */
 int pillion__version_check(int version, char *errbuf, size_t errcap);
-int pillion__started(void); /* starts if need be */
+int pillion__started(void); /* starts the library if need be */
 int pillion__started_for(int version, char *errbuf, size_t errcap);
 extern _Atomic bool pillion__is_started;
 extern _Atomic bool pillion__stopping;

@@ -12,7 +12,7 @@ int64_t pillion__now(void) {
   return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-/* How long a system call may sleep. NULL: for ever; `left` is negative: not. */
+/* The time for which a system call may sleep. NULL: for ever; negative: not. */
 struct timespec *pillion__until(struct timespec *left, int64_t deadline) {
   if (deadline == PILLION_TIME_NEVER) return NULL;
   int64_t ns = deadline - pillion__now();
@@ -24,7 +24,7 @@ struct timespec *pillion__until(struct timespec *left, int64_t deadline) {
 
 /*
  * For a loop that waits until another thread has done its next instructions.
- * That one may have a lower priority, and get no turn from yielding.
+ * That thread may have a lower priority, and get no turn from a yield.
  */
 void pillion__let_run(uint32_t round) {
   struct timespec nap = {0, 50000};
@@ -32,7 +32,7 @@ void pillion__let_run(uint32_t round) {
   else nanosleep(&nap, NULL);
 }
 
-/* Naps until `count` is 0. Reports whether it was before the time was up. */
+/* Naps until `count` is 0. Reports whether it became 0 in time. */
 bool pillion__await_zero(_Atomic uint64_t *count, int64_t timeout) {
   int64_t deadline = pillion__time_after(pillion__now(), timeout);
   struct timespec nap = {0, 50000};

@@ -2,8 +2,8 @@
 
 /*
  * Descriptors of the library's own. None is 0, 1 or 2: in a process that has
- * closed those, whatever writes to stderr would write into it, and daemon(3)
- * would put /dev/null in its place.
+ * closed those, a write to stderr would go into it, and daemon(3) would put
+ * /dev/null in its place.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 #define ABOVE_STDIO 3
 
-/* Both answer -1, and errno says why. */
+/* Both answer -1 and set errno. */
 int pillion__descriptor_copy(int fd) {
   return fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_STDIO);
 }
@@ -53,9 +53,9 @@ int pillion__descriptor_set(int event, int timer) {
 }
 
 /*
- * Poking and taking pokes out. A thread that is cancelled would end inside
- * write(2) or read(2), and leave a poker counted, or Go asleep: the system calls
- * are made here by themselves. Both preserve errno where they succeed.
+ * Poking and taking pokes out. A cancelled thread would end inside the C
+ * library's write(2) or read(2), and leave a poker counted, or Go asleep. So
+ * these make the bare system calls. Both preserve errno if they succeed.
  */
 bool pillion__descriptor_poke(int fd) {
   uint64_t one = 1;
@@ -67,7 +67,7 @@ bool pillion__descriptor_empty(int fd) {
   return syscall(SYS_read, fd, &count, sizeof count) == sizeof count;
 }
 
-/* After 0 ns: never, and what it has told already is forgotten. */
+/* 0 ns: never; it also forgets an expiry that it has reported. */
 void pillion__descriptor_arm(int timer, uint32_t ns) {
   struct itimerspec after = {{0, 0}, {ns / 1000000000, ns % 1000000000}};
   int saved = errno;
@@ -75,7 +75,7 @@ void pillion__descriptor_arm(int timer, uint32_t ns) {
   errno = saved;
 }
 
-/* A thread that is cancelled ends after this, and not before the close. */
+/* A cancelled thread ends after this, and not before the close. */
 void pillion__descriptor_close(int fd) {
   int cancels;
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);

@@ -2,7 +2,7 @@
 #ifndef PILLION_BASE_GUEST_H
 #define PILLION_BASE_GUEST_H
 
-/* What the core calls of Go's: all of it enters Go. */
+/* Go's functions that the core calls: all of them enter Go. */
 #include "base/base.h"
 
 #pragma GCC visibility push(hidden)
@@ -18,8 +18,8 @@ struct pillion__guest {
   void (*turn)(struct pillion__guest_turn *turn);
   uint32_t (*settle)(uint32_t index); /* end idle coroutines; how many stay? */
   void (*free)(uint32_t index);       /* drop all Go tasks, on their thread */
-  void (*count)(pillion_library_counts *out); /* what is Go's */
-  void (*rewatch)(uint32_t index);  /* a new host knows of no descriptor */
+  void (*count)(pillion_library_counts *out); /* add Go's counts */
+  void (*rewatch)(uint32_t index);  /* a new host knows no descriptor */
   void (*leave)(uint32_t index);    /* the executor's pool, on its thread */
   void (*pool_free)(uint32_t pool); /* drop all of the pool's Go tasks */
 };

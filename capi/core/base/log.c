@@ -7,8 +7,9 @@
 #include "base/base.h"
 
 /*
- * The callback runs without the lock, so a record is counted: by who is the
- * log_current one, and by each call that is under way. The last one drops it.
+ * The callback runs without the lock, so each record has a count: one for being
+ * log_current, and one for each call under way. The last to leave drops the
+ * record.
  */
 struct log_sink {
   pillion_log_fn fn;

@@ -27,7 +27,7 @@ void pillion__free(void *memory) {
   if (memory != NULL) allocator.free(memory, allocator.data);
 }
 
-/* Whole cache lines, zeroed. `memory` is what is freed in the end. */
+/* Whole cache lines, zeroed. `memory` gets the address to free in the end. */
 void *pillion__alloc_lines(size_t bytes, void **memory) {
   char *found = *memory = pillion__alloc(bytes + 63);
   if (found == NULL) return NULL;

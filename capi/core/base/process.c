@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What happens around the library: forks, and threads that die. */
+/* The library's process: forks, and threads that end. */
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,10 +13,10 @@ _Thread_local uint32_t pillion__turning
     __attribute__((tls_model("initial-exec")));
 
 /*
- * A word that is 1 here and 0 in every child: the kernel wipes its page on
- * any fork, also on a clone that passes pthread_atfork by. pthread_atfork
- * clears it as well: some kernels cannot wipe, and some (qemu-user) only say
- * that they will. It has the page for itself.
+ * A word that is 1 here and 0 in every child: the kernel wipes its page on any
+ * fork, also on a clone that does not run pthread_atfork. pthread_atfork clears
+ * it as well: some kernels cannot wipe, and some (qemu-user) only claim that
+ * they will. The word has the page for itself.
  */
 union pillion__page pillion__alive = {0};
 
@@ -46,15 +46,15 @@ uint64_t pillion__serial_new(void) {
   return pillion__serial;
 }
 
-/* Before Go starts. `thread_ends` is called on each thread that has a serial. */
+/* Before Go starts. Each thread that has a serial calls `thread_ends`. */
 void pillion__process_watch(void (*thread_ends)(void *serial)) {
   watch_forks();
   pthread_key_create(&key, thread_ends);
 }
 
 /*
- * A thread of ours, born with all signals blocked but those that a fault of its
- * own raises: the others are the host's. 0 or an error of pthread_create's.
+ * A thread of ours. It blocks all signals but those of its own faults, since
+ * the others are the host's. 0 or an error of pthread_create's.
  */
 int pillion__thread_start(pthread_t *out, void *(*body)(void *data),
                           void *data) {

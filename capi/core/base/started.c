@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Whether the library has started, and with what limits. */
+/* Whether the library has started, and its limits. */
 #include "base/base.h"
 #include "base/guest.h"
 
@@ -19,7 +19,7 @@ int pillion__version_check(int version, char *errbuf, size_t errcap) {
       version >> 16, version >> 8 & 255, version & 255, PILLION_VERSION_STRING);
 }
 
-/* For what starts the library if nobody has, but not after a shutdown. */
+/* For functions that start the library if need be, but not after a shutdown. */
 int pillion__started(void) {
   if (pillion__forked()) return PILLION_EFORKED;
   if (PILLION__LIKELY(

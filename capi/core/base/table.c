@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Tables of executors and of pools, of which none is ever unmapped: an entry
- * that was given back is taken again, under another generation.
+ * Tables of executors and of pools. No entry is ever unmapped: a returned entry
+ * is used again, under another generation.
  */
 #include "base/base.h"
 
@@ -32,7 +32,7 @@ int pillion__table_take(void **out, struct pillion__table *table) {
 
 void pillion__table_give(struct pillion__table *table, uint32_t index,
                          uint64_t gen) {
-  if (gen >= UINT32_MAX - 1) return; /* used up: retired */
+  if (gen >= UINT32_MAX - 1) return; /* used up: it retires */
   pthread_mutex_lock(&table->lock);
   table->idle[table->idle_count++] = index;
   pthread_mutex_unlock(&table->lock);

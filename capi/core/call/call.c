@@ -2,7 +2,7 @@
 
 /*
  * Calls of Go functions. A call is one node from its submission until its
- * result was consumed, so publishing a result cannot fail.
+ * result is consumed, so the publication of a result cannot fail.
  *
  *             1           2               3            5
  *      free ----> NEW ------> RUNNING ------> DONE ------> free
@@ -15,8 +15,8 @@
  *   3  pillion__call_complete: the result lies in the node, and is published
  *   4  a cancel of a NEW call is its end: Go leaves it alone. A RUNNING call only
  *      learns of it
- *   5  the event is taken, the result joined or waited for; at once if it is for
- *      nobody. The generation grows
+ *   5  the event is taken, the result joined or waited for; at once if the
+ *      result is unwanted. The generation grows
  */
 #include <linux/futex.h>
 #include <string.h>
@@ -58,8 +58,8 @@ void pillion__call_consumed(struct pillion__executor *ex,
 /* ---- The end ------------------------------------------------------------- */
 
 /*
- * Tells the executor of a call something. A late cancel may find the node reused
- * by a call that has none, and to which nobody posts.
+ * Marks a call for its executor. A late cancel may find that another call uses
+ * the node, one without an executor, which needs no mark.
  */
 int pillion__call_ask(struct pillion__call *call, uint32_t gen, uint32_t bits) {
   uint64_t old = (uint64_t)gen << 32 | PILLION__PEND_QUEUED | bits;
@@ -79,7 +79,7 @@ int pillion__call_ask(struct pillion__call *call, uint32_t gen, uint32_t bits) {
   return PILLION_WOKEN;
 }
 
-/* Publishes a result that is in place. `state` is DONE from here on. */
+/* Publishes a result that is in its place. `state` is DONE from here on. */
 static void publish(struct pillion__call *call, uint64_t old) {
   uint32_t gen = (uint32_t)(old >> 32);
   uint32_t pool = pillion__peek(&call->pool);
@@ -104,8 +104,8 @@ static void publish(struct pillion__call *call, uint64_t old) {
 }
 
 /*
- * pillion__call_complete ends a RUNNING call, on any thread. The result is
- * copied.
+ * pillion__call_complete ends a RUNNING call, on any thread, and copies the
+ * result.
  */
 void pillion__call_complete(struct pillion__call *call, int32_t status,
                             uint32_t outcome, const void *result,
@@ -138,9 +138,9 @@ bool pillion__call_take_up(struct pillion__call *call) {
 }
 
 /*
- * Asks a call to stop. `bits` may add ORPHAN, for a result that nobody wants;
- * then a call that has ended already is left to whoever takes its end up. Or
- * EXPIRED, which counts if it is the first that asks.
+ * Asks a call to stop. `bits` may add ORPHAN, for an unwanted result: then a
+ * call that has ended already is left to the thread that takes its end. Or they
+ * add EXPIRED, which counts if it is the first to ask.
  */
 int pillion__call_cancel(struct pillion__call *call, uint32_t gen,
                          uint32_t bits) {
@@ -192,14 +192,17 @@ static void arrived(struct pillion__executor *ex, struct pillion__call *call) {
   }
 }
 
-/* What the inbox brought for a call, or what its place in `guest` held back. */
+/*
+ * Does what the inbox brought for a call, or what its place in `guest` held
+ * back.
+ */
 void pillion__call_posted(struct pillion__executor *ex,
                           struct pillion__call *call, uint32_t slot,
                           uint32_t bits) {
   uint32_t for_go = bits & (PILLION__PEND_START | PILLION__PEND_CANCEL);
-  /* A cancel may lose the race with the end, and come when the call stands in
-   * the list of events: it must not be moved to Go's. Nor is anything, once the
-   * executor is being freed. */
+  /* A cancel may lose the race with the end, and come when the call is in the
+   * list of events: then the call must stay there, and not move to Go's list.
+   * Nothing moves there once a free has begun. */
   if ((atomic_load(&call->state) & PILLION__CALL_PHASE) == PILLION__CALL_DONE ||
       atomic_load(&ex->gen) % 2 == 0)
     for_go = 0;

@@ -8,7 +8,7 @@
  *   call.c    the end of a call, and what its executor does with it
  *   submit.c  its beginning; node.c  its memory; ring.c  its way to Go
  *   wait.c    calls without an executor
- *   kind.c    what is done by handle; sweep.c  all of them; function.c
+ *   kind.c    the functions by handle; sweep.c  all of them; function.c
  */
 #include "pool/pool.h"
 
@@ -36,7 +36,7 @@
  *
  *             set                                  cannot be set
  *   CANCEL    when a stop is asked for             once it is DONE
- *   ORPHAN    when the result is for nobody        while a thread waits for it
+ *   ORPHAN    when the result is unwanted          while a thread waits for it
  *   WAITED    while a thread sleeps on it, or the  by a second one
  *             task that joined it takes it
  *   LOOP      by the submission to a loop          on an offloaded call
@@ -57,7 +57,7 @@ struct pillion__call {
   struct pillion__head head;
   union {
     uint64_t token;
-    _Atomic uint64_t taker; /* of one without an executor: which task joins */
+    _Atomic uint64_t taker; /* without an executor: the task that joins */
   };
   _Atomic uint64_t state;
   _Atomic(struct pillion__executor *) executor; /* NULL: it waits for a taker */
@@ -90,7 +90,8 @@ _Static_assert(sizeof(struct pillion__call) == PILLION__CALL_SIZE,
 
 /*
  * Reports whether a handle of generation `gen` still means the call with this
- * `state`. Its handle goes with its executor, although Go may run it on.
+ * `state`. The handle ends with the call's executor, although Go may still run
+ * the call.
  */
 static inline bool pillion__call_known(struct pillion__call *call, uint32_t gen,
                                        uint64_t state) {
@@ -106,10 +107,10 @@ static inline struct pillion__call *pillion__call_at(uint32_t slot) {
 }
 
 /*
- * A job for Go's workers, or the cancel of one. A worker takes it up by
- * changing the phase in call->state, under its generation, from NEW to
- * RUNNING, and leaves the other bits alone; if it isn't NEW, the call was
- * cancelled and is none of its business.
+ * A job for Go's workers, or the cancel of one. A worker takes a job up by
+ * changing the phase in call->state, under its generation, from NEW to RUNNING;
+ * it leaves the other bits alone. If the phase isn't NEW, the call was
+ * cancelled, and the worker lets it be.
  */
 struct pillion__job {
   struct pillion__call *call;
@@ -117,7 +118,7 @@ struct pillion__job {
   uint32_t cancel;
 };
 
-/* Kinds of submissions, as far as it matters to who waits for them. */
+/* Kinds of submissions, by the workers that wait for them. */
 #define PILLION__RING_OFFLOAD 1u
 #define PILLION__RING_CPU 2u
 #define PILLION__RING_URGENT 4u /* it must not wait in the ring */

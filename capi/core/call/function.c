@@ -18,7 +18,7 @@ static struct function *functions;
 static _Atomic uint32_t function_count;
 static uint32_t function_capacity;
 
-/* The texts are the table's from here on. They live as long as the process. */
+/* The table owns the texts from here on. They live as long as the process. */
 int pillion__function_add(const char *name, const char *module,
                           const char *descriptor, uint32_t kind) {
   uint32_t n = atomic_load(&function_count);

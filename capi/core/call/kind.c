@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What is done to a call by its handle, and by the executor that has it. */
+/* The functions of a call: by its handle, and by its executor. */
 #include "call/call.h"
 
 static bool known(struct pillion__call *call, pillion_task task) {
@@ -26,7 +26,7 @@ static int call_kind_deadline(pillion_timer *storage,
   struct pillion__call *call = (struct pillion__call *)head;
   struct pillion__executor *ex = atomic_load(&call->executor);
   if (!known(call, task)) return PILLION_EBADHANDLE;
-  if (ex == NULL) return PILLION_EINVAL; /* one that a thread waits for */
+  if (ex == NULL) return PILLION_EINVAL; /* a call that a thread waits for */
   int rc = pillion__executor_own(ex);
   if (rc < 0) return rc;
   uint64_t state = atomic_load(&call->state);
@@ -68,7 +68,7 @@ static int detach_own(struct pillion__executor *ex, struct pillion__call *call,
   return 0;
 }
 
-/* One without an executor. */
+/* A call without an executor. */
 static int detach_shared(struct pillion__call *call, pillion_task task) {
   uint64_t old = atomic_load(&call->state);
   pillion_waker taker = atomic_load(&call->taker);
@@ -84,7 +84,9 @@ static int detach_shared(struct pillion__call *call, pillion_task task) {
     while (atomic_load(&call->wakeup) == 0) pillion__let_run(round++);
     pillion__call_free(call);
   } else if (pillion__tag_of(taker) == PILLION__WAKER) {
-    /* It would wait in vain; one that came just now, until the call's end. */
+    /*
+     * It would wait in vain; a waiter that came just now, until the call's end.
+     */
     pillion__pool_wake(taker);
   }
   return 0;

@@ -52,9 +52,9 @@ static bool node_grow(void) {
 }
 
 /*
- * Gives the node its executor, and tells whether it may be used. As for the
- * chunks in cell.c: a late cancel either reads the new executor, or has set
- * QUEUED where we look.
+ * Gives the node its executor, and reports whether the call may use it. As for
+ * the chunks in cell.c: a late cancel either reads the new executor, or has set
+ * QUEUED, at which we look.
  */
 static bool node_settle(struct pillion__call *call,
                         struct pillion__executor *executor) {
@@ -63,7 +63,7 @@ static bool node_settle(struct pillion__call *call,
   return atomic_load_explicit(&call->head.pend, memory_order_acquire) == 0;
 }
 
-/* A node that a late cancel still has in an inbox is put aside meanwhile. */
+/* It puts a node that a late cancel still has in an inbox aside. */
 struct pillion__call *pillion__node_get(struct pillion__executor *executor) {
   for (;;) {
     struct pillion__call *call = node_pop(&node_free);
@@ -85,7 +85,7 @@ void pillion__node_put(struct pillion__call *call) {
   atomic_store_explicit(&call->state, 0, memory_order_release);
   atomic_store_explicit(&call->head.gen, gen, memory_order_release);
   if (gen != UINT32_MAX)
-    node_push(&node_free, call); /* else used up: retired */
+    node_push(&node_free, call); /* else used up: it retires */
 }
 
 void pillion__nodes_each(void (*fn)(struct pillion__call *call, void *data),

@@ -3,11 +3,11 @@
 /*
  * The way to Go: a bounded ring of submissions (Vyukov's bounded MPMC queue,
  * with one consumer at a time) and a list of calls to cancel, which can't be
- * full since each call is in it once at most. Under a lock of Go's, a
- * goroutine takes from both. It sleeps on a descriptor, and is poked once a
- * burst. Workers that find no job take in its place before they rest. While
- * all workers for a kind of calls are at work, the kind is attended, and a
- * call of it pokes nobody: the first worker that rests finds it.
+ * full since each call is in it once at most. Under a lock of Go's, a goroutine
+ * takes from both. It sleeps on a descriptor, and is poked once a burst.
+ * Workers that find no job take in its place before they rest. While all
+ * workers for a kind of calls are at work, the kind is attended. A call of an
+ * attended kind makes no poke: the first worker that rests finds it.
  */
 #include <errno.h>
 #include <string.h>
@@ -29,14 +29,14 @@ static _Atomic uint32_t ring_asleep;
 static _Atomic uint32_t ring_attended; /* kinds, Go's to change */
 static _Atomic bool ring_closed = true;
 static int ring_fd =
-    -1; /* ours for good: a late poke never meets a closed one */
+    -1; /* ours for good: a late poke never meets a closed descriptor */
 static int ring_go_fd = -1; /* Go's copy, until Go takes it */
 
 #define RING_END UINT32_MAX /* of the list of cancels */
 
 /* Also opens it again after a close, when it is empty. */
 int pillion__ring_open(uint32_t capacity, char *errbuf, size_t errcap) {
-  if (capacity == 1) capacity = 2; /* one sequence can't tell full from empty */
+  if (capacity == 1) capacity = 2; /* one place can't tell full from empty */
   if (ring == NULL) {
     ring = pillion__alloc(capacity * sizeof *ring);
     if (ring == NULL)
@@ -76,7 +76,7 @@ void pillion__ring_undo(bool first) {
 
 int pillion__ring_fd(void) { return ring_go_fd; }
 
-/* It is the caller's from here on. */
+/* The caller owns it from here on. */
 int pillion__ring_fd_take(void) {
   int fd = ring_go_fd;
   ring_go_fd = -1;
@@ -84,8 +84,8 @@ int pillion__ring_fd_take(void) {
 }
 
 /*
- * An eighth of the ring at most waits for a worker: then it is emptied into
- * Go's memory, and seldom full.
+ * At most an eighth of the ring waits for a worker. Beyond that Go empties it
+ * into its own memory, so that it is seldom full.
  */
 bool pillion__ring_push(uint32_t slot, uint32_t gen, uint32_t *kinds) {
   uint32_t at = pillion__peek(&ring_tail);
@@ -112,7 +112,7 @@ bool pillion__ring_push(uint32_t slot, uint32_t gen, uint32_t *kinds) {
 void pillion__ring_cancel(struct pillion__call *call) {
   uint32_t unlisted = 0;
   if (!atomic_compare_exchange_strong(&call->cancel_link, &unlisted, RING_END))
-    return; /* whoever pops it will see that this call is cancelled */
+    return; /* the consumer will see that this call is cancelled */
   uint32_t first = pillion__peek(&ring_cancels);
   do {
     pillion__set(&call->cancel_link, first == 0 ? RING_END : first);
@@ -121,7 +121,7 @@ void pillion__ring_cancel(struct pillion__call *call) {
   pillion__ring_publish(PILLION__RING_URGENT);
 }
 
-/* One that failed is left to who publishes next. */
+/* A failed entry is left to the next publisher. */
 void pillion__ring_poke(void) {
   int saved = errno;
   if (!pillion__descriptor_poke(ring_fd)) {
@@ -131,7 +131,7 @@ void pillion__ring_poke(void) {
   errno = saved;
 }
 
-/* What was pushed are calls of these kinds. */
+/* The pushed calls are of these kinds. */
 void pillion__ring_publish(uint32_t kinds) {
   if (kinds == 0) return;
   atomic_thread_fence(memory_order_seq_cst);
@@ -167,7 +167,7 @@ static int take_cancels(struct pillion__job *jobs, int cap) {
   return n;
 }
 
-/* Tells how many jobs there are, or -1 when the ring was closed. */
+/* The number of jobs, or -1 once the ring is closed. */
 int pillion__ring_take(struct pillion__job *jobs, int cap) {
   int n = atomic_load(&ring_cancels) == 0 ? 0 : take_cancels(jobs, cap);
   uint32_t head = pillion__peek(&ring_head);
@@ -186,8 +186,8 @@ int pillion__ring_take(struct pillion__job *jobs, int cap) {
 }
 
 /*
- * It is 0 again before the descriptor is written, so the goroutine need not
- * read that to know that it was woken.
+ * It is 0 again before the write to the descriptor, so the goroutine need not
+ * read the descriptor.
  */
 _Atomic uint32_t *pillion__ring_asleep(void) { return &ring_asleep; }
 
@@ -198,7 +198,7 @@ _Atomic uint32_t *pillion__ring_head(void) { return &ring_head; }
 _Atomic uint32_t *pillion__ring_tail(void) { return &ring_tail; }
 
 /*
- * Tells whether the goroutine may sleep on the descriptor now. It asks under
+ * Reports whether the goroutine may sleep on the descriptor now. It asks under
  * the lock, or it could look at an entry that a worker has just taken.
  */
 int pillion__ring_sleep(void) {

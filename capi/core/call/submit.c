@@ -4,8 +4,8 @@
 #include "call/call.h"
 
 /*
- * The owner may have seen a call that never was, and must look again: its host
- * waits for the last one to be taken.
+ * The owner may have counted a call that never began, and must look again: its
+ * host waits for the last call's end.
  */
 static void unlive(struct pillion__executor *ex) {
   if (atomic_fetch_sub(&ex->calls_live, 1) == 1) pillion__poke(ex);
@@ -29,7 +29,10 @@ static int admit(struct pillion__executor *ex, pillion_executor executor,
   if (rc == 0 && ex != NULL)
     rc = may_submit(ex, executor, atomic_load(&ex->calls_live));
   if (rc == 0 && ex != NULL) {
-    /* The count first, then the look: free looks the other way round. */
+    /*
+     * The count first, then the handle; free ends the handle, then looks at the
+     * count.
+     */
     rc = may_submit(ex, executor, atomic_fetch_add(&ex->calls_live, 1));
     if (rc < 0) unlive(ex);
   }
@@ -48,8 +51,8 @@ static void withdraw(struct pillion__executor *ex, uint32_t pool) {
 }
 
 /*
- * The executor counts a call by now, and its free would wait for that: so the
- * hook counts as inside a turn, and cannot free it.
+ * The executor counts the call by now, and a free would wait for it. So the
+ * hook counts as inside a turn, and cannot free the executor.
  */
 static void *call_context(struct pillion__executor *ex) {
   if (PILLION__LIKELY(ex->hooks.capture == NULL)) return NULL;
@@ -119,7 +122,7 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
       pillion__node_put(call);
       withdraw(ex, pool);
       return PILLION_EAGAIN;
-    } /* else a sweep has cancelled it: its end is on its way already */
+    } /* else a sweep has cancelled it, and its end is on its way */
   }
   if (!on_loop) *kinds |= ring_kind(kind, o);
   if (pool != 0 && pillion__pool_is_cancelling(pool))
@@ -130,7 +133,7 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   return 0;
 }
 
-/* For all that were submitted at once. */
+/* For all calls of one submission. */
 static void submitted(struct pillion__executor *ex, uint32_t kinds) {
   pillion__ring_publish(kinds);
   if (ex != NULL && atomic_load(&ex->owner) == pillion__me())

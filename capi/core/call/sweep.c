@@ -8,7 +8,7 @@ struct sweep {
   uint32_t bits;
 };
 
-/* Whether it was submitted to the executor, or runs on the pool. */
+/* Whether the call belongs to the executor, or runs on the pool. */
 static bool belongs(struct pillion__call *call, struct pillion__owner *owner) {
   struct pillion__executor *ex = atomic_load(&call->executor);
   uint32_t pool = atomic_load(&call->pool);
@@ -39,7 +39,7 @@ void pillion__calls_cancel_all(struct pillion__owner *owner) {
 
 /* ---- An executor is freed ------------------------------------------------ */
 
-/* What stands in the list for Go. Go forgets its tasks by itself. */
+/* Empties the list for Go. Go drops its own tasks. */
 static void drop_errands(struct pillion__executor *ex) {
   uint32_t found, type;
   while ((found = pillion__list_pop(&ex->guest)) != 0) {
@@ -62,11 +62,11 @@ static void drop_unjoined_call(struct pillion__call *call, void *data) {
 }
 
 /*
- * A call whose result is being published is waited for: its publisher is
- * between two instructions. So is a submission that began before the handle
- * went stale; it either backs out or is swept. The sweep frees what Go has not
- * begun, so nothing may stand in the list for Go by then: nothing is listed any
- * more, since the handle is stale.
+ * The free waits for a call in its publication, whose publisher is between two
+ * instructions. It also waits for a submission that began before the handle
+ * went stale, and that either backs out or is swept. The sweep frees calls that
+ * Go has not begun, so the list for Go must be empty by then. It stays empty,
+ * since the handle is stale.
  */
 void pillion__calls_drop_all(struct pillion__executor *ex) {
   bool told_go = !ex->guest_known;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Who awaits a call without an executor. A thread that has no loop sleeps on a
- * futex in the call's node. A task, of any executor or pool, leaves its waker in
- * `taker`; who publishes the result takes it out there, and wakes it after the
- * store to `wakeup`, which is the last that he does to the node. Whoever takes
- * the result sets WAITED before, so that it is one. tests/model/call.pml has
- * both as a model.
+ * Waiters for a call without an executor. A thread without a loop sleeps on a
+ * futex in the call's node. A task, of any executor or pool, leaves its waker
+ * in `taker`. The publisher of the result takes the waker out, stores `wakeup`,
+ * its last access to the node, and then wakes the task. A taker of the result
+ * first sets WAITED, so that there is only one. tests/model/call.pml is the
+ * model of both.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -28,7 +28,9 @@ static int sleep_on(_Atomic uint32_t *wakeup, int64_t deadline) {
   return 0;
 }
 
-/* Whether a result may be had: 0, PILLION_EBADHANDLE or PILLION_EBUSY. */
+/*
+ * Whether the caller may take a result: 0, PILLION_EBADHANDLE or PILLION_EBUSY.
+ */
 static int call_takable(uint64_t state, uint32_t gen) {
   if ((uint32_t)(state >> 32) != gen || (state & PILLION__CALL_PHASE) == 0 ||
       state & PILLION__CALL_ORPHAN)
@@ -59,15 +61,15 @@ int pillion__call_join(pillion_value *out, pillion_context *cx,
     if (pillion__joiner_alive(word)) return PILLION_EBUSY;
     if (word != pillion__joiner(PILLION__JOIN_OPEN, gen) &&
         pillion__tag_of(word) != PILLION__WAKER)
-      return PILLION_EBADHANDLE; /* another call's by now */
+      return PILLION_EBADHANDLE; /* another call uses the node */
     if (!atomic_compare_exchange_strong(&call->taker, &word, cx->waker))
       continue;
-    /* Who detaches looks for a taker first. */
+    /* A detach looks for a taker first. */
     return call_takable(atomic_load(&call->state), gen) == PILLION_EBADHANDLE
                ? PILLION_EBADHANDLE
                : PILLION_PENDING;
   }
-  if (atomic_load(&call->wakeup) == 0) { /* the next instruction of another's */
+  if (atomic_load(&call->wakeup) == 0) { /* its publisher's next instruction */
     cx->ops->wake(cx->waker);
     return PILLION_PENDING;
   }

@@ -3,12 +3,12 @@
 /*
  * Slots.
  *
- * A slot is 24 bits: 16,384 chunks of 1,024. The directory below is the
- * process's only one, and a chunk that it names is never unmapped: so a late
- * wake always finds memory of the right shape, and the generation tells it
- * that it is late.
+ * A slot is 24 bits: 16,384 chunks of 1,024. The directory below is the only
+ * one of the process, and its chunks are never unmapped. So a late wake always
+ * finds memory of the right shape, and the generation tells that it is late.
  *
- * An executor leases whole chunks, so that taking a slot is its own affair.
+ * An executor leases whole chunks, so that it takes a slot without other
+ * threads.
  */
 #include "cell/cell.h"
 
@@ -27,7 +27,7 @@ static void chunk_install(uint32_t index, struct pillion__owner *owner) {
   /*
    * The fence pairs with the compare-and-swap in pillion__mark: a late waker
    * that queues a cell of this chunk either reads the new owner here, or has
-   * set QUEUED where the new owner will look before it uses the slot.
+   * set QUEUED, at which the new owner looks before it uses the slot.
    */
   atomic_store(&pillion__directory[index].owner, owner);
   atomic_thread_fence(memory_order_seq_cst);
@@ -89,7 +89,7 @@ struct pillion__head *pillion__head_of(uint64_t handle, uint32_t *type) {
   return (void *)(cells + slot % PILLION__CHUNK * cell_stride(chunk->type));
 }
 
-/* Whether there is a task, and it is one that lives. */
+/* Whether there is a live task. */
 bool pillion__joiner_alive(uint64_t joiner) {
   uint32_t type;
   if (pillion__tag_of(joiner) != PILLION__WAKER) return false;

@@ -2,7 +2,7 @@
 #ifndef PILLION_CELL_H
 #define PILLION_CELL_H
 
-/* Handles, the cells that they name, and the directory that finds these. */
+/* Handles, the cells that they name, and the directory that finds cells. */
 #include <string.h>
 
 #include "base/base.h"
@@ -38,17 +38,18 @@ static inline uint32_t pillion__gen_of(uint64_t h) { return (uint32_t)h; }
  * The bits of `pend`, below the generation they are meant for.
  *
  *             set                                  cannot be set
- *   QUEUED    by the thread that pushes the cell,  twice: whoever finds it set
- *             until the owner has popped it        pushes nothing
+ *   QUEUED    by the thread that pushes the cell,  twice: a thread that finds
+ *             until the owner has popped it        it set pushes nothing
  *   WAKE      by a waker                           on a call
  *   CANCEL    when a stop is asked for; it stays   on a task of Go's
- *   START     when a loop call is submitted        on what is no call
+ *   START     when a loop call is submitted        on a cell but a call's
  *   DONE      when a result is in place            on a local task
- *   CLOSE     when a watch is to close; it stays   on what is no watch
+ *   CLOSE     when a watch must close; it stays    on a cell but a watch's
  *   TIMEOUT   beside CANCEL, by a deadline         by a second CANCEL
  *
- * KEPT stay when the owner takes the others, so that later askers learn that
- * they are late. From EVENTS_SHIFT on stands what came for a watch of Go's.
+ * The bits in KEPT stay when the owner takes the others, so that later askers
+ * learn that they are late. From EVENTS_SHIFT on stand the reported events of a
+ * watch of Go's.
  */
 #define PILLION__PEND_QUEUED 1u
 #define PILLION__PEND_WAKE 2u
@@ -100,7 +101,7 @@ static inline uint32_t pillion__gen_of(uint64_t h) { return (uint32_t)h; }
  */
 struct pillion__head {
   _Atomic uint32_t gen;  /* written by the owner only */
-  uint32_t next;         /* the owner's lists: slot + 1, 0 ends */
+  uint32_t next;         /* in the owner's lists: slot + 1, 0 ends */
   _Atomic uint64_t pend; /* gen << 32 | bits */
   _Atomic uint32_t link; /* the inbox; belongs to the thread that set QUEUED */
   union {
@@ -114,13 +115,13 @@ static inline uint32_t pillion__gen(const struct pillion__head *head) {
 }
 
 /*
- * A local task: 64 bytes. Once it has ended its result lies where its future
- * was.
+ * A local task: 64 bytes. After its end its result lies in the place of its
+ * future.
  *
- * `future_or_end` is the address of the future, which is even, and then
- * status << 1 | 1 with the length above it: one word that the owner stores, so
- * that another thread's cancel can tell without any locked instruction that it
- * is late.
+ * `future_or_end` is the address of the future, which is even; after the end it
+ * is status << 1 | 1 with the length above it. The owner stores it as one word,
+ * so that another thread's cancel sees without a locked instruction that it is
+ * late.
  */
 struct pillion__cell {
   struct pillion__head head;
@@ -139,15 +140,15 @@ _Static_assert(sizeof(struct pillion__cell) == 64, "a cell is 64 bytes");
 #define PILLION__CALL_SIZE 128u
 
 /*
- * Who awaits the end of something, in a word that every thread may read: a
- * waker, or one of the words below over the generation of what is awaited. So
- * what an old handle expects to find is never found in what came later.
+ * The waiter for an end, in a word that every thread may read: a waker, or one
+ * of the words below over the generation of the awaited task or call. So a word
+ * for an old generation never matches a later one.
  */
-#define PILLION__JOIN_OPEN 0u /* nobody yet */
+#define PILLION__JOIN_OPEN 0u /* no waiter yet */
 #define PILLION__JOIN_ENDED 1u
 #define PILLION__JOIN_TAKEN 2u
 #define PILLION__JOIN_DETACHED 3u
-#define PILLION__JOIN_NEVER 4u /* it was started with other flags */
+#define PILLION__JOIN_NEVER 4u /* it has other flags than JOIN */
 
 static inline uint64_t pillion__joiner(uint64_t what, uint32_t gen) {
   return what << 32 | gen;
@@ -176,11 +177,11 @@ enum pillion__chunk_type {
   PILLION__CHUNK_CALLS = 3,      /* the process's */
   PILLION__CHUNK_ALIEN = 4,      /* Go tasks of executors that C cannot wake */
   PILLION__CHUNK_POOL = 5,       /* C tasks that move between workers */
-  PILLION__CHUNK_GUEST_POOL = 6, /* Go tasks that do */
+  PILLION__CHUNK_GUEST_POOL = 6, /* Go tasks that move between workers */
   PILLION__CHUNK_TYPES
 };
 
-/* What leases chunks: executors and pools begin with it. */
+/* A lessee of chunks: executors and pools begin with it. */
 struct pillion__owner {
   _Atomic uint32_t inbox; /* slot + 1 */
 };

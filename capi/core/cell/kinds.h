@@ -3,10 +3,11 @@
 #define PILLION_KINDS_H
 
 /*
- * The table of kinds: what an executor does with a cell that is no local task.
- * Each kind has one row, on its own floor; capi/core/wiring.c makes the table
- * of them, so that executors reach what stands above them. They test for local
- * tasks first, and call what is theirs directly. NULL: this kind has none.
+ * The table of kinds: an executor's functions for cells that are no local
+ * tasks. Each kind has one row, on its own floor. core/wiring.c makes the
+ * table, so that executors reach the floors above them. They test for local
+ * tasks first, and call their own functions directly. NULL: the kind has no
+ * such function.
  */
 #include "cell/cell.h"
 
@@ -19,7 +20,7 @@ struct pillion__kind {
   int (*wake)(struct pillion__head *head, pillion_waker waker);
   int (*cancel)(struct pillion__head *head, pillion_task task);
   int (*detach)(struct pillion__head *head, pillion_task task);
-  /* By the thread that awaits or polls it, as the public functions. */
+  /* By its waiter or poller, as the public functions. */
   int (*wake_local)(pillion_waker waker);
   int (*evict)(struct pillion__head *head, pillion_task task);
   int (*deadline)(pillion_timer *storage, struct pillion__head *head,
@@ -30,14 +31,14 @@ struct pillion__kind {
   /* By the executor that found it in its inbox. */
   void (*delivered)(struct pillion__executor *ex, struct pillion__head *head,
                     uint32_t slot);
-  /* What is in the executor's list of ends: as an event, or as none. */
+  /* An entry of the executor's list of ends: as an event, or as none. */
   void (*event)(struct pillion__executor *ex, struct pillion__head *head,
                 uint32_t slot, pillion_event *event);
   void (*drop)(struct pillion__executor *ex, struct pillion__head *head,
                uint32_t slot);
-  /* The payload that its event has lent goes. */
+  /* The payload that its event has lent ends. */
   void (*release)(struct pillion__head *head, uint32_t slot);
-  /* All of an executor's or a pool's: asked to stop, or gone. */
+  /* All of an executor's or a pool's: asks them to stop, or ends them. */
   void (*cancel_all)(struct pillion__owner *owner);
   void (*drop_all)(struct pillion__executor *ex);
 };

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * pillion__mark tells the owner of a slot something, from any thread and any
+ * pillion__mark asks the owner of a slot for something, from any thread and any
  * signal handler. The bits for one generation gather in `pend` until the owner
- * takes them. The thread that finds the cell unqueued is told PILLION_WOKEN,
- * and pushes it: so a cell is in one inbox at most, once.
+ * takes them. The thread that finds the cell unqueued gets PILLION_WOKEN, and
+ * pushes the cell: so a cell is in one inbox at most, once.
  *
- * The compare-and-swap happens even if it changes nothing: the owner's own then
- * synchronises with it, and what the waker wrote before is seen by the poll
- * that follows. It begins with a guess of what is pending, `*old`, and leaves
- * there what it has found.
+ * The compare-and-swap happens even if it changes nothing: the owner's swap
+ * then synchronises with it, so the poll that follows sees the waker's earlier
+ * writes. `*old` begins as a guess of the pending word, and ends as the word
+ * that was found.
  */
 #include "cell/cell.h"
 
@@ -28,7 +28,9 @@ int pillion__mark(struct pillion__head *head, uint32_t gen, uint32_t bits,
   return *old & PILLION__PEND_QUEUED ? PILLION_COALESCED : PILLION_WOKEN;
 }
 
-/* The owner's own, for others to see. Reports whether it was asked before. */
+/*
+ * The owner's own mark, for others to see. Reports whether it was asked before.
+ */
 bool pillion__mark_once(struct pillion__head *head, uint32_t gen,
                         uint32_t bit) {
   uint64_t old = atomic_load(&head->pend), new;

@@ -18,7 +18,7 @@ int pillion_host_set(pillion_executor executor, const pillion_host *host) {
   }
   pillion__watches_leave(ex);
   pillion_host *old = pillion__host_swap(ex, copy);
-  /* The new host has heard nothing yet: let it come by once. */
+  /* The new host has heard nothing yet: its loop must come by once. */
   pillion__park_leave(ex, true);
   pillion__tell_live(ex);
   pillion__watches_tell(ex);

@@ -2,7 +2,8 @@
 
 /*
  * Cells for tasks and watches, and places for them in the ready ring. An
- * executor leases cells by the chunk, so that taking one is its own affair.
+ * executor leases cells by the chunk, so that it takes one without other
+ * threads.
  */
 #include <string.h>
 
@@ -16,8 +17,8 @@ void pillion__ready(struct pillion__executor *ex, struct pillion__head *head,
 }
 
 /*
- * The ring has room for every cell that lives or was freed while it was in it.
- * Each is in it once at most.
+ * The ring has room for every live cell, and for cells that were freed while in
+ * the ring. Each is in it once at most.
  */
 int pillion__ready_reserve(struct pillion__executor *ex, uint32_t tasks) {
   uint32_t size = 64;
@@ -60,7 +61,7 @@ static int chunk_begin(struct pillion__executor *ex) {
   return 0;
 }
 
-/* Cells and places for so many tasks, before the first is there. */
+/* Cells and places for so many tasks, before the first comes. */
 int pillion__tasks_reserve(struct pillion__executor *ex, uint32_t tasks) {
   int rc = pillion__ready_reserve(ex, tasks);
   while (rc == 0 && ex->chunk_count * PILLION__CHUNK < tasks)
@@ -73,7 +74,7 @@ static bool cell_queued(struct pillion__cell *cell) {
          PILLION__PEND_QUEUED;
 }
 
-/* A queued cell isn't used again before it is popped. */
+/* The owner uses a queued cell again only after its pop. */
 __attribute__((always_inline)) inline int pillion__cell_take(
     struct pillion__executor *ex, uint32_t *out) {
   for (uint32_t *at = &ex->free_first; *at != 0;) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What others have pushed, in the order in which it came. */
+/* The cells that others have pushed, in their order. */
 #include "executor/executor.h"
 
-/* A task that was asked to stop stays so, and a watch that was to close. */
+/* A request for a task's end stays, and one for a watch's close. */
 static uint64_t pending_after(struct pillion__head *head, uint64_t pend) {
   return pend & PILLION__PEND_KEPT &&
                  (uint32_t)(pend >> 32) == pillion__gen(head)
@@ -19,7 +19,7 @@ static void deliver(struct pillion__executor *ex, struct pillion__head *head,
   while (!atomic_compare_exchange_weak(&head->pend, &pend, kept));
   if (pillion__executor_of(slot) != ex ||
       (uint32_t)(pend >> 32) != pillion__gen(head))
-    return; /* it came too late */
+    return; /* the wake is late */
   if (PILLION__UNLIKELY(head->flags & PILLION__WATCH_CELL))
     pillion__watch_posted(ex, head, slot, (uint32_t)pend);
   else
@@ -39,7 +39,7 @@ static void deliver_all(struct pillion__executor *ex, uint32_t from) {
   }
 }
 
-/* The inbox first: who posts after an end must find it told. */
+/* The inbox first: an event that is posted after an end must come after it. */
 void pillion__drain(struct pillion__executor *ex) {
   if (pillion__peek(&ex->base.inbox) != 0)
     deliver_all(ex, atomic_exchange(&ex->base.inbox, 0));

@@ -3,15 +3,15 @@
 #define PILLION_CORE_EXECUTOR_H
 
 /*
- * What an executor is made of, and whose it is. Read it in this order:
+ * The parts of an executor, and its owner. Read it in this order:
  *
  *   park.c     when and how the host is told; gather.c, told.c, host.c
  *   cells.c    cells and places for tasks; hooks.c  what tasks carry
- *   task.c     local tasks; spawn.c, wake.c, join.c, timer.c  what moves them
- *   watch.c    descriptors that are awaited; watches.c  opening and closing them
- *   drain.c    what others have pushed; take.c  what the host takes; post.c
+ *   task.c     local tasks; spawn.c, wake.c, join.c, timer.c
+ *   watch.c    awaited descriptors; watches.c  opening and closing them
+ *   drain.c    others' pushes; take.c  what the host takes; post.c
  *   turn.c     one round of work
- *   verbs.c    what is done by handle; ops.c  what futures see
+ *   verbs.c    the functions by handle; ops.c  those of futures
  *   attach.c, table.c, thread.c, life.c
  */
 #include "base/guest.h"
@@ -25,11 +25,11 @@
 #define PILLION__PARK_IDLE 0u    /* none of the next three */
 #define PILLION__PARK_POKED 1u   /* set by a poker, until the owner goes idle */
 #define PILLION__PARK_RUNNING 2u /* set by the owner, until it goes idle */
-#define PILLION__PARK_ARMED 4u /* so is its timer, until the owner goes idle */
+#define PILLION__PARK_ARMED 4u /* its timer is, until the owner goes idle */
 #define PILLION__PARK_POKER 8u /* the count of pokers, which stands above */
 #define PILLION__PARK_AWAKE (PILLION__PARK_POKED | PILLION__PARK_RUNNING)
 
-/* What the owner knows of the descriptor. */
+/* The owner's knowledge of the descriptor. */
 #define PILLION__NOT_SIGNALED 0u
 #define PILLION__SIGNALED 1u         /* it is readable */
 #define PILLION__PERHAPS_SIGNALED 2u /* a poker may have written, or will */
@@ -37,56 +37,59 @@
 #define PILLION__EXECUTORS 4096
 
 struct pillion__executor {
-  /* What other threads touch. Never unmapped, so a late touch is harmless. */
+  /*
+   * The part that other threads touch. Never unmapped, so a late touch is
+   * harmless.
+   */
   struct pillion__owner base;
   _Atomic uint32_t park;
   _Atomic uint64_t ended;   /* ends that wait: their count << 32 | slot + 1 */
   _Atomic uint64_t gen;     /* of the handle; even: not in use */
   _Atomic uint64_t owner;   /* a thread's serial, 0: none */
   _Atomic int fd;           /* the eventfd */
-  _Atomic int watched_fd;   /* what the host watches: that, or a set with it */
-  _Atomic int timer;        /* the timerfd of who gathers, or -1 */
+  _Atomic int watched_fd;   /* the host watches that, or a set with it */
+  _Atomic int timer;        /* the timerfd, if it gathers, or -1 */
   _Atomic uint64_t closing; /* gen << 2, below it 0 or 1 + mode */
-  _Atomic uint64_t calls_live; /* submitted, and not consumed */
+  _Atomic uint64_t calls_live; /* submitted and not consumed calls */
   _Atomic uint64_t calls, pokes, poke_errors;
   _Atomic uint64_t tasks_live;   /* written by the owner only */
   _Atomic uint64_t watches_live; /* written by the owner only */
   _Atomic uint32_t in_turn;      /* written by the owner only */
-  _Atomic uint32_t guest_wake;   /* Go's own inbox has something */
+  _Atomic uint32_t guest_wake;   /* Go's own inbox is not empty */
   _Atomic uint32_t coroutines;   /* of Go's; bound to the owner's thread */
-  _Atomic uint32_t visitors;     /* ending threads and pools that look at it */
-  _Atomic uint64_t pool_events;  /* tasks of pools whose end is told here */
+  _Atomic uint32_t visitors;     /* ending threads and pools inside it */
+  _Atomic uint64_t pool_events;  /* tasks of pools that tell their end here */
   _Atomic uint32_t max_calls;
   _Atomic uint32_t gather; /* ns */
   _Atomic(pillion_host *) host;
 
-  /* What the owner touches. */
+  /* The part that only the owner touches. */
   _Alignas(64) uint32_t *ready; /* a ring of slots, its size a power of two */
   uint32_t ready_mask, ready_head, ready_tail; /* the latter two only grow */
   struct pillion__cell *polled; /* whose poll is on the stack, or NULL */
-  uint32_t ready_stale;         /* cells in the ring whose tasks are gone */
-  uint32_t signaled;            /* what is known of the descriptor */
-  uint32_t armed;               /* its timer is, perhaps */
+  uint32_t ready_stale;         /* cells of ended tasks in the ring */
+  uint32_t signaled;            /* the owner's knowledge of the descriptor */
+  uint32_t armed;               /* its timer is armed, perhaps */
   uint32_t free_first;          /* recycled cells: slot + 1 */
   uint32_t fresh, fresh_end;
   uint32_t chunk_count, chunks_begun, chunk_cap;
   uint32_t *chunks; /* bases of the leased ones */
   uint32_t max_tasks;
-  uint32_t max_polls; /* of a turn whose budget does not say */
+  uint32_t max_polls; /* of a turn whose budget has none */
   int64_t max_ns;
-  uint64_t seed; /* the present state of what orders the polls; 0: nothing */
+  uint64_t seed; /* the state of the random order of polls; 0: none */
   int64_t (*clock)(void *data); /* or NULL */
   void *clock_data;
   uint32_t closed_with, live_told, guest_more, guest_known;
   struct pillion__list done;  /* ended, waiting to be taken */
-  struct pillion__list taken; /* those whose payloads the host still reads */
+  struct pillion__list taken; /* ends whose payloads the host still reads */
   struct pillion__list guest; /* posts for Go */
   struct pillion__list unwatched; /* watches that others have closed */
   uint32_t *watched;              /* by descriptor: the slot + 1 of its watch */
   uint32_t watched_cap, max_watches;
   int64_t guest_deadline, told_deadline;
   struct pillion__worker *worker; /* its place in a pool, or NULL */
-  uint32_t pooled; /* it works for that pool, and isn't known to be idle */
+  uint32_t pooled; /* it works for that pool, and is not known to be idle */
   pillion_context context;
   uint64_t calls_taken; /* since calls_live was told */
   uint64_t turns, polls, wakes, spawned, dropped, events, go_entries;
@@ -126,7 +129,7 @@ static inline uint32_t pillion__cancelled_value(pillion_value *value,
   return flags & PILLION__TASK_POLLED ? PILLION_OUTCOME_CANCELLED_RUNNING
                                       : PILLION_OUTCOME_CANCELLED_UNSTARTED;
 }
-/* For any thread. It may still have a result to give. */
+/* For any thread. It may still have a result. */
 static inline bool pillion__has_ended(const struct pillion__cell *cell) {
   return pillion__peek(&cell->future_or_end) & 1;
 }
@@ -147,7 +150,7 @@ static inline bool pillion__has_ended(const struct pillion__cell *cell) {
 #define PILLION__WATCH_CELL (1u << 30)
 #define PILLION__WATCH_OWNS (1u << 31)
 
-#define PILLION__WAITERS 4u /* one for each event that can be awaited */
+#define PILLION__WAITERS 4u /* one for each event that a task can await */
 #define PILLION__AWAITABLE ((1u << PILLION__WAITERS) - 1u)
 
 struct pillion__watch { /* a cell of the executor's */
@@ -155,7 +158,7 @@ struct pillion__watch { /* a cell of the executor's */
   pillion_waker waiters[PILLION__WAITERS];
   int32_t fd;
   uint8_t told, woken, came;
-  uint8_t known; /* to the host: it is owed an unwatch */
+  uint8_t known; /* by the host, which is owed an unwatch */
 };
 _Static_assert(sizeof(struct pillion__watch) == sizeof(struct pillion__cell),
                "a watch is a cell");
@@ -211,7 +214,7 @@ static inline int pillion__executor_own(struct pillion__executor *ex) {
              : pillion__executor_claim(ex);
 }
 
-/* As pillion__executor_get, for what only the owner may do. */
+/* As pillion__executor_get, for calls that only the owner may make. */
 static inline int pillion__executor_mine(struct pillion__executor **out,
                                          pillion_executor handle) {
   int rc = pillion__executor_get(out, handle);
@@ -226,7 +229,7 @@ static inline bool pillion__owned_here(const struct pillion__executor *ex) {
   return pillion__peek(&ex->owner) == pillion__me();
 }
 
-/* Then the host learns at the end of the turn what has changed. */
+/* Then the host learns of the change at the end of the turn. */
 static inline bool pillion__in_turn(const struct pillion__executor *ex) {
   return pillion__peek(&ex->in_turn);
 }

@@ -2,17 +2,17 @@
 
 /*
  * Gathering: with the option `gather`, the ends of calls and of pools' tasks
- * wait for company, so that a busy host is woken once for many. They wait in a
- * stack of their own, until
+ * wait for each other, so that one wake-up of a busy host serves many. They
+ * wait in a stack of their own, until
  *
  *   - half of what the executor has in flight has ended. The other half keeps
  *     the workers busy while the host comes, and the last end waits for nothing
- *   - the first of them has waited for `gather` nanoseconds: a timerfd tells
- *   - the host turns for something else
+ *   - the first end has waited for `gather` nanoseconds, by a timerfd
+ *   - the host turns for another reason
  *
- * The host watches an epoll set of the eventfd and the timerfd then. A timerfd
- * in the eventfd's place could do both, but a poke by it takes 30 µs longer on
- * a virtual machine, where each timer is a call to the hypervisor.
+ * The host then watches an epoll set of the eventfd and the timerfd. A timerfd
+ * alone could do both, but a poke by timerfd takes 30 µs longer on a virtual
+ * machine, where each timer is a call to the hypervisor.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -46,7 +46,7 @@ void pillion__gather_free(struct pillion__executor *ex) {
   close(timer);
 }
 
-/* A host with a wake of its own is told now: the timer would not reach it. */
+/* A host with a wake hook is told now: the timer would not reach it. */
 static void arm(struct pillion__executor *ex) {
   uint32_t park = atomic_load(&ex->park);
   do
@@ -59,7 +59,10 @@ static void arm(struct pillion__executor *ex) {
   atomic_fetch_sub(&ex->park, PILLION__PARK_POKER);
 }
 
-/* Has the host told of what has ended, now or later. Reports whether now. */
+/*
+ * Makes sure that the host hears of the ends, now or later. Reports whether
+ * now.
+ */
 static bool announce(struct pillion__executor *ex, uint64_t ended) {
   uint64_t in_flight =
       atomic_load(&ex->calls_live) + atomic_load(&ex->pool_events);
@@ -69,7 +72,10 @@ static bool announce(struct pillion__executor *ex, uint64_t ended) {
   return enough;
 }
 
-/* By a thread that has marked the cell. In the owner's turn the host is there. */
+/*
+ * By a thread that has marked the cell. In the owner's turn the host is
+ * present.
+ */
 void pillion__ended_push(struct pillion__executor *ex,
                          struct pillion__head *head, uint32_t slot) {
   uint32_t gather = pillion__peek(&ex->gather);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What tasks carry: a token of the embedder's that was captured when they were
- * spawned, and that its hooks enter and leave around each poll.
+ * The tokens that tasks carry: the spawn captures a token of the embedder's,
+ * and the embedder's hooks enter and leave it around each poll.
  */
 #include "executor/executor.h"
 
@@ -20,7 +20,7 @@ int pillion__hooks_copy(pillion_context_hooks *out,
   return 0;
 }
 
-/* Drops a future inside its token, and lets go of that. */
+/* Drops a future inside its token, and releases the token. */
 __attribute__((noinline)) void pillion__hooks_drop(
     const pillion_context_hooks *hooks, void *context,
     const pillion_future *future, void *self) {

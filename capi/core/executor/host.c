@@ -5,14 +5,14 @@
 
 #include "executor/executor.h"
 
-/* No thread is inside the old hooks any more when this returns them. */
+/* When this returns the old hooks, no thread is inside them any more. */
 pillion_host *pillion__host_swap(struct pillion__executor *ex,
                                  pillion_host *host) {
   pillion__park_stop(ex);
   ex->live_told = 0;
   ex->told_deadline = PILLION_TIME_NEVER;
-  ex->signaled = 0; /* what is known of a hook is nothing of a descriptor */
-  ex->armed = true; /* perhaps the host before has left it so */
+  ex->signaled = 0; /* knowledge of the hook says nothing of the descriptor */
+  ex->armed = true; /* the host before may have left it armed */
   return atomic_exchange(&ex->host, host);
 }
 

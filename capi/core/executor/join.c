@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Who awaits a task. */
+/* Waiters for a task. */
 #include "executor/executor.h"
 
-/* Leaves the waker of the task that asks, unless another waits that lives. */
+/* Leaves the waker of the asking task, unless another live task waits. */
 int pillion__joiner_set(pillion_waker *joiner, pillion_waker waker) {
   if (*joiner != waker && pillion__joiner_alive(*joiner)) return PILLION_EBUSY;
   *joiner = waker;

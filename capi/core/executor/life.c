@@ -9,7 +9,7 @@
 
 /* ---- New ----------------------------------------------------------------- */
 
-#define READY_MOST (1u << 24) /* there are no more slots */
+#define READY_MOST (1u << 24) /* the number of all slots */
 
 static uint32_t or_else(uint32_t given, uint32_t otherwise) {
   return given == 0 ? otherwise : given;
@@ -97,7 +97,7 @@ int pillion_executor_new(pillion_executor *out,
   atomic_store(&ex->owner, 0);
   atomic_store(&ex->closing, (atomic_load(&ex->gen) + 1) << 2);
   atomic_store(&ex->fd, fd);
-  pillion__drain(ex); /* what came late for an earlier executor here */
+  pillion__drain(ex); /* late cells for an earlier executor here */
   atomic_fetch_add(&ex->gen, 1);
   atomic_store(&ex->park, PILLION__PARK_IDLE);
   *out = pillion__handle(PILLION__EXECUTOR, ex->index,
@@ -145,7 +145,7 @@ int pillion_executor_close(pillion_executor executor, int mode) {
 
 /* ---- Free ---------------------------------------------------------------- */
 
-/* Joined tasks that ended and were never asked for. */
+/* Tasks with JOIN that ended and were never joined. */
 static void drop_unjoined(struct pillion__executor *ex) {
   for (uint32_t i = 0; i < ex->chunk_count; i++)
     for (uint32_t j = 0; j < PILLION__CHUNK; j++) {
@@ -158,7 +158,7 @@ static void drop_unjoined(struct pillion__executor *ex) {
 
 static void reclaim(struct pillion__executor *ex) {
   if (ex->worker != NULL) pillion__pool_side->leave(ex);
-  pillion__drain(ex); /* the last that pools had to tell */
+  pillion__drain(ex); /* the last ends from pools */
   pillion__tasks_drop(ex);
   pillion__drop_events(ex);
   drop_unjoined(ex);
@@ -201,7 +201,7 @@ int pillion_executor_free(pillion_executor executor) {
   uint64_t gen = pillion__gen_of(executor);
   if (!atomic_compare_exchange_strong(&ex->gen, &gen, gen + 1))
     return PILLION_EBADHANDLE; /* another thread was faster */
-  int cancels;                 /* a half of a free would be worse than none */
+  int cancels;                 /* half a free would be worse than none */
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
   uint32_t round = 0;
   while (atomic_load(&ex->visitors) > 0) pillion__let_run(round++);

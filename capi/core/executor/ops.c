@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What local tasks see: the context and its operations. */
+/* A local task's context, and its operations. */
 #include "executor/executor.h"
 
 static int op_spawn(pillion_task *out, pillion_context *cx,
@@ -10,8 +10,8 @@ static int op_spawn(pillion_task *out, pillion_context *cx,
 }
 
 /*
- * The flag alone, if a cancel waits: the task goes on until its next turn, and
- * that turn is due then.
+ * Only sets the flag. If a cancel waits, the task goes on until its next turn,
+ * which is due then.
  */
 static int op_shield(pillion_context *cx, int on) {
   struct pillion__executor *ex = cx->runtime;

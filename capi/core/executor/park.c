@@ -12,27 +12,28 @@
  *
  *   1  a thread that pushes into an idle executor's inbox wins the right to
  *      poke, and is counted as a poker
- *   2  it pokes once, and isn't counted any more. It looks at nothing after
+ *   2  it pokes once, and is counted no more. It looks at nothing after
  *      that: a wake costs one write, wherever the scheduler puts its thread
- *   3  a turn begins; pushes are found by it, and their threads poke nothing.
+ *   3  a turn begins; it finds the pushes, and their threads do not poke.
  *      TURN_FOLLOWS begins one early
- *   4  a turn ends with nothing left; the inbox is looked at once more after
+ *   4  a turn ends with no work left; it looks at the inbox once more after
  *      it, since a push may have met RUNNING
  *
- * Pokers are counted beside the state, in whichever it is: a turn that meets one
- * doesn't wait. The poker may lie preempted before its write or behind it. So a
- * turn that ends with nothing left empties the descriptor before it goes idle,
- * and remembers that a write may still come: the next turn is no quiet one then,
- * and empties it again. That costs at most one turn and one read, and the host
- * never spins on a poke that is stale.
+ * The word counts pokers beside any state: a turn that meets a poker doesn't
+ * wait for it. The poker may lie preempted before its write or behind it. So a
+ * turn that ends with no work empties the descriptor before it goes idle, and
+ * remembers that a write may still come. The next turn then is no quiet one,
+ * and empties the descriptor again. That costs at most one turn and one read,
+ * and the host never spins on a stale poke.
  *
- * Of an executor that gathers, whose first end has come may arm the timer: ARMED
- * stands beside the state until the owner goes idle, and such a thread is counted
- * as a poker. The owner disarms as it empties the descriptor, or the host would
- * spin on a timer that has told; and then looks once more for ends.
+ * If the executor gathers, the thread with the first end may arm the timer.
+ * ARMED stands beside the state until the owner goes idle, and the thread
+ * counts as a poker. The owner disarms the timer together with emptying the
+ * descriptor, or the host would spin on an expired timer; then it looks for
+ * ends once more.
  *
- * `free` waits until there is no poker (they are between two instructions)
- * before it closes the descriptor.
+ * `free` closes the descriptor once no poker is left; each is only between two
+ * instructions.
  */
 #include <errno.h>
 
@@ -72,7 +73,7 @@ void pillion__poke(struct pillion__executor *ex) {
   if (!(park & PILLION__PARK_AWAKE)) poke(ex, park);
 }
 
-/* Go's own inbox has something: a turn enters Go. */
+/* Go's own inbox is not empty: a turn must enter Go. */
 void pillion__poke_for_go(struct pillion__executor *ex) {
   atomic_store(&ex->guest_wake, 1);
   pillion__poke(ex);
@@ -83,7 +84,7 @@ static void empty_descriptor(struct pillion__executor *ex) {
   if (fd >= 0 && !pillion__descriptor_empty(fd)) errno = saved;
 }
 
-/* What a poker has written by now is known only once it isn't counted. */
+/* A poker's write is certain only once the poker is counted no more. */
 void pillion__park_enter(struct pillion__executor *ex) {
   uint32_t park = pillion__peek(&ex->park);
   if (park & PILLION__PARK_RUNNING) return;
@@ -94,15 +95,15 @@ void pillion__park_enter(struct pillion__executor *ex) {
   if (park & PILLION__PARK_ARMED) ex->armed = true;
 }
 
-/* Tells whether another turn is due; the host knows by then. */
+/* Reports whether another turn is due; the host knows by then. */
 bool pillion__park_leave(struct pillion__executor *ex, bool more) {
   bool hooked = pillion__hooked(ex);
-  if (more) { /* a hook's call was answered by this turn, a write stays */
+  if (more) { /* this turn answers a hook's call, while a write stays */
     if (hooked || ex->signaled != PILLION__SIGNALED) pillion__signal_host(ex);
     ex->signaled = PILLION__SIGNALED;
     return true;
   }
-  /* First the look, then the read: a poker that is gone has written before. */
+  /* First the look, then the read: a poker that is gone by then has written. */
   bool pokers = atomic_load(&ex->park) >= PILLION__PARK_POKER && !hooked;
   if ((pokers || ex->signaled) && !hooked) empty_descriptor(ex);
   ex->signaled = pokers ? PILLION__PERHAPS_SIGNALED : PILLION__NOT_SIGNALED;
@@ -116,7 +117,7 @@ bool pillion__park_leave(struct pillion__executor *ex, bool more) {
   return true;
 }
 
-/* Leaves the executor in RUNNING, in which nothing pokes any more. */
+/* Leaves the executor in RUNNING, in which no thread pokes. */
 void pillion__park_stop(struct pillion__executor *ex) {
   for (uint32_t round = 0;; round++) {
     uint32_t park = atomic_load(&ex->park);

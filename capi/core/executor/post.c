@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Posted events: something with a payload that any thread tells the taker. A
- * bounded ring (Vyukov's bounded MPMC queue, with one consumer), in which a
- * position is claimed by one compare-and-swap and published by one exchange.
+ * Posted events: any thread sends the taker an event with a payload. A bounded
+ * ring (Vyukov's bounded MPMC queue, with one consumer): the poster claims a
+ * position by one compare-and-swap and publishes it by one exchange.
  *
  * The executor's generation stands above the tail. So a claim succeeds only
- * while the executor is the one that was meant, and `free`, which changes it,
- * waits for those that were claimed: its posters are between two instructions.
- * What they read before they have claimed is the executor's own, and never
- * unmapped.
+ * while the executor is the one that the poster meant. `free` changes the
+ * generation, and waits for the claimed positions, whose posters are between
+ * two instructions. Before its claim a poster reads only the executor itself,
+ * which is never unmapped.
  *
- * Whether the host must be told is looked at after the exchange; the owner
- * looks at the ring after it went idle. tests/model/post.pml is this file.
+ * After the exchange the poster looks whether to tell the host; after going
+ * idle the owner looks at the ring. tests/model/post.pml is the model of this
+ * file.
  */
 #include <string.h>
 
@@ -47,7 +48,7 @@ static struct pillion__block *block_new(const void *payload, size_t length) {
 
 /* ---- The ring ------------------------------------------------------------ */
 
-/* As for `leaving`: the count first, then the look; free does it conversely. */
+/* As for `leaving`: the count first, then the look; free does the opposite. */
 static int ring_make(struct pillion__executor *ex, uint64_t gen) {
   size_t size = (size_t)atomic_load(&ex->posts_mask) + 1;
   struct pillion__posted *none = NULL,
@@ -59,7 +60,7 @@ static int ring_make(struct pillion__executor *ex, uint64_t gen) {
   bool made = !gone && size == (size_t)atomic_load(&ex->posts_mask) + 1 &&
               atomic_compare_exchange_strong(&ex->posts, &none, ring);
   atomic_fetch_sub(&ex->posts_making, 1);
-  if (!made) pillion__free(ring); /* somebody was faster */
+  if (!made) pillion__free(ring); /* another thread was faster */
   return gone ? PILLION_EBADHANDLE : 0;
 }
 
@@ -101,9 +102,9 @@ void pillion__posts_free(struct pillion__executor *ex) {
 /* ---- Any thread ---------------------------------------------------------- */
 
 /*
- * What lies ahead was read by the owner last, and to get it from there is ten
- * times what a post costs otherwise: it is asked for when a post is 16 away.
- * GCC has no builtin that means "to write" on every x86-64.
+ * The owner was the last to read the entries ahead, and fetching one costs ten
+ * times as much as the rest of a post. So the poster asks for an entry 16 posts
+ * early. GCC has no builtin that means "to write" on every x86-64.
  */
 #define AHEAD 16
 static inline void write_soon(const struct pillion__posted *posted) {
@@ -114,7 +115,7 @@ static inline void write_soon(const struct pillion__posted *posted) {
 #endif
 }
 
-/* At most PILLION_INLINE bytes: a call would cost more than all of them. */
+/* At most PILLION_INLINE bytes: a call of memcpy would cost more. */
 static inline void copy_short(uint8_t *to, const char *from, size_t length) {
   if (length >= 16) {
     memcpy(to, from, 16);
@@ -128,8 +129,8 @@ static inline void copy_short(uint8_t *to, const char *from, size_t length) {
 }
 
 /*
- * There is a ring. It and its mask are read after the tail, and are those of its
- * generation if that tail is still there when the position is claimed.
+ * There is a ring. Ring and mask are read after the tail; if the claim still
+ * finds that tail, they belong to its generation.
  */
 __attribute__((always_inline)) static inline int put(
     struct pillion__executor *ex, pillion_executor executor, uint64_t token,
@@ -144,7 +145,7 @@ __attribute__((always_inline)) static inline int put(
     ring = pillion__peek(&ex->posts);
     mask = pillion__peek(&ex->posts_mask);
     uint32_t head = atomic_load_explicit(&ex->posts_head, memory_order_acquire);
-    /* The tail is old by now, perhaps, and behind the head. */
+    /* The tail may be old by now, and behind the head. */
     if (PILLION__UNLIKELY((int32_t)((uint32_t)tail - head) > (int32_t)mask))
       return PILLION_EAGAIN;
     next = tail >> 32 << 32 | (uint32_t)(tail + 1);
@@ -184,8 +185,8 @@ __attribute__((noinline)) static int put_first(struct pillion__executor *ex,
 }
 
 /*
- * A locked instruction waits for all that comes before it. So there is little of
- * that here, and few registers to save: what is rare has its own function.
+ * A locked instruction waits for all before it. So little stands before it
+ * here, with few registers to save; the rare cases have their own function.
  */
 int pillion_executor_post(pillion_executor executor, uint64_t token,
                           const void *payload, size_t length) {
@@ -213,7 +214,7 @@ static struct pillion__posted *posted_at(struct pillion__executor *ex,
   return atomic_load(&posted->sequence) == at + 1 ? posted : NULL;
 }
 
-/* Tells whether there is one to take. */
+/* Reports whether there is one to take. */
 bool pillion__posts_ready(struct pillion__executor *ex) {
   return posted_at(ex, pillion__peek(&ex->posts_head)) != NULL;
 }
@@ -251,7 +252,7 @@ size_t pillion__posts_take(struct pillion__executor *ex, pillion_event *events,
   return n;
 }
 
-/* The end of the payloads that the last turn's events have lent to the host. */
+/* Ends the payloads that the last turn's events have lent to the host. */
 void pillion__posts_release(struct pillion__executor *ex) {
   while (ex->posts_lent != NULL) {
     struct pillion__block *block = ex->posts_lent;

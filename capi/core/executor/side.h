@@ -4,8 +4,7 @@
 
 /*
  * The sides of an executor: its pool and Go, which share its turns. An executor
- * without them pays one predictable branch for each; capi/core/wiring.c says
- * where they stand.
+ * without them pays one predictable branch for each; core/wiring.c wires them.
  */
 #include "base/base.h"
 
@@ -14,7 +13,7 @@
 struct pillion__executor;
 
 struct pillion__side {
-  /* Polls; the clock may stop it at `until`. How many polls? */
+  /* Polls until the clock shows `until` at most. The number of polls. */
   uint32_t (*run)(struct pillion__executor *ex, uint32_t max_polls, int64_t now,
                   int64_t until);
   /* Before the executor parks, and after it: reports whether there is work. */
@@ -22,7 +21,7 @@ struct pillion__side {
   bool (*rest)(struct pillion__executor *ex);
   uint64_t (*live)(const struct pillion__executor *ex);
   int64_t (*deadline)(const struct pillion__executor *ex);
-  void (*leave)(struct pillion__executor *ex); /* with all that it has */
+  void (*leave)(struct pillion__executor *ex); /* with all its work */
 };
 
 extern const struct pillion__side *const pillion__pool_side,

@@ -32,7 +32,7 @@ __attribute__((always_inline)) static inline int spawn_bare(
   return 0;
 }
 
-/* The capture may do anything, also spawn, so it comes before everything. */
+/* The capture may do anything, even spawn, so it comes first. */
 __attribute__((noinline)) static int spawn_captured(
     pillion_task *out, struct pillion__executor *ex,
     const pillion_future *future, void *self, uint64_t token, uint32_t flags) {

@@ -2,8 +2,8 @@
 
 /*
  * All executors. They are never unmapped, only used again: a late waker that
- * still holds one finds an executor there, another's at worst, and pokes it once
- * too often.
+ * still holds one finds an executor there, at worst a new one, and pokes it
+ * once in vain.
  */
 #include "executor/executor.h"
 
@@ -22,7 +22,7 @@ static struct pillion__table executors =
     PILLION__TABLE(pillion__executors, executors_idle, PILLION__EXECUTORS - 1,
                    struct pillion__executor, first_use);
 
-/* One that is not in use. */
+/* An executor that is not in use. */
 int pillion__executor_take(struct pillion__executor **out) {
   void *memory;
   int rc = pillion__table_take(&memory, &executors);
@@ -34,7 +34,7 @@ void pillion__executor_give(struct pillion__executor *ex) {
   pillion__table_give(&executors, ex->index, atomic_load(&ex->gen));
 }
 
-/* For an index that is known to have been in use. */
+/* For an index that was in use before. */
 struct pillion__executor *pillion__executor_at(uint32_t index) {
   return atomic_load_explicit(&pillion__executors[index], memory_order_acquire);
 }
@@ -59,7 +59,7 @@ int pillion__executor_claim(struct pillion__executor *ex) {
              : PILLION_EWRONGTHREAD;
 }
 
-/* For what must not happen inside a turn. */
+/* For calls that must not come inside a turn. */
 int pillion__executor_own_outside(struct pillion__executor **ex,
                                   pillion_executor executor) {
   int rc = pillion__executor_get(ex, executor);
@@ -75,7 +75,9 @@ int pillion_executor_bind(pillion_executor executor) {
   return rc < 0 ? rc : pillion__executor_own(ex);
 }
 
-/* Whether coroutines of Go's are suspended on its thread. Idle ones end here. */
+/*
+ * Whether coroutines of Go's are suspended on its thread. Ends the idle ones.
+ */
 bool pillion__bound(struct pillion__executor *ex) {
   if (atomic_load(&ex->coroutines) == 0) return false;
   uint32_t suspended = pillion__guest.settle(ex->index);

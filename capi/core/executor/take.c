@@ -37,7 +37,7 @@ static size_t take_ended(struct pillion__executor *ex, pillion_event *events,
 size_t pillion__take(struct pillion__executor *ex, pillion_event *events,
                      size_t cap) {
   size_t n = 0;
-  if (cap == 0) return 0; /* there may be no array to point into */
+  if (cap == 0) return 0; /* `events` may be NULL then */
   if (ex->turns % 2 == 0) n = pillion__posts_take(ex, events, cap);
   n += take_ended(ex, events + n, cap - n);
   if (n < cap) n += pillion__posts_take(ex, events + n, cap - n);
@@ -45,7 +45,7 @@ size_t pillion__take(struct pillion__executor *ex, pillion_event *events,
   return n;
 }
 
-/* All ends that wait, for an executor that is freed. */
+/* Ends all that wait, for the free of an executor. */
 void pillion__drop_events(struct pillion__executor *ex) {
   uint32_t found, type;
   pillion__release_taken(ex);

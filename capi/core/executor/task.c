@@ -38,14 +38,16 @@ static const pillion_future *future_of(const struct pillion__cell *cell) {
 
 /* ---- The end ------------------------------------------------------------- */
 
-/* A cell in the ready ring isn't used again before it is popped either. */
+/* Nor does the owner use a cell in the ready ring before its pop. */
 static void cell_free(struct pillion__executor *ex, struct pillion__cell *cell,
                       uint32_t slot) {
   cell->head.flags &= PILLION__TASK_READY;
   if (cell->head.flags == 0) pillion__cell_give(ex, cell, slot);
 }
 
-/* Its result was taken, and its handle is stale; the payload may still be lent. */
+/*
+ * Its result is taken, and its handle is stale; the payload may still be lent.
+ */
 static void consumed(struct pillion__executor *ex, struct pillion__cell *cell) {
   uint32_t gen = pillion__gen(&cell->head);
   cell->head.flags &= ~PILLION__TASK_LIVE;
@@ -79,7 +81,7 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
     pillion__hooks_drop(&ex->hooks, cell->u.live.context, future,
                         cell->u.live.self);
   else if (future->drop != NULL) future->drop(cell->u.live.self);
-  pillion_waker joiner = cell->u.live.joiner; /* also of a join in the drop */
+  pillion_waker joiner = cell->u.live.joiner; /* also from a join in the drop */
   ex->dropped++;
   memcpy(cell->u.payload, value->payload.bytes, PILLION_INLINE);
   cell->head.flags =
@@ -106,7 +108,7 @@ void pillion__task_cancelled(struct pillion__executor *ex,
 
 /* ---- Polling ------------------------------------------------------------- */
 
-/* From here on the task isn't to be evicted, and a wake of it is its own. */
+/* From here on no evict may take the task, and its wake is its own. */
 __attribute__((always_inline)) static inline void poll_begins(
     struct pillion__executor *ex, struct pillion__cell *cell, uint32_t slot) {
   ex->polled = cell;
@@ -136,7 +138,7 @@ __attribute__((always_inline)) static inline void was_polled(
   finish(ex, cell, slot, value, PILLION_OUTCOME_RETURNED);
 }
 
-/* What is popped from the ready ring, but isn't just a task to be polled. */
+/* A popped cell that needs more than a poll. */
 __attribute__((noinline)) static void run_special(struct pillion__executor *ex,
                                                   struct pillion__cell *cell,
                                                   uint32_t slot) {
@@ -160,7 +162,7 @@ __attribute__((noinline)) static void run_special(struct pillion__executor *ex,
   }
 }
 
-/* Polls the task that was popped from the ready ring. */
+/* Polls the task popped from the ready ring. */
 __attribute__((always_inline)) inline void pillion__task_run(
     struct pillion__executor *ex, uint32_t slot) {
   struct pillion__cell *cell = pillion__cell_at(slot);
@@ -179,7 +181,7 @@ __attribute__((always_inline)) inline void pillion__task_run(
   was_polled(ex, cell, slot, rc, &value);
 }
 
-/* What the inbox brought for a task. */
+/* Does what the inbox brought for a task. */
 void pillion__task_posted(struct pillion__executor *ex,
                           struct pillion__cell *cell, uint32_t slot,
                           uint32_t bits) {
@@ -215,7 +217,7 @@ void pillion__task_discard(struct pillion__executor *ex,
   pillion_value_drop(&value);
 }
 
-/* The end of a payload that an event has lent to the host. */
+/* Ends a payload that an event has lent to the host. */
 void pillion__task_release(struct pillion__executor *ex,
                            struct pillion__cell *cell, uint32_t slot) {
   pillion_value value;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A thread ends that owns executors. */
+/* The end of a thread that owns executors. */
 #include "executor/executor.h"
 
 _Thread_local struct pillion__executor *pillion__here
     __attribute__((tls_model("initial-exec")));
 
 /*
- * Another thread may free the executor meanwhile. It makes the generation even
- * and then waits until nobody is leaving; here it is the other way round.
+ * Another thread may free the executor meanwhile. The free makes the generation
+ * even, and then waits until no thread is leaving; this does the opposite.
  */
 static void abandon(struct pillion__executor *ex, void *serial) {
   if (atomic_load(&ex->owner) != *(uint64_t *)serial) return;
@@ -22,14 +22,14 @@ static void abandon(struct pillion__executor *ex, void *serial) {
     pillion__watches_close(ex);
     ex->guest_known = ex->guest_more = 0;
     atomic_store(&ex->coroutines, 0);
-    pillion__poke(ex); /* who takes it over finds events */
+    pillion__poke(ex); /* the next owner finds events */
     atomic_store(&ex->owner, 0);
   }
   atomic_fetch_sub(&ex->visitors, 1);
 }
 
 /*
- * The key's destructor, which runs before Go's own: that gives up the thread's
+ * The key's destructor. It runs before Go's own, which gives up the thread's
  * place in Go's scheduler.
  */
 void pillion__thread_ends(void *serial) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * An executor's timers, and deadlines, which are cancels with a clock: a timer
- * that has a task's handle where others have a waker cancels the task when it
- * fires. By then the task may be gone, and its slot another's: the handle tells.
+ * An executor's timers, and deadlines, which are cancels with a clock. A
+ * deadline's timer has a task's handle in the place of a waker, and cancels the
+ * task when it fires. By then the task may be gone, and its slot in other use:
+ * the handle tells.
  */
 #include "executor/executor.h"
 
@@ -31,12 +32,12 @@ static void task_expire(struct pillion__executor *ex,
       flags & (PILLION__TASK_ENDED | PILLION__TASK_POLLING) ||
       pillion__mark_once(&cell->head, pillion__gen_of(task),
                          PILLION__PEND_CANCEL))
-    return; /* it has ended, it is ending, or somebody was faster */
+    return; /* it has ended, it is ending, or a cancel was faster */
   cell->head.flags |= PILLION__TASK_EXPIRED;
   pillion__task_posted(ex, cell, pillion__slot_of(task), PILLION__PEND_CANCEL);
 }
 
-/* The deadline of one of this executor's has come. */
+/* The deadline of one of this executor's tasks or calls has come. */
 static void expire_by_handle(struct pillion__executor *ex, pillion_task task) {
   uint32_t type;
   struct pillion__head *head = pillion__head_of(task, &type);
@@ -59,7 +60,7 @@ void pillion__timers_fire(struct pillion__executor *ex, int64_t now) {
   pillion__timers_expire(&ex->timers, now, fire, ex);
 }
 
-/* Of a task or call of this executor's that has not ended. */
+/* For a task or call of this executor's that has not ended. */
 int pillion__deadline_set(struct pillion__executor *ex, pillion_timer *storage,
                           pillion_task task, int64_t at) {
   int64_t told = ex->timers.deadline;
@@ -68,6 +69,6 @@ int pillion__deadline_set(struct pillion__executor *ex, pillion_timer *storage,
   if (rc < 0) return rc;
   if (past) expire_by_handle(ex, task);
   if ((past || ex->timers.deadline < told) && !pillion__in_turn(ex))
-    pillion__poke(ex); /* the host waits for what it was told */
+    pillion__poke(ex); /* the host waits until the old deadline */
   return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What the host is told: whether anything lives, and until when it may sleep. */
+/* The host's knowledge: whether anything lives, and until when it may sleep. */
 #include "executor/executor.h"
 
 void pillion__tell_live(struct pillion__executor *ex) {
@@ -11,7 +11,7 @@ void pillion__tell_live(struct pillion__executor *ex) {
   if (host != NULL && host->live != NULL) host->live((int)live, host->data);
 }
 
-/* Sides look after their own. */
+/* Each side tells of its own work. */
 int64_t pillion__next_deadline(const struct pillion__executor *ex) {
   int64_t deadline = ex->timers.deadline;
   if (ex->guest_deadline < deadline) deadline = ex->guest_deadline;

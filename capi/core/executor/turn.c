@@ -15,7 +15,7 @@ static uint32_t draw(struct pillion__executor *ex, uint32_t n) {
   return (uint32_t)(((z ^ z >> 31) >> 32) * n >> 32);
 }
 
-/* For a seed: puts the ready tasks into some other order. */
+/* With a seed: puts the ready tasks into another order. */
 __attribute__((noinline)) static void shuffle(struct pillion__executor *ex) {
   for (uint32_t n = ex->ready_tail - ex->ready_head; n > 1; n--) {
     uint32_t *a = &ex->ready[(ex->ready_head + n - 1) & ex->ready_mask];
@@ -46,8 +46,9 @@ static uint32_t run_tasks(struct pillion__executor *ex, uint32_t max_polls,
 /* ---- The turn ------------------------------------------------------------ */
 
 /*
- * Nothing to do. Without branches: this is all of an empty turn's work. (Posted
- * events and ends that wait don't stand here: with any, the state is not IDLE.)
+ * Reports whether there is no work, without branches: this is all that an empty
+ * turn does. (It needs no look at posted events and ends that wait: with any,
+ * the state is not IDLE.)
  */
 static bool quiet(struct pillion__executor *ex) {
   uint32_t own = (ex->ready_tail ^ ex->ready_head) | ex->done.first |
@@ -69,7 +70,9 @@ static bool finish_turn(struct pillion__executor *ex) {
   if (PILLION__UNLIKELY(pooled) && pillion__pool_side->more(ex)) more = true;
   more = pillion__park_leave(ex, more);
   if (PILLION__UNLIKELY(pooled) && !more) more = pillion__pool_side->rest(ex);
-  /* The hooks are inside the turn, but what they spawn needs a poke. */
+  /*
+   * The hooks are inside the turn, but the tasks that they spawn need a poke.
+   */
   pillion__set(&ex->in_turn, 0);
   pillion__tell_live(ex);
   pillion__tell_deadline(ex);

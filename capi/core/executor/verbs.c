@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What is done to a task by its handle. Local tasks are the executor's own; what
- * else a handle may name has a row in the table of kinds.
+ * The functions of a task by its handle. Local tasks are the executor's own;
+ * every other kind has a row in the table of kinds.
  */
 #include "executor/executor.h"
 
@@ -18,7 +18,7 @@ static int find(struct pillion__head **head, const struct pillion__kind **kind,
   return 0;
 }
 
-/* The executor of a local task that lives, for its owner. */
+/* The executor of a live local task, for its owner. */
 static int find_local(struct pillion__executor **ex, struct pillion__head *head,
                       pillion_task task) {
   if (atomic_load_explicit(&head->gen, memory_order_acquire) !=
@@ -36,7 +36,10 @@ static int cancel_local(struct pillion__head *head, pillion_task task) {
   struct pillion__executor *ex = pillion__executor_of(slot);
   if (gen == 0) return PILLION_EBADHANDLE;
   if (!pillion__owned_here(ex)) {
-    /* The word first: it is the task's if the generation is, afterwards. */
+    /*
+     * The word first: it is the task's if the generation still matches
+     * afterwards.
+     */
     bool ended = atomic_load(&cell->future_or_end) & 1;
     if (atomic_load(&head->gen) != gen) return PILLION_EBADHANDLE;
     return ended ? 2 : pillion__ask_once(head, slot, gen, PILLION__PEND_CANCEL);

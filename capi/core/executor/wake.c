@@ -22,7 +22,7 @@ int pillion__wake_local_in(struct pillion__executor *ex, pillion_waker waker) {
   return wake_cell(ex, pillion__cell_at(pillion__slot_of(waker)), waker);
 }
 
-/* Everything but a C task of the calling thread's. */
+/* All but a C task of the calling thread's. */
 __attribute__((noinline)) static int wake_other(pillion_waker waker) {
   uint32_t type;
   struct pillion__head *head = pillion__head_of(waker, &type);
@@ -47,7 +47,7 @@ int pillion_wake_local(pillion_waker waker) {
   if (pillion__forked()) return PILLION_EFORKED;
   struct pillion__executor *here = pillion__here;
   if (here != NULL && here->polled != NULL &&
-      here->context.waker == waker) { /* the task that is being polled */
+      here->context.waker == waker) { /* the task in its poll */
     if (here->polled->head.flags & PILLION__TASK_READY)
       return PILLION_COALESCED;
     pillion__ready(here, &here->polled->head, pillion__slot_of(waker));
@@ -71,7 +71,7 @@ int pillion_wake_local(pillion_waker waker) {
 
 /* ---- By any thread and any signal handler -------------------------------- */
 
-/* The cell was marked, and nobody else pushes it. */
+/* This thread has marked the cell, so no other pushes it. */
 static int push(struct pillion__head *head, uint32_t slot) {
   struct pillion__executor *ex = pillion__executor_of(slot);
   pillion__inbox_put(&ex->base.inbox, head, slot);
@@ -79,7 +79,7 @@ static int push(struct pillion__head *head, uint32_t slot) {
   return PILLION_WOKEN;
 }
 
-/* Tells the executor that leases a cell something: PILLION_WOKEN and so on. */
+/* Marks a cell for the executor that leases it: PILLION_WOKEN and so on. */
 int pillion__ask(struct pillion__head *head, uint32_t slot, uint32_t gen,
                  uint32_t bits) {
   uint64_t old = (uint64_t)gen << 32 | PILLION__PEND_QUEUED | bits;
@@ -101,7 +101,7 @@ int pillion__ask_once(struct pillion__head *head, uint32_t slot, uint32_t gen,
   return old >> 32 == gen && old & bit;
 }
 
-/* A wake that isn't pending yet; `pend` is what is. */
+/* A wake that isn't pending yet; `pend` is the pending word. */
 __attribute__((noinline)) static int wake_anew(struct pillion__cell *cell,
                                                uint64_t pend,
                                                pillion_waker waker) {
@@ -121,10 +121,10 @@ __attribute__((noinline)) static int wake_kind(uint32_t type,
 }
 
 /*
- * First comes the guess that this very wake is pending. If it is, the
- * compare-and-swap has changed nothing, whatever the cell is now; so the
- * generation is compared after it. A locked instruction waits for all that
- * comes before it: that is little here, and what is rare has its own function.
+ * The wake first guesses that this very wake is pending. If it is, the
+ * compare-and-swap has changed nothing, even if another task has the cell; so
+ * the generation is compared afterwards. A locked instruction waits for all
+ * before it: little stands there, and the rare cases have their own function.
  */
 int pillion_wake(pillion_waker waker) {
   if (pillion__forked()) return PILLION_EFORKED;

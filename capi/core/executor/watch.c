@@ -17,23 +17,23 @@
  *   6  closed, by the owner at once, for other threads by the next turn: the
  *      generation grows, and all that wait are woken and find the handle stale
  *
- * `told` is what the host was last asked to
- * report; what somebody awaits is always part of it. It grows when more is
- * awaited, and shrinks only when the host reports what nobody does: so a task
- * that reads and awaits again costs no call of the host, and interest that is
- * left over by a cancelled task costs one report.
+ * `told` has the events that the host was last asked for, among them all
+ * awaited ones. It grows when a task awaits more, and shrinks only when the
+ * host reports an event that no task awaits. So a task that reads and awaits
+ * again costs no call of the host, and an event left over from a cancelled task
+ * costs one report.
  *
- * A waiter that was woken stays in its place, with its bit in `woken`, until
- * its task asks. If the host reports it again before, that task is in no hurry:
- * then, too, the host is told less, or its loop would spin.
+ * A woken waiter keeps its place, with its bit in `woken`, until its task asks.
+ * If the host reports the event again before that, the task is in no hurry:
+ * then, too, the host is asked for less, or its loop would spin.
  */
 #include <string.h>
 
 #include "executor/executor.h"
 
-#define ALWAYS (PILLION_HANGUP | PILLION_FAULT) /* reported to everybody */
+#define ALWAYS (PILLION_HANGUP | PILLION_FAULT) /* reported to every waiter */
 
-/* NULL if it was never one of the library's. */
+/* NULL if the key was never one of the library's. */
 struct pillion__head *pillion__watch_head(uint64_t key, uint32_t *type) {
   struct pillion__head *head = pillion__head_of(key, type);
   bool formed =
@@ -43,7 +43,7 @@ struct pillion__head *pillion__watch_head(uint64_t key, uint32_t *type) {
 
 /* ---- Telling the host ---------------------------------------------------- */
 
-/* The hook is the program's, and may do what it likes with the watch. */
+/* The hook is the program's, and may do anything to the watch. */
 int pillion__watch_tell(struct pillion__executor *ex,
                         struct pillion__watch *watch, uint32_t slot,
                         uint32_t events) {
@@ -66,7 +66,7 @@ uint32_t pillion__watch_awaited(const struct pillion__watch *watch) {
   return events;
 }
 
-/* Gives the places in `events` up. */
+/* Frees the places in `events`. */
 void pillion__watch_forget(struct pillion__watch *watch, uint32_t events) {
   for (uint32_t i = 0; i < PILLION__WAITERS; i++)
     if (events >> i & 1u) watch->waiters[i] = 0;
@@ -74,7 +74,7 @@ void pillion__watch_forget(struct pillion__watch *watch, uint32_t events) {
   if (watch->woken == 0) watch->came = 0;
 }
 
-/* Those who wait in `events` and were not woken before. */
+/* The waiters in `events` that were not woken before. */
 uint32_t pillion__watch_wake(struct pillion__executor *ex,
                              struct pillion__watch *watch, uint32_t events) {
   uint32_t woken = 0;
@@ -96,7 +96,7 @@ static bool waits(pillion_waker waker) {
              PILLION__TASK_LIVE;
 }
 
-/* The places in `events` that the task of `waker` has. */
+/* The places in `events` of the task of `waker`. */
 static uint32_t places(const struct pillion__watch *watch, pillion_waker waker,
                        uint32_t events) {
   uint32_t mine = 0;
@@ -160,18 +160,18 @@ void pillion__watch_clear(pillion_context *cx, pillion_watch handle,
 
 /* ---- Reports ------------------------------------------------------------- */
 
-/* True if somebody was woken. */
+/* Reports whether it woke a task. */
 static bool report(struct pillion__executor *ex, struct pillion__watch *watch,
                    uint32_t slot, uint32_t events) {
   uint32_t woken = pillion__watch_wake(
       ex, watch, events & ALWAYS ? PILLION__AWAITABLE : events);
   if (watch->woken != 0) watch->came |= (uint8_t)events;
   if (events & PILLION_FAULT) {
-    watch->told = 0; /* the host has stopped by itself */
+    watch->told = 0; /* the host has stopped watching by itself */
     return woken != 0;
   }
   uint32_t superfluous = events & ~woken;
-  if (events & PILLION_HANGUP) /* it comes whatever the host was told */
+  if (events & PILLION_HANGUP) /* it comes unasked */
     superfluous =
         woken == 0 ? PILLION__AWAITABLE : superfluous & ~PILLION_HANGUP;
   if (superfluous & watch->told)
@@ -195,7 +195,7 @@ int pillion_executor_ready(pillion_executor executor, uint64_t key,
   if (type != PILLION__CHUNK_GUEST &&
       (type != PILLION__CHUNK_TASKS || !(head->flags & PILLION__WATCH_CELL)))
     return PILLION_EBADHANDLE;
-  if (follows) pillion__park_enter(ex); /* nobody pokes any more */
+  if (follows) pillion__park_enter(ex); /* no thread pokes any more */
   if (type == PILLION__CHUNK_GUEST) {
     rc = pillion__ask(head, slot, pillion__gen_of(key),
                       events << PILLION__PEND_EVENTS_SHIFT);

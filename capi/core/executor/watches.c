@@ -34,7 +34,7 @@ int pillion_watch_open(pillion_watch *out, pillion_executor executor, int fd,
   return 0;
 }
 
-/* What is woken, and the hook, find the handle stale. */
+/* Woken tasks, and the hook, find the handle stale. */
 static bool watch_end(struct pillion__executor *ex,
                       struct pillion__watch *watch, uint32_t slot) {
   uint64_t key = pillion__watch_key(slot, &watch->head);
@@ -98,7 +98,7 @@ void pillion__watches_close_asked(struct pillion__executor *ex) {
 
 /* ---- All of them --------------------------------------------------------- */
 
-/* Those of Go's, too; the head tells whose it is. */
+/* Go's watches, too; the head tells them apart. */
 static struct pillion__head *watch_at(struct pillion__executor *ex, int fd,
                                       uint32_t *slot, bool *guest) {
   uint32_t type;
@@ -128,7 +128,7 @@ void pillion__watches_leave(struct pillion__executor *ex) {
     if ((head = watch_at(ex, fd, &slot, &guest)) == NULL) continue;
     struct pillion__watch *watch = (struct pillion__watch *)head;
     uint64_t key = pillion__watch_key(slot, head);
-    if (guest) { /* Go makes it known anew */
+    if (guest) { /* Go asks the new host itself */
       pillion__fd_let_go(ex, fd);
       pillion__host_unwatch(ex, fd, key);
     } else if (watch->known) { /* the hook may close it */
@@ -138,7 +138,10 @@ void pillion__watches_leave(struct pillion__executor *ex) {
   }
 }
 
-/* A host has come. Who waits for what it can't watch asks again, and hears. */
+/*
+ * A host has come. Tasks that wait for events that it can't watch ask again,
+ * and get the error.
+ */
 void pillion__watches_tell(struct pillion__executor *ex) {
   struct pillion__head *head;
   uint32_t slot;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What Go's executors need from the one that they are guests of. */
+/* What Go's executors need of their host executor. */
 #include "guest/guest.h"
 
 /* Go's own inbox got its first post. */
@@ -8,7 +8,7 @@ void pillion__guest_wake(uint32_t index) {
   pillion__poke_for_go(pillion__executor_at(index));
 }
 
-/* PILLION__NOBODY: a pure Go executor, that C cannot wake. */
+/* PILLION__NOBODY: a pure Go executor, which C cannot wake. */
 int pillion__guest_lease(uint32_t *base, void **cells, uint32_t index) {
   bool alien = index == PILLION__NOBODY;
   int rc = pillion__chunk_lease(
@@ -25,7 +25,7 @@ int64_t pillion__guest_now(uint32_t index) {
   return pillion__clock(pillion__executor_at(index));
 }
 
-/* What orders the polls of Go's tasks, too. */
+/* The seed that orders the polls of Go's tasks, too. */
 uint64_t pillion__guest_seed(uint32_t index) {
   return pillion__executor_at(index)->seed;
 }
@@ -35,7 +35,7 @@ static const pillion_context_hooks *hooks_of(uint32_t index) {
 }
 
 /*
- * What is done around the polls of Go tasks that carry a token. In Go that is a
+ * The hooks around the polls of Go tasks that carry a token. In Go a token is a
  * number: Go must not hold an unknown C address in a pointer.
  */
 int pillion__guest_hooked(uint32_t index) {

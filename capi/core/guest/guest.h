@@ -3,8 +3,8 @@
 #define PILLION_GUEST_H
 
 /*
- * Go's executors on ours: what a turn hands to Go, and what Go calls here.
- * What the core calls of Go's is in base/guest.h.
+ * Go's executors on ours: what a turn hands to Go, and the functions that Go
+ * calls. The functions of Go's that the core calls are in base/guest.h.
  */
 #include <signal.h>
 
@@ -12,7 +12,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* What a turn hands to Go, and what it gets back. */
+/* What a turn hands to Go, and gets back. */
 struct pillion__errand {
   struct pillion__call *call; /* NULL: a wake of Go's cell `slot` */
   uint32_t slot;
@@ -34,7 +34,7 @@ struct pillion__guest_turn {
   uint32_t coroutines; /* alive on this thread, idle ones too */
 };
 
-/* What Go calls. */
+/* The functions that Go calls. */
 void pillion__guest_wake(uint32_t index);
 int pillion__guest_hooked(uint32_t index);
 uintptr_t pillion__guest_capture(uint32_t index);
@@ -60,7 +60,7 @@ extern const struct pillion__side pillion__side_of_guest;
 extern const struct pillion__kind pillion__guest_kind;
 extern const struct pillion__kind pillion__guest_pool_kind;
 
-/* visit.c: around everything that enters Go on a host's thread */
+/* visit.c: around each entry into Go on a host's thread */
 void pillion__visit_begin(sigset_t *mask);
 void pillion__visit_end(const sigset_t *mask);
 

@@ -2,19 +2,19 @@
 
 /*
  * Go's side of a pool: Go tasks that the pool's workers poll, beside C's. Go
- * makes it for the first call that is to run there (pillion__guest_pool_open),
- * and each worker's next turn joins it. Both sides keep their own rings and each
- * its own set of idle workers, whose hosts are the same. The inbox for Go's
- * cells is here, so that a wake finds it without Go.
+ * makes it for the first call on the pool (pillion__guest_pool_open), and each
+ * worker's next turn joins it. Each side keeps its own rings and its own set of
+ * idle workers; the workers' hosts are the same. The inbox for Go's cells is
+ * here, so that a wake finds it without Go.
  */
 #include "guest/guest.h"
 
 /* ---- For Go -------------------------------------------------------------- */
 
 /*
- * Go's side is there: every worker joins it. Reports whether the pool is still
- * there; if it isn't, its free may have come too early to see Go's side. A call
- * counts in it, so that it is no other pool by now.
+ * Go's side is there: makes every worker join it. Reports whether the pool is
+ * still there; if it isn't, its free may have come too early to see Go's side.
+ * A call counts in the pool, so no other pool has its index yet.
  */
 int pillion__guest_pool_open(uint32_t index) {
   struct pillion__pool *pool = pillion__pool_at(index);

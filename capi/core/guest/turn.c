@@ -3,7 +3,7 @@
 /* Go's side of a turn. */
 #include "guest/guest.h"
 
-/* Fills in what waits for Go. Wakes first in, first out, as all errands. */
+/* Fills in the errands that wait for Go, first in, first out. */
 static void collect(struct pillion__executor *ex,
                     struct pillion__guest_turn *turn) {
   uint32_t found;
@@ -48,7 +48,7 @@ static uint32_t guest_run(struct pillion__executor *ex, uint32_t max_polls,
       pillion__peek(&ex->guest_wake) && atomic_exchange(&ex->guest_wake, 0);
   if (turn.count == 0 && !woken && !ex->guest_more && ex->guest_deadline > now)
     return 0;
-  if (until != PILLION_TIME_NEVER) { /* C's tasks have had some of it */
+  if (until != PILLION_TIME_NEVER) { /* C's tasks have used some of it */
     int64_t left = until - pillion__clock(ex);
     turn.max_ns = left > 0 ? left : 1;
   }
@@ -71,7 +71,7 @@ static int guest_wake(struct pillion__head *head, pillion_waker waker) {
                       PILLION__PEND_WAKE);
 }
 
-/* Go takes QUEUED off, unless the task's executor is none any more. */
+/* Go takes QUEUED off, unless the task's executor is gone. */
 static void guest_delivered(struct pillion__executor *ex,
                             struct pillion__head *head, uint32_t slot) {
   if (pillion__executor_of(slot) == ex && atomic_load(&ex->gen) % 2 == 1)

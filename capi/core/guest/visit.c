@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A host's thread inside Go. While it is there it stands on a goroutine's
- * stack, which is small, and where no handler of the host's may run: so
- * signals wait until it is back. For those that a handler with SA_ONSTACK
- * takes in between, the thread gets a signal stack that is large and guarded,
- * before Go would give it one of 32 KiB without a guard.
+ * A host's thread inside Go. There it stands on a goroutine's small stack, on
+ * which no handler of the host's may run. So signals wait until the thread is
+ * back. For signals that a handler with SA_ONSTACK takes meanwhile, the thread
+ * gets a large, guarded signal stack, before Go would give it one of 32 KiB
+ * without a guard.
  */
 #include <sys/mman.h>
 
@@ -20,7 +20,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static sigset_t visiting; /* the mask of a thread that is in Go */
 static _Thread_local bool has_stack __attribute__((tls_model("initial-exec")));
 
-/* The thread ends. What enters Go on it after this gives it another. */
+/* The thread ends. A later entry into Go on it makes another. */
 static void stack_take_back(void *base) {
   stack_t now, none = {.ss_flags = SS_DISABLE};
   if (sigaltstack(NULL, &now) == 0 && now.ss_sp == (char *)base + GUARD)
@@ -30,8 +30,8 @@ static void stack_take_back(void *base) {
 }
 
 /*
- * Faults stay open, what preempts goroutines, and the SIGPIPE of a write in Go,
- * which Go's own handler turns into an error of the write.
+ * These stay open: faults, the signal that preempts goroutines, and the SIGPIPE
+ * of a write in Go, which Go's own handler turns into an error of the write.
  */
 static void prepare(void) {
   static const int own[] = {
@@ -47,13 +47,13 @@ static void prepare(void) {
   pthread_key_create(&stack_key, stack_take_back);
 }
 
-/* Without memory the thread goes on with what it has, as it would alone. */
+/* Without memory the thread goes on with Go's signal stack. */
 static void stack_give(void) {
   pthread_once(&once, prepare);
   has_stack = true;
   stack_t now;
   if (sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_DISABLE))
-    return; /* it has one of the host's */
+    return; /* the host has set one */
   char *base = mmap(NULL, GUARD + SIGNAL_STACK, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (base == MAP_FAILED) return;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * At load, around Go. Go's threads are born in its constructor, with the mask
- * that they find: with everything blocked they never take a signal that is meant
- * for the host. Priority 101 is the first that a library may use; a constructor
- * without one comes after Go's.
+ * At load, around Go's constructor. That starts Go's threads, which inherit the
+ * mask: with everything blocked they never take a signal that is meant for the
+ * host. Priority 101 is the first that a library may use; a constructor without
+ * one comes after Go's.
  */
 #include "library/library.h"
 

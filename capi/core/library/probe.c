@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What Go takes for granted and ends the process for want of: a poller for its
- * descriptors, and threads. At start both are tried here first, where it is an
- * error that they can't be had.
+ * Go ends the process if it gets no poller for its descriptors, or no thread.
+ * So the start tries both here first, where a refusal is an error.
  */
 #include <errno.h>
 #include <string.h>
@@ -20,7 +19,7 @@ static bool watchable(int poller, int fd) {
   return epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-/* The same as Go's poller makes, and our descriptor in it. */
+/* An epoll set as Go's poller makes, with our descriptor in it. */
 static int try_poller(int fd) {
   int error = 0, poller = epoll_create1(EPOLL_CLOEXEC);
   if (poller < 0) return errno;
@@ -52,7 +51,9 @@ static int try_threads(void) {
   return error;
 }
 
-/* Before Go is entered: until it has its threads, who enters it waits. */
+/*
+ * Before any thread enters Go: a thread that enters waits until Go has its own.
+ */
 int pillion__probe_threads(char *errbuf, size_t errcap) {
   int error = try_threads();
   return error == 0 ? 0
@@ -60,7 +61,7 @@ int pillion__probe_threads(char *errbuf, size_t errcap) {
                                     "no threads for Go: %s", strerror(error));
 }
 
-/* `fd` is what Go is going to watch. */
+/* Go is going to watch `fd`. */
 int pillion__probe_poller(int fd, char *errbuf, size_t errcap) {
   int error = try_poller(fd);
   return error == 0 ? 0

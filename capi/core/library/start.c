@@ -15,13 +15,15 @@ static void phase_set(int new) {
   pthread_mutex_unlock(&start_lock);
 }
 
-/* Waits until nobody else starts or stops; true: it is for us to do. */
+/*
+ * Waits until no other thread starts or stops; true: this thread has to do it.
+ */
 static bool phase_claim(int from) {
   pthread_mutex_lock(&start_lock);
   while (phase == CHANGING) pthread_cond_wait(&phase_changed, &start_lock);
   bool ours = (int)phase == from;
   if (ours) phase = CHANGING;
-  else if (from == STOPPED) /* it runs; perhaps a shutdown's time was up */
+  else if (from == STOPPED) /* it runs: a shutdown may have timed out */
     atomic_store(&pillion__stopping, false);
   pthread_mutex_unlock(&start_lock);
   return ours;
@@ -41,7 +43,7 @@ static int set_limits(const pillion_start_options *o, char *errbuf,
   return 0;
 }
 
-/* What the functions need, if there are any: a ring, a descriptor and Go. */
+/* If there are functions: their ring, their descriptor and Go. */
 static int start_calls(const pillion_start_options *o, char *errbuf,
                        size_t errcap) {
   int rc = pillion__ring_open(o->ring == 0 ? 16384 : o->ring, errbuf, errcap);
@@ -88,7 +90,7 @@ int pillion_start(const pillion_start_options *options, char *errbuf,
                ? pillion__fail(PILLION_EREENTRANT, errbuf, errcap,
                                "not inside a turn")
                : 0;
-  int cancels; /* a thread that was cancelled ends after this */
+  int cancels; /* a cancelled thread ends after this */
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
   if (phase_claim(STOPPED)) {
     rc = start(&o, errbuf, errcap);
@@ -102,7 +104,7 @@ static int stop(int mode, int64_t timeout) {
   atomic_store(&pillion__stopping, true);
   if (mode == PILLION_CLOSE_CANCEL) pillion__calls_cancel(NULL, 0);
   if (!pillion__await_zero(&pillion__calls_running, timeout)) {
-    phase_set(STARTED); /* to be called again; calls stay refused */
+    phase_set(STARTED); /* a shutdown may follow; calls stay refused */
     return PILLION_ETIMEDOUT;
   }
   pillion__ring_close();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Calls of Go functions that run on a pool. It is known by its index + 1. */
+/* Calls of Go functions that run on a pool, named by its index + 1. */
 #include "pool/pool.h"
 
-/* Counts a call among the pool's tasks, until its result is there. */
+/* Counts a call among the pool's tasks, until it has a result. */
 int pillion__pool_call_begins(uint32_t *out, pillion_pool handle) {
   struct pillion__pool *pool;
   int rc = pillion__pool_get(&pool, handle);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Cells for a pool's tasks, and the count of tasks. A worker keeps the cells that
- * end under its hands for its next spawns, and some credit in the pool's count:
- * so spawn and end on one worker touch nothing that is shared.
+ * Cells for a pool's tasks, and the count of tasks. A worker keeps the cells of
+ * tasks that it ends for its next spawns, and some credit in the pool's count.
+ * So spawn and end on one worker touch nothing that is shared.
  */
 #include "pool/pool.h"
 
@@ -12,7 +12,7 @@
 
 /* ---- References ---------------------------------------------------------- */
 
-/* Only while there is one: else the pool is nobody's, or another one's. */
+/* Only while there is one: else the pool is free, or a new one. */
 bool pillion__pool_ref(struct pillion__pool *pool, uint64_t gen) {
   uint64_t refs = atomic_load(&pool->refs);
   do
@@ -63,7 +63,7 @@ static uint32_t pool_cells_pop(uint32_t *list) {
   return found;
 }
 
-/* Moves up to `n` of the worker's to the pool. */
+/* Moves up to `n` of the worker's free cells to the pool. */
 static void pool_cells_move(struct pillion__worker *worker, uint32_t n) {
   struct pillion__pool *pool = worker->pool;
   pthread_mutex_lock(&pool->lock);
@@ -72,14 +72,14 @@ static void pool_cells_move(struct pillion__worker *worker, uint32_t n) {
   pthread_mutex_unlock(&pool->lock);
 }
 
-/* All that a worker keeps: it leaves. */
+/* All the cells of a worker that leaves. */
 void pillion__pool_cells_give(struct pillion__worker *worker) {
   pool_cells_move(worker, UINT32_MAX);
   pillion__pool_unref(worker->pool, worker->credit);
   worker->credit = 0;
 }
 
-/* For every cell of the pool's; the list of chunks only grows. */
+/* For every cell of the pool; the list of chunks only grows. */
 void pillion__pool_cells_each(struct pillion__pool *pool,
                               void (*fn)(struct pillion__pool_task *task,
                                          uint32_t slot, void *data),
@@ -109,7 +109,7 @@ static int pool_cells_grow(struct pillion__pool *pool) {
   return 0;
 }
 
-/* The slot + 1 of some free cell, which may be queued still, or 0. */
+/* The slot + 1 of any free cell, which may still be queued, or 0. */
 static uint32_t pool_cell_find(struct pillion__pool *pool,
                                struct pillion__worker *worker) {
   if (worker != NULL && worker->free_first != 0) {
@@ -129,8 +129,8 @@ static uint32_t pool_cell_find(struct pillion__pool *pool,
 }
 
 /*
- * Takes a cell and its QUEUED. One that a late waker has queued is put aside
- * meanwhile.
+ * Takes a cell and its QUEUED. It puts a cell that a late waker has queued
+ * aside.
  */
 int pillion__pool_cell_take(struct pillion__pool *pool,
                             struct pillion__worker *worker, uint32_t *out) {
@@ -162,7 +162,7 @@ int pillion__pool_cell_take(struct pillion__pool *pool,
   return rc;
 }
 
-/* Ends a task's life, whoever holds its result. */
+/* Ends a task's life, with or without a holder of its result. */
 void pillion__pool_cell_free(struct pillion__pool *pool,
                              struct pillion__pool_task *task, uint32_t slot) {
   struct pillion__worker *worker = pillion__worker_here(pool);

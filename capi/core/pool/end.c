@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * How the end of a pool's task is told: as an event of another executor, to who
- * joins it, or not at all.
+ * The end of a pool's task: an event of another executor, a result for its
+ * joiner, or neither.
  */
 #include <string.h>
 
@@ -35,7 +35,7 @@ static void home_leave(struct pillion__executor *ex) {
   atomic_fetch_sub(&ex->visitors, 1);
 }
 
-/* Counts an event in that is to come. */
+/* Counts a coming event. */
 int pillion__home_expect(pillion_executor home) {
   struct pillion__executor *ex = home_enter(home);
   if (ex == NULL) return PILLION_EBADHANDLE;
@@ -45,7 +45,7 @@ int pillion__home_expect(pillion_executor home) {
   return rc;
 }
 
-/* For a task that never was. The host may wait for the last event. */
+/* For a task that never began. The host may wait for the last event. */
 void pillion__home_forget(pillion_executor home) {
   struct pillion__executor *ex = home_enter(home);
   if (ex == NULL) return;
@@ -53,7 +53,7 @@ void pillion__home_forget(pillion_executor home) {
   home_leave(ex);
 }
 
-/* QUEUED is still held, so that the slot may travel through the inbox. */
+/* The caller still holds QUEUED, so the slot may travel through the inbox. */
 static void tell_home(struct pillion__pool_task *task, uint32_t slot,
                       pillion_executor home) {
   struct pillion__executor *ex = pillion__here;
@@ -72,7 +72,7 @@ static void tell_home(struct pillion__pool_task *task, uint32_t slot,
   home_leave(ex);
 }
 
-/* The end of a result that nobody holds any more. */
+/* Ends a result without a holder. */
 void pillion__pool_task_release(struct pillion__head *head, uint32_t slot) {
   struct pillion__pool_task *task = (struct pillion__pool_task *)head;
   pillion_value value;
@@ -106,7 +106,10 @@ void pillion__pool_task_event(struct pillion__executor *ex,
 
 static void tell_joiner(struct pillion__pool_task *task, uint32_t slot) {
   uint32_t gen = pillion__gen(&task->head);
-  /* From the exchange on, the joiner may take it and the slot be used again. */
+  /*
+   * After the exchange the joiner may take the result, and the slot may be used
+   * again.
+   */
   uint64_t who = atomic_exchange(&task->to.joiner,
                                  pillion__joiner(PILLION__JOIN_ENDED, gen));
   if (who == pillion__joiner(PILLION__JOIN_DETACHED, gen))
@@ -158,7 +161,7 @@ static int pool_task_joinable(struct pillion__pool_task *task, uint32_t gen) {
   return PILLION__MODE(mode) == PILLION_JOIN ? 0 : PILLION_EINVAL;
 }
 
-/* Any executor's task may join a pool's, and any pool's. */
+/* Tasks of any executor and any pool may join a pool's task. */
 int pillion__pool_task_join(pillion_value *out, pillion_context *cx,
                             struct pillion__head *head, pillion_task handle) {
   struct pillion__pool_task *task = (struct pillion__pool_task *)head;
@@ -204,6 +207,6 @@ int pillion__pool_task_detach(struct pillion__head *head, pillion_task handle) {
   } while (!atomic_compare_exchange_weak(&task->to.joiner, &word, new));
   if (ended) pillion__pool_task_release(head, slot);
   else if (pillion__tag_of(word) == PILLION__WAKER)
-    pillion__pool_wake(word); /* who would wait in vain */
+    pillion__pool_wake(word); /* it would wait in vain */
   return 0;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What futures see of a pool, and what executors do with its tasks. */
+/* A pool's functions for futures, and for executors with its tasks. */
 #include "pool/pool.h"
 
-/* No watches: they belong to one loop each, and a task here to none. */
+/* No watches: each belongs to one loop, and a pool's task to none. */
 const pillion_ops pillion__pool_ops = {
     .size = sizeof pillion__pool_ops,
     .timer_set = pillion__pool_timer_set,
@@ -28,11 +28,11 @@ static int pool_task_kind_wake(struct pillion__head *head,
 static int pool_task_kind_evict(struct pillion__head *head, pillion_task task) {
   return pillion__pool_task_live((struct pillion__pool_task *)head) &&
                  atomic_load(&head->gen) == pillion__gen_of(task)
-             ? PILLION_EINVAL /* it may be polled elsewhere right now */
+             ? PILLION_EINVAL /* another worker may be polling it */
              : PILLION_EBADHANDLE;
 }
 
-/* An end to be told; it stays QUEUED. */
+/* A coming event; the task stays QUEUED. */
 static void pool_task_kind_delivered(struct pillion__executor *ex,
                                      struct pillion__head *head,
                                      uint32_t slot) {

@@ -32,12 +32,14 @@ static struct pillion__table pools =
     PILLION__TABLE(pillion__pools, idle_pools, PILLION__POOLS,
                    struct pillion__pool, pool_first_use);
 
-/* By the thread that has returned all that it had. */
+/* By the thread that took off the last reference. */
 void pillion__pool_give(struct pillion__pool *pool) {
   pillion__table_give(&pools, pool->index, atomic_load(&pool->gen));
 }
 
-/* Nobody polls any more: whoever is queued is in the inbox, or soon will be. */
+/*
+ * No worker polls any more: every queued task is in the inbox, or soon will be.
+ */
 static void drop_inbox(struct pillion__pool *pool) {
   uint32_t to = pillion__pool_take(pool);
   while (to != 0) {
@@ -47,7 +49,7 @@ static void drop_inbox(struct pillion__pool *pool) {
   }
 }
 
-/* What came late for Go's tasks of an earlier pool here: none lives. */
+/* Late wakes for Go's tasks of an earlier pool here: none lives. */
 static void drop_guest_inbox(struct pillion__pool *pool) {
   uint32_t found = atomic_exchange(&pool->guest_inbox, 0);
   while (found != 0) {
@@ -85,7 +87,7 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
   struct pillion__pool *pool = memory;
   uint64_t gen = atomic_load(&pool->gen) + 1;
   pool->max_tasks = o.max_tasks == 0 ? UINT32_MAX : o.max_tasks;
-  /* A bound is to be exact: without credit. */
+  /* A bound must be exact: no credit. */
   pool->batch = o.max_tasks == 0 ? 64 : 1;
   pool->seed = o.seed;
   pool->hooks = hooks;
@@ -95,7 +97,7 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
   pool->timers.deadline = PILLION_TIME_NEVER;
   pool->timers.max_armed = UINT32_MAX;
   atomic_store(&pool->closing, gen << 2);
-  drop_inbox(pool); /* what came late for an earlier one */
+  drop_inbox(pool); /* late wakes for an earlier pool */
   atomic_store(&pool->guest, 0);
   atomic_store(&pool->called, 0);
   drop_guest_inbox(pool);
@@ -107,7 +109,7 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
 
 /* ---- Close --------------------------------------------------------------- */
 
-/* Whether a cell has a task that has not ended; one that is being spawned too. */
+/* Whether a cell has a task that has not ended; also a task in its spawn. */
 static bool unended(struct pillion__pool_task *task) {
   uint32_t gen = atomic_load(&task->head.gen);
   uint64_t pend = atomic_load(&task->head.pend);
@@ -194,7 +196,7 @@ int pillion_pool_free(pillion_pool pool) {
   int cancels; /* a half of a free would be worse than none */
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
   atomic_store(&p->closing, gen << 2 | (1 + PILLION_CLOSE_CANCEL));
-  pillion__turning = 1; /* its drops are as deep as any */
+  pillion__turning = 1; /* its drops count as inside a turn */
   if (atomic_load(&p->called))
     pillion__kinds[PILLION__CHUNK_CALLS]->cancel_all(&p->base);
   if (atomic_load(&p->guest)) pillion__guest.pool_free(p->index);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* How executors join a pool, and leave it with whatever they have. */
+/* Executors join a pool, and leave it with all their work. */
 #include "pool/pool.h"
 
 static struct pillion__worker *worker_new(struct pillion__pool *pool) {
@@ -72,7 +72,7 @@ static int worker_enter(struct pillion__pool *pool, uint64_t gen,
   atomic_store(&worker->awaits, 0);
   ex->worker = worker;
   ex->pooled = 1;
-  /* The place first, then the look: who opens Go's side looks the other way. */
+  /* The place first, then Go's side; its opening does the opposite. */
   if (atomic_load(&pool->guest)) pillion__poke_for_go(ex);
   return 0;
 }
@@ -90,13 +90,13 @@ int pillion_pool_join(pillion_pool pool, pillion_executor executor,
   rc = worker_enter(p, pillion__gen_of(pool), ex, flags);
   if (rc < 0) return rc;
   pillion__tell_live(ex);
-  pillion__poke(ex); /* it hasn't looked yet */
+  pillion__poke(ex); /* it hasn't looked at the pool yet */
   return 0;
 }
 
 /*
- * Hands on what the worker has. If it was taken off the idle set just now, then
- * for work that nobody else was told of.
+ * Hands the worker's tasks on. If a thread has just taken it off the idle set,
+ * the work behind that poke needs another worker.
  */
 void pillion__worker_leave(struct pillion__executor *ex) {
   struct pillion__worker *worker = ex->worker;

@@ -10,9 +10,9 @@
  *   worker.c  executors that lend a pool their turns
  *   member.c  how they join and leave; serve.c  threads of the pool's own
  *   cells.c   cells for tasks; spawn.c  starting them; calls.c  calls of Go's
- *   end.c     how the end of a task is told: events, joins, detaching
+ *   end.c     the end of a task: events, joins, detaching
  *   timer.c   timers that any worker may set, and deadlines
- *   kind.c    what executors and futures call of it; life.c
+ *   kind.c    its functions for executors and futures; life.c
  */
 #include "executor/executor.h"
 #include "pillion/pool.h"
@@ -25,12 +25,11 @@
 /* ---- Tasks --------------------------------------------------------------- */
 
 /*
- * A pool's task: 64 bytes. head.mode is for all to read: LIVE, the mode and the
- * outcome. head.next has, until the end, what only the holder of QUEUED looks
- * at: POLLED, ASKED, EXPIRED, SHIELDED, CONTEXT.
+ * A pool's task: 64 bytes. Every thread may read head.mode: LIVE, the mode and
+ * the outcome. Until the end only the holder of QUEUED looks at head.next:
+ * POLLED, ASKED, EXPIRED, SHIELDED, CONTEXT.
  *
- * `joiner` says who awaits the end of a task that is joined, in the words of
- * cell.h.
+ * `joiner` has the waiter of a task with JOIN, in the words of cell.h.
  */
 struct pillion__pool_task {
   struct pillion__head head;
@@ -42,7 +41,7 @@ struct pillion__pool_task {
     struct {
       const pillion_future *future;
       void *self;
-      pillion_executor home; /* whose event its end is, and its children's */
+      pillion_executor home; /* its event goes there, and its children's */
       void *context;         /* its token, with CONTEXT in head.next */
     } live;
     struct {
@@ -67,18 +66,18 @@ struct pillion__pool;
 /* An executor's place in a pool. It stays when the executor leaves. */
 struct pillion__worker {
   struct pillion__deque deque;
-  /* What other threads touch. */
+  /* The part that other threads touch. */
   _Alignas(64) _Atomic(struct pillion__executor *) executor;
-  _Atomic uint32_t awaits; /* its host was told that the pool lives */
+  _Atomic uint32_t awaits; /* its host believes that the pool lives */
   /* The owner's. */
   struct pillion__pool *pool;
   uint32_t index, flags;
   pillion_context context;
   struct pillion__pool_task *polled; /* whose poll is on the stack, or NULL */
   bool woke_itself;                  /* in that poll */
-  bool idle; /* in the idle set, unless somebody took it off */
+  bool idle; /* in the idle set, unless another thread took it off */
   uint32_t free_first, free_count; /* cells */
-  uint32_t credit; /* tasks that `refs` counts and that aren't there yet */
+  uint32_t credit; /* tasks that `refs` counts in advance */
   uint64_t random;
   _Atomic uint64_t polls, steals;
   void *memory; /* where it lies */
@@ -87,28 +86,28 @@ struct pillion__worker {
 /* ---- Pools --------------------------------------------------------------- */
 
 /*
- * Never unmapped, as executors. `refs` counts the tasks that were not consumed,
- * the credits of workers, and the pool itself until it is freed; who takes off
- * the last gives everything back.
+ * Never unmapped, like executors. `refs` counts the tasks that were not
+ * consumed, the credits of workers, and the pool itself until its free. The
+ * thread that takes off the last reference gives everything back.
  */
 struct pillion__pool {
   _Alignas(64) struct pillion__owner base;
   _Alignas(64) _Atomic uint32_t idle_count;
-  _Atomic uint32_t workers_end; /* of the places that were ever taken */
+  _Atomic uint32_t workers_end; /* of all places ever taken */
   _Atomic uint64_t idle[PILLION__WORKERS / 64];
   _Atomic int64_t deadline; /* of the earliest timer */
-  _Atomic int64_t fired;    /* the latest time whose timers were fired */
+  _Atomic int64_t fired;    /* the latest time whose timers have fired */
   _Atomic uint64_t gen;     /* of the handle; even: not in use */
   _Alignas(64) _Atomic uint64_t refs;
   _Atomic uint64_t closing;     /* gen << 2, below it 0 or 1 + mode */
-  _Atomic uint64_t threads;     /* of its own that work for it, or soon will */
-  _Atomic uint64_t stops;       /* times that they were told to stop */
-  _Atomic uint32_t called;      /* there was a call for it */
-  _Atomic uint32_t guest;       /* Go has a side of it */
+  _Atomic uint64_t threads;     /* its own threads that work, or soon will */
+  _Atomic uint64_t stops;       /* the number of stops so far */
+  _Atomic uint32_t called;      /* it has had a call */
+  _Atomic uint32_t guest;       /* Go's side is open */
   _Atomic uint32_t guest_inbox; /* Go takes from it: slot + 1 */
   _Atomic(struct pillion__worker *) workers[PILLION__WORKERS];
 
-  pthread_mutex_t lock; /* for all that follows */
+  pthread_mutex_t lock; /* for the fields below */
   uint32_t workers_in;
   uint32_t free_first; /* cells */
   uint32_t chunks;     /* directory index + 1, then by next_free */
@@ -144,8 +143,8 @@ static inline uint32_t pillion__pool_closing(struct pillion__pool *pool) {
 
 /*
  * The time in a turn that began at `now`. Another worker's turn may have begun
- * later and fired timers since: a task that was woken by one must not see a time
- * before it. Who calls has synchronised with the wake.
+ * later and fired timers since: a task that such a timer has woken must not see
+ * an earlier time. The caller has synchronised with the wake.
  */
 static inline int64_t pillion__pool_now(struct pillion__pool *pool,
                                         int64_t now) {
@@ -162,7 +161,7 @@ static inline struct pillion__pool *pillion__pool_of(uint32_t slot) {
   return (struct pillion__pool *)pillion__owner_of(slot);
 }
 
-/* The calling thread's worker of `pool`, if it is inside its turn. */
+/* The calling thread's worker of `pool`, if the thread is inside its turn. */
 static inline struct pillion__worker *pillion__worker_here(
     const struct pillion__pool *pool) {
   struct pillion__executor *ex = pillion__here;

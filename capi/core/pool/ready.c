@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Where ready tasks wait, and who is told of them.
+ * Where ready tasks wait, and the pokes for them.
  *
- * Who is idle. A worker that found nothing parks, enters the idle set, and then
- * looks once more; a pusher pushes first and looks at the set then. So each
- * publishes, then checks the other's word (Dekker), and one of them sees the
- * other. The thread that takes a worker off the set pokes its host. A push into
- * the own deque needs no look while the deque was empty, since its owner is
- * about to look there; and the look of those that follow comes for free after
- * the next pop, whose compare-and-swap is the fence it needs. Nobody relies on
- * a worker that was poked to come soon: its loop may be busy with other things.
- * tests/model/pool_idle.pml is this as a model.
+ * Idle workers. A worker that found no work parks, enters the idle set, and
+ * then looks once more; a pusher pushes first and then looks at the set. So
+ * each publishes, then checks the other's word (Dekker), and one of them sees
+ * the other. The thread that takes a worker off the set pokes its host. A push
+ * into the own, empty deque needs no look, since its owner is about to look
+ * there. Later pushes look after the owner's next pop, whose compare-and-swap
+ * is the fence for it. A poked worker may come late, since its loop may be busy
+ * with other work, so no task depends on it. tests/model/pool_idle.pml is the
+ * model.
  *
- * Who awaits. A worker whose host was told that the pool lives has `awaits` set,
- * and is poked when the pool's last task has gone.
+ * Waiting workers. A worker whose host believes that the pool lives has
+ * `awaits` set, and gets a poke when the pool's last task has gone.
  */
 #include "pool/pool.h"
 
@@ -57,7 +57,7 @@ static void poke_idle(struct pillion__pool *pool, bool guest) {
 
 void pillion__pool_poke(struct pillion__pool *pool) { poke_idle(pool, false); }
 
-/* For Go's tasks: that worker's turn shall enter Go. */
+/* For Go's tasks: that worker's turn must enter Go. */
 void pillion__pool_poke_guest(struct pillion__pool *pool) {
   poke_idle(pool, true);
 }
@@ -82,8 +82,8 @@ void pillion__pool_poke_members(struct pillion__pool *pool, bool for_go) {
 /* ---- Pushing ------------------------------------------------------------- */
 
 /*
- * By the thread that set QUEUED. `worker` NULL: not inside a turn of the pool's;
- * any thread and any signal handler.
+ * By the thread that set QUEUED. `worker` NULL: outside of the pool's turns, on
+ * any thread and in any signal handler.
  */
 void pillion__pool_push(struct pillion__pool *pool,
                         struct pillion__worker *worker,
@@ -100,7 +100,7 @@ void pillion__pool_push(struct pillion__pool *pool,
   pillion__pool_poke(pool);
 }
 
-/* After a poll. The next pop brings the look. */
+/* After a poll. The look comes with the next pop. */
 void pillion__pool_requeue(struct pillion__worker *worker,
                            struct pillion__head *head, uint32_t slot) {
   if (PILLION__UNLIKELY(!pillion__deque_push(&worker->deque, slot, false)))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Workers of the pool's own: each is a thread that does nothing but turn an
- * executor and sleep in ppoll(2), the smallest of hosts. It enters Go as any
- * host's thread does, for Go's futures only.
+ * Workers of the pool's own: each is a thread that only turns an executor and
+ * sleeps in ppoll(2), the smallest of hosts. Like any host's thread it enters
+ * Go only for Go's futures.
  */
 #include <poll.h>
 #include <time.h>
@@ -24,7 +24,9 @@ static int serve_loop(struct pillion__pool *pool, pillion_executor ex,
   if (rc < 0) return rc;
   for (;;) {
     rc = pillion_executor_turn(NULL, 0, &progress, ex, NULL);
-    /* After the turn: a poke that met it is lost, and came after the count. */
+    /*
+     * After the turn: a poke during the turn is lost, and came after the count.
+     */
     if (rc < 0 || progress.live == 0 || atomic_load(&pool->stops) != stops)
       return rc;
     if (!progress.more) serve_sleep(fd, progress.deadline);
@@ -32,14 +34,14 @@ static int serve_loop(struct pillion__pool *pool, pillion_executor ex,
 }
 
 /*
- * What one pillion_pool_start has started: all of them work, or none does. Each
- * says how its start went, and waits for what is made of it.
+ * The threads of one pillion_pool_start: all of them work, or none does. Each
+ * reports its start, and waits for the decision.
  */
 struct crew {
   pillion_pool handle;
   struct pillion__pool *pool;
   uint64_t stops;
-  uint32_t reports, waiting; /* under crew_lock, as all that follow */
+  uint32_t reports, waiting; /* under crew_lock, like the fields below */
   int rc;                    /* the first failure */
   bool decided;
 };
@@ -61,7 +63,7 @@ static int crew_await(struct crew *crew, int rc) {
   return rc;
 }
 
-/* By who started `n` of them. */
+/* By the thread that started `n` of them. */
 static int crew_decide(struct crew *crew, uint32_t n, int rc) {
   pthread_mutex_lock(&crew_lock);
   while (crew->reports < n) pthread_cond_wait(&crew_changed, &crew_lock);
@@ -75,7 +77,7 @@ static int crew_decide(struct crew *crew, uint32_t n, int rc) {
   return rc;
 }
 
-/* Works for the pool until it is closed and empty, or told to stop. */
+/* Works for the pool until the pool is closed and empty, or stopped. */
 static void *serve(void *data) {
   struct crew *crew = data;
   struct pillion__pool *pool = crew->pool;

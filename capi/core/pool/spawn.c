@@ -34,7 +34,7 @@ static int pool_spawn(pillion_task *out, struct pillion__pool *pool,
     return PILLION_EINVAL;
   int rc = pillion__pool_admit(pool, worker, gen);
   if (rc < 0) return rc;
-  /* Admitted first: it is this pool's hook, and remains it. */
+  /* Admitted first: so the hook is this pool's, and stays it. */
   void *context = pillion__hooks_capture(&pool->hooks);
   if (flags == PILLION_EVENT) rc = pillion__home_expect(home);
   if (rc == 0) {
@@ -66,7 +66,7 @@ static int pool_spawn(pillion_task *out, struct pillion__pool *pool,
   pillion_task handle = pillion__handle(PILLION__TASK, slot, its_gen);
   if (out != NULL) *out = handle;
   pillion__pool_push(pool, worker, &task->head, slot);
-  /* Who sweeps the cells for a close or a free may have passed by already. */
+  /* The sweep of a close or a free may have passed this cell already. */
   if (PILLION__UNLIKELY(pillion__pool_closing(pool) ==
                         1 + PILLION_CLOSE_CANCEL))
     pillion__pool_late(pool, gen, handle);
@@ -83,14 +83,14 @@ int pillion_pool_spawn(pillion_task *out, pillion_pool pool,
                     home, future, self, token, flags);
 }
 
-/* A task's children end where it ends itself. */
+/* A task's children tell their ends to its own home. */
 int pillion__pool_op_spawn(pillion_task *out, pillion_context *cx,
                            const pillion_future *future, void *self,
                            uint64_t token, uint32_t flags) {
   struct pillion__worker *worker = cx->runtime;
   struct pillion__pool *pool = worker->pool;
   if (worker->polled == NULL)
-    return PILLION_EINVAL; /* a context that was kept */
+    return PILLION_EINVAL; /* a context kept beyond its poll */
   return pool_spawn(out, pool, atomic_load(&pool->gen), worker,
                     worker->polled->u.live.home, future, self, token, flags);
 }

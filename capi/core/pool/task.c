@@ -16,7 +16,7 @@
  *   1  the waker that finds `pend` without QUEUED sets it and pushes; others add
  *      WAKE
  *   2  by compare-and-swap on a deque's head, or with the inbox
- *   3  by compare-and-swap from QUEUED alone, the way that 4 fails
+ *   3  by compare-and-swap from QUEUED alone; if that fails, 4 follows
  *   4  to the back of the own deque; a task that woke itself does no
  *      read-modify-write at all
  *   5  the poll answers, or the task is cancelled: later wakers are stale, also
@@ -24,12 +24,12 @@
  *   6  the generation grows, then `pend` becomes 0; only from there a slot is
  *      used again, by compare-and-swap of 0
  *
- * A CANCEL stays in `pend` once it was asked, for later askers to see; so does a
- * TIMEOUT beside it, which says that a deadline was the first to ask.
+ * A CANCEL stays in `pend` once it is set, so that later askers see it. So does
+ * a TIMEOUT beside it, which says that a deadline was the first to ask.
  *
- * A late waker may queue a free slot, or one that lives anew: the worker that
- * pops it finds an older generation, and gives QUEUED back. tests/model/pool_task.pml is this
- * file as a model.
+ * A late waker may queue a free slot, or one with a new task: the worker that
+ * pops it finds an older generation, and gives QUEUED back.
+ * tests/model/pool_task.pml is the model of this file.
  */
 #include "pool/pool.h"
 
@@ -43,7 +43,7 @@ static inline int pool_task_mark(struct pillion__pool_task *task, uint32_t gen,
   if (atomic_load_explicit(&head->gen, memory_order_acquire) != gen)
     return PILLION_STALE;
   uint64_t mine = PEND(gen, PILLION__PEND_QUEUED | bits), old = 0, new = mine;
-  /* Also where it changes nothing: the poll synchronises with it. */
+  /* Also if it changes nothing: the poll synchronises with it. */
   while (!atomic_compare_exchange_weak(&head->pend, &old, new)) {
     uint32_t old_gen = (uint32_t)(old >> 32);
     new = mine;
@@ -69,7 +69,7 @@ static int pool_task_post(struct pillion__pool_task *task, uint32_t slot,
   return rc;
 }
 
-/* Into the inbox, and tells nobody. */
+/* Pushes it into the inbox, without a poke. */
 void pillion__pool_task_wake_quietly(struct pillion__pool_task *task,
                                      uint32_t slot, uint32_t gen) {
   uint32_t before;
@@ -77,7 +77,7 @@ void pillion__pool_task_wake_quietly(struct pillion__pool_task *task,
     pillion__inbox_put(&pillion__pool_of(slot)->base.inbox, &task->head, slot);
 }
 
-/* A deadline has come. Into the inbox, and tells nobody. */
+/* A deadline has come. Pushes the task into the inbox, without a poke. */
 void pillion__pool_task_expire(struct pillion__pool_task *task, uint32_t slot,
                                uint32_t gen) {
   uint32_t before;
@@ -94,7 +94,7 @@ int pillion__pool_task_wake(struct pillion__pool_task *task, uint32_t slot,
   return pool_task_post(task, slot, gen, 0, worker, &before);
 }
 
-/* A cancel that asks for no answer; the task needs not quite be there yet. */
+/* A cancel without an answer; the task may still be in its spawn. */
 void pillion__pool_task_ask(struct pillion__pool_task *task, uint32_t slot,
                             uint32_t gen) {
   uint32_t before;
@@ -143,13 +143,13 @@ int pillion__pool_wake(pillion_waker waker) {
 /* ---- By the holder of QUEUED --------------------------------------------- */
 
 /*
- * What stands in `pend` is more than QUEUED, or nothing of this task's. Tells
- * whether the task is due; if not, QUEUED was given back.
+ * `pend` has more than QUEUED, or a word for another task. Reports whether the
+ * task is due; if not, it has given QUEUED back.
  */
 static bool pool_task_due(struct pillion__pool_task *task, uint32_t gen) {
   uint64_t old = atomic_load(&task->head.pend), new;
   if (!pillion__pool_task_live(
-          task)) { /* nor can it be, while QUEUED stands there */
+          task)) { /* nor can it be, while QUEUED is set */
     atomic_store(&task->head.pend, 0);
     return false;
   }
@@ -169,7 +169,7 @@ static void pool_task_cancelled(struct pillion__pool *pool,
   pillion__pool_task_end(pool, task, slot, &value, outcome);
 }
 
-/* Gives QUEUED back, unless something came. */
+/* Gives QUEUED back, unless a request has come. */
 static bool pool_task_rests(struct pillion__pool_task *task, uint32_t gen) {
   uint32_t flags = task->head.next;
   uint64_t asked = 0;
@@ -201,7 +201,7 @@ __attribute__((noinline)) static int pool_task_poll_inside(
   return rc;
 }
 
-/* Polls a task that was popped. */
+/* Polls a popped task. */
 void pillion__pool_task_run(struct pillion__worker *worker, uint32_t slot) {
   struct pillion__pool_task *task = pillion__pool_task_at(slot);
   uint32_t gen = pillion__gen(&task->head);
@@ -240,7 +240,7 @@ void pillion__pool_task_run(struct pillion__worker *worker, uint32_t slot) {
                          PILLION_OUTCOME_RETURNED);
 }
 
-/* As for a Local's task: a cancel that waits makes another turn due. */
+/* As for a local task: a cancel that waits makes another turn due. */
 int pillion__pool_op_shield(pillion_context *cx, int on) {
   struct pillion__worker *worker = cx->runtime;
   if (worker->polled == NULL) return PILLION_EINVAL;
@@ -259,7 +259,7 @@ int pillion__pool_op_cancelled(pillion_context *cx) {
              : 0;
 }
 
-/* Ends a task that was popped, for a pool that is being freed. */
+/* Ends a popped task, for the free of a pool. */
 void pillion__pool_task_drop(struct pillion__pool *pool, uint32_t slot) {
   struct pillion__pool_task *task = pillion__pool_task_at(slot);
   if (pool_task_due(task, atomic_load(&task->head.gen)))

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A pool's timers: those of an executor under a lock, since a task that moves
- * may set one here and clear it there. Any worker fires them, and each reports
- * the earliest as a deadline of its own. So who sets one is a worker inside its
- * turn: what it reports at the end is true.
+ * A pool's timers: like an executor's, under a lock, since a task that moves
+ * may set one on one worker and clear it on another. Any worker fires them, and
+ * each reports the earliest as its own deadline. Only a worker inside its turn
+ * sets one, so that its report at the end is true.
  *
- * Nothing foreign is called under the lock: what fires goes to the inbox, and
- * workers are poked afterwards.
+ * No foreign function runs under the lock: fired tasks go to the inbox, and the
+ * pokes come afterwards.
  *
- * A task may be polled in a turn that began before its timer was fired in
- * another. The pool's `fired` keeps its time from being an earlier one, in which
- * it would take its timer for armed. tests/model/pool_timer.pml is this.
+ * A turn may poll a task whose timer another, later turn has fired. The pool's
+ * `fired` keeps the task from seeing an earlier time, with which it would take
+ * its timer for armed. tests/model/pool_timer.pml is the model.
  */
 #include "pool/pool.h"
 
@@ -90,7 +90,7 @@ void pillion__pool_timers_fire(struct pillion__pool *pool, int64_t now) {
   pthread_mutex_unlock(&pool->timers_lock);
 }
 
-/* Disarms all, for a pool that is freed: their storage may go. */
+/* Disarms all, for the free of a pool: their storage may go. */
 void pillion__pool_timers_forget(struct pillion__pool *pool) {
   pthread_mutex_lock(&pool->timers_lock);
   pillion__timers_forget(&pool->timers);

@@ -4,7 +4,7 @@
 #include "pool/pool.h"
 
 #define INBOX_EVERY 64
-#define ALONE 64 /* looks at a task that stands alone; see deque_waits */
+#define ALONE 64 /* looks at a lone task; see deque_waits */
 
 #if defined(__x86_64__) || defined(__i386__)
 #define PILLION__RELAX() __builtin_ia32_pause()
@@ -16,7 +16,9 @@
 
 /* ---- Finding work -------------------------------------------------------- */
 
-/* What has no room in the deque goes back: its first buffer always exists. */
+/*
+ * A slot without room in the deque goes back: the first buffer always exists.
+ */
 static bool take_inbox(struct pillion__worker *worker) {
   uint32_t to = pillion__pool_take(worker->pool), taken = to;
   while (to != 0) {
@@ -34,10 +36,11 @@ static uint32_t draw_victim(struct pillion__worker *worker, uint32_t n) {
 }
 
 /*
- * A task that stands alone in a deque whose owner is at work is as good as
- * polled: to steal it would only move it to and fro, and its owner into the idle
- * set. So it is watched for a microsecond. If it is taken meanwhile, then by its
- * owner, who tells of what follows as if we had looked a moment later.
+ * A lone task in the deque of a worker that is at work will soon be polled: a
+ * theft would only move it to and fro, and its owner into the idle set. So the
+ * thief watches it for a microsecond. If the owner takes it meanwhile, the
+ * owner tells others of its further pushes, as if the thief had looked a moment
+ * later.
  */
 static bool deque_waits(const struct pillion__deque *deque) {
   uint64_t head = atomic_load(&deque->head);
@@ -76,7 +79,7 @@ bool pillion__pool_work_left(struct pillion__pool *pool) {
 /* ---- In a turn ----------------------------------------------------------- */
 
 /*
- * The pool's share of a turn: up to `max_polls`, until nothing is to be had. No
+ * The pool's share of a turn: up to `max_polls`, until there is no work. No
  * snapshot: a chain of tasks that wake each other would make one step a turn.
  */
 static uint32_t side_run(struct pillion__executor *ex, uint32_t max_polls,
@@ -114,15 +117,15 @@ static uint32_t side_run(struct pillion__executor *ex, uint32_t max_polls,
 }
 
 /*
- * Work that this worker knows of, at the end of a turn. One that has none gives
- * its credit back, be it ever so busy with its own tasks: others wait for the
- * pool's last.
+ * Work that this worker knows of, at the end of a turn. A worker with none
+ * gives its credit back, even if it is busy with its own tasks: others wait for
+ * the pool's last task.
  */
 static bool side_more(struct pillion__executor *ex) {
   struct pillion__worker *worker = ex->worker;
   bool guest = pillion__guest_waits(worker->pool);
   if (PILLION__UNLIKELY(guest)) atomic_store(&ex->guest_wake, 1);
-  /* No fence is needed for the own ones, which the next turn finds. */
+  /* Its own tasks need no fence, since the next turn finds them. */
   if (pillion__deque_empty(&worker->deque)) {
     pillion__pool_unref(worker->pool, worker->credit);
     worker->credit = 0;
@@ -133,7 +136,7 @@ static bool side_more(struct pillion__executor *ex) {
   return true;
 }
 
-/* After parking, with nothing left. Tells whether another turn is due. */
+/* After parking, with no work left. Reports whether another turn is due. */
 static bool side_rest(struct pillion__executor *ex) {
   struct pillion__worker *worker = ex->worker;
   pillion__idle_add(worker);
@@ -146,8 +149,8 @@ static bool side_rest(struct pillion__executor *ex) {
 }
 
 /*
- * How many tasks a worker's host waits for. The mark first, then the look: the
- * thread that ends the last one looks the other way round.
+ * The tasks that a worker's host waits for. The mark first, then the look; the
+ * thread that ends the last task does the opposite.
  */
 static uint64_t side_live(const struct pillion__executor *ex) {
   struct pillion__worker *worker = ex->worker;

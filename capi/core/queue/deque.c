@@ -2,9 +2,10 @@
 
 /*
  * Where a worker's ready tasks wait. The owner pushes at the tail; owner and
- * thieves take at the head, by compare-and-swap, so that it is first in, first
- * out for everybody (the shape is Go's and tokio's run queue). Both ends are 64
- * bits and only grow: what a compare-and-swap finds unchanged was unchanged.
+ * thieves take at the head, by compare-and-swap, so that all take first in,
+ * first out (the shape is Go's and tokio's run queue). Both ends are 64 bits
+ * and only grow, so that a word which a compare-and-swap finds unchanged was
+ * unchanged.
  *
  * tests/model/pool_deque.pml is this file as a model.
  */
@@ -28,14 +29,14 @@ static bool deque_grow(struct pillion__deque *deque,
   return true;
 }
 
-/* The first buffer, so that pushing a few can't fail. */
+/* The first buffer, so that a few pushes can't fail. */
 bool pillion__deque_open(struct pillion__deque *deque) {
   return atomic_load(&deque->buffer) != NULL || deque_grow(deque, NULL, 0, 0);
 }
 
 /*
- * The owner's. `fenced`: whoever looks at the deque after what the caller looks
- * at next sees the slot. False if there is no memory.
+ * The owner's. With `fenced` the slot is visible to other threads before the
+ * caller's next load. False if there is no memory.
  */
 bool pillion__deque_push(struct pillion__deque *deque, uint32_t slot,
                          bool fenced) {
@@ -52,7 +53,7 @@ bool pillion__deque_push(struct pillion__deque *deque, uint32_t slot,
   return true;
 }
 
-/* The owner's. The compare-and-swap is also a fence for what it pushed. */
+/* The owner's. The compare-and-swap is also a fence for its pushes. */
 bool pillion__deque_pop(struct pillion__deque *deque, uint32_t *out) {
   uint64_t tail = pillion__peek(&deque->tail);
   uint64_t head = pillion__peek(&deque->head);
@@ -65,10 +66,11 @@ bool pillion__deque_pop(struct pillion__deque *deque, uint32_t *out) {
 }
 
 /*
- * Moves the older half of `from`, of which the caller is no owner, into `to`,
- * of which it is and which is empty; as much of it as has room there. The copy
- * comes before the compare-and-swap: if that succeeds nothing was overwritten.
- * The tail is read before the buffer, which then is as new as the tail at least.
+ * Moves the older half of `from`, another worker's, into `to`, the caller's own
+ * and empty, as far as there is room. The copy comes before the
+ * compare-and-swap: if that succeeds, the owner has overwritten nothing. The
+ * tail is read before the buffer, so that the buffer is at least as new as the
+ * tail.
  */
 uint32_t pillion__deque_steal(struct pillion__deque *to,
                               struct pillion__deque *from) {
@@ -92,7 +94,7 @@ uint32_t pillion__deque_steal(struct pillion__deque *to,
   }
 }
 
-/* When no thief is left. */
+/* Once no thief is left. */
 void pillion__deque_free(struct pillion__deque *deque) {
   struct pillion__buffer *buffer = atomic_load(&deque->buffer);
   atomic_store(&deque->buffer, NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* An inbox is taken as a whole: the last that was pushed comes first. */
+/* A taker takes the whole inbox: the last pushed comes first. */
 #include "queue/queue.h"
 
-/* Turns round what was taken. The slot + 1 that was pushed first, or 0. */
+/* Reverses the taken list. The first pushed slot + 1, or 0. */
 uint32_t pillion__inbox_turn(uint32_t from) {
   uint32_t type, to = 0;
   while (from != 0) {

@@ -24,7 +24,10 @@ static inline void pillion__inbox_put(_Atomic uint32_t *inbox,
 
 uint32_t pillion__inbox_turn(uint32_t from);
 
-/* The slot + 1 of the next; the link first: then it may be queued again. */
+/*
+ * The slot + 1 of the next. Read the link first: then the cell may be queued
+ * again.
+ */
 static inline uint32_t pillion__inbox_next(const struct pillion__head *head) {
   return pillion__peek(&head->link);
 }
@@ -77,8 +80,8 @@ struct pillion__wheel {
 struct pillion__timers {
   int64_t deadline; /* of the earliest; after a clear it may be too early */
   uint32_t armed, max_armed;
-  uint64_t seq;        /* of the last that was armed late */
-  pillion_timer *late; /* those due before wheel.base: a pairing heap */
+  uint64_t seq;        /* of the last timer that was armed late */
+  pillion_timer *late; /* timers due before wheel.base: a pairing heap */
   struct pillion__wheel wheel;
 };
 

@@ -4,11 +4,11 @@
  * Timers, through the callers' own storage: arming one allocates nothing and
  * cannot fail. They fire in the order of (deadline, arming).
  *
- * wheel.c has those that are due at `wheel.base` or later. What is armed for a
- * time before it, long past, is rare, and waits in a pairing heap (Fredman,
- * Sedgewick, Sleator, Tarjan 1986). There too `prev` is NULL if a timer isn't
- * armed: it is the elder sibling, or the parent of a first child, and the
- * root's is the root.
+ * wheel.c has the timers that are due at `wheel.base` or later. A timer for an
+ * earlier time, long past, is rare, and waits in a pairing heap (Fredman,
+ * Sedgewick, Sleator, Tarjan 1986). There `prev` is the elder sibling, or the
+ * parent of a first child; that of the root is the root. There, too, NULL is
+ * "not armed".
  */
 #include "queue/queue.h"
 
@@ -91,7 +91,7 @@ void pillion__timers_disarm(struct pillion__timers *timers,
   if (timer->deadline == timers->deadline) timers->deadline = earliest(timers);
 }
 
-/* Arms it for who stands in `cx`; but its waker may be a task's handle. */
+/* Arms it for the task in `cx`, whose waker may be a task's handle. */
 __attribute__((always_inline)) inline int pillion__timers_arm(
     struct pillion__timers *timers, pillion_timer *timer,
     const pillion_context *cx, uint64_t waker, int64_t deadline) {
@@ -123,7 +123,7 @@ static inline void expire(struct pillion__timers *timers, pillion_timer *timer,
   fn(data, timer->waker);
 }
 
-/* Calls `fn` with the wakers of all that are due; it may arm and disarm any. */
+/* Calls `fn` with the wakers of all due timers; `fn` may arm and disarm any. */
 __attribute__((always_inline)) inline void pillion__timers_expire(
     struct pillion__timers *timers, int64_t now,
     void (*fn)(void *data, uint64_t waker), void *data) {
@@ -138,7 +138,7 @@ __attribute__((always_inline)) inline void pillion__timers_expire(
   timers->deadline = earliest(timers);
 }
 
-/* Disarms all, for an executor that is freed. */
+/* Disarms all, for the free of an executor. */
 void pillion__timers_forget(struct pillion__timers *timers) {
   pillion_timer *timer;
   while ((timer = timers->late) != NULL ||

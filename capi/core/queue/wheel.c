@@ -2,19 +2,20 @@
 
 /*
  * A hierarchical timing wheel (Varghese and Lauck 1987) whose finest slots are
- * single nanoseconds: so it has no resolution of its own, and needs no sorting.
+ * single nanoseconds. So it has no resolution of its own, and needs no sorting.
  *
  * A time is eleven digits of six bits. A timer lies at the level of the highest
- * digit in which its deadline differs from `base`, in the slot that this digit
- * says. So the lowest level that isn't empty has the earliest timers, and its
- * lowest slot the earliest of them. When something there is due, `base` moves
- * up to it, and the slot's timers move down, to where they belong now; each
- * moves once a level at most, and a lone timer needs not move at all. Levels
- * below are empty then, and lists keep their order: timers of one deadline come
- * out in the order in which they were armed.
+ * digit in which its deadline differs from `base`, in the slot of that digit.
+ * So the lowest level that isn't empty has the earliest timers, and its lowest
+ * slot the earliest of them. When a timer there is due, `base` moves up to it,
+ * and the slot's timers move down to their new places. Each moves once a level
+ * at most, and a lone timer needs no move. The levels below are empty then, and
+ * lists keep their order: timers of one deadline come out in the order of
+ * arming.
  *
- * `base` moves only when a timer is due, never when time merely passes: where a
- * timer lies follows from `base` and its deadline, and nobody has to note it.
+ * `base` moves only when a timer is due, never when time merely passes. A
+ * timer's place follows from `base` and its deadline, so the wheel need not
+ * note it.
  *
  * The first timer of a list is its own predecessor; NULL is "not armed".
  */
@@ -57,7 +58,7 @@ void pillion__wheel_put(struct pillion__wheel *wheel, pillion_timer *timer) {
   slot->last = timer;
 }
 
-/* It leaves `least` as it is, unless the right one is at hand. */
+/* It leaves `least` as it is, unless the right value is at hand. */
 void pillion__wheel_remove(struct pillion__wheel *wheel, pillion_timer *timer) {
   unsigned level, index;
   struct pillion__wheel_list *slot =
@@ -74,7 +75,7 @@ void pillion__wheel_remove(struct pillion__wheel *wheel, pillion_timer *timer) {
   if (slot->first == slot->last) slot->least = slot->first->deadline;
 }
 
-/* Moves a timer to where it belongs now, and gives the one after it. */
+/* Moves a timer to its new place, and gives the one after it. */
 static pillion_timer *move(struct pillion__wheel *wheel, pillion_timer *timer) {
   pillion_timer *next = timer->next;
   pillion__wheel_put(wheel, timer);
@@ -82,10 +83,11 @@ static pillion_timer *move(struct pillion__wheel *wheel, pillion_timer *timer) {
 }
 
 /*
- * Moves `timer` and those after it up to `last`. Of many timers the next one is
- * in no cache, and known only when this one has come. So `behind` goes to meet
- * them from the other end: two come at the same time. It leaves in each, as
- * `child`, the one that lies FURTHER places on, which is fetched from there.
+ * Moves `timer` and the timers after it up to `last`. If they are many, the
+ * next one is in no cache, and known only when this one has come. So `behind`
+ * walks from the other end at the same time, and two fetches are under way. It
+ * leaves in each timer, as `child`, the one FURTHER places on, which the first
+ * walk fetches from there.
  */
 #define FURTHER 4
 __attribute__((noinline)) static void move_many(struct pillion__wheel *wheel,
@@ -113,7 +115,7 @@ static void slot_move(struct pillion__wheel *wheel,
   if (timer != NULL) move_many(wheel, timer, slot->last);
 }
 
-/* The first of a slot whose timers are all of one deadline. */
+/* The first timer of a slot whose timers all have one deadline. */
 static pillion_timer *slot_pop(struct pillion__wheel *wheel, unsigned level,
                                unsigned index) {
   struct pillion__wheel_list *slot = &wheel->at[level][index];
@@ -125,8 +127,8 @@ static pillion_timer *slot_pop(struct pillion__wheel *wheel, unsigned level,
 }
 
 /*
- * Takes the timer that is due first, and of those of one deadline the one that
- * was armed first. NULL if none is due.
+ * Takes the timer that is due first, and among equal deadlines the one armed
+ * first. NULL if none is due.
  */
 pillion_timer *pillion__wheel_due(struct pillion__wheel *wheel, int64_t now) {
   while (wheel->levels != 0) {
