@@ -45,9 +45,8 @@ func lend(t *testing.T, p *executor.Pool, done func() bool) {
 }
 
 // hop yields in every way there is, and adds up where it was.
-func hop(n int, wake func(executor.Waker), seen *sync.Map, done *atomic.Int32) executor.Future[int] {
+func hop(n int, wake func(executor.Waker), seen *sync.Map) executor.Future[int] {
 	return New(func(co *Co) (sum int, err error) {
-		defer done.Add(1)
 		for i := range n {
 			seen.Store(co.Local(), true)
 			if i%2 == 0 {
@@ -79,14 +78,19 @@ func hammerCoroutines(t *testing.T, started, lent int) {
 	wakers := make(chan executor.Waker, tasks)
 	var seen sync.Map
 	var done atomic.Int32
+	var others sync.WaitGroup
+	others.Add(tasks)
+	var onDone executor.OnDone[int] = func(int, error, executor.Outcome) {
+		done.Add(1)
+		others.Done()
+	}
 	ended := func() bool { return done.Load() == tasks }
 	all := make([]*executor.Task[int], tasks)
 	for i := range all {
 		var err error
-		all[i], err = executor.Spawn(p, hop(hops, func(w executor.Waker) { wakers <- w }, &seen, &done))
+		all[i], err = executor.Spawn(p, hop(hops, func(w executor.Waker) { wakers <- w }, &seen), onDone)
 		mustNot(t, err)
 	}
-	var others sync.WaitGroup
 	for range lent {
 		others.Go(func() { lend(t, p, ended) })
 	}
@@ -98,10 +102,7 @@ func hammerCoroutines(t *testing.T, started, lent int) {
 			}
 		}
 	})
-	others.Wait()
-	for p.Live() > 0 {
-		runtime.Gosched()
-	}
+	others.Wait() // not spinning: that would keep the workers from a core that is the only one
 	for _, task := range all {
 		if v, err := task.Result(); v != hops*(hops-1)/2 || err != nil {
 			t.Error(v, err)
