@@ -2,7 +2,9 @@
 """Exceptions that strike a host in the middle of its work: no await is left over."""
 
 import asyncio
+import collections
 import gc
+import inspect
 import itertools
 import random
 import signal
@@ -15,9 +17,11 @@ import uvloop
 from conftest import run
 
 import pillion
-from pillion import _asyncio, _sync, _trio
+from pillion import _asyncio, _step, _sync, _trio
 
-WORK = {_trio.Host.turn.__code__, _sync.call.__code__, _asyncio.Host.turn.__code__, _asyncio.Host.flush.__code__, _asyncio.Host.due.__code__}
+WORK = {_trio.Host.turn.__code__, _sync.call.__code__, _asyncio.Host.turn.__code__, _asyncio.Host.flush.__code__, _asyncio.Host.due.__code__, _step.Stepping.step.__code__, _step.Stepping.rest.__code__}
+LINES, FIRST = inspect.getsourcelines(_step.Stepping.step_now)
+STEP = _step.Stepping.step_now.__code__, FIRST + [line.strip() for line in LINES].index("context.run(step, future)")
 LOOPS = [
     pytest.param(asyncio.SelectorEventLoop, id="asyncio"),
     pytest.param(uvloop.new_event_loop, id="uvloop"),
@@ -35,11 +39,12 @@ class StruckHard(BaseException):
 
 
 def at_work(frame):
-    """Whether a frame is the host's, or of what it has called."""
-    while frame is not None:
+    """Whether a frame is the host's, or of what it has called, but not of a task's step."""
+    inner = None
+    while frame is not None and not (inner and (frame.f_code, frame.f_lineno) == STEP):
         if frame.f_code in WORK:
             return True
-        frame = frame.f_back
+        inner, frame = frame, frame.f_back
     return False
 
 
@@ -81,12 +86,22 @@ async def every_await_ends(lib, trace):
     extra = []
     payloads = [b"2000000" if name == "test.loop_sleep" else b"x" * (i, 100)[i % 2] for i, name in enumerate(NAMES)]
     futures = [lib.submit(name, payload) for name, payload in zip(NAMES, payloads)]
+    steps = collections.Counter()
+
+    async def call(name, payload):
+        try:
+            return await lib.call(name, payload)
+        finally:
+            steps[asyncio.current_task()] += 1
+
+    calls = [asyncio.ensure_future(call(NAMES[i], payloads[i])) for i in (2, 3, 4)]
+    await asyncio.sleep(0)
     sys.settrace(trace)  # from here on: a strike in `submit` is its caller's
     awaits = [asyncio.ensure_future(asyncio.gather(f, return_exceptions=True)) for f in futures[:4]]
     futures[0].add_done_callback(extra.append)
     futures[0].add_done_callback(extra.append)
     awaits += [asyncio.ensure_future(asyncio.wait([f])) for f in futures[4:]]
-    awaits.append(asyncio.ensure_future(asyncio.wait(futures)))
+    awaits += [asyncio.ensure_future(asyncio.wait(futures)), asyncio.ensure_future(asyncio.wait(calls))]
     done, pending = await asyncio.wait(awaits, timeout=TIMEOUT)
     trace.on = False
     sys.settrace(None)
@@ -95,9 +110,12 @@ async def every_await_ends(lib, trace):
     assert [f.result() for f in futures[:4]] == [b"", b"x" * 100, b"xx", b"x" * 100]
     assert isinstance(futures[4].exception(), pillion.GoError)
     assert [f.result() for f in futures[5:]] == [b"x" * 100, b"slept", b"X" * 100]
+    assert [c.result() for c in calls[:2]] == [b"xx", b"x" * 100]
+    assert isinstance(calls[2].exception(), pillion.GoError)
+    assert steps == dict.fromkeys(calls, 1)
     await asyncio.sleep(0)
     assert extra == [futures[0]] * 2
-    assert lib.stats()["calls"] == before + len(NAMES)
+    assert lib.stats()["calls"] == before + len(NAMES) + len(calls)
     for _ in range(3):
         await asyncio.sleep(0.001)  # what was begun twice ends
     assert not (host.bursts or host.backlog or host.guests or host.left or host.doing)
@@ -116,6 +134,12 @@ def strike(lib, new_loop, kind, strikes):
         gc.enable()
         loop.close()
     return trace
+
+
+@pytest.fixture(autouse=True)
+def tasks_go_on_together(monkeypatch):
+    """Also where one call ends alone."""
+    monkeypatch.setattr(_asyncio, "FEW", 0)
 
 
 @pytest.fixture(autouse=True)

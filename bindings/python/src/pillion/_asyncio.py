@@ -33,6 +33,7 @@ from ._burst import Burst, Table
 from ._errors import Error, refused
 from ._mend import UNKNOWN, complete
 from ._send import Sending
+from ._step import STEP
 
 if TYPE_CHECKING:
     from ._core import Core
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 TAKE = 1024  # events a turn; what is left keeps the descriptor readable
 LARGE = 4096  # bytes that there may be no memory for
 RETRY = 0.001  # seconds, when the quota is used up by others
+FEW = 4  # ends, for which a callback each is quicker than one for all
 
 
 def closed() -> bool:
@@ -78,6 +80,7 @@ class Host(Sending):
         self.left = 0
         self.total = 0
         self.doing = None
+        self.steps = deque()
         self.python = isinstance(getattr(loop.call_soon, "__func__", None), types.FunctionType)
         # What belongs to nobody's request runs in nobody's context.
         self.context = contextvars.Context()
@@ -168,6 +171,9 @@ class Host(Sending):
         burst = self.burst
         futures = burst.futures
         python = self.python
+        # In debug mode the loop wants to see how long each step of a task takes.
+        together = python and count > FEW and not self.loop.get_debug()
+        steps = self.steps
         address, memory = _abi.ADDRESS.unpack_from, _abi.MEMORY
         number, ended = -1, 0
         # Completions of one burst mostly come in a row: what is the burst's is
@@ -185,15 +191,26 @@ class Host(Sending):
             ended += 1
             future = futures[index]
             if python:
-                self.doing = future, future._callbacks
+                callbacks = future._callbacks
+                self.doing = future, callbacks
             try:
                 if status or length > LARGE:
                     complete(future, status, length, data)
-                elif length > 24:
-                    (at,) = address(data)
-                    future.set_result(memory[at : at + length])
                 else:
-                    future.set_result(data[:length])
+                    if length > 24:
+                        (at,) = address(data)
+                        value = memory[at : at + length]
+                    else:
+                        value = data[:length]
+                    if (
+                        together
+                        and callbacks
+                        and len(callbacks) == 1
+                        and type(callbacks[0][0]) is STEP
+                    ):
+                        steps.append((future, callbacks, value))
+                    else:
+                        future.set_result(value)
             except InvalidStateError:
                 pass  # cancelled, or out of time, before Go was done
             futures[index] = None
@@ -203,6 +220,8 @@ class Host(Sending):
             self.settle(burst, ended)
         self.total += count
         self.doing = None
+        if steps:
+            self.go_on()
         if self.progress.deadline != self.deadline:
             self.arm(self.progress.deadline)
         if self.backlog:

@@ -9,16 +9,14 @@ again from the first, and what had been done is passed over.
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
-from asyncio import AbstractEventLoop, Future
-from collections import deque
-from contextvars import Context
-from typing import Any, Callable, Deque, Dict, List, Optional, Set, Tuple
+from asyncio import Future
+from typing import Deque, Dict, Optional, Set
 
 from . import _abi
 from ._burst import Burst
 from ._errors import failed
+from ._step import Stepping
 
 UNKNOWN = -1  # an exception struck before the number was written down
 
@@ -37,24 +35,14 @@ def complete(future: Future[bytes], status: int, length: int, data: bytes) -> No
         future.set_exception(failed(status, data))
 
 
-def wake(callback: Callable[[Future[bytes]], object], future: Future[bytes]) -> None:
-    """Calls a future's callback late, unless it is a task's that has gone on already."""
-    task = getattr(callback, "__self__", None)
-    if not isinstance(task, asyncio.Task) or getattr(task, "_fut_waiter", future) is future:
-        callback(future)
-
-
-class Mending:
+class Mending(Stepping):
     """The part of a host that an exception leaves to be put right."""
 
     __slots__ = (
-        "abi", "loop", "context", "executor", "view", "burst", "bursts", "backlog", "guests",
-        "deadline", "left", "total", "doing", "python",
+        "abi", "executor", "view", "burst", "bursts", "backlog", "guests", "deadline", "left", "total",
     )  # fmt: skip
 
     abi: _abi.Abi
-    loop: AbstractEventLoop
-    context: Context
     executor: int
     view: memoryview
     burst: Burst
@@ -64,8 +52,6 @@ class Mending:
     deadline: Optional[int]
     left: int  # events that were taken, while they are handed out; or UNKNOWN
     total: int  # events that have been handed out
-    doing: Any  # the future that is being ended, and its callbacks
-    python: bool  # the loop's call_soon is, and can be interrupted
 
     def turn(self) -> None:
         raise NotImplementedError
@@ -95,31 +81,6 @@ class Mending:
         burst.live -= ended
         if not burst.live:
             self.bursts.pop(burst.number, None)
-
-    def note(self, future: Future[bytes]) -> None:
-        """Before a future is ended: what `rescue` needs to know."""
-        if self.python:
-            self.doing = future, future._callbacks
-
-    def rescue(self) -> None:
-        """Schedules what a future lost when its call_soon raised.
-
-        A future that has ended forgets its callbacks, called or not. Those that
-        the loop has got are in its list still, as we are in one callback yet.
-        """
-        if self.doing is None:
-            return
-        future, callbacks = self.doing
-        if callbacks and future.done():
-            got = [  # also from here, if another exception struck
-                handle._args[0] if handle._callback is wake else handle._callback
-                for handle in getattr(self.loop, "_ready", ())
-                if handle._args and handle._args[-1] is future
-            ]
-            for callback, context in callbacks:
-                if not any(known is callback for known in got):
-                    self.loop.call_soon(wake, callback, future, context=context)
-        self.doing = None
 
     def mend(self) -> None:
         """Hands out what was taken, and makes the counts agree with what is there."""
