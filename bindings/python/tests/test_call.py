@@ -359,6 +359,52 @@ def test_ends_that_gather_wake_the_loop_once(uvloop):
     )
 
 
+def test_ends_that_gather_in_trio():
+    """One is told at once; half of many by one poke; what is cancelled or late, all the same."""
+    run(
+        """
+        import trio
+        from pillion import _trio
+        async def main():
+            lib.start(gather=4)
+            results = {}
+            async def one(i):
+                results[i] = await lib.call(*work[i])
+            async def all():
+                before = pokes()
+                async with trio.open_nursery() as nursery:
+                    for i in work:
+                        nursery.start_soon(one, i)
+                return pokes() - before
+            def pokes():
+                (host,) = _trio.hosts().values()
+                return host.abi.stats(host.executor).pokes
+            assert await lib.call("test.echo", "alone") == b"alone"
+            work = {i: ("test.echo", str(i)) for i in range(1000)}
+            told = await all()
+            assert results == {i: b"%d" % i for i in range(1000)}
+            assert told <= 40, told
+            results.clear()
+            work = {i: ("test.loop_echo", str(i)) for i in range(100)}
+            await all()
+            assert results == {i: b"%d" % i for i in range(100)}
+            with trio.move_on_after(0.001):
+                await lib.call("test.block")
+            with trio.move_on_after(10) as scope:  # a quick one among those that stay
+                async with trio.open_nursery() as nursery:
+                    for _ in range(9):
+                        nursery.start_soon(lib.call, "test.block")
+                    await trio.sleep(0.01)
+                    assert await lib.call("test.echo", "quick") == b"quick"
+                    nursery.cancel_scope.cancel()
+            assert not scope.cancelled_caught
+            while lib.counts()["calls"]:
+                await trio.sleep(0.001)
+        trio.run(main)
+        """
+    )
+
+
 def test_blocking_calls_over_max_workers_wait():
     run(
         """

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The package as it is shipped: types, wheel and source distribution."""
 
+import ast
+import graphlib
 import importlib.util
 import os
 import re
@@ -38,6 +40,31 @@ def test_files_are_small_and_licensed():
         lines = path.read_text().splitlines()
         assert len(lines) < 300, path
         assert lines[0] == "# SPDX-License-Identifier: Apache-2.0", path
+
+
+def imported(path):
+    """The modules that a file names in its imports, wherever they stand; ours begin with a dot."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is None:
+            yield from ("." + name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + node.module
+
+
+def test_imports_have_no_circle_and_the_core_knows_no_loop():
+    """Nor a circle that only the type checker sees."""
+    below = {"." + path.stem: {*imported(path)} for path in PROJECT.glob("src/pillion/*.py")}
+    assert {"._core", "._abi"} < below["._asyncio"] & below["._library"] & below["._trio"]
+    order = [*graphlib.TopologicalSorter(below).static_order()]
+    known, todo = set(), {"._core"}
+    while todo - known:
+        known |= todo
+        todo = set().union(*(below.get(name, ()) for name in todo))
+    assert order.index("._core") < order.index("._asyncio")
+    assert {"._abi", "._errors"} < known
+    assert not known & {"._asyncio", "._trio", "._burst", "trio", "uvloop"}
 
 
 def hook():

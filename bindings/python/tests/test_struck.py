@@ -26,7 +26,7 @@ LOOPS = [
     pytest.param(asyncio.SelectorEventLoop, id="asyncio"),
     pytest.param(uvloop.new_event_loop, id="uvloop"),
 ]
-TIMEOUT = 20
+TIMEOUT = 100
 NAMES = ["test.echo"] * 4 + ["test.fail", "test.loop_echo", "test.loop_sleep", "test.upper"]
 
 

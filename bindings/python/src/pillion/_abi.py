@@ -37,6 +37,7 @@ LARGE = 1 << 20  # bytes whose copying is worth a release of the GIL
 EVENT_SIZE = 64
 EVENTS = struct.Struct("=II8xi4xQ24s8x")
 ADDRESS = struct.Struct("=Q")
+UNKNOWN = -1  # how many a turn took, if an exception struck before it was written down
 
 # The memory from its first byte to its last. A slice of it is a copy, which costs
 # a fourth of what ctypes.string_at does.
@@ -47,14 +48,6 @@ def copied(at: int, length: int) -> bytes:
     """The bytes at an address."""
     data: bytes = MEMORY[at : at + length]
     return data
-
-
-def payload(data: bytes, length: int) -> bytes:
-    """What an event brings: it lies in `data`, or `data` begins with its address."""
-    if length > INLINE:
-        (at,) = ADDRESS.unpack_from(data)
-        return copied(at, length)
-    return data[:length]
 
 
 class StartOptions(ctypes.Structure):
@@ -227,6 +220,11 @@ class Abi:
             self.executor_free(executor)
         self.check(rc)
         return executor.value, fd.value
+
+    def stats(self, executor: int) -> ExecutorStats:
+        stats = ExecutorStats(ctypes.sizeof(ExecutorStats))
+        self.check(self.executor_stat(ctypes.byref(stats), executor))
+        return stats
 
     def functions(self) -> List[int]:
         while True:

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """One executor on one asyncio loop, uvloop's included.
 
-Calls are gathered for a turn of the loop into a Burst, which goes to Go as one
-batch. A token is the burst's number and the call's index in it, so that neither
-a submission nor a completion costs a dictionary entry of its own.
+The calls of one turn of the loop gather in a Burst, which goes to Go as one batch. A
+token is the burst's number and the call's index in it, so that neither a submission
+nor a completion costs a dictionary entry of its own.
 
 An exception may strike between any two bytecodes: a signal handler raises, or
-memory ends. So nothing is in local variables alone, and each step may be done
-twice; _mend.py does again what was interrupted.
+memory ends. So no state is in local variables alone, and the host may do each step
+twice: _mend.py does again what was interrupted.
 
-The loop owns the executor: it holds the reader callback, and nobody else does.
-When it closes, in whatever order, it drops the callback, and a finalizer frees
-the executor.
+The loop owns the executor, for only the loop holds the reader callback. When the
+loop closes, it drops the callback, and a finalizer frees the executor.
 """
 
 from __future__ import annotations
@@ -24,23 +23,21 @@ import threading
 import time
 import types
 import weakref
-from asyncio import AbstractEventLoop, Future, InvalidStateError
+from asyncio import AbstractEventLoop, Future, InvalidStateError, _get_running_loop
 from collections import deque
-from typing import TYPE_CHECKING, Deque, Dict, Optional, Set
+from typing import Any, Deque, Dict, Optional, Set, Tuple, Type
 
 from . import _abi
 from ._burst import Burst, Table
-from ._errors import Error, refused
-from ._mend import UNKNOWN, complete
-from ._send import Sending
+from ._core import Core
+from ._errors import Error, WrongThread, refused
+from ._mend import complete
+from ._payload import Payload, encode
+from ._send import RETRY, Sending
 from ._step import STEP
-
-if TYPE_CHECKING:
-    from ._core import Core
 
 TAKE = 1024  # events a turn; what is left keeps the descriptor readable
 LARGE = 4096  # bytes that there may be no memory for
-RETRY = 0.001  # seconds, when the quota is used up by others
 FEW = 4  # ends, for which a callback each is quicker than one for all
 
 
@@ -52,18 +49,20 @@ class Host(Sending):
     """An executor, driven by `loop`."""
 
     __slots__ = (
-        "thread", "running", "retry", "timer", "events", "events_at", "progress",
+        "hosts", "core", "thread", "running", "timer", "events", "events_at", "progress",
         "progress_at", "fd", "__weakref__",
     )  # fmt: skip
 
-    def __init__(self, core: Core, loop: AbstractEventLoop) -> None:
+    def __init__(self, hosts: Hosts, core: Core, loop: AbstractEventLoop) -> None:
         abi = core.abi
+        self.hosts = hosts
+        self.core = core
         self.abi = abi
         self.loop = loop
         self.thread = threading.get_ident()
         self.running = loop.is_running
         self.table = Table(abi)
-        self.burst = Burst(0)
+        self.burst = Burst(abi, 0)
         self.number = 0
         self.bursts: Dict[int, Burst] = {}
         self.backlog: Deque[Burst] = deque()
@@ -82,7 +81,7 @@ class Host(Sending):
         self.doing = None
         self.steps = deque()
         self.python = isinstance(getattr(loop.call_soon, "__func__", None), types.FunctionType)
-        # What belongs to nobody's request runs in nobody's context.
+        # Work that belongs to no request runs in an empty context.
         self.context = contextvars.Context()
         self.executor, self.fd = abi.new_executor()
 
@@ -98,70 +97,40 @@ class Host(Sending):
 
     # ---- To Go ------------------------------------------------------------
 
-    def wanted(self) -> None:
-        """Asks for a flush. Twice: an exception may strike as the first is entered."""
-        self.loop.call_soon(self.flush, context=self.context)
-        self.loop.call_soon(self.flush, context=self.context)
-
-    def flush(self) -> None:
-        """Sends what has gathered in this turn of the loop."""
-        try:
-            if self.burst.calls:  # or else they are sent, or failed, already
-                self.flush_now()
-        except BaseException:
-            try:
-                self.again()
-            except BaseException:  # a further one, as it was entered
-                self.again()
-            raise
-
-    def flush_now(self) -> None:
-        if self.left:
-            self.mend()
-        self.left = UNKNOWN
-        self.gather()
-        self.resend()
-        self.left = 0
-
-    def try_later(self) -> None:
-        """Arms a retry, for when no completion of our own will cause one."""
-        if self.retry is None:
-            self.loop.call_later(2 * RETRY, self.turn, context=self.context)
-            self.retry = self.loop.call_later(RETRY, self.retried, context=self.context)
-
-    def retried(self) -> None:
-        self.retry = None
-        self.turn()
-
-    def cancel(self, burst: Burst, index: int) -> None:
-        """Asks Go to stop a call that nobody awaits any more."""
-        if burst.tasks is None:
-            burst.dropped = True
-        elif burst.futures[index] is not None:
-            if burst.tasks[index]:
-                self.abi.task_cancel(burst.tasks[index])
-            else:
-                burst.dropped = True
+    def add(
+        self, function: int, payload: Payload, kind: Type[Future[bytes]]
+    ) -> Tuple[Burst, int, Future[bytes]]:
+        """Adds a call to the burst of this turn. No other place does."""
+        # Every line here costs each await; there is no call into C among them.
+        if type(payload) is str:
+            payload = payload.encode()
+        elif type(payload) is not bytes:
+            payload = encode(payload)
+        burst = self.burst
+        calls = burst.calls
+        index = len(calls)
+        if index:
+            future = kind(loop=self.loop)
+        else:
+            if _get_running_loop() is not self.loop:  # that one runs in another thread by now
+                return self.hosts.attach(self.core).add(function, payload, kind)
+            future = kind(loop=self.loop)
+            self.wanted()
+        calls.append((function, payload, future))
+        return burst, index, future
 
     # ---- From Go ----------------------------------------------------------
 
     def turn(self) -> None:
         """Takes completions; enters Go if loop functions are in flight."""
-        try:
-            self.turn_now()  # a call, since not all of a loop is inside a `try` around it
-        except BaseException:
-            try:
-                self.again()
-            except BaseException:  # a further one, as it was entered
-                self.again()
-            raise
+        self.safely(self.turn_now)
 
     def turn_now(self) -> None:
         if self.left:
             self.mend()
         guests = self.guests
         turn = self.abi.turn_go if guests else self.abi.turn
-        self.left = UNKNOWN
+        self.left = _abi.UNKNOWN
         count = turn(self.events_at, TAKE, self.progress_at, self.executor, None)
         if count < 0:
             self.lost(count)
@@ -266,3 +235,57 @@ class Host(Sending):
         self.timer = self.retry = None
         if not self.loop.is_closed():
             self.loop.remove_reader(self.fd)
+
+
+# ---- Attaching --------------------------------------------------------------
+
+
+class NoHost:
+    """Stands for the host of a thread that has none yet."""
+
+    @staticmethod
+    def running() -> bool:
+        return False
+
+
+class Local(threading.local):
+    host: Any = NoHost()
+
+
+class Hosts:
+    """The hosts of one library, by loop."""
+
+    def __init__(self) -> None:
+        self.local = Local()  # the last one of each thread
+        self.lock = threading.Lock()
+        # Weakly both ways: the loop's own reader is what keeps a host alive.
+        self.known: weakref.WeakKeyDictionary[AbstractEventLoop, weakref.ref[Host]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def of(self, loop: AbstractEventLoop) -> Optional[Host]:
+        """The host of a loop that has one."""
+        with self.lock:
+            known = self.known.get(loop)
+        return known() if known is not None else None
+
+    def attach(self, core: Core) -> Host:
+        """The host of the loop that runs in this thread, made if need be."""
+        core.begin_host()  # first: a forked child of some versions has no running loop
+        loop = _get_running_loop()
+        if loop is None:
+            raise RuntimeError(
+                "no asyncio loop is running in this thread: await Library.call "
+                "in a coroutine, or use Library.call_sync here"
+            )
+        host = self.of(loop)
+        if host is not None and host.running():
+            if host.thread == threading.get_ident():
+                self.local.host = host
+                return host
+            host.detach(WrongThread("the loop has moved to another thread"))
+        host = Host(self, core, loop)
+        with self.lock:
+            self.known[loop] = weakref.ref(host)
+        self.local.host = host
+        return host

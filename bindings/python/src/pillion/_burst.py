@@ -6,30 +6,44 @@ from __future__ import annotations
 from array import array
 from asyncio import Future
 from itertools import accumulate
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from . import _abi
 
 
 class Burst:
-    """The calls of one turn, by index.
+    """The calls of one turn, by index. Its states:
 
-    They gather in `calls`, by one append each, which no exception can leave half
-    done. What counts is in `futures` and `tasks`: a call whose future is None has
-    ended, one whose task is 0 has not been sent. The rest follows from them.
+    1. gathering: `tasks` is None. It is the host's `burst`, and `Host.add` appends to
+       `calls`, by one append each, which no exception can leave half done. A flush puts
+       it into the host's backlog, and while older bursts are sent it gathers on.
+    2. being sent: the first of the backlog. `split` has made columns of its calls, and
+       it is in the host's `bursts`. The library writes a call's handle into `tasks` as it
+       takes it; `sent` calls have been taken, or have ended without it. After an EAGAIN
+       it stays for a retry.
+    3. live: it has left the backlog, and `live` of its calls have not ended.
+    4. ended: the host has forgotten it.
+
+    1 → 2 `resend`, 2 → 3 `resend` as all is sent, 3 → 4 `settle` with the last end. All calls
+    can end in state 2, which passes 3 by; and `fail` leads from each to 4.
+
+    What counts is in `futures` and `tasks`: a call whose future is None has ended, one
+    whose task is 0 has not been sent. The rest follows from them.
     """
 
     __slots__ = (
-        "number", "calls", "futures", "functions", "requests", "tasks", "sent", "live", "dropped",
+        "abi", "number", "calls", "futures", "functions", "requests", "tasks", "sent", "live",
+        "dropped",
     )  # fmt: skip
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, abi: _abi.Abi, number: int) -> None:
+        self.abi = abi
         self.number = number
         self.calls: List[Tuple[int, bytes, Future[bytes]]] = []
         self.futures: List[Optional[Future[bytes]]] = []
         self.functions: Sequence[int] = ()
         self.requests: Sequence[bytes] = ()
-        self.tasks: Optional[array[int]] = None  # before it is split
+        self.tasks: Optional[array[int]] = None
         self.sent = 0
         self.live = 0
         self.dropped = False  # some were cancelled before they were sent
@@ -42,6 +56,16 @@ class Burst:
         self.tasks = tasks = array("Q", bytes(8 * len(futures)))
         self.calls = []
         return tasks
+
+    def cancel(self, index: int) -> None:
+        """Asks Go to stop a call that nothing awaits any more."""
+        if self.tasks is None:
+            self.dropped = True
+        elif self.futures[index] is not None:
+            if self.tasks[index]:
+                self.abi.task_cancel(self.tasks[index])
+            else:
+                self.dropped = True
 
     def waiting(self) -> List[Future[bytes]]:
         """The futures of the calls that have not ended."""
@@ -99,10 +123,11 @@ class Table:
 class CallFuture(Future):  # type: ignore[type-arg]
     """What `submit` returns. Cancelling it cancels the call in Go."""
 
-    _pillion_call: Optional[Callable[[], None]] = None
+    _pillion_call: Optional[Tuple[Burst, int]] = None
 
     def cancel(self, msg: Optional[str] = None) -> bool:
         done = super().cancel(msg) if msg is not None else super().cancel()
         if done and self._pillion_call is not None:
-            self._pillion_call()
+            burst, index = self._pillion_call
+            burst.cancel(index)
         return done

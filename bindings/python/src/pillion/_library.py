@@ -8,14 +8,13 @@ import json
 import sys
 import threading
 import time
-from asyncio import AbstractEventLoop, Future, TimerHandle, _get_running_loop
-from functools import partial
+from asyncio import AbstractEventLoop, Future, _get_running_loop
 from typing import Any, Dict, List, Optional
 
 from . import _abi, _objects, _sync
-from ._asyncio import Host
+from ._asyncio import Host, Hosts
 from ._burst import Burst, CallFuture
-from ._core import Core, Local
+from ._core import Core
 from ._errors import Forked, InvalidArgument, Timeout
 from ._payload import Payload, encode
 
@@ -46,7 +45,8 @@ class Library:
         self._lock = threading.Lock()
         self._loaded: Optional[Core] = None
         self._half_loaded = False  # the parent was at it when this child was forked
-        self._local = Local()
+        self._hosts = Hosts()
+        self._local = self._hosts.local
         self._functions = Functions(self)
         self._descriptors: Dict[str, Dict[str, Any]] = {}
 
@@ -65,13 +65,11 @@ class Library:
     def _load(self, *sizes: int) -> Core:
         if self._half_loaded:
             raise Forked()  # another load would find it begun, and wait for its end
-        return Core(self.path, self._local, *sizes)
+        return Core(self.path, *sizes)
 
     def _forked(self) -> None:
         self._half_loaded = self._half_loaded or self._loaded is None and self._lock.locked()
-        self._lock = threading.Lock()
-        if self._loaded is not None:
-            self._loaded.lock = threading.Lock()
+        self._lock = self._hosts.lock = threading.Lock()
 
     # ---- Calls --------------------------------------------------------------
 
@@ -83,52 +81,30 @@ class Library:
         Cancelling the awaiting task, or `timeout` seconds, cancels the call in
         Go too. Raises GoError, GoPanic, GoExit or another `Error`.
         """
-        # Every line here costs each await; there is no call into C among them.
-        host = self._local.host
+        host: Host = self._local.host
         if not host.running():
             if self._in_trio():
                 return await self._call_trio(name, payload, timeout)
-            host = self._core().attach()
-        function = self._functions[name]
-        if type(payload) is str:
-            payload = payload.encode()
-        elif type(payload) is not bytes:
-            payload = encode(payload)
-        burst = host.burst
-        calls = burst.calls
-        index = len(calls)
-        if not index and _get_running_loop() is not host.loop:
-            host = self._core().attach()  # that loop runs in another thread by now
-            burst = host.burst
-            calls = burst.calls
-            index = len(calls)
-        future: Future[bytes] = Future(loop=host.loop)
-        if not index:
-            host.wanted()
-        calls.append((function, payload, future))
-        if timeout is not None:
-            return await self._call_until(host, burst, index, future, timeout)
+            host = self._hosts.attach(self._core())
+        burst, index, future = host.add(self._functions[name], payload, Future)
         try:
+            if timeout is not None:
+                return await self._until(timeout, burst, index, future)
             return await future
         except BaseException:
-            host.cancel(burst, index)
+            burst.cancel(index)
             raise
 
     @staticmethod
-    async def _call_until(
-        host: Host, burst: Burst, index: int, future: Future[bytes], timeout: float
-    ) -> bytes:
+    async def _until(timeout: float, burst: Burst, index: int, future: Future[bytes]) -> bytes:
         def expire() -> None:
             if not future.done():
                 future.set_exception(Timeout())
-                host.cancel(burst, index)
+                burst.cancel(index)
 
-        timer: TimerHandle = host.loop.call_later(timeout, expire)
+        timer = future.get_loop().call_later(timeout, expire)
         try:
             return await future
-        except BaseException:
-            host.cancel(burst, index)
-            raise
         finally:
             timer.cancel()
 
@@ -158,21 +134,9 @@ class Library:
         """
         host: Host = self._local.host
         if not host.running():
-            host = self._core().attach()
-        function = self._functions[name]
-        if type(payload) is not bytes:
-            payload = encode(payload)
-        burst = host.burst
-        index = len(burst.calls)
-        if not index and _get_running_loop() is not host.loop:
-            host = self._core().attach()  # as in `call`
-            burst = host.burst
-            index = len(burst.calls)
-        future = CallFuture(loop=host.loop)
-        future._pillion_call = partial(host.cancel, burst, index)
-        if not index:
-            host.wanted()
-        burst.calls.append((function, payload, future))
+            host = self._hosts.attach(self._core())
+        burst, index, future = host.add(self._functions[name], payload, CallFuture)
+        future._pillion_call = burst, index  # type: ignore[attr-defined]
         return future
 
     def call_sync(
@@ -241,10 +205,8 @@ class Library:
     def stats(self, loop: Optional[AbstractEventLoop] = None) -> Dict[str, int]:
         """Counts of one asyncio loop's executor, by default the running one's."""
         core = self._core()
-        host = core.host_of(loop) if loop is not None else core.attach()
-        stats = _abi.ExecutorStats(ctypes.sizeof(_abi.ExecutorStats))
-        if host is not None:
-            core.abi.check(core.abi.executor_stat(ctypes.byref(stats), host.executor))
+        host = self._hosts.of(loop) if loop is not None else self._hosts.attach(core)
+        stats = core.abi.stats(host.executor) if host is not None else _abi.ExecutorStats()
         return {name: getattr(stats, name) for name in stats.names}
 
     def shutdown(self, cancel: bool = False, timeout: Optional[float] = None) -> None:

@@ -9,30 +9,25 @@ again from the first, and what had been done is passed over.
 
 from __future__ import annotations
 
-import ctypes
 from asyncio import Future
-from typing import Deque, Dict, Optional, Set
+from typing import Callable, Deque, Dict, Optional, Set
 
 from . import _abi
 from ._burst import Burst
-from ._errors import failed
+from ._errors import Cancelled, Error
+from ._payload import decode
 from ._step import Stepping
-
-UNKNOWN = -1  # an exception struck before the number was written down
 
 
 def complete(future: Future[bytes], status: int, length: int, data: bytes) -> None:
-    """Ends a call whose result is long or a failure."""
-    try:
-        data = _abi.payload(data, length)
-    except MemoryError:
-        status, data = _abi.ENOMEM, b""
-    if not status:
-        future.set_result(data)
-    elif status == _abi.ECANCELLED:
+    """Ends a future as its call has ended."""
+    answer = decode(status, length, data)
+    if isinstance(answer, bytes):
+        future.set_result(answer)
+    elif isinstance(answer, Cancelled):
         future.cancel()
     else:
-        future.set_exception(failed(status, data))
+        future.set_exception(answer)
 
 
 class Mending(Stepping):
@@ -55,6 +50,17 @@ class Mending(Stepping):
 
     def turn(self) -> None:
         raise NotImplementedError
+
+    def safely(self, work: Callable[[], None]) -> None:
+        """Does work that an exception may strike, and has it mended."""
+        try:
+            work()
+        except BaseException:
+            try:
+                self.again()
+            except BaseException:  # a further one, as it was entered
+                self.again()
+            raise
 
     def again(self) -> None:
         """Has another turn begin where an exception ended this one.
@@ -84,11 +90,11 @@ class Mending(Stepping):
 
     def mend(self) -> None:
         """Hands out what was taken, and makes the counts agree with what is there."""
-        stats = _abi.ExecutorStats(ctypes.sizeof(_abi.ExecutorStats))
-        known = self.abi.executor_stat(ctypes.byref(stats), self.executor) == 0
-        count = self.left
-        if count == UNKNOWN:
-            count = stats.events - self.total if known else 0
+        try:
+            taken = self.abi.stats(self.executor).events
+        except Error:
+            taken = self.total  # the executor is another thread's, or the parent's
+        count = taken - self.total if self.left == _abi.UNKNOWN else self.left
         for index, of, status, length, data in _abi.EVENTS.iter_unpack(
             self.view[: _abi.EVENT_SIZE * count]
         ):
@@ -109,6 +115,5 @@ class Mending(Stepping):
         for burst in self.backlog:
             burst.dropped = True  # perhaps one of them has ended
         self.deadline = None
-        if known:
-            self.total = stats.events
+        self.total = taken
         self.left = 0

@@ -2,19 +2,21 @@
 """How a host sends the calls that have gathered.
 
 A burst stays in the backlog until all of it is sent, and the library writes the
-handle of each call that it has taken into the burst's `tasks`: no exception makes
-a call be sent twice, or never.
+handle of each call that it has taken into the burst's `tasks`. So an exception
+cannot have a call sent twice, or never.
 """
 
 from __future__ import annotations
 
-from asyncio import Future
+from asyncio import Future, TimerHandle
 from typing import Optional, Set
 
 from . import _abi
 from ._burst import Burst, Table
 from ._errors import Error, refused
 from ._mend import Mending
+
+RETRY = 0.001  # seconds, when the quota is used up by others
 
 # Answers that concern one call alone. After any other the rest would get it too.
 OWN_FAULTS = frozenset((_abi.EINVAL, _abi.ENOMEM, _abi.EMSGSIZE))
@@ -23,20 +25,46 @@ OWN_FAULTS = frozenset((_abi.EINVAL, _abi.ENOMEM, _abi.EMSGSIZE))
 class Sending(Mending):
     """The part of a host that sends."""
 
-    __slots__ = ("table", "number", "loop_functions")
+    __slots__ = ("table", "number", "loop_functions", "retry")
 
     table: Table
     number: int
     loop_functions: Set[int]
+    retry: Optional[TimerHandle]
+
+    def wanted(self) -> None:
+        """Asks for a flush. Twice: an exception may strike as the first is entered."""
+        self.loop.call_soon(self.flush, context=self.context)
+        self.loop.call_soon(self.flush, context=self.context)
+
+    def flush(self) -> None:
+        """Sends what has gathered in this turn of the loop."""
+        if self.burst.calls:  # or else they are sent, or failed, already
+            self.safely(self.flush_now)
+
+    def flush_now(self) -> None:
+        if self.left:
+            self.mend()
+        self.left = _abi.UNKNOWN
+        self.gather()
+        self.resend()
+        self.left = 0
 
     def try_later(self) -> None:
-        raise NotImplementedError
+        """Arms a retry, for when no completion of our own will cause one."""
+        if self.retry is None:
+            self.loop.call_later(2 * RETRY, self.turn, context=self.context)
+            self.retry = self.loop.call_later(RETRY, self.retried, context=self.context)
+
+    def retried(self) -> None:
+        self.retry = None
+        self.turn()
 
     def next_burst(self) -> Burst:
-        self.number = self.number + 1 & 0xFFFFFFFF
-        while self.number in self.bursts:  # after 2**32 bursts, a call still lives
+        while True:
             self.number = self.number + 1 & 0xFFFFFFFF
-        return Burst(self.number)
+            if self.number not in self.bursts:  # after 2**32 bursts, one still lives
+                return Burst(self.abi, self.number)
 
     def resend(self) -> None:
         """Sends the backlog, as far as the library takes it."""

@@ -38,7 +38,7 @@ class Stepping:
     steps: Deque[Any]  # futures that wait for `step`, each with its one callback and its result
     python: bool  # the loop's call_soon is, and can be interrupted
 
-    def again(self) -> None:
+    def safely(self, work: Callable[[], None]) -> None:
         raise NotImplementedError
 
     def go_on(self) -> None:
@@ -53,14 +53,7 @@ class Stepping:
 
     def step(self) -> None:
         """Has each task in `steps` go on."""
-        try:
-            self.step_now()
-        except BaseException:
-            try:
-                self.again()
-            except BaseException:  # a further one, as it was entered
-                self.again()
-            raise
+        self.safely(self.step_now)
 
     def step_now(self) -> None:
         steps = self.steps

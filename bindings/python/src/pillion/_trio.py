@@ -13,8 +13,8 @@ import trio
 
 from . import _abi
 from ._core import Core
-from ._errors import Cancelled, Error, Timeout, failed
-from ._mend import UNKNOWN
+from ._errors import Error, Timeout
+from ._payload import decode
 
 TAKE = 256  # events a turn; what is left keeps the descriptor readable
 RETRY = 0.001  # seconds, when the quota is used up
@@ -51,7 +51,7 @@ class Host:
         self.calls: Dict[int, Call] = {}
         self.tokens = 0
         self.guests: Set[int] = set()
-        self.left = 0  # events that were taken, while they are handed out; or UNKNOWN
+        self.left = 0  # events that were taken, while they are handed out; or _abi.UNKNOWN
         self.total = 0  # events that have been handed out
         self.error: Optional[BaseException] = None  # for the next call
         self.events = (ctypes.c_char * (_abi.EVENT_SIZE * TAKE))()
@@ -91,19 +91,13 @@ class Host:
 
     def turn(self) -> None:
         """Takes completions; enters Go if loop functions are in flight."""
-        if self.left:
-            self.hand_out(self.count_left())
+        if self.left:  # an exception ended the turn that took them
+            self.hand_out(self.abi.stats(self.executor).events - self.total)
         turn = self.abi.turn_go if self.guests else self.abi.turn
         at = ctypes.addressof(self.events)
-        self.left = UNKNOWN
+        self.left = _abi.UNKNOWN
         self.left = turn(at, TAKE, ctypes.addressof(self.progress), self.executor, None)
         self.hand_out(self.abi.check(self.left))
-
-    def count_left(self) -> int:
-        """How many events the turn took that an exception ended."""
-        stats = _abi.ExecutorStats(ctypes.sizeof(_abi.ExecutorStats))
-        self.abi.check(self.abi.executor_stat(ctypes.byref(stats), self.executor))
-        return int(stats.events - self.total)
 
     def hand_out(self, count: int) -> None:
         """Each of the events that were taken; what has been done of it is passed over."""
@@ -170,13 +164,8 @@ def seconds_until(deadline: int) -> float:
 
 
 def result(status: int, length: int, data: bytes) -> outcome.Outcome[bytes]:
-    try:
-        data = _abi.payload(data, length)
-    except MemoryError:
-        status, data = _abi.ENOMEM, b""
-    if not status:
-        return outcome.Value(data)
-    return outcome.Error(Cancelled() if status == _abi.ECANCELLED else failed(status, data))
+    answer = decode(status, length, data)
+    return outcome.Value(answer) if isinstance(answer, bytes) else outcome.Error(answer)
 
 
 _hosts: trio.lowlevel.RunVar[Dict[Core, Host]] = trio.lowlevel.RunVar("pillion hosts")
@@ -195,7 +184,7 @@ def hosts() -> Dict[Core, Host]:
 async def call(core: Core, function: int, request: bytes, timeout: Optional[float]) -> bytes:
     host = hosts().get(core)
     if host is None:
-        core.sweep()
+        core.begin_host()
         host = hosts()[core] = Host(core)
     if timeout is None:
         return await host.call(function, request)
