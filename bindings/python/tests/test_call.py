@@ -194,7 +194,7 @@ async def test_context_variables_are_kept(lib):
     await asyncio.sleep(0)
     assert sorted(seen) == [(0, 0), (0, 0), (1, 1), (1, 1), (2, 2), (2, 2)]
     host = lib._local.host
-    assert list(host.context) == []  # and we keep nobody's alive
+    assert list(host.context) == []  # and we keep no request's alive
 
 
 async def test_a_callback_that_raises_harms_nobody(lib):

@@ -106,7 +106,7 @@ def child():
 
 @pytest.mark.parametrize("use", ["call_sync('test.echo')", "start()", "functions()"])
 def test_fork_while_another_thread_loads(use):
-    """The child of the moment finds locks that nobody will release, and a library half there."""
+    """The child of that moment finds locks that no thread will release, and a library half there."""
     run(
         CHILD
         + f"""

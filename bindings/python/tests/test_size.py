@@ -22,7 +22,7 @@ def memory_available() -> int:
 
 @pytest.mark.skipif(memory_available() < 2 * SIZE, reason="needs 4 GiB of memory")
 def test_more_than_2_gib_are_copied_whole():
-    with mmap.mmap(-1, SIZE) as pages:  # those that nobody wrote cost nothing
+    with mmap.mmap(-1, SIZE) as pages:  # pages that were never written cost nothing
         pages[SIZE - 1] = 1
         there = ctypes.c_char.from_buffer(pages)
         copy = _abi.copied(ctypes.addressof(there), SIZE)

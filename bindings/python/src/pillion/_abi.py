@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The C ABI as ctypes sees it: pillion.h, and nothing besides.
 
-Each function stands here once. It is called with the GIL held (PyDLL) if it
-neither enters Go nor blocks: beside a busy Python thread a release of the GIL
-costs a hundred times what such a call does. The others release it (CDLL).
+Each function stands here once. A function that neither enters Go nor blocks keeps
+the GIL (PyDLL): beside a busy Python thread a release of the GIL costs a hundred
+times as much as such a call. The others release it (CDLL).
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ INLINE = 24
 EINVAL, ENOMEM, EWRONGTHREAD, EFORKED, EAGAIN, EMSGSIZE = -1, -2, -4, -6, -7, -8
 ECANCELLED, ENOTFOUND, ETIMEDOUT, EINTR = -11, -14, -16, -17
 
-LARGE = 1 << 20  # bytes whose copying is worth a release of the GIL
+LARGE = 1 << 20  # a copy of so many bytes is worth a release of the GIL
 
 # pillion_event, 64 bytes: the token in two halves, the status, the length and
-# the payload. Task, outcome, flags and the reserved word are passed over.
+# the payload. It skips task, outcome, flags and the reserved word.
 EVENT_SIZE = 64
 EVENTS = struct.Struct("=II8xi4xQ24s8x")
 ADDRESS = struct.Struct("=Q")
@@ -125,7 +125,7 @@ class Value(ctypes.Structure):
         return copied(self.payload.ref.data or 0, length)
 
     def drop(self) -> None:
-        """Releases what the value holds, once, whatever interrupts it.
+        """Releases the value's payload once, whatever interrupts it.
 
         A signal handler runs between two bytecodes only: there is none between
         taking the owner from the iterator and releasing it.
@@ -147,7 +147,7 @@ class Abi:
 
     def __init__(self, path: str) -> None:
         try:
-            # Both are the same library; only what ctypes does around a call differs.
+            # Both are the same library; they differ only in ctypes' work around a call.
             quick: Any = ctypes.PyDLL(path)
             slow: Any = ctypes.CDLL(path)
 
@@ -192,7 +192,7 @@ class Abi:
         return text.decode()
 
     def check(self, status: int, detail: str = "") -> int:
-        """Raises what a negative answer stands for."""
+        """Raises the error of a negative answer."""
         if status < 0:
             raise refused(status, detail or self.strerror(status))
         return status

@@ -36,9 +36,9 @@ from ._payload import Payload, encode
 from ._send import RETRY, Sending
 from ._step import STEP
 
-TAKE = 1024  # events a turn; what is left keeps the descriptor readable
-LARGE = 4096  # bytes that there may be no memory for
-FEW = 4  # ends, for which a callback each is quicker than one for all
+TAKE = 1024  # events a turn; a rest keeps the descriptor readable
+LARGE = 4096  # bytes for which there may be no memory
+FEW = 4  # so few ends are quicker with a callback each than with one for all
 
 
 def closed() -> bool:
@@ -145,8 +145,8 @@ class Host(Sending):
         steps = self.steps
         address, memory = _abi.ADDRESS.unpack_from, _abi.MEMORY
         number, ended = -1, 0
-        # Completions of one burst mostly come in a row: what is the burst's is
-        # looked up once a row, and each costs two list accesses.
+        # Completions of one burst mostly come in a row: one look-up of the burst serves a row,
+        # and each completion costs two list accesses.
         for index, of, status, length, data in _abi.EVENTS.iter_unpack(
             self.view[: _abi.EVENT_SIZE * count]
         ):
@@ -210,7 +210,7 @@ class Host(Sending):
         self.deadline = deadline
 
     def due(self, deadline: int) -> None:
-        """For a deadline, twice: an exception may strike as the first is entered."""
+        """For a deadline, two turns: an exception may strike as the first is entered."""
         if self.deadline in (deadline, None):
             self.deadline = None  # so that the turn arms it again if it was early
             self.turn()
@@ -218,10 +218,10 @@ class Host(Sending):
     # ---- The end ----------------------------------------------------------
 
     def lost(self, status: int) -> None:
-        """The executor is another thread's or another process's by now."""
+        """The executor belongs to another thread or another process by now."""
         error = refused(status, self.abi.strerror(status))
         if status == _abi.EFORKED:
-            self.fail(error)  # and the epoll set is the parent's too: hands off
+            self.fail(error)  # and the epoll set belongs to the parent, too
         else:
             self.detach(error)
 
@@ -258,7 +258,7 @@ class Hosts:
     def __init__(self) -> None:
         self.local = Local()  # the last one of each thread
         self.lock = threading.Lock()
-        # Weakly both ways: the loop's own reader is what keeps a host alive.
+        # Weakly both ways: the loop's own reader keeps a host alive.
         self.known: weakref.WeakKeyDictionary[AbstractEventLoop, weakref.ref[Host]] = (
             weakref.WeakKeyDictionary()
         )
@@ -270,7 +270,7 @@ class Hosts:
         return known() if known is not None else None
 
     def attach(self, core: Core) -> Host:
-        """The host of the loop that runs in this thread, made if need be."""
+        """The host of the loop that runs in this thread; the first call makes it."""
         core.begin_host()  # first: a forked child of some versions has no running loop
         loop = _get_running_loop()
         if loop is None:

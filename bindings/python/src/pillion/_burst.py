@@ -49,7 +49,7 @@ class Burst:
         self.dropped = False  # some were cancelled before they were sent
 
     def split(self) -> array[int]:
-        """Turns the calls into columns; `tasks` comes last, since it says so."""
+        """Turns the calls into columns; `tasks` comes last, as the sign that this is done."""
         functions, requests, futures = zip(*self.calls)
         self.functions, self.requests, self.futures = functions, requests, [*futures]
         self.live = len(futures)
@@ -121,7 +121,7 @@ class Table:
 
 
 class CallFuture(Future):  # type: ignore[type-arg]
-    """What `submit` returns. Cancelling it cancels the call in Go."""
+    """The result of `submit`. Its cancel cancels the call in Go."""
 
     _pillion_call: Optional[Tuple[Burst, int]] = None
 

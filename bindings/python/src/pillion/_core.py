@@ -39,7 +39,7 @@ class Core:
             self.orphans.append(executor)  # its thread lives; try again later
 
     def sweep(self) -> None:
-        """Frees what could not be freed at once."""
+        """Frees executors that could not be freed at once."""
         for _ in range(len(self.orphans)):
             self.forget(self.orphans.pop(0))
 

@@ -13,14 +13,14 @@ else:
     from asyncio import TimeoutError as _AsyncioTimeoutError
 
     class _Timeouts(TimeoutError, _AsyncioTimeoutError):
-        """What either `except` clause of an older Python catches."""
+        """A class that either `except` clause of an older Python catches."""
 
 
 class Error(Exception):
-    """Something that Pillion refused, or that went wrong in Go.
+    """Pillion refused something, or it went wrong in Go.
 
-    `code` is the library's number (PILLION_E...), or, in a GoError, the one
-    that the Go function's author chose. `status` is always the library's.
+    `code` is the library's number (PILLION_E...), or, in a GoError, the number that the
+    Go function's author chose. `status` is always the library's.
     """
 
     status: int = 0
@@ -68,13 +68,13 @@ class Forked(Error, RuntimeError):
 
 
 class Again(Error):
-    """Too many calls are in flight; retrying later helps."""
+    """Too many calls are in flight; a later try may succeed."""
 
     status = -7
 
 
 class TooLarge(Error, ValueError):
-    """The request is larger than it can ever be."""
+    """The request is larger than the library allows."""
 
     status = -8
 
@@ -184,7 +184,7 @@ BY_STATUS: Dict[int, Type[Error]] = {
 
 
 def refused(status: int, detail: str = "") -> Error:
-    """The exception for what a function of the library answered."""
+    """The exception for an answer of the library's."""
     kind = BY_STATUS.get(status)
     if kind is not None:
         return kind(detail)
@@ -194,7 +194,7 @@ def refused(status: int, detail: str = "") -> Error:
 
 
 def failed(status: int, payload: bytes) -> Error:
-    """The exception for a call that ended badly: what pillion_failure says."""
+    """The exception for a call that failed, made of its pillion_failure."""
     if status not in (GoError.status, GoPanic.status, GoExit.status):
         return refused(status)
     code, message, stack = 0, "", ""

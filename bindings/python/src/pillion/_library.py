@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user has in hand: Go functions by name."""
+"""The user's side: Go functions by name."""
 
 from __future__ import annotations
 
@@ -36,15 +36,14 @@ class Functions(Dict[str, int]):
 class Library:
     """One shared library with Go functions. Made by `pillion.load`.
 
-    Every method may be used on any thread. Nothing is loaded before the first
-    of them is.
+    Any thread may use every method. The first use loads the library.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._lock = threading.Lock()
         self._loaded: Optional[Core] = None
-        self._half_loaded = False  # the parent was at it when this child was forked
+        self._half_loaded = False  # the parent was loading it when this child was forked
         self._hosts = Hosts()
         self._local = self._hosts.local
         self._functions = Functions(self)
@@ -64,7 +63,7 @@ class Library:
 
     def _load(self, *sizes: int) -> Core:
         if self._half_loaded:
-            raise Forked()  # another load would find it begun, and wait for its end
+            raise Forked()  # another load would find this one begun, and wait for its end
         return Core(self.path, *sizes)
 
     def _forked(self) -> None:
@@ -156,10 +155,10 @@ class Library:
         return _sync.call(core, function, encode(payload), timeout)
 
     async def call_json(self, name: str, value: Any, *, timeout: Optional[float] = None) -> Any:
-        """As `call`, with objects: sends and returns what the descriptor says.
+        """As `call`, with objects of the descriptor's types.
 
-        A whole request or response that is a string, bytes or nothing is a `str`,
-        `bytes` or `None`; everything else is what json makes of it.
+        A request or response that is a string, bytes or nothing is a `str`, `bytes` or
+        `None`; json makes every other object.
         """
         request = _objects.encode(self.describe(name), value)
         data = await self.call(name, request, timeout=timeout)
@@ -195,7 +194,7 @@ class Library:
         return f"{number >> 16}.{number >> 8 & 255}.{number & 255}"
 
     def counts(self) -> Dict[str, int]:
-        """What lives in the process: executors, tasks, calls, payloads, workers, threads, …"""
+        """Counts of the process: executors, tasks, calls, payloads, workers, threads, …"""
         core = self._core()
         core.sweep()
         counts = _abi.LibraryCounts(ctypes.sizeof(_abi.LibraryCounts))
@@ -243,11 +242,11 @@ class Library:
         of one request, and blocking calls that run at once while others wait.
         0 is the default.
 
-        `gather` counts for each loop that makes its first call from here on: so
-        many seconds, up to 4, the end of a call may wait for others before the
-        loop is woken for all of them. None waits once half of a loop's calls have
-        ended, so the only one never does. A millisecond or less makes a loop with
-        many calls in flight cheaper by far; 0 wakes it at once.
+        `gather` is for each loop that makes its first call from here on. For so many
+        seconds, up to 4, the end of a call may wait for other ends before one wake-up
+        of the loop serves them all. Once half of a loop's calls have ended none waits,
+        so a lone call never does. A millisecond or less makes a loop with many calls in
+        flight cheaper by far; 0 wakes it at once.
         """
         ns = round(gather * 1e9)
         if not 0 <= ns < 1 << 32:

@@ -16,7 +16,7 @@ _lock = threading.Lock()
 
 
 def forked() -> None:
-    """In a child: no thread is there to release a lock that another has held."""
+    """In a forked child: a lock that another thread held stays locked for ever."""
     global _lock
     _lock = threading.Lock()
     for library in [*_loaded.values()]:
@@ -27,7 +27,7 @@ os.register_at_fork(after_in_child=forked)
 
 
 def find(path: Optional[str] = None) -> str:
-    """What dlopen is to be given: see `load`."""
+    """The argument for dlopen: see `load`."""
     path = path or os.environ.get("PILLION_LIBRARY")
     if path:
         if os.sep not in path:
@@ -43,9 +43,8 @@ def load(path: Union[str, "os.PathLike[str]", None] = None) -> Library:
     """The library at `path`; else at $PILLION_LIBRARY; else the one in this
     package; else what the system's loader finds under its soname.
 
-    A path without a slash is looked up as dlopen does. The same file gives the
-    same Library. Nothing is loaded before the first
-    use, so a process that only imports and calls this may fork as it likes.
+    dlopen looks up a path without a slash. The same file gives the same Library. The
+    first use loads it, so a process that only imports and calls this may still fork.
     """
     place = find(None if path is None else os.fspath(path))
     with _lock:

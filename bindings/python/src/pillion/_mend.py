@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of a host's work when an exception strikes in the middle of it.
+"""Mends a host's work when an exception strikes in the middle of it.
 
-Events that were taken lie in the host's buffer until the next turn of the
-executor. `left` says how many of them are not handed out; a call that has got
-its own has no future any more. So after an exception everything is handed out
-again from the first, and what had been done is passed over.
+Taken events lie in the host's buffer until the next turn of the executor. `left`
+counts those that are not handed out. A call that has got its event has no future
+any more. So after an exception the host hands out all events again from the first,
+and skips those that are done.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def complete(future: Future[bytes], status: int, length: int, data: bytes) -> No
 
 
 class Mending(Stepping):
-    """The part of a host that an exception leaves to be put right."""
+    """The part of a host that an exception may leave half done."""
 
     __slots__ = (
         "abi", "executor", "view", "burst", "bursts", "backlog", "guests", "deadline", "left", "total",
@@ -58,15 +58,15 @@ class Mending(Stepping):
         except BaseException:
             try:
                 self.again()
-            except BaseException:  # a further one, as it was entered
+            except BaseException:  # a further exception, as it was entered
                 self.again()
             raise
 
     def again(self) -> None:
-        """Has another turn begin where an exception ended this one.
+        """Makes another turn begin where an exception ended this one.
 
-        Twice, for one may be struck as it is entered; and a further exception
-        here, which the one that is under way outdoes, does not keep it from that.
+        Twice, since an exception may strike as one is entered. A further exception here
+        does not prevent it, and gives way to the one under way.
         """
         for _ in range(3):
             try:
@@ -89,7 +89,7 @@ class Mending(Stepping):
             self.bursts.pop(burst.number, None)
 
     def mend(self) -> None:
-        """Hands out what was taken, and makes the counts agree with what is there."""
+        """Hands out the taken events, and makes the counts agree with them."""
         try:
             taken = self.abi.stats(self.executor).events
         except Error:

@@ -6,13 +6,13 @@ from __future__ import annotations
 import json
 from typing import Any, Dict
 
-# What crosses as those very bytes if it is the whole, and what Python has for it.
-# A str may stand for bytes, as in `call`.
+# Types that cross as their own bytes, and Python's types for them. A str may stand for
+# bytes, as in `call`.
 RAW = {"string": (str,), "bytes": (bytes, bytearray, memoryview, str), "none": (type(None),)}
 
 
 def encode(function: Dict[str, Any], value: Any) -> bytes:
-    """The request that a value is."""
+    """The request for a value."""
     name, codec, kind = f"{function['module']}.{function['name']}", function["codec"], function["request"]
     if codec not in ("json", "raw"):
         raise TypeError(f"{name} speaks {codec}, not json: use call or call_sync")
@@ -28,7 +28,7 @@ def encode(function: Dict[str, Any], value: Any) -> bytes:
 
 
 def decode(function: Dict[str, Any], data: bytes) -> Any:
-    """The value that a response is."""
+    """The value of a response."""
     kind = function["response"]
     if kind == "string":
         return data.decode(errors="surrogateescape")  # Go's strings may be any bytes

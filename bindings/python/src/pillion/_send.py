@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a host sends the calls that have gathered.
+"""Sends a host's gathered calls.
 
 A burst stays in the backlog until all of it is sent, and the library writes the
 handle of each call that it has taken into the burst's `tasks`. So an exception
@@ -16,9 +16,9 @@ from ._burst import Burst, Table
 from ._errors import Error, refused
 from ._mend import Mending
 
-RETRY = 0.001  # seconds, when the quota is used up by others
+RETRY = 0.001  # seconds, when others have used up the quota
 
-# Answers that concern one call alone. After any other the rest would get it too.
+# Answers that concern one call alone. After any other answer the rest would get it, too.
 OWN_FAULTS = frozenset((_abi.EINVAL, _abi.ENOMEM, _abi.EMSGSIZE))
 
 
@@ -38,8 +38,8 @@ class Sending(Mending):
         self.loop.call_soon(self.flush, context=self.context)
 
     def flush(self) -> None:
-        """Sends what has gathered in this turn of the loop."""
-        if self.burst.calls:  # or else they are sent, or failed, already
+        """Sends the calls that have gathered in this turn of the loop."""
+        if self.burst.calls:  # otherwise they are sent, or have failed, already
             self.safely(self.flush_now)
 
     def flush_now(self) -> None:
@@ -51,7 +51,7 @@ class Sending(Mending):
         self.left = 0
 
     def try_later(self) -> None:
-        """Arms a retry, for when no completion of our own will cause one."""
+        """Arms a retry, in case no completion of our own causes one."""
         if self.retry is None:
             self.loop.call_later(2 * RETRY, self.turn, context=self.context)
             self.retry = self.loop.call_later(RETRY, self.retried, context=self.context)
@@ -81,7 +81,7 @@ class Sending(Mending):
             backlog.popleft()
 
     def send(self, burst: Burst) -> bool:
-        """Sends what a burst has left; False if the library is full."""
+        """Sends the rest of a burst; False if the library is full."""
         futures, tasks = burst.futures, burst.tasks
         assert tasks is not None
         total = len(futures)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the tasks go on whose calls have ended.
+"""Continues the tasks whose calls have ended.
 
 For a future that ends, asyncio calls each callback by a callback of the loop: of an
 await that is a third. So a turn that ends many calls leaves the futures that only
@@ -17,7 +17,7 @@ from asyncio import AbstractEventLoop, Future
 from contextvars import Context
 from typing import Any, Callable, Deque
 
-STEP: type = type(len)  # of the callback that a task of C gives to the future it awaits
+STEP: type = type(len)  # the callback that a task of C gives to the future it awaits
 
 
 def wake(callback: Callable[[Future[bytes]], object], future: Future[bytes]) -> None:
@@ -34,9 +34,9 @@ class Stepping:
 
     loop: AbstractEventLoop
     context: Context
-    doing: Any  # the future that is being ended, and its callbacks
+    doing: Any  # the future that is ending, and its callbacks
     steps: Deque[Any]  # futures that wait for `step`, each with its one callback and its result
-    python: bool  # the loop's call_soon is, and can be interrupted
+    python: bool  # the loop's call_soon is Python, and can be interrupted
 
     def safely(self, work: Callable[[], None]) -> None:
         raise NotImplementedError
@@ -52,7 +52,7 @@ class Stepping:
             self.go_on()
 
     def step(self) -> None:
-        """Has each task in `steps` go on."""
+        """Continues each task in `steps`."""
         self.safely(self.step_now)
 
     def step_now(self) -> None:
@@ -69,16 +69,16 @@ class Stepping:
         self.doing = None
 
     def note(self, future: Future[bytes]) -> None:
-        """Before a future is ended: what `rescue` needs to know."""
+        """Before a future ends: notes the facts that `rescue` needs."""
         if self.python:
             self.doing = future, future._callbacks
 
     def rescue(self) -> None:
         """Gives a future back the callbacks that it lost when an exception struck.
 
-        `step_now` takes a task's callback off before it ends the future. A future that
-        has ended forgets its callbacks, called or not; those that the loop has got are in
-        its list still, as we are in one callback yet.
+        `step_now` takes a task's callback off before it ends the future. An ended
+        future forgets its callbacks, called or not. Those that the loop has got are still
+        in its list, since one callback of it is running.
         """
         if self.doing is None:
             return

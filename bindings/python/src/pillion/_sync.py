@@ -19,7 +19,7 @@ def nanoseconds(timeout: Optional[float]) -> int:
 
 
 class Waiting:
-    """A call that a thread waits for. However it is left, it is given up."""
+    """A call that a thread waits for. Every way out of it gives it up."""
 
     task, value = ctypes.c_uint64(), _abi.Value()  # until it has its own
 
@@ -29,7 +29,7 @@ class Waiting:
         self.value = _abi.Value()
 
     def end(self) -> None:
-        """May be called twice, and be interrupted: what has ended already is refused."""
+        """May be called twice, and be interrupted: the library refuses a call that has ended."""
         if self.task.value:
             self.abi.task_cancel(self.task)
             self.abi.task_detach(self.task)

@@ -16,7 +16,7 @@ from ._core import Core
 from ._errors import Error, Timeout
 from ._payload import decode
 
-TAKE = 256  # events a turn; what is left keeps the descriptor readable
+TAKE = 256  # events a turn; a rest keeps the descriptor readable
 RETRY = 0.001  # seconds, when the quota is used up
 GUEST = 1 << 63  # marks the tokens of loop functions, which run in our turns
 
@@ -80,8 +80,8 @@ class Host:
             self.core.forget(self.executor)
 
     def struck(self, error: BaseException) -> None:
-        """An exception in a turn, such as a signal handler's, would end the run: a call
-        that waits gets it, or the next one; the others get their results all the same."""
+        """An exception in a turn, such as a signal handler's, would end the run. So a waiting
+        call gets it, or the next call; the others get their results all the same."""
         for call in [*self.calls.values()]:
             if call.waiter is not None:
                 self.abi.task_cancel(call.task)
@@ -100,7 +100,7 @@ class Host:
         self.hand_out(self.abi.check(self.left))
 
     def hand_out(self, count: int) -> None:
-        """Each of the events that were taken; what has been done of it is passed over."""
+        """Each of the taken events; it skips those that are done."""
         view = memoryview(self.events).cast("B")[: _abi.EVENT_SIZE * count]
         for low, high, status, length, data in _abi.EVENTS.iter_unpack(view):
             token = high << 32 | low
@@ -152,7 +152,7 @@ class Host:
             data: bytes = await trio.lowlevel.wait_task_rescheduled(abort)
             return data
         finally:
-            if call.waiter is not None:  # an exception kept it from waiting
+            if call.waiter is not None:  # an exception ended its wait
                 call.waiter = None
                 self.abi.task_cancel(call.task)
 
