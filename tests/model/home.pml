@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Cells that belong to one worker of a pool in Go: executor/poolhome.go, with
- * poolinbox.go and the parking of a Local.
+ * Cells that belong to one worker of a pool in Go: executor/pool_pin.go, with
+ * executor/pool_ready.go and the parking of a Local.
  *
  * Both cells have a home, a worker, which may leave at any time or stay. Two wakers push one
  * each. As long as the home exists only that worker may poll them; afterwards the

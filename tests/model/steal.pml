@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The ring of a pool's worker in Go: executor/poolring.go.
+ * The ring of a pool's worker in Go: executor/internal/steal/ring.go.
  *
  * The owner pushes at the tail and pops at the head, in any order. Two thieves
  * take up to half from the head: each says in `from` where it is going to read,

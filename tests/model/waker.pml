@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A cell and its wakers: pillion__mark of capi/core/cell/mark.c, pillion_wake of
- * executor/wake.c there, the drain of executor/drain.c, pillion__cell_take of
+ * A cell and its wakers. In capi/core: pillion__mark of cell/mark.c, pillion_wake
+ * of executor/wake.c, the drain of executor/drain.c, pillion__cell_take of
  * executor/cells.c, and the leasing of chunks.
  *
  * The cell lives twice. Its first task belongs to executor 0 and may end at any
