@@ -222,6 +222,26 @@ void on_thread(void *(*body)(void *data), void *data) {
   pthread_join(thread_start(body, data), NULL);
 }
 
+void *works(void *data) {
+  const pillion_pool *joined = data;
+  pillion_executor worker;
+  pillion_progress p = PILLION_PROGRESS_INIT;
+  struct pollfd watched = {-1, POLLIN, 0};
+  if (pillion_executor_new(&worker, NULL, NULL, 0) < 0 ||
+      pillion_executor_fd(&watched.fd, worker) < 0 ||
+      pillion_pool_join(*joined, worker, PILLION_HOLD) < 0)
+    abort();
+  do {
+    if (pillion_executor_turn(NULL, 0, &p, worker, NULL) < 0) abort();
+    int64_t ns = p.deadline - pillion__now();
+    if (!p.more && p.live > 0 && ns > 0)
+      poll(&watched, 1,
+           p.deadline == PILLION_TIME_NEVER ? -1 : (int)(ns / MS) + 1);
+  } while (p.live > 0);
+  if (pillion_executor_free(worker) < 0) abort();
+  return NULL;
+}
+
 /* ---- The guest: instead of Go -------------------------------------------- */
 
 struct guest guest;

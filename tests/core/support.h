@@ -103,6 +103,7 @@ pillion_library_counts library_counts(void);
 /* ---- Threads ------------------------------------------------------------- */
 
 pthread_t thread_start(void *(*body)(void *data), void *data);
+void *works(void *data); /* for a pool, at `data`, until it is closed and empty */
 void on_thread(void *(*body)(void *data), void *data); /* to its end */
 
 /* ---- The guest: instead of Go -------------------------------------------- */

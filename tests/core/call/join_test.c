@@ -294,23 +294,6 @@ static void asker_drop(void *self) {
 
 static const pillion_future asking = {sizeof asking, asker_poll, asker_drop};
 
-static void *works(void *data) {
-  pillion_executor mine;
-  pillion_progress p = PILLION_PROGRESS_INIT;
-  int fd;
-  if (pillion_executor_new(&mine, NULL, NULL, 0) < 0 ||
-      pillion_executor_fd(&fd, mine) < 0 ||
-      pillion_pool_join(pool, mine, PILLION_HOLD) < 0)
-    wrong = 1;
-  do {
-    if (pillion_executor_turn(NULL, 0, &p, mine, NULL) < 0) wrong = 1;
-    struct pollfd watched = {fd, POLLIN, 0};
-    if (!p.more && p.live > 0) poll(&watched, 1, -1);
-  } while (p.live > 0);
-  pillion_executor_free(mine);
-  return NULL;
-}
-
 static void *cancels(void *data) {
   uint32_t at = 7;
   while (!over) {
@@ -331,7 +314,7 @@ TEST(each_call_is_had_once) {
     assert_ok(pillion_pool_spawn(NULL, pool, 0, &asking, &askers[i], 0,
                                  PILLION_DETACH));
   }
-  for (int i = 0; i < WORKERS; i++) threads[i] = thread_start(works, NULL);
+  for (int i = 0; i < WORKERS; i++) threads[i] = thread_start(works, &pool);
   threads[WORKERS] = thread_start(cancels, NULL);
   while (left > 0) sched_yield();
   over = 1;

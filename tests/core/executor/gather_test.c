@@ -14,6 +14,8 @@ static pillion_executor gathers(uint32_t ns) {
   return executor_with(&options);
 }
 
+static void one_that_gathers(void) { ex = gathers(FOR_EVER); }
+
 static uint64_t pokes(pillion_executor ex) { return stats_of(ex).pokes; }
 
 static struct pillion__executor *inside(pillion_executor ex) {
@@ -47,8 +49,7 @@ static void waits_readable(pillion_executor ex) {
   assert_int_equal(poll(&watched, 1, -1), 1);
 }
 
-TEST(host_is_told_once_half_have_ended) {
-  ex = gathers(FOR_EVER);
+GIVEN(one_that_gathers, host_is_told_once_half_have_ended) {
   calls_run(ex, 64, PILLION_EVENT);
   uint64_t before = pokes(ex);
   ends(0, 31);
@@ -71,8 +72,7 @@ TEST(host_is_told_once_half_have_ended) {
   assert_int_equal(progress.live, 0);
 }
 
-TEST(only_one_waits_for_nothing) {
-  ex = gathers(FOR_EVER);
+GIVEN(one_that_gathers, only_one_waits_for_nothing) {
   for (int i = 0; i < 3; i++) {
     calls_run(ex, 1, PILLION_EVENT);
     assert_false(readable(ex));
@@ -116,8 +116,7 @@ TEST(timer_runs_for_as_long_as_the_option_says) {
   }
 }
 
-TEST(turn_before_the_timer_disarms_it) {
-  ex = gathers(FOR_EVER);
+GIVEN(one_that_gathers, turn_before_the_timer_disarms_it) {
   calls_run(ex, 8, PILLION_EVENT);
   ends(0, 2);
   assert_true(armed(ex));
@@ -139,19 +138,23 @@ static void *first_end(void *data) {
 
 static int sees_ends(struct probe *probe, pillion_value *out,
                      pillion_context *cx) {
-  if (probe->polls == 2) on_thread(first_end, probe->data);
+  if (probe->polls == 2) on_thread(first_end, &probe->state);
   return PILLION_PENDING;
 }
 
-/* No thread pokes meanwhile: the turn's own end arms the timer for them. */
-TEST(ends_that_meet_a_turn_are_waited_for) {
-  ex = gathers(FOR_EVER);
-  int n = 2;
-  struct probe probe = {.step = sees_ends, .data = &n};
+/* In it another thread ends `n` of 8 calls, and pokes no host. */
+static void turn_that_ends_meet(int n) {
+  static struct probe probe;
+  probe = (struct probe){.step = sees_ends, .state = n};
   spawn(ex, &probe, 0, PILLION_DETACH);
   calls_run(ex, 8, PILLION_EVENT);
   pillion_wake(probe.waker);
   assert_int_equal(turn(ex), 0);
+}
+
+/* The turn's own end arms the timer for them. */
+GIVEN(one_that_gathers, ends_that_meet_a_turn_are_waited_for) {
+  turn_that_ends_meet(2);
   assert_int_equal(progress.more, 0);
   assert_true(armed(ex));
   assert_false(readable(ex));
@@ -159,22 +162,14 @@ TEST(ends_that_meet_a_turn_are_waited_for) {
   assert_true(readable(ex));
   assert_int_equal(turn(ex), 4);
   ends(4, 8);
-  executor_free(ex);
 }
 
-TEST(enough_that_meet_a_turn_ask_for_another) {
-  ex = gathers(FOR_EVER);
-  int n = 8;
-  struct probe probe = {.step = sees_ends, .data = &n};
-  spawn(ex, &probe, 0, PILLION_DETACH);
-  calls_run(ex, 8, PILLION_EVENT);
-  pillion_wake(probe.waker);
-  assert_int_equal(turn(ex), 0);
+GIVEN(one_that_gathers, enough_that_meet_a_turn_ask_for_another) {
+  turn_that_ends_meet(8);
   assert_int_equal(progress.more, 1);
   assert_true(readable(ex));
   assert_false(armed(ex));
   assert_int_equal(turn(ex), 8);
-  executor_free(ex);
 }
 
 static int ends_one(struct probe *probe, pillion_value *out,
@@ -184,8 +179,7 @@ static int ends_one(struct probe *probe, pillion_value *out,
 }
 
 /* As a function on the loop does: its host is there, and need not be woken. */
-TEST(end_in_the_own_turn_waits_for_nothing) {
-  ex = gathers(FOR_EVER);
+GIVEN(one_that_gathers, end_in_the_own_turn_waits_for_nothing) {
   static struct probe probe = {.step = ends_one};
   spawn(ex, &probe, 0, PILLION_DETACH);
   calls_run(ex, 8, PILLION_EVENT);
@@ -198,8 +192,7 @@ TEST(end_in_the_own_turn_waits_for_nothing) {
 }
 
 /* And the turn that it asks for takes the ends along. */
-TEST(wake_waits_for_nothing) {
-  ex = gathers(FOR_EVER);
+GIVEN(one_that_gathers, wake_waits_for_nothing) {
   static struct probe probe = {0};
   spawn(ex, &probe, 0, PILLION_DETACH);
   calls_run(ex, 8, PILLION_EVENT);
@@ -214,8 +207,7 @@ TEST(wake_waits_for_nothing) {
   ends(1, 8);
 }
 
-TEST(close_and_post_wait_for_nothing) {
-  ex = gathers(FOR_EVER);
+GIVEN(one_that_gathers, close_and_post_wait_for_nothing) {
   calls_run(ex, 8, PILLION_EVENT);
   ends(0, 1);
   assert_ok(pillion_executor_post(ex, 7, "post", 4));
@@ -230,8 +222,7 @@ TEST(close_and_post_wait_for_nothing) {
 }
 
 /* A post that comes after an end is taken after it. */
-TEST(end_before_a_wake_is_told_with_it) {
-  ex = gathers(FOR_EVER);
+GIVEN(one_that_gathers, end_before_a_wake_is_told_with_it) {
   static struct probe probe = {.name = "woken"};
   spawn(ex, &probe, 0, PILLION_DETACH);
   calls_run(ex, 8, PILLION_JOIN);

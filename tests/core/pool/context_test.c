@@ -277,23 +277,6 @@ static int walker_poll(pillion_value *out, pillion_context *cx, void *self) {
   return PILLION_READY;
 }
 
-static void *works(void *data) {
-  pillion_executor ex;
-  pillion_progress p = PILLION_PROGRESS_INIT;
-  int fd;
-  if (pillion_executor_new(&ex, NULL, NULL, 0) < 0 ||
-      pillion_executor_fd(&fd, ex) < 0 ||
-      pillion_pool_join(crowded, ex, PILLION_HOLD) < 0)
-    wrong = 1;
-  do {
-    if (pillion_executor_turn(NULL, 0, &p, ex, NULL) < 0) wrong = 1;
-    struct pollfd watched = {fd, POLLIN, 0};
-    if (!p.more && p.live > 0) poll(&watched, 1, -1);
-  } while (p.live > 0);
-  pillion_executor_free(ex);
-  return NULL;
-}
-
 /* Some are cancelled wherever they are; their tokens are let go as well. */
 static void *starts(void *data) {
   for (int i = (int)(intptr_t)data; i < PARENTS; i += 2) {
@@ -311,7 +294,7 @@ TEST(pairs_hold_on_several_workers) {
   pthread_t threads[WORKERS + 2];
   int pairs = 0, drops = 0, started = 0;
   crowded = hooked_new(&hooks, 0);
-  for (int i = 0; i < WORKERS; i++) threads[i] = thread_start(works, NULL);
+  for (int i = 0; i < WORKERS; i++) threads[i] = thread_start(works, &crowded);
   for (int i = 0; i < 2; i++)
     threads[WORKERS + i] = thread_start(starts, (void *)(intptr_t)i);
   for (int i = 0; i < 2; i++) pthread_join(threads[WORKERS + i], NULL);

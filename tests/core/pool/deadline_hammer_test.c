@@ -85,27 +85,6 @@ static void parent_drop(void *self) {
 static const pillion_future parent_future = {sizeof parent_future,
                                              parent_poll, parent_drop};
 
-static void *works(void *data) {
-  pillion_executor ex;
-  pillion_progress p = PILLION_PROGRESS_INIT;
-  int fd;
-  if (pillion_executor_new(&ex, NULL, NULL, 0) < 0 ||
-      pillion_executor_fd(&fd, ex) < 0 ||
-      pillion_pool_join(pool, ex, PILLION_HOLD) < 0)
-    wrong = 1;
-  do {
-    if (pillion_executor_turn(NULL, 0, &p, ex, NULL) < 0) wrong = 1;
-    struct pollfd watched = {fd, POLLIN, 0};
-    bool waits = !p.more && p.live > 0;
-    int64_t ns = p.deadline - pillion__now();
-    if (waits && ns > 0) poll(&watched, 1, p.deadline == PILLION_TIME_NEVER
-                                               ? -1
-                                               : (int)(ns / MS) + 1);
-  } while (p.live > 0);
-  pillion_executor_free(ex);
-  return NULL;
-}
-
 static void *cancels(void *data) {
   uint32_t at = 7;
   while (!over) {
@@ -127,7 +106,7 @@ TEST(each_child_has_one_end) {
     assert_ok(pillion_pool_spawn(NULL, pool, 0, &parent_future, &parents[i],
                                  0, PILLION_DETACH));
   }
-  for (int i = 0; i < WORKERS; i++) threads[i] = thread_start(works, NULL);
+  for (int i = 0; i < WORKERS; i++) threads[i] = thread_start(works, &pool);
   threads[WORKERS] = thread_start(cancels, NULL);
   while (left > 0) sched_yield();
   over = 1;

@@ -63,7 +63,7 @@ static const pillion_future target_future = {sizeof target_future, target_poll,
                                              target_drop};
 
 /* A worker that leaves now and then, with whatever it has. */
-static void *works(void *data) {
+static void *works_and_leaves(void *data) {
   uint32_t random = 3 + (uint32_t)(uintptr_t)data;
   bool stays = data == NULL;
   int fd;
@@ -151,7 +151,7 @@ TEST(nothing_is_lost) {
     atomic_store(&targets[i].waker, waker_of(task));
   }
   for (uintptr_t i = 0; i < WORKERS; i++)
-    threads[i] = thread_start(works, (void *)i);
+    threads[i] = thread_start(works_and_leaves, (void *)i);
   threads[WORKERS] = thread_start(wakes, NULL);
   threads[WORKERS + 1] = thread_start(spawns, NULL);
   int64_t begin = pillion__now();

@@ -75,23 +75,6 @@ static const pillion_future owning = {sizeof owning, owner_poll, owner_drop};
 
 /* ---- Workers ------------------------------------------------------------- */
 
-
-/* Until the pool is closed and empty. */
-static void *works(void *data) {
-  pillion_executor ex;
-  pillion_progress p = PILLION_PROGRESS_INIT;
-  pillion_event mine[8];
-  struct pollfd watched = {-1, POLLIN, 0};
-  if (pillion_executor_new(&ex, NULL, NULL, 0) < 0 ||
-      pillion_executor_fd(&watched.fd, ex) < 0 ||
-      pillion_pool_join(pool, ex, PILLION_HOLD) < 0)
-    return NULL;
-  while (pillion_executor_turn(mine, 8, &p, ex, NULL) >= 0 && p.live > 0)
-    if (!p.more) poll(&watched, 1, -1);
-  pillion_executor_free(ex);
-  return data;
-}
-
 static pillion_event end;
 static pthread_t workers[WORKERS];
 static pillion_executor home;
@@ -113,11 +96,7 @@ static void await_end(struct owner *owner) {
     if (!progress.more) poll(&watched, 1, -1);
   end = events[0];
   assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
-  for (int i = 0; i < WORKERS; i++) {
-    void *well;
-    pthread_join(workers[i], &well);
-    assert_non_null(well);
-  }
+  for (int i = 0; i < WORKERS; i++) pthread_join(workers[i], NULL);
   executor_free(home);
   pool_free(pool);
   assert_int_equal(end.token, 7);

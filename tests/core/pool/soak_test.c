@@ -114,7 +114,7 @@ static void sleeps(int fd, int64_t deadline, int64_t most) {
 
 static _Atomic pillion_executor staying;
 
-static void *works(void *data) {
+static void *works_and_leaves(void *data) {
   uint32_t random = 17 + (uint32_t)(uintptr_t)data;
   bool stays = data == NULL;
   while (!atomic_load(&over)) {
@@ -167,7 +167,7 @@ static void every_node_ends(int workers, int64_t nodes) {
   atomic_store(&dropped, 0);
   pool = pool_new();
   for (int i = 0; i < workers; i++)
-    threads[i] = thread_start(works, (void *)(uintptr_t)i);
+    threads[i] = thread_start(works_and_leaves, (void *)(uintptr_t)i);
   bool good = true;
   while (good && atomic_load(&spawned) < nodes) {
     for (int i = 0; i < 20; i++)
