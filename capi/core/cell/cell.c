@@ -18,11 +18,6 @@ static pthread_mutex_t cell_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t chunks_used; /* directory entries, under cell_lock */
 static uint32_t chunks_returned[PILLION__CHUNK_TYPES]; /* index + 1, likewise */
 
-static size_t cell_stride(enum pillion__chunk_type type) {
-  return type == PILLION__CHUNK_CALLS ? PILLION__CALL_SIZE
-                                      : sizeof(struct pillion__cell);
-}
-
 static void chunk_install(uint32_t index, struct pillion__owner *owner) {
   /*
    * The fence pairs with the compare-and-swap in pillion__mark: a late waker
@@ -48,10 +43,10 @@ int pillion__chunk_lease(uint32_t *base, enum pillion__chunk_type type,
 
   void *memory; /* no callback under the lock */
   char *cells =
-      pillion__alloc_lines(cell_stride(type) * PILLION__CHUNK, &memory);
+      pillion__alloc_lines(pillion__stride(type) * PILLION__CHUNK, &memory);
   if (cells == NULL) return PILLION_ENOMEM;
   for (uint32_t i = 0; i < PILLION__CHUNK; i++) {
-    struct pillion__head *head = (void *)(cells + i * cell_stride(type));
+    struct pillion__head *head = (void *)(cells + i * pillion__stride(type));
     atomic_init(&head->gen, 1);
   }
 
@@ -82,11 +77,8 @@ void pillion__chunk_return(uint32_t base) {
 /* NULL for a slot that was never in use. */
 struct pillion__head *pillion__head_of(uint64_t handle, uint32_t *type) {
   uint32_t slot = pillion__slot_of(handle);
-  struct pillion__chunk *chunk = &pillion__directory[slot / PILLION__CHUNK];
-  char *cells = atomic_load_explicit(&chunk->cells, memory_order_acquire);
-  *type = cells == NULL ? 0 : chunk->type;
-  if (cells == NULL) return NULL;
-  return (void *)(cells + slot % PILLION__CHUNK * cell_stride(chunk->type));
+  *type = 0;
+  return pillion__cell_at(slot) == NULL ? NULL : pillion__head_at(slot, type);
 }
 
 /* Whether there is a live task. */

@@ -201,6 +201,18 @@ static inline struct pillion__cell *pillion__cell_at(uint32_t slot) {
   return cells == NULL ? NULL
                        : (struct pillion__cell *)cells + slot % PILLION__CHUNK;
 }
+static inline size_t pillion__stride(uint32_t type) {
+  return type == PILLION__CHUNK_CALLS ? PILLION__CALL_SIZE
+                                      : sizeof(struct pillion__cell);
+}
+/* Of a slot in use, of any kind. */
+static inline struct pillion__head *pillion__head_at(uint32_t slot,
+                                                     uint32_t *type) {
+  struct pillion__chunk *chunk = &pillion__directory[slot / PILLION__CHUNK];
+  char *cells = atomic_load_explicit(&chunk->cells, memory_order_acquire);
+  *type = chunk->type;
+  return (void *)(cells + slot % PILLION__CHUNK * pillion__stride(*type));
+}
 static inline struct pillion__owner *pillion__owner_of(uint32_t slot) {
   return atomic_load(&pillion__directory[slot / PILLION__CHUNK].owner);
 }
@@ -222,7 +234,6 @@ struct pillion__list {
   uint32_t first, last; /* slot + 1 */
 };
 
-struct pillion__head *pillion__head_at(uint32_t slot, uint32_t *type);
 void pillion__list_push(struct pillion__list *list, uint32_t slot);
 uint32_t pillion__list_pop(struct pillion__list *list);
 

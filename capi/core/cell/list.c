@@ -3,13 +3,6 @@
 /* Lists of slots, first in, first out. */
 #include "cell/cell.h"
 
-/* Of a slot in use. */
-struct pillion__head *pillion__head_at(uint32_t slot, uint32_t *type) {
-  struct pillion__head *head = pillion__head_of((uint64_t)slot << 32, type);
-  if (head == NULL) __builtin_unreachable();
-  return head;
-}
-
 void pillion__list_push(struct pillion__list *list, uint32_t slot) {
   uint32_t type;
   pillion__head_at(slot, &type)->next = 0;

@@ -25,8 +25,8 @@
 #define PILLION__PARK_IDLE 0u    /* none of the next three */
 #define PILLION__PARK_POKED 1u   /* set by a poker, until the owner goes idle */
 #define PILLION__PARK_RUNNING 2u /* set by the owner, until it goes idle */
-#define PILLION__PARK_ARMED 4u /* its timer is, until the owner goes idle */
-#define PILLION__PARK_POKER 8u /* the count of pokers, which stands above */
+#define PILLION__PARK_ARMED 4u   /* its timer is, until the owner goes idle */
+#define PILLION__PARK_POKER 8u   /* the count of pokers, which stands above */
 #define PILLION__PARK_AWAKE (PILLION__PARK_POKED | PILLION__PARK_RUNNING)
 
 /* The owner's knowledge of the descriptor. */
@@ -81,9 +81,9 @@ struct pillion__executor {
   int64_t (*clock)(void *data); /* or NULL */
   void *clock_data;
   uint32_t closed_with, live_told, guest_more, guest_known;
-  struct pillion__list done;  /* ended, waiting to be taken */
-  struct pillion__list taken; /* ends whose payloads the host still reads */
-  struct pillion__list guest; /* posts for Go */
+  struct pillion__list done;      /* ended, waiting to be taken */
+  struct pillion__list taken;     /* ends whose payloads the host still reads */
+  struct pillion__list guest;     /* posts for Go */
   struct pillion__list unwatched; /* watches that others have closed */
   uint32_t *watched;              /* by descriptor: the slot + 1 of its watch */
   uint32_t watched_cap, max_watches;

@@ -77,7 +77,7 @@ struct pillion__worker {
   bool woke_itself;                  /* in that poll */
   bool idle; /* in the idle set, unless another thread took it off */
   uint32_t free_first, free_count; /* cells */
-  uint32_t credit; /* tasks that `refs` counts in advance */
+  uint32_t credit;                 /* tasks that `refs` counts in advance */
   uint64_t random;
   _Atomic uint64_t polls, steals;
   void *memory; /* where it lies */

@@ -148,8 +148,7 @@ int pillion__pool_wake(pillion_waker waker) {
  */
 static bool pool_task_due(struct pillion__pool_task *task, uint32_t gen) {
   uint64_t old = atomic_load(&task->head.pend), new;
-  if (!pillion__pool_task_live(
-          task)) { /* nor can it be, while QUEUED is set */
+  if (!pillion__pool_task_live(task)) { /* nor can it be, while QUEUED is set */
     atomic_store(&task->head.pend, 0);
     return false;
   }
