@@ -120,8 +120,16 @@ int pillion__pool_task_cancel(struct pillion__head *head, pillion_task handle) {
 
 /* The thread's worker of the task's pool, and every other waker. */
 int pillion__pool_wake(pillion_waker waker) {
-  uint32_t type, slot = pillion__slot_of(waker);
   if (pillion__forked()) return PILLION_EFORKED;
+  struct pillion__worker *worker =
+      pillion__here == NULL ? NULL : pillion__here->worker;
+  if (worker != NULL && worker->polled != NULL &&
+      worker->context.waker == waker) { /* the task that is being polled */
+    if (worker->woke_itself) return PILLION_COALESCED;
+    worker->woke_itself = true;
+    return PILLION_WOKEN;
+  }
+  uint32_t type, slot = pillion__slot_of(waker);
   struct pillion__head *head = pillion__head_of(waker, &type);
   if (head == NULL || pillion__tag_of(waker) != PILLION__WAKER)
     return PILLION_EBADHANDLE;
@@ -129,15 +137,9 @@ int pillion__pool_wake(pillion_waker waker) {
     int rc = pillion_wake_local(waker);
     return rc == PILLION_EWRONGTHREAD ? pillion_wake(waker) : rc;
   }
-  struct pillion__pool_task *task = (struct pillion__pool_task *)head;
-  struct pillion__worker *worker = pillion__worker_here(pillion__pool_of(slot));
-  if (worker != NULL && worker->polled == task &&
-      worker->context.waker == waker) {
-    if (worker->woke_itself) return PILLION_COALESCED;
-    worker->woke_itself = true;
-    return PILLION_WOKEN;
-  }
-  return pillion__pool_task_wake(task, slot, pillion__gen_of(waker), worker);
+  return pillion__pool_task_wake((struct pillion__pool_task *)head, slot,
+                                 pillion__gen_of(waker),
+                                 pillion__worker_here(pillion__pool_of(slot)));
 }
 
 /* ---- By the holder of QUEUED --------------------------------------------- */
