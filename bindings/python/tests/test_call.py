@@ -385,6 +385,12 @@ def test_ends_that_gather_in_trio():
             assert results == {i: b"%d" % i for i in range(1000)}
             assert told <= 40, told
             results.clear()
+            # They end one after the other, and the loop sleeps meanwhile: it is told of 10,
+            # of 5 of the others, and so on.
+            work = {i: ("test.sleep", str(5_000_000 * i)) for i in range(1, 21)}
+            told = await all()
+            assert 1 <= told <= 8, told
+            results.clear()
             work = {i: ("test.loop_echo", str(i)) for i in range(100)}
             await all()
             assert results == {i: b"%d" % i for i in range(100)}
