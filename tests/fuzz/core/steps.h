@@ -80,7 +80,8 @@ static void step_wake(struct actor *a) {
   say("%s %d = %d\n", local ? "wake_local" : "wake", NAME(a), rc);
   if (a->life == LIVE) {
     if (rc != PILLION_WOKEN && rc != PILLION_COALESCED) wrong("a wake: %d", rc);
-    if (rc == PILLION_COALESCED && turning == NOWHERE && !a->owed && !a->maybe)
+    if (rc == PILLION_COALESCED && turning == NOWHERE && !a->owed && !a->maybe &&
+        !a->loose)
       wrong("a wake is coalesced with nothing");
     if (!local && !on_pool(a) && turning == a->place) a->posted_turn = turns;
     owe(a);
