@@ -301,7 +301,7 @@ int pillion_executor_free(pillion_executor executor);
  */
 typedef struct pillion_executor_stats {
   size_t size;
-  uint64_t turns;
+  uint64_t turns;       /* that found work */
   uint64_t polls;       /* of C futures */
   uint64_t wakes;       /* posts that reached the inbox */
   uint64_t pokes;       /* times the host was told of work */

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* pillion/poll.h: the loop of programs that have none. */
+#include <dlfcn.h>
 #include <poll.h>
+#include <semaphore.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
 
 #include "pillion.h"
 
 static int polls_made;
+static sem_t *before_poll; /* or NULL: posted before the loop waits */
 
 static int counted_poll(struct pollfd *fds, nfds_t count, int ms) {
   polls_made++;
+  if (before_poll != NULL) sem_post(before_poll);
   return poll(fds, count, ms);
 }
 #define poll(fds, count, ms) counted_poll(fds, count, ms) /* the loop's */
@@ -227,6 +233,59 @@ GIVEN(an_executor, a_signal_does_not_end_the_wait) {
   assert_true(interruptions > 0);
   assert_int_equal(seen.event[0].status, PILLION_ECANCELLED);
   assert_ok(sigaction(SIGUSR2, &old, NULL));
+}
+
+/* A thread that pokes the loop, and is held before its write. */
+static struct {
+  _Atomic int holds;
+  sem_t held, go;
+} poker;
+
+/* The library's own: its write to the loop's descriptor is a bare one. */
+long syscall(long number, ...) {
+  static long (*real)(long, ...);
+  long a[6];
+  va_list list;
+  va_start(list, number);
+  for (int i = 0; i < 6; i++) a[i] = va_arg(list, long);
+  va_end(list);
+  if (real == NULL) real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+  if (number == SYS_write && atomic_exchange(&poker.holds, 0)) {
+    sem_post(&poker.held);
+    sem_wait(&poker.go);
+  }
+  return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+static int post_one(void *arg) {
+  return pillion_executor_post(*(pillion_executor *)arg, 1, "x", 1);
+}
+
+/* A loop of a real-time thread that only looked would keep it from running. */
+GIVEN(an_executor, the_loop_sleeps_while_a_poker_lies_before_its_write) {
+  struct on_thread job = {post_one, &ex, -1};
+  struct seen seen = {0};
+  pthread_t thread;
+  pillion_poll loop;
+  assert_ok(sem_init(&poker.held, 0, 0));
+  assert_ok(sem_init(&poker.go, 0, 0));
+  pillion_poll_init(&loop, ex, see, &seen);
+  assert_int_equal(pillion_poll_once(&loop, 0), 0);
+  assert_int_equal(readable(ex, 0), 0);
+  poker.holds = 1;
+  assert_ok(pthread_create(&thread, NULL, on_thread_main, &job));
+  sem_wait(&poker.held);
+  assert_int_equal(pillion_poll_once(&loop, 0), 1);
+  polls_made = 0;
+  before_poll = &poker.go;
+  int n = pillion_poll_once(&loop, 60 * SECOND);
+  before_poll = NULL;
+  if (polls_made == 0) sem_post(&poker.go);
+  assert_ok(pthread_join(thread, NULL));
+  assert_int_equal(n, 0);
+  assert_int_equal(polls_made, 1);
+  assert_int_equal(seen.count, 1);
+  assert_ok(job.result);
 }
 
 static void stop_on_event(const pillion_event *event, void *data) {

@@ -42,7 +42,7 @@ done
 clean executor/spawn pillion__spawn || rc=1
 clean executor/wake pillion__wake_local_in || rc=1
 # The way through a turn that has nothing to do, too.
-for function in run_tasks pillion_executor_turn quiet due; do
+for function in run_tasks pillion_executor_turn work told due; do
   clean executor/turn $function || rc=1
 done
 for file in executor/{task,cells,spawn,timer,ops} queue/{timers,wheel}; do clean $file || rc=1; done

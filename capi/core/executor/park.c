@@ -23,8 +23,9 @@
  * wait for it. The poker may lie preempted before its write or behind it. So a
  * turn that ends with no work empties the descriptor before it goes idle, and
  * remembers that a write may still come. The next turn then is no quiet one,
- * and empties the descriptor again. That costs at most one turn and one read,
- * and the host never spins on a stale poke.
+ * and empties the descriptor again. Such a turn does not count as one that found
+ * work. A loop that looks before it sleeps would otherwise look until the poker
+ * runs, which it cannot on a core that a real-time loop keeps.
  *
  * If the executor gathers, the thread with the first end may arm the timer.
  * ARMED stands beside the state until the owner goes idle, and the thread

@@ -46,20 +46,30 @@ static uint32_t run_tasks(struct pillion__executor *ex, uint32_t max_polls,
 /* ---- The turn ------------------------------------------------------------ */
 
 /*
- * Reports whether there is no work, without branches: this is all that an empty
- * turn does. (It needs no look at posted events and ends that wait: with any,
- * the state is not IDLE.)
+ * What an empty turn looks at has no branches. Not 0: there is work that does
+ * not wait in the two queues of `waiting`.
  */
-static bool quiet(struct pillion__executor *ex) {
+static uint32_t work(struct pillion__executor *ex) {
   uint32_t own = (ex->ready_tail ^ ex->ready_head) | ex->done.first |
                  ex->taken.first | ex->guest.first | ex->guest_more |
-                 ex->unwatched.first | ex->posts_lending | ex->pooled |
-                 ex->signaled | ex->armed;
+                 ex->unwatched.first | ex->posts_lending | ex->pooled;
   uint32_t shared = pillion__peek(&ex->base.inbox) |
                     pillion__peek(&ex->guest_wake) |
-                    (pillion__peek(&ex->park) ^ PILLION__PARK_IDLE) |
                     (pillion__closing(ex) ^ ex->closed_with);
-  return (own | shared) == 0;
+  return own | shared;
+}
+
+/*
+ * Not 0: the host was told, or may be told yet. While anything waits in the two
+ * queues, it was.
+ */
+static uint32_t told(struct pillion__executor *ex) {
+  return ex->signaled | ex->armed |
+         (pillion__peek(&ex->park) ^ PILLION__PARK_IDLE);
+}
+
+static bool waiting(struct pillion__executor *ex) {
+  return pillion__posts_ready(ex) || pillion__peek(&ex->ended) != 0;
 }
 
 static bool finish_turn(struct pillion__executor *ex) {
@@ -99,7 +109,6 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
   pillion__set(&ex->in_turn, 1);
   pillion__turning = 1;
   pillion__here = ex;
-  ex->turns++;
   pillion__release_taken(ex);
   pillion__posts_release(ex);
   uint32_t closing = pillion__closing(ex);
@@ -168,7 +177,12 @@ int pillion_executor_turn(pillion_event *events, size_t cap,
           (budget != NULL &&
            (budget->size < sizeof *budget || budget->reserved != 0))))
     return PILLION_EINVAL;
-  if (!quiet(ex) || due(ex)) return busy(ex, events, cap, progress, budget);
+  uint32_t found = work(ex);
+  if ((found | told(ex)) != 0 || due(ex)) {
+    /* A poke whose cause is gone, or that is on its way, is no work. */
+    ex->turns += found != 0 || waiting(ex) || due(ex);
+    return busy(ex, events, cap, progress, budget);
+  }
   if (progress != NULL) {
     progress->polled = 0;
     progress->more = 0;
