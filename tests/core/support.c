@@ -31,7 +31,8 @@ void two_workers_at(int64_t now) {
   workers(executor_at(now), executor_at(now));
 }
 
-/* One that has failed may have left tasks in its frame, which is gone. */
+/* A failed test may have left tasks in its frame, which is gone: their executor
+   can't be freed. */
 int nothing_lives(void **state) {
   traced[0] = 0;
   if (!test_passed) ex = one = two = pool = 0;

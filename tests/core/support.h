@@ -24,9 +24,10 @@
 /* ---- Fixtures ------------------------------------------------------------ */
 
 /*
- * What a test is given, or makes itself. What is here at its end is freed then,
- * and nothing else may live. Tasks that live until then must lie in memory that
- * outlives the test's frame; a test with others frees their executor itself.
+ * A fixture or the test itself sets these. At the test's end nothing_lives
+ * frees them, and nothing else may live then. Tasks that live until then must
+ * lie in memory that outlives the test's frame. A test with tasks in its frame
+ * frees their executor itself.
  */
 extern pillion_executor ex, one, two;
 extern pillion_pool pool;
@@ -34,11 +35,11 @@ extern pillion_pool pool;
 void an_executor(void); /* ex */
 void a_worker(void);    /* ex, which has joined pool */
 void two_workers(void); /* one and two, which have joined pool, and are idle */
-void two_workers_at(int64_t now); /* whose time is virtual_now */
+void two_workers_at(int64_t now); /* their time is virtual_now */
 
-int nothing_lives(void **state); /* frees them, and answers 0 if that is so */
+int nothing_lives(void **state); /* frees them; 0 if nothing lives */
 
-/* The main of a program that has none of its own calls it. */
+/* A test program without a main of its own gets one that calls this. */
 int test_main(void);
 
 /* ---- Traces -------------------------------------------------------------- */
@@ -72,7 +73,7 @@ pillion_task spawn(pillion_executor ex, struct probe *probe, uint64_t token,
                    uint32_t flags);
 pillion_task pool_spawn(pillion_pool pool, pillion_executor home,
                         struct probe *probe, uint64_t token, uint32_t flags);
-/* Detached, for a probe whose `task` is another's. */
+/* Detached; it leaves `task` to the test. */
 void pool_spawn_as(pillion_pool pool, struct probe *probe);
 pillion_waker waker_of(pillion_task task);
 
@@ -82,7 +83,7 @@ pillion_executor executor_new(void);
 pillion_executor executor_with(const pillion_executor_options *options);
 void executor_free(pillion_executor executor);
 
-/* The clock of those tests that let time pass themselves. */
+/* The time of executors that a test moves through time by hand. */
 extern int64_t virtual_now;
 int64_t virtual_clock(void *data); /* data points to the time */
 pillion_executor_options virtual_options(int64_t now);
@@ -103,7 +104,7 @@ pillion_library_counts library_counts(void);
 /* ---- Threads ------------------------------------------------------------- */
 
 pthread_t thread_start(void *(*body)(void *data), void *data);
-void *works(void *data); /* for a pool, at `data`, until it is closed and empty */
+void *works(void *data); /* for the pool *data, to its end */
 void on_thread(void *(*body)(void *data), void *data); /* to its end */
 
 /* ---- The guest: instead of Go -------------------------------------------- */
@@ -130,7 +131,7 @@ void guest_free(uint32_t index);
 
 pillion_function function(const char *name);
 
-/* As a worker does it. */
+/* What Go's workers do with a job. */
 extern struct pillion__job jobs[512];
 bool job_take_up(const struct pillion__job *job);
 const void *job_request(const struct pillion__job *job);
@@ -138,7 +139,7 @@ void job_return(const struct pillion__job *job, const void *bytes,
                 size_t length);
 void job_echo(const struct pillion__job *job);
 
-/* The dispatcher on a thread: it echoes until the ring is closed. */
+/* Starts a thread that echoes each job until the ring is closed. */
 void guest_dispatch(void);
 
 #endif

@@ -20,7 +20,7 @@ struct host {
   pillion_executor ex;
 };
 
-/* In traces: "watch rw", "unwatch". The name stands before, if there is one. */
+/* They trace "watchrw" and "unwatch", with the host's name in front. */
 int host_watches(int fd, uint32_t events, uint64_t key, void *data);
 void host_unwatches(int fd, uint64_t key, void *data);
 void host_set(pillion_executor ex, struct host *host);
@@ -28,12 +28,13 @@ void host_set(pillion_executor ex, struct host *host);
 /* A descriptor that is really open; the test closes both ends. */
 int some_fd(int *other);
 
-/* What a task awaits is in `state`; what it got in `awaited`, else `rc`. */
+/* The probe's `state` is what the task awaits, `awaited` how often that came,
+   and `rc` the last answer. */
 struct waiter {
   struct probe probe;
   pillion_watch watch;
   uint32_t got;
-  int rounds; /* how many times it is to be ready; 0: once */
+  int rounds; /* so often it awaits; 0: once */
 };
 
 int awaits(struct probe *probe, pillion_value *out, pillion_context *cx);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Descriptors of the library's are above 0, 1 and 2, and none is lost. */
+/* The library's descriptors are above 0, 1 and 2, and none leaks. */
 #include "support.h"
 
 static int open_descriptors(void) {

@@ -11,7 +11,8 @@ static pillion_function echo;
 static struct probe probe;
 static pillion_task call;
 
-/* Every function of pillion.h; 0, or which one answered otherwise. */
+/* Calls every function of pillion.h. Answers 0 if all of them refuse, and
+   otherwise the number of the first that doesn't. */
 static int everything_is_refused(void) {
   int fd, at = 0;
   int64_t deadline;
@@ -69,7 +70,7 @@ static void *ends(void *data) { return data; }
 
 static int in_child(void) {
   int rc = everything_is_refused();
-  pthread_t thread; /* a thread of the child's ends in peace */
+  pthread_t thread; /* its end must touch nothing, too */
   if (rc == 0 && pthread_create(&thread, NULL, ends, NULL) == 0)
     pthread_join(thread, NULL);
   return rc != 0 ? rc : everything_is_refused();
@@ -99,7 +100,7 @@ static void a_task_and_a_call(void) {
   afterwards(end_call);
 }
 
-/* The parent's descriptor stays as it was, and its tasks too. */
+/* The child has changed neither the parent's descriptor nor its tasks. */
 static void parent_goes_on(void) {
   assert_false(readable(ex));
   assert_int_equal(pillion_wake(probe.waker), PILLION_WOKEN);
@@ -116,7 +117,7 @@ GIVEN(a_task_and_a_call, forked_child) {
   parent_goes_on();
 }
 
-/* One that passes pthread_atfork by. */
+/* A clone(2) runs no handlers of pthread_atfork. */
 GIVEN(a_task_and_a_call, cloned_child) {
   long child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
   if (child == 0) _exit(everything_is_refused());

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A kernel that only says that it wipes a page on fork, as qemu-user does. */
+/* Some kernels only claim to wipe a page on fork, as qemu-user does. */
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -8,7 +8,7 @@
 
 static int advices;
 
-/* In place of libc's, for the whole program. */
+/* Replaces libc's madvise in the whole program. */
 int madvise(void *memory, size_t length, int advice) {
   if (advice == MADV_WIPEONFORK) advices++;
   return 0;

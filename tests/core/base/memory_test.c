@@ -4,7 +4,7 @@
 #include "support.h"
 
 static int allocations, frees;
-static int fail_at = -1; /* which allocation from now on; -1: none */
+static int fail_at = -1; /* counts down to the one that fails; -1: none */
 
 static void *counting_alloc(size_t bytes, void *data) {
   assert_ptr_equal(data, &allocations);
@@ -37,7 +37,7 @@ TEST(start_without_memory_can_be_repeated) {
 
 static int steps, out_of_memory;
 
-/* Does it until there was memory; everything else is an error. */
+/* Repeats the call until there is memory. Any other error fails the test. */
 #define INSIST(expression)                            \
   do {                                                \
     int insist_rc;                                    \
@@ -47,7 +47,7 @@ static int steps, out_of_memory;
     assert_true(insist_rc >= 0);                      \
   } while (0)
 
-/* The first chunks of all kinds, in a process that has none. */
+/* The process has no chunk yet: each kind's first allocation fails once. */
 TEST(failures_before_there_are_any_chunks) {
   for (int point = 0; point < 8; point++) {
     fail_at = point;
@@ -173,7 +173,7 @@ TEST(timers_allocate_nothing) {
   assert_int_equal(allocations, 0);
 }
 
-/* The table of descriptors grows, and what it was before is freed. */
+/* The table of descriptors grows by a copy; the smaller table is freed. */
 GIVEN(an_executor, watches_of_high_descriptors_free_the_smaller_tables) {
   const int least[] = {3, 100, 300};
   pillion_watch watches[COUNT(least)];
@@ -239,7 +239,7 @@ static void scenario(void) {
         continue;
       }
       ended++;
-      if (events[i].status == PILLION_ENOMEM) { /* for its result */
+      if (events[i].status == PILLION_ENOMEM) { /* its result found no memory */
         lost++;
         assert_int_equal(events[i].length, 0);
       } else {
@@ -264,7 +264,7 @@ TEST(every_allocation_may_fail) {
     out_of_memory = 0;
     fail_at = points;
     scenario();
-    if (fail_at >= 0) break; /* there was no such allocation any more */
+    if (fail_at >= 0) break; /* the scenario made fewer allocations */
     assert_int_equal(out_of_memory, 1);
     assert_int_equal(library_counts().executors, 0);
     assert_int_equal(library_counts().payloads, 0);

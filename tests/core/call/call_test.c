@@ -187,7 +187,7 @@ GIVEN(an_executor, failure_carries_code_message_and_stack) {
   for (size_t n = 0; n < 20; n++)
     assert_int_equal(pillion_failure_parse(&failure, payload, n),
                      PILLION_EINVAL);
-  memset(payload + 4, 0xff, 4); /* a length that is a lie */
+  memset(payload + 4, 0xff, 4); /* a length beyond the payload */
   assert_int_equal(pillion_failure_parse(&failure, payload, 20),
                    PILLION_EINVAL);
 }
@@ -259,11 +259,11 @@ GIVEN(an_executor, full_ring_refuses_and_leaves_nothing_behind) {
                                    (uint64_t)n, 0)) == 0)
     n++;
   assert_int_equal(rc, PILLION_EAGAIN);
-  assert_int_equal(n, 64); /* as started */
+  assert_int_equal(n, 64); /* the start's max_calls */
   assert_int_equal(library_counts().calls, 64);
   assert_int_equal(library_counts().payloads, 64);
-  /* A call that never was may have been counted as alive by a turn: the host is
-     asked to look again. */
+  /* A turn may have counted the refused call as alive, so the host is asked to
+     look again. */
   pillion_executor another = executor_new();
   assert_int_equal(pillion_call_submit(NULL, another, echo, "", 0, 0, 0),
                    PILLION_EAGAIN);
@@ -297,7 +297,7 @@ GIVEN(an_executor, ring_goes_round_many_times) {
     for (int j = 0; j < n; j++) assert_int_equal(events[j].token, next++);
   }
   executor_free(ex);
-  assert_int_equal(take(), 5); /* those that were cancelled by the free */
+  assert_int_equal(take(), 5); /* the free's cancels */
   for (int i = 0; i < 5; i++) assert_false(job_take_up(&jobs[i]));
 }
 
@@ -315,7 +315,7 @@ GIVEN(an_executor, cancel_of_a_call_that_go_has_not_begun) {
   submit(ex, NULL, 0, 2, PILLION_EVENT); /* the same node */
   assert_int_equal(take(), 2);
   assert_ptr_equal(jobs[0].call, jobs[1].call);
-  assert_false(job_take_up(&jobs[0])); /* it is none of its business */
+  assert_false(job_take_up(&jobs[0])); /* it is for the node's last call */
   assert_true(job_take_up(&jobs[1]));
   job_return(&jobs[1], NULL, 0);
   assert_int_equal(turn(ex), 1);
@@ -386,7 +386,7 @@ TEST(close_with_cancel_cancels_calls) {
   assert_int_equal(turn(ex), 1);
   assert_int_equal(events[0].token, 2);
   assert_int_equal(progress.live, 1);
-  assert_int_equal(take(), 2); /* the cancel, and the job that was one */
+  assert_int_equal(take(), 2); /* a cancel, and the cancelled call's job */
   assert_int_equal(jobs[0].cancel, 1);
   assert_ptr_equal(jobs[0].call, running.call);
   job_return(&running, NULL, 0);
@@ -447,7 +447,7 @@ GIVEN(an_executor, late_cancel_does_not_disturb_the_next_call) {
   struct pillion__job next = take_one();
   assert_ptr_equal(next.call, job.call);
   assert_int_equal(pillion_task_cancel(old), PILLION_EBADHANDLE);
-  pillion__ring_cancel(next.call); /* as one that stood still before it */
+  pillion__ring_cancel(next.call); /* the cancel's thread stood still here */
   assert_int_equal(take(), 0);
   job_return(&next, NULL, 0);
   assert_int_equal(turn(ex), 1);
@@ -465,7 +465,7 @@ static pillion_task submit_loop(pillion_executor ex, uint64_t token) {
 GIVEN(an_executor, loop_call_starts_in_a_turn_and_ends_in_one) {
   guest_reset();
   submit_loop(ex, 11);
-  assert_int_equal(take(), 0); /* it goes by the inbox, not the ring */
+  assert_int_equal(take(), 0); /* it takes the inbox, not the ring */
   assert_true(readable(ex));
   assert_int_equal(turn(ex), 0);
   assert_int_equal(guest.turns, 1);
@@ -501,8 +501,8 @@ GIVEN(an_executor, loop_call_is_cancelled_before_and_after_its_start) {
   assert_int_equal(events[0].status, PILLION_ECANCELLED);
 }
 
-/* What pillion_task_cancel on another thread still has to do, if the call ends
-   between its look at the state and its post. */
+/* The second half of a pillion_task_cancel on another thread: the call ends
+   between that thread's look at the state and its post. */
 static void post_cancel(struct pillion__call *call) {
   pillion__call_ask(call, atomic_load(&call->head.gen),
                 PILLION__PEND_CANCEL);
@@ -520,10 +520,10 @@ GIVEN(an_executor, late_cancel_leaves_the_events_in_their_list) {
   for (int i = 0; i < 3; i++)
     pillion__call_complete(calls[i], 0, 0, longer, sizeof longer);
   assert_int_equal(pillion_executor_turn(NULL, 0, NULL, ex, NULL), 0);
-  post_cancel(calls[0]); /* it waits to be taken */
+  post_cancel(calls[0]); /* its end waits to be taken */
   assert_int_equal(pillion_executor_turn(events, 1, NULL, ex, NULL), 1);
   assert_int_equal(events[0].token, 0);
-  post_cancel(calls[0]); /* it was taken, and its payload is being read */
+  post_cancel(calls[0]); /* the host has it, and reads the payload */
   assert_int_equal(turn(ex), 2);
   assert_int_equal(events[0].token, 1);
   assert_int_equal(events[1].token, 2);
@@ -544,8 +544,8 @@ GIVEN(an_executor, more_loop_calls_than_a_turn_takes) {
   assert_int_equal(guest.frees, 1);
 }
 
-/* Some are in the list for Go, some in the inbox, some cancelled, when the
-   executor goes. The sweep must not free what still stands in the list. */
+/* When the executor goes, some calls are in the list for Go, some in the inbox
+   and some cancelled. The sweep must not free calls that the list still has. */
 GIVEN(an_executor, free_with_loop_calls_in_every_state) {
   guest_reset();
   pillion_task tasks[200];
@@ -566,7 +566,8 @@ GIVEN(an_executor, free_with_loop_calls_in_every_state) {
   assert_int_equal(guest.loop_count > 0, 1);
 }
 
-/* The queued node of a late cancel is put aside until it is popped. */
+/* A late cancel leaves its node queued. No call may use the node before the
+   owner pops it. */
 GIVEN(an_executor, queued_node_is_not_used_again_before_it_is_popped) {
   guest_reset();
   pillion_task task = submit_loop(ex, 1);
@@ -629,7 +630,7 @@ static void return_one(void) {
   job_return(&job, NULL, 0);
 }
 
-/* Wherever the ring stands, but for every eighth of it. */
+/* A submission at every eighth place of the ring still pokes. */
 TEST(calls_that_workers_attend_to_poke_nobody) {
   pillion_call_options o = PILLION_CALL_OPTIONS_INIT;
   pillion_call two[] = {{.function = function("test.cpu")},
@@ -648,7 +649,7 @@ TEST(calls_that_workers_attend_to_poke_nobody) {
     return_one();
     assert_int_equal(atomic_load(pillion__ring_head()),
                      atomic_load(pillion__ring_tail()));
-    o.deadline = INT64_MAX - 1; /* its clock is Go's to start */
+    o.deadline = INT64_MAX - 1; /* Go must start its clock */
     assert_ok(pillion_call_submit_with(NULL, 0, &o));
     assert_true(poked());
     return_one();

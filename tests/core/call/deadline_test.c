@@ -52,7 +52,7 @@ TEST(running_call_is_asked_to_stop) {
   assert_true(atomic_load(&jobs[0].call->state) & PILLION__CALL_EXPIRED);
   assert_int_equal(pillion_task_cancel(task), 1);
   assert_true(atomic_load(&jobs[0].call->state) & PILLION__CALL_EXPIRED);
-  job_return(&jobs[0], "yet", 3); /* it decides itself how it ends */
+  job_return(&jobs[0], "yet", 3); /* Go's function may still return a result */
   assert_int_equal(turn_until_event(ex), 1);
   assert_int_equal(events[0].status, 0);
 }

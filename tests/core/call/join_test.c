@@ -38,7 +38,7 @@ static void abandons(struct probe *probe) {
 static void free_calls(void) {
   if (!test_passed) return;
   executor_free(ex);
-  pillion__ring_take(jobs, COUNT(jobs)); /* of cancelled ones */
+  pillion__ring_take(jobs, COUNT(jobs)); /* the cancels */
 }
 
 static void a_worker_with_calls(void) {
@@ -75,7 +75,7 @@ GIVEN(a_worker_with_calls, joined_before_and_after_the_end) {
     turn(ex);
     assert_int_equal(late.polls, 1);
     assert_int_equal(late.rc, PILLION_READY);
-    start(&late, local); /* once is enough */
+    start(&late, local); /* the result was given away */
     turn(ex);
     assert_int_equal(late.rc, PILLION_EBADHANDLE);
   }
@@ -99,7 +99,7 @@ GIVEN(a_worker_with_calls, there_is_one_taker) {
   assert_int_equal(first.rc, PILLION_READY);
 }
 
-/* What can't be joined before its end can't be joined after it. */
+/* Without PILLION_JOIN a call can't be joined, before its end or after. */
 GIVEN(a_worker_with_calls, call_that_was_not_started_to_be_joined) {
   pillion_value value;
   for (int local = 0; local < 2; local++) {
@@ -257,7 +257,7 @@ static int await_call(struct asker *a, pillion_context *cx) {
   return a->rc == PILLION_PENDING ? PILLION_PENDING : PILLION_READY;
 }
 
-/* Some calls are abandoned at once, joined or not. */
+/* Abandons some of its calls at once. It has joined some of those. */
 static int asker_poll(pillion_value *out, pillion_context *cx, void *self) {
   struct asker *a = self;
   PILLION_ASYNC(a->state);

@@ -20,7 +20,7 @@ static bool asleep(void) { return atomic_load(pillion__ring_asleep()); }
 TEST(go_that_is_awake_is_not_poked) {
   assert_false(asleep());
   assert_ok(submit(1));
-  assert_false(pillion__ring_sleep()); /* there is one to take */
+  assert_false(pillion__ring_sleep()); /* it holds a job */
   assert_false(asleep());
   run_one();
   assert_true(pillion__ring_sleep());

@@ -57,7 +57,7 @@ GIVEN(a_small_start, wait_times_out_and_may_be_repeated) {
   pillion_value value;
   assert_int_equal(pillion_task_wait(&value, task, 0), PILLION_ETIMEDOUT);
   assert_int_equal(pillion_task_wait(&value, task, -5), PILLION_ETIMEDOUT);
-  struct pillion__job job = take_one(); /* a waiter's mark does no harm */
+  struct pillion__job job = take_one(); /* in spite of the waiter's mark */
   assert_int_equal(pillion_task_wait(&value, task, MS), PILLION_ETIMEDOUT);
   job_echo(&job);
   assert_ok(pillion_task_wait(&value, task, PILLION_TIME_NEVER));
@@ -107,7 +107,7 @@ GIVEN(a_small_start, second_waiter_is_told_that_it_is_busy) {
   until_waited_for(waiter.task);
   assert_int_equal(pillion_task_wait(&value, waiter.task, 0), PILLION_EBUSY);
   assert_int_equal(pillion_task_detach(waiter.task), PILLION_EBUSY);
-  struct pillion__job job = take_one(); /* though a thread waits for it */
+  struct pillion__job job = take_one(); /* while a thread waits for it */
   job_echo(&job);
   pthread_join(thread, NULL);
   assert_ok(waiter.rc);
@@ -167,7 +167,7 @@ GIVEN(a_small_start, call_wait_that_times_out_leaves_nothing) {
   assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 1);
   assert_false(job_take_up(&jobs[0]));
 
-  struct waiter waiter = {.timeout = 20 * MS}; /* while it runs */
+  struct waiter waiter = {.timeout = 20 * MS}; /* ends while the call runs */
   pthread_t thread = thread_start(calls_and_waits, &waiter);
   while (pillion__ring_take(jobs, COUNT(jobs)) == 0) sched_yield();
   bool runs = job_take_up(&jobs[0]);
@@ -271,7 +271,7 @@ static void *publishes_late(void *data) {
 GIVEN(a_small_start, detach_waits_for_the_publisher) {
   struct waiter waiter = {.task = submit("x", 1)};
   struct pillion__job job = take_one();
-  job.call->length = 0; /* of the result; the deadline lay there */
+  job.call->length = 0; /* the result's; it overwrites the deadline */
   atomic_fetch_or(&job.call->state, PILLION__CALL_DONE);
   atomic_fetch_sub(&pillion__calls_running, 1);
   pthread_t thread = thread_start(publishes_late, &waiter);
@@ -339,7 +339,7 @@ GIVEN(a_small_start, limits_of_the_start_are_kept) {
                    PILLION_EAGAIN);
   assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 2);
   for (int i = 0; i < 2; i++) assert_true(job_take_up(&jobs[i]));
-  /* And two is also how many calls there may be. */
+  /* The ring is empty now, but max_calls is two. */
   assert_int_equal(pillion_call_submit(NULL, 0, echo, "c", 1, 0, 0),
                    PILLION_EAGAIN);
   for (int i = 0; i < 2; i++) {
@@ -385,13 +385,13 @@ GIVEN(a_small_start, shutdown_drains) {
   assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, 0)); /* it is down already */
   assert_int_equal(guest.stops, stops + 1);
 
-  pillion_value value; /* results stay to be taken */
+  pillion_value value; /* a shutdown keeps results */
   assert_ok(pillion_task_wait(&value, task, 0));
   struct probe probe = {.ready_at = 1}; /* and C's tasks go on */
   spawn(ex, &probe, 0, PILLION_EVENT);
   assert_int_equal(turn(ex), 1);
   executor_free(ex);
-  ex = executor_new(); /* which starts nothing */
+  ex = executor_new(); /* starts nothing */
   pillion_function again;
   assert_int_equal(pillion_call_submit(NULL, ex, echo, "x", 1, 0, 0),
                    PILLION_ECLOSED);
@@ -449,8 +449,8 @@ GIVEN(a_small_start, shutdown_cancels) {
   assert_int_equal(value.status, PILLION_ECANCELLED);
 }
 
-/* The ring's own descriptor is never closed, so no late poke can hit another
-   that has got its number. */
+/* The ring never closes its own descriptor. So a late poke can't reach a file
+   that has got the same number. */
 GIVEN(a_small_start, late_poke_meets_no_closed_descriptor) {
   assert_ok(pillion_shutdown(PILLION_CLOSE_DRAIN, 0));
   int pipes[2]; /* they take the numbers that are free */

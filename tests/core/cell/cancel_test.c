@@ -86,7 +86,7 @@ TEST(asked_stays_asked_when_the_inbox_was_emptied) {
     spawn(ex, &probe, 0, PILLION_EVENT);
     assert_int_equal((*ask)(probe.task), 0);
     assert_ok(pillion_executor_turn(events, 1, NULL, ex, &one));
-    assert_int_equal(probe.drops, 0); /* its turn hasn't come */
+    assert_int_equal(probe.drops, 0); /* the budget ended before it */
     EACH_ASKER(again) assert_int_equal((*again)(probe.task), 1);
     assert_int_equal(pillion_wake(waker_of(probe.task)), PILLION_WOKEN);
     assert_int_equal(turn(ex), 1);
@@ -147,7 +147,7 @@ GIVEN(an_executor, after_its_end_until_it_is_taken) {
   EACH_ASKER(ask) assert_int_equal((*ask)(probe.task), PILLION_EBADHANDLE);
 }
 
-/* What was asked of an earlier task is no matter of the slot's next one. */
+/* A cancel of a slot's earlier task doesn't count for the next one. */
 TEST(next_task_in_the_slot_was_not_asked) {
   EACH_ASKER(ask) {
     pillion_executor ex = executor_new();
@@ -181,7 +181,7 @@ GIVEN(an_executor, close_counts_as_asking) {
 
 /* ---- With something in flight -------------------------------------------- */
 
-/* Awaits probe->awaited's kind of thing; its drop passes the cancel on. */
+/* Awaits `inner`, or sleeps if that is 0. Its drop cancels what it awaits. */
 struct waits {
   struct probe probe; /* the first */
   const pillion_ops *ops;
@@ -307,7 +307,7 @@ TEST(call_at_each_point_of_its_life) {
     EACH_ASKER(again) assert_int_equal((*again)(unstarted), 2);
     assert_int_equal((*ask)(running), 0);
     EACH_ASKER(again) assert_int_equal((*again)(running), 1);
-    job_return(&job, "in time", 7); /* it takes no notice */
+    job_return(&job, "in time", 7); /* the function ignores the cancel */
     EACH_ASKER(again) assert_int_equal((*again)(running), 2);
 
     assert_int_equal(turn(ex), 2);
@@ -388,7 +388,7 @@ GIVEN(an_executor, one_of_many_askers_is_the_first) {
   atomic_fetch_add(&race.ready, 1);
   while (atomic_load(&race.ready) < 3) sched_yield();
   int dropped = 0;
-  while (dropped < (int)COUNT(probes)) { /* it empties the inbox meanwhile */
+  while (dropped < (int)COUNT(probes)) { /* each turn empties the inbox */
     turn(ex);
     dropped = 0;
     for (size_t i = 0; i < COUNT(probes); i++) dropped += probes[i].drops;

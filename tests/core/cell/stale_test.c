@@ -13,7 +13,7 @@ static int joins(struct probe *probe, pillion_value *out,
   return PILLION_READY;
 }
 
-/* What pillion_join answers to a task of another executor, and of a pool. */
+/* Neither a task of another executor nor one of a pool can join it. */
 static void assert_not_joined(pillion_task stale) {
   pillion_executor ex = executor_new();
   pillion_pool pool = pool_new();
@@ -37,7 +37,7 @@ static void *asks_everything(void *data) {
   pillion_value value;
   answers[0] = pillion_task_cancel(task);
   answers[1] = pillion_task_deadline(timer, task, pillion__now() + SECOND);
-  free(timer); /* a refused thread may do so */
+  free(timer); /* a refused deadline keeps no timer */
   answers[2] = pillion_task_detach(task);
   answers[3] = pillion_task_evict(task);
   answers[4] = pillion_task_wait(&value, task, 0);
@@ -49,7 +49,7 @@ static void assert_all_refuse(void) {
     assert_int_equal(answers[i], PILLION_EBADHANDLE);
 }
 
-/* On this thread and on another one. */
+/* Asks on this thread and on another one. */
 static void assert_gone(pillion_task task) {
   asks_everything(&task);
   assert_all_refuse();
@@ -87,7 +87,7 @@ TEST(call_runs_on_when_its_executor_is_freed) {
   }
 }
 
-/* One that was given up is still the caller's to cancel. */
+/* A caller may cancel a call that it has detached. */
 TEST(call_without_an_executor_is_cancelled_when_detached) {
   pillion_task call = call_that_runs(0, PILLION_DETACH);
   assert_int_equal(pillion_task_cancel(call), 0);
@@ -132,7 +132,7 @@ static void assert_wakes_nobody(pillion_executor ex, pillion_task task) {
   pillion_host host = PILLION_HOST_INIT;
   host.wake = tells;
   assert_ok(pillion_host_set(ex, &host));
-  turn(ex); /* it has come by once */
+  turn(ex); /* the new host's first turn */
   uint64_t before = stats_of(ex).wakes;
   host_was_told = 0;
   wakes_it(&task);
@@ -192,7 +192,7 @@ GIVEN(an_executor, call_whose_event_was_taken) {
   assert_int_equal(library_counts().payloads, 0);
 }
 
-/* pillion_wake says what pillion_wake_local says. */
+/* pillion_wake answers the same as pillion_wake_local. */
 GIVEN(an_executor, task_that_has_ended_and_was_not_taken) {
   struct probe probe = {.ready_at = 1};
   pillion_task task = spawn(ex, &probe, 0, PILLION_JOIN);

@@ -63,7 +63,7 @@ GIVEN(an_executor, wake_after_completion_is_stale) {
   assert_false(readable(ex));
 }
 
-/* It has ended, but its event wasn't taken: there is nothing to poll. */
+/* The task has ended and its event waits: a wake finds nothing to poll. */
 GIVEN(an_executor, wake_after_the_end_polls_nothing) {
   struct probe probe = {.ready_at = 1};
   spawn(ex, &probe, 7, PILLION_EVENT);
@@ -81,7 +81,7 @@ static int wakes_itself_and_ends(struct probe *probe, pillion_value *out,
   return PILLION_READY;
 }
 
-/* The very wake is pending, but there is no task any more that it was for. */
+/* The task's own wake is pending when the task ends. */
 GIVEN(an_executor, wake_that_is_pending_after_the_end_is_stale) {
   struct probe probe = {.step = wakes_itself_and_ends};
   spawn(ex, &probe, 7, PILLION_EVENT);
@@ -124,8 +124,9 @@ GIVEN(an_executor, wake_after_executor_was_freed_is_stale) {
   assert_false(readable(ex));
 }
 
-/* Between a late waker's look at the generation and its swap: a slot that is
-   queued for an old generation carries the new one's wakes as well. */
+/* A late waker has looked at the generation. Its swap comes when the slot has a
+   new task. The slot is then queued for the old one, and must carry the new
+   one's wakes as well. */
 GIVEN(an_executor, late_wake_of_an_old_generation_loses_nothing) {
   static struct probe old = {.ready_at = 1}, new = {0};
   spawn(ex, &old, 0, PILLION_DETACH);
@@ -150,7 +151,7 @@ GIVEN(an_executor, late_wake_of_an_old_generation_loses_nothing) {
   assert_int_equal(new.polls, 2);
 }
 
-/* And the other way round: the old one comes upon the new one's. */
+/* In reverse: the old task's late wake finds the slot queued for the new. */
 GIVEN(an_executor, late_wake_finds_the_new_generation_queued) {
   static struct probe old = {.ready_at = 1}, new = {0};
   spawn(ex, &old, 0, PILLION_DETACH);
@@ -168,7 +169,7 @@ GIVEN(an_executor, late_wake_finds_the_new_generation_queued) {
   assert_int_equal(new.polls, 2);
 }
 
-/* A freed slot in an inbox is passed over until it is popped. */
+/* A freed slot that still stands in an inbox isn't used before its pop. */
 GIVEN(an_executor, queued_cell_is_not_used_again_before_it_is_popped) {
   static struct probe a = {.ready_at = 1}, b = {.ready_at = 1}, c = {0}, d = {0};
   spawn(ex, &a, 0, PILLION_DETACH);
@@ -185,7 +186,7 @@ GIVEN(an_executor, queued_cell_is_not_used_again_before_it_is_popped) {
   assert_int_equal(pillion__slot_of(d.task), slot);
 }
 
-/* Only a forged waker gets there: it knew a slot's next generation. */
+/* Only a forged waker, with a slot's next generation, gets into that inbox. */
 TEST(post_in_the_inbox_of_another_executor_is_dropped) {
   pillion_executor ex = executor_new(), gone = executor_new();
   struct pillion__executor *inside =
@@ -342,7 +343,7 @@ static int hook_that_spoils_errno(void *data) {
   return PILLION_ECLOSED;
 }
 
-/* Whatever it comes to: the poke fails, or there was nothing to be read. */
+/* First a poke's write fails, then a turn's read, then the host's hook. */
 GIVEN(an_executor, wake_that_fails_preserves_errno) {
   pillion_host host = PILLION_HOST_INIT;
   static struct probe probe = {0};

@@ -16,7 +16,7 @@ static struct {
   int stack[8], depth;
 } seen;
 
-/* A token is a number of its own; what it was captured in is its tenth. */
+/* A token is a number: ten times the one that captured it, and one. */
 static void *capture(void *data) {
   if (data != &seen) seen.wrong++;
   seen.captured++;
@@ -82,7 +82,7 @@ static int records_step(struct probe *probe, pillion_value *out,
 TEST(polls_and_the_drop_are_inside) {
   ex = hooked_new(&hooks);
   struct probe probe = {RECORDS, .ready_at = 2};
-  seen.current = 4; /* whatever the spawner is in */
+  seen.current = 4; /* the spawner's context */
   spawn(ex, &probe, 0, PILLION_EVENT);
   assert_seen(1, 0, 0);
   assert_true(pthread_equal(seen.capturer, pthread_self()));
@@ -252,7 +252,7 @@ TEST(loop_call_is_captured_where_it_is_made) {
   uintptr_t token = guest.posts[0].context;
   assert_int_equal(token, 31);
 
-  /* What Go does with it, poll by poll. */
+  /* Go enters and leaves it for each poll, and releases it once. */
   uint32_t index = pillion__slot_of(ex);
   pillion__guest_enter(index, token);
   assert_int_equal(seen.current, 31);
@@ -338,7 +338,7 @@ TEST(hooks_do_not_end_the_poll_that_they_stand_around) {
   turn(ex); /* for the wake */
   assert_int_equal(hooked.polls, 2);
   assert_int_equal(hooked.drops, 0);
-  turn(ex); /* for the cancel, of what was detached */
+  turn(ex); /* for the cancel of the detached task */
   assert_int_equal(hooked.polls, 2);
   assert_int_equal(hooked.drops, 1);
   assert_int_equal(progress.live, 0);

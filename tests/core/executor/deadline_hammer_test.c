@@ -31,7 +31,7 @@ static void *wakes_and_cancels(void *data) {
   return NULL;
 }
 
-/* What ended, and how. */
+/* How many calls ended in each way. */
 static int ended[3];
 
 static void count(const pillion_event *event) {

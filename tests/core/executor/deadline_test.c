@@ -35,7 +35,7 @@ TEST(task_is_dropped_at_its_deadline) {
   assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
 }
 
-/* Spawned and late in one go: the deadline comes first in the turn. */
+/* One turn finds the new task and its deadline: the deadline comes first. */
 TEST(task_whose_time_is_up_is_never_polled) {
   ex = executor_at(100);
   struct probe probe = {0};
@@ -113,7 +113,7 @@ static void *cancels(void *data) {
   return NULL;
 }
 
-/* It stands in the inbox; the owner hasn't seen it when the time is up. */
+/* The cancel stands in the inbox, unseen by the owner, when the time is up. */
 TEST(cancel_from_another_thread_came_first) {
   ex = executor_at(100);
   struct probe probe = {0};
@@ -135,14 +135,14 @@ TEST(deadline_after_the_end_does_nothing) {
   turn(ex);
   assert_ok(pillion_task_deadline(&timer, gone.task, 500));
   pillion_wake_local(gone.waker);
-  turn(ex); /* it returns */
+  turn(ex); /* the task returns */
   assert_int_equal(pillion_task_deadline(&timer, gone.task, 300), 2);
   assert_ok(pillion_task_detach(gone.task));
   assert_int_equal(pillion_task_deadline(&timer, gone.task, 300),
                    PILLION_EBADHANDLE);
   spawn(ex, &next, 0, PILLION_EVENT);
   assert_int_equal(pillion__slot_of(next.task), pillion__slot_of(gone.task));
-  run_at(ex, 1000); /* it fires, and is stale */
+  run_at(ex, 1000); /* the old task's deadline fires, too late */
   assert_int_equal(next.polls, 1);
   assert_int_equal(next.drops, 0);
   assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
@@ -295,7 +295,7 @@ TEST(host_hears_of_an_earlier_deadline) {
   turn(ex);
   assert_int_equal(progress.deadline, 500);
   assert_false(readable(ex));
-  assert_ok(pillion_task_deadline(&timer, probe.task, 900)); /* no hurry */
+  assert_ok(pillion_task_deadline(&timer, probe.task, 900)); /* later */
   assert_false(readable(ex));
   executor_free(ex);
 }

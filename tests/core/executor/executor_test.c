@@ -60,7 +60,7 @@ TEST(handle_is_stale_after_free_also_when_reused) {
   executor_free(new);
 }
 
-/* The close found its executor, and then the executor was freed and made anew. */
+/* A close has found its executor. Then the executor is freed and made anew. */
 TEST(late_close_does_not_close_the_next_executor) {
   pillion_executor old = executor_new();
   struct pillion__executor *inside =
@@ -129,7 +129,7 @@ static void *attempts(void *data) {
 TEST(another_thread_gets_nothing) {
   struct attempt a = {.ex = executor_new()};
   struct probe probe = {0};
-  spawn(a.ex, &probe, 0, PILLION_DETACH); /* it is ours from here on */
+  spawn(a.ex, &probe, 0, PILLION_DETACH); /* so this thread owns it */
   on_thread(attempts, &a);
   assert_int_equal(a.turn, PILLION_EWRONGTHREAD);
   assert_int_equal(a.spawn, PILLION_EWRONGTHREAD);
@@ -174,7 +174,7 @@ TEST(released_executor_goes_on_elsewhere) {
   spawn(a.ex, &probe, 1, PILLION_EVENT);
   turn(a.ex);
   assert_ok(pillion_executor_release(a.ex));
-  pillion_wake(probe.waker); /* no task's, and still none is lost */
+  pillion_wake(probe.waker); /* without an owner */
   on_thread(takes_over, &a);
   assert_ok(a.bind);
   assert_int_equal(a.turn, 1);
@@ -182,7 +182,7 @@ TEST(released_executor_goes_on_elsewhere) {
   assert_ok(a.release);
   assert_int_equal(probe.polls, 2);
   assert_ok(pillion_executor_bind(a.ex));
-  assert_ok(pillion_executor_bind(a.ex)); /* it is ours */
+  assert_ok(pillion_executor_bind(a.ex)); /* this thread owns it */
   executor_free(a.ex);
 }
 
@@ -307,7 +307,7 @@ static int closed_meanwhile(struct probe *probe, pillion_value *out,
   return PILLION_PENDING;
 }
 
-/* The turn has looked for a close by then, and a running turn gets no poke. */
+/* The turn has looked for a close already, and a running turn gets no poke. */
 GIVEN(an_executor, close_during_a_turn_is_not_lost) {
   struct probe probe = {.step = closed_meanwhile};
   spawn(ex, &probe, 1, PILLION_EVENT);
@@ -344,7 +344,7 @@ GIVEN(an_executor, free_drops_every_task_once) {
   assert_int_equal(ended.drops, 1);
   assert_int_equal(unjoined.drops, 1);
   assert_int_equal(stubborn.drops, 1);
-  assert_true(stubborn.rc < 0); /* there was no way back */
+  assert_true(stubborn.rc < 0); /* free has closed the executor */
 }
 
 static void *frees(void *data) {

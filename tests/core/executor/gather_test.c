@@ -6,7 +6,7 @@
 
 #include "support.h"
 
-#define FOR_EVER UINT32_MAX /* ns: four seconds, in which nothing waits here */
+#define FOR_EVER UINT32_MAX /* ns: four seconds, longer than any test waits */
 
 static pillion_executor gathers(uint32_t ns) {
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
@@ -22,14 +22,14 @@ static struct pillion__executor *inside(pillion_executor ex) {
   return pillion__executor_at(pillion__slot_of(ex));
 }
 
-/* How long the timer has still to run; 0: it does not run. */
+/* How long the timer will still run; 0: it doesn't run. */
 static int64_t armed(pillion_executor ex) {
   struct itimerspec left;
   assert_ok(timerfd_gettime(atomic_load(&inside(ex)->timer), &left));
   return left.it_value.tv_sec * SECOND + left.it_value.tv_nsec;
 }
 
-/* So many calls that run: jobs[0] and so on. */
+/* Starts `n` calls, which run as jobs[0] and so on. */
 static void calls_run(pillion_executor ex, int n, uint32_t mode) {
   pillion_function echo = function("test.echo");
   for (int i = 0; i < n; i++)
@@ -61,7 +61,7 @@ GIVEN(one_that_gathers, host_is_told_once_half_have_ended) {
   assert_int_equal(turn(ex), 40);
   for (int i = 0; i < 40; i++) assert_int_equal(events[i].token, i);
   assert_false(readable(ex));
-  ends(40, 51); /* of 24 */
+  ends(40, 51); /* 11 of 24: not half */
   assert_false(readable(ex));
   ends(51, 52);
   assert_true(readable(ex));
@@ -95,7 +95,7 @@ TEST(timer_tells_of_the_first) {
     assert_false(readable(ex)); /* or the host would spin */
     uint64_t turns = stats_of(ex).turns;
     turn(ex);
-    assert_int_equal(stats_of(ex).turns, turns); /* a quiet one */
+    assert_int_equal(stats_of(ex).turns, turns); /* a turn without work */
   }
   assert_int_equal(pokes(ex), before); /* nothing was written */
   ends(3, 8);
@@ -121,7 +121,7 @@ GIVEN(one_that_gathers, turn_before_the_timer_disarms_it) {
   ends(0, 2);
   assert_true(armed(ex));
   assert_false(readable(ex));
-  assert_int_equal(turn(ex), 2); /* for something else */
+  assert_int_equal(turn(ex), 2); /* its host comes for another reason */
   assert_false(armed(ex));
   assert_int_equal(atomic_load(&inside(ex)->park), PILLION__PARK_IDLE);
   ends(2, 3); /* and the next one arms it again */
@@ -142,7 +142,7 @@ static int sees_ends(struct probe *probe, pillion_value *out,
   return PILLION_PENDING;
 }
 
-/* In it another thread ends `n` of 8 calls, and pokes no host. */
+/* In its turn another thread ends `n` of 8 calls, and pokes no host. */
 static void turn_that_ends_meet(int n) {
   static struct probe probe;
   probe = (struct probe){.step = sees_ends, .state = n};
@@ -152,7 +152,7 @@ static void turn_that_ends_meet(int n) {
   assert_int_equal(turn(ex), 0);
 }
 
-/* The turn's own end arms the timer for them. */
+/* The turn arms the timer for them when it ends. */
 GIVEN(one_that_gathers, ends_that_meet_a_turn_are_waited_for) {
   turn_that_ends_meet(2);
   assert_int_equal(progress.more, 0);
@@ -178,7 +178,7 @@ static int ends_one(struct probe *probe, pillion_value *out,
   return PILLION_PENDING;
 }
 
-/* As a function on the loop does: its host is there, and need not be woken. */
+/* A function on the loop ends so: its host is awake, and needs no poke. */
 GIVEN(one_that_gathers, end_in_the_own_turn_waits_for_nothing) {
   static struct probe probe = {.step = ends_one};
   spawn(ex, &probe, 0, PILLION_DETACH);
@@ -191,7 +191,7 @@ GIVEN(one_that_gathers, end_in_the_own_turn_waits_for_nothing) {
   ends(1, 8);
 }
 
-/* And the turn that it asks for takes the ends along. */
+/* The turn that the wake asks for also takes the ends that wait. */
 GIVEN(one_that_gathers, wake_waits_for_nothing) {
   static struct probe probe = {0};
   spawn(ex, &probe, 0, PILLION_DETACH);
@@ -221,7 +221,7 @@ GIVEN(one_that_gathers, close_and_post_wait_for_nothing) {
   ends(2, 8);
 }
 
-/* A post that comes after an end is taken after it. */
+/* The turn takes posts in their order: first the end, then the wake. */
 GIVEN(one_that_gathers, end_before_a_wake_is_told_with_it) {
   static struct probe probe = {.name = "woken"};
   spawn(ex, &probe, 0, PILLION_DETACH);
@@ -272,7 +272,7 @@ TEST(nothing_waits_for_a_host_with_a_hook) {
   host.wake = host_wake;
   ex = gathers(FOR_EVER);
   calls_run(ex, 8, PILLION_EVENT);
-  ends(0, 1); /* for the host before it */
+  ends(0, 1); /* while the first host is there */
   assert_true(armed(ex));
   assert_ok(pillion_host_set(ex, &host));
   assert_int_equal(turn(ex), 1);
@@ -284,7 +284,7 @@ TEST(nothing_waits_for_a_host_with_a_hook) {
   }
   assert_ok(pillion_host_set(ex, NULL));
   turn(ex);
-  assert_false(armed(ex)); /* what the first host had left behind */
+  assert_false(armed(ex)); /* the first host's timer is off */
   assert_false(readable(ex));
   ends(4, 5);
   assert_true(armed(ex));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Threads and signal handlers against one owner. A waker counts a task's
- * sequence up before it wakes it; once all is quiet each task must have seen
- * the last number. Nothing here depends on time but for how long it goes on.
+ * Threads and signal handlers against one owner. Each counts a task's sequence
+ * up before it wakes the task; once all is quiet each task must have seen the
+ * last number. Only the test's length depends on time.
  */
 #include <signal.h>
 #include <sys/syscall.h>
@@ -18,7 +18,7 @@
 #ifndef DURATION
 #define DURATION (700 * MS)
 #endif
-#define PATIENCE (20 * SECOND) /* by then a wake was lost */
+#define PATIENCE (20 * SECOND) /* later than this a wake is lost */
 
 /* ---- Wakes --------------------------------------------------------------- */
 
@@ -29,7 +29,7 @@ struct target {
   _Atomic uint64_t sequence, seen;
   _Atomic pillion_waker waker;
   pillion_executor ex;
-  int life; /* polls until it ends and is replaced; 0: none */
+  int life; /* its last poll, after which another task replaces it; 0: none */
   _Atomic int replace;
 };
 
@@ -41,13 +41,13 @@ static _Atomic pillion_waker old_wakers[64];
 static int observes(struct probe *probe, pillion_value *out,
                     pillion_context *cx) {
   struct target *t = probe->data;
-  /* Relaxed for those that the wake alone has to make visible. */
+  /* Relaxed where the wake alone must make the number visible. */
   uint64_t sequence = t->life == 0
                           ? atomic_load_explicit(&t->sequence,
                                                  memory_order_relaxed)
                           : atomic_load(&t->sequence);
   atomic_store_explicit(&t->seen, sequence, memory_order_relaxed);
-  if (probe->polls % 5 == 0 && t->life == 0) /* some work of its own */
+  if (probe->polls % 5 == 0 && t->life == 0) /* a wake of its own */
     pillion_wake_local(cx->waker);
   return t->life != 0 && probe->polls >= t->life ? PILLION_READY
                                                  : PILLION_PENDING;
@@ -71,7 +71,7 @@ static void start_target(struct target *t, uint32_t flags) {
     atomic_store(&t->waker, waker_of(probe->task));
 }
 
-/* The threads inside may wake and count. */
+/* A thread may wake and count between enter and leave. */
 static bool enter(void) {
   atomic_fetch_add(&inside, 1);
   if (atomic_load(&open_for_wakes)) return true;
@@ -87,7 +87,7 @@ static void count_and_wake(struct target *t) {
   else
     atomic_fetch_add(&t->sequence, 1);
   int rc;
-  /* One that is being replaced has a new waker soon. */
+  /* The owner may just replace the task: soon there is a new waker. */
   do rc = pillion_wake(atomic_load(&t->waker));
   while (rc == PILLION_STALE);
   if (rc < 0)
@@ -102,7 +102,7 @@ static void on_tick(int number) {
   if (enter()) {
     uint32_t i = atomic_fetch_add(&turns, 1);
     errno = ENOTTY;
-    count_and_wake(&targets[i % STEADY]); /* those that stay */
+    count_and_wake(&targets[i % STEADY]); /* tasks that are never replaced */
     count_and_wake(&targets[(i * 7 + 3) % STEADY]);
     if (errno != ENOTTY) atomic_fetch_add(&bad_errno, 1);
     atomic_fetch_add(&in_handler, 1);
@@ -144,7 +144,7 @@ static void *wakes_all(void *data) {
   return NULL;
 }
 
-/* As a host does it: waits for the descriptor, unless there is more. */
+/* Waits for the descriptor like a host, unless there is more to do. */
 static void host_turn(pillion_executor ex, int fd, bool wait) {
   if (wait && !progress.more) {
     struct pollfd watched = {fd, POLLIN, 0};
@@ -331,7 +331,7 @@ static void *submits_and_cancels(void *data) {
   return NULL;
 }
 
-/* Half of what begins ends at once, the rest in the next turn. */
+/* Ends half of the calls that have begun at once, the rest in the next turn. */
 static void restless_turn(struct pillion__guest_turn *t) {
   guest_turn(t);
   uint32_t half = guest.loop_count / 2;

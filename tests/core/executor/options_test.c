@@ -39,7 +39,7 @@ TEST(clock_drives_the_budget) {
   assert_int_equal(progress.polled, 128); /* at the second look */
 }
 
-/* Go gets what C's tasks have left of the time, and at least a try. */
+/* Go gets the time that C's tasks have left, and at least one poll. */
 TEST(time_budget_is_spent_once) {
   struct probe probe = {.step = ticks};
   ex = executor_at(1000);
@@ -93,7 +93,7 @@ TEST(budget_without_end_polls_all) {
     budget.max_polls = UINT32_MAX;
     budget.max_ns = INT64_MAX;
     guest_reset();
-    pillion__guest_wake(pillion__slot_of(ex)); /* half of it is Go's */
+    pillion__guest_wake(pillion__slot_of(ex)); /* Go gets half of the budget */
     progress = (pillion_progress)PILLION_PROGRESS_INIT;
     assert_ok(pillion_executor_turn(NULL, 0, &progress, ex, &budget));
     assert_int_equal(progress.polled, 300);
@@ -115,7 +115,7 @@ TEST(options_are_the_default_budget) {
   turn(ex);
   assert_int_equal(progress.polled, 150);
   pillion_budget budget = PILLION_BUDGET_INIT;
-  pillion_executor_turn(NULL, 0, &progress, ex, &budget); /* it says nothing */
+  pillion_executor_turn(NULL, 0, &progress, ex, &budget); /* no limits */
   assert_int_equal(progress.polled, 150);
   budget.max_polls = 20;
   pillion_executor_turn(NULL, 0, &progress, ex, &budget);
@@ -169,7 +169,7 @@ TEST(same_seed_gives_the_same_order) {
   run_seeded(43, other);
   assert_memory_equal(first, again, sizeof first);
   assert_memory_not_equal(first, other, sizeof first);
-  assert_memory_not_equal(first, first + N, N); /* nor are turns alike */
+  assert_memory_not_equal(first, first + N, N); /* turns differ */
 }
 
 TEST(seeded_turn_still_polls_each_task_once) {
@@ -184,7 +184,7 @@ TEST(seeded_turn_still_polls_each_task_once) {
   }
 }
 
-/* Two tasks are in either order, and that of a seed is no fixed one. */
+/* Some seeds keep two tasks in order, and some swap them. */
 TEST(seed_swaps_two_tasks) {
   int in_order = 0, swapped = 0;
   for (uint64_t seed = 1; seed <= 32; seed++) {

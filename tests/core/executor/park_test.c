@@ -57,7 +57,7 @@ static int woken_from_outside(struct probe *probe, pillion_value *out,
   return PILLION_PENDING;
 }
 
-/* The turn's end finds what came meanwhile, and tells the host itself. */
+/* The turn finds the wake when it ends, and tells the host itself. */
 GIVEN(an_executor, nobody_pokes_a_running_executor) {
   static struct probe probe = {.step = woken_from_outside};
   spawn(ex, &probe, 0, PILLION_DETACH);
@@ -130,7 +130,7 @@ static void poker_goes(pillion_executor ex) {
   atomic_fetch_sub(&inside(ex)->park, PILLION__PARK_POKER);
 }
 
-/* The host must not spin until it runs again. */
+/* Until the poker runs again, the host must not spin. */
 GIVEN(an_executor, turn_that_meets_a_poker_behind_its_write) {
   static struct probe probe = {0};
   spawn(ex, &probe, 0, PILLION_DETACH);
@@ -144,7 +144,7 @@ GIVEN(an_executor, turn_that_meets_a_poker_behind_its_write) {
   assert_false(readable(ex));
   assert_int_equal(park_of(ex), PILLION__PARK_IDLE + PILLION__PARK_POKER);
 
-  /* What is posted now doesn't wait for it. */
+  /* Another post doesn't wait for that poker. */
   uint64_t before = pokes(ex);
   assert_int_equal(pillion_wake(probe.waker), PILLION_WOKEN);
   assert_int_equal(pokes(ex), before + 1);
@@ -155,14 +155,14 @@ GIVEN(an_executor, turn_that_meets_a_poker_behind_its_write) {
   poker_goes(ex);
   assert_int_equal(park_of(ex), PILLION__PARK_IDLE);
 
-  /* One turn more that reads, since it might have written late; then none. */
+  /* The poker might have written late, so one more turn reads; then none. */
   turn(ex);
   uint64_t turns = stats_of(ex).turns;
   turn(ex);
   assert_int_equal(stats_of(ex).turns, turns);
 }
 
-/* Its write comes when all is over, and is taken out by one turn. */
+/* Its write comes after all other work, and one turn reads it. */
 GIVEN(an_executor, turn_that_meets_a_poker_before_its_write) {
   static struct probe probe = {0};
   spawn(ex, &probe, 0, PILLION_DETACH);
@@ -183,7 +183,8 @@ GIVEN(an_executor, turn_that_meets_a_poker_before_its_write) {
   assert_int_equal(stats_of(ex).turns, turns);
 }
 
-/* Its write may be gone already: it is no news of what is left. */
+/* The turn may have read the poker's write: the host still must hear of the
+   work that is left. */
 TEST(turn_that_met_a_poker_and_has_more_tells_the_host) {
   for (int written = 0; written < 2; written++) {
     pillion_executor ex = executor_new();
@@ -272,7 +273,7 @@ static void *turns_until_its_task_ends(void *data) {
   return NULL;
 }
 
-/* Where the loop's thread likes to run before the poker's write has returned. */
+/* On one core the loop's thread often runs before the poker's write returns. */
 TEST(wake_costs_one_poke_on_one_core) {
   enum { WAKES = 2000 };
   cpu_set_t all, first;
@@ -301,8 +302,8 @@ TEST(wake_costs_one_poke_on_one_core) {
 }
 
 /*
- * The hook of a host whose loop does whole turns before the hook returns, as one
- * with SCHED_FIFO on the poker's core.
+ * A hook during which the loop makes whole turns, as a loop with SCHED_FIFO on
+ * the poker's core does.
  */
 static void *turns_once(void *data) {
   struct loop *loop = data;
@@ -315,7 +316,7 @@ static void *turns_once(void *data) {
 static int preempting_calls;
 
 static int loop_preempts(void *data) {
-  if (++preempting_calls <= 10) on_thread(turns_once, data); /* once will do */
+  if (++preempting_calls <= 10) on_thread(turns_once, data); /* enough */
   return 0;
 }
 
@@ -385,7 +386,7 @@ static pillion_host hooks(void) {
 GIVEN(an_executor, wake_hook_takes_the_place_of_the_descriptor) {
   pillion_host host = hooks();
   assert_ok(pillion_host_set(ex, &host));
-  assert_int_equal(told.wakes, 1); /* it must come by once */
+  assert_int_equal(told.wakes, 1); /* a new host is told once */
   turn(ex);
   struct probe probe = {0};
   spawn(ex, &probe, 0, PILLION_DETACH);
@@ -401,7 +402,7 @@ GIVEN(an_executor, wake_hook_takes_the_place_of_the_descriptor) {
   assert_int_equal(told.after_drop, 0);
 }
 
-/* A descriptor stays readable; a hook has to be called again. */
+/* A descriptor would stay readable; a hook must be called again. */
 TEST(wake_hook_is_called_again_for_more) {
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
   options.flags = PILLION_NO_FD;
@@ -426,7 +427,7 @@ TEST(wake_hook_is_called_again_for_more) {
   assert_int_equal(told.drops, 1);
 }
 
-/* Its hook may have been answered by this very turn. */
+/* This turn may be the host's answer to the poker's call of the hook. */
 GIVEN(an_executor, wake_hook_is_called_again_if_the_turn_met_a_poker) {
   pillion_host host = hooks();
   assert_ok(pillion_host_set(ex, &host));
@@ -459,7 +460,7 @@ GIVEN(an_executor, refused_wake_is_counted) {
   assert_int_equal(probe.polls, 1);
 }
 
-/* The hook was told, the descriptor was not: who comes next must hear it. */
+/* The poke went to the first host only: the next host must hear of it, too. */
 GIVEN(an_executor, poke_survives_the_change_of_hosts) {
   pillion_host host = hooks();
   assert_ok(pillion_host_set(ex, &host));
@@ -511,7 +512,7 @@ GIVEN(an_executor, live_hook_tells_the_first_and_the_last) {
   assert_int_equal(told.lives, 4);
 }
 
-/* At once, outside a turn: the loop may be about to end. */
+/* Outside a turn it hears of them at once: the loop may be about to end. */
 GIVEN(an_executor, live_hook_hears_of_the_owners_submissions) {
   pillion_host host = hooks();
   assert_ok(pillion_host_set(ex, &host));
@@ -577,7 +578,7 @@ static void live_does_everything(int live, void *data) {
                                   PILLION_DETACH);
 }
 
-/* They are called from inside the turn, and what they spawn is not lost. */
+/* The turn calls the hooks before it ends, so it finds what they spawn. */
 TEST(hooks_are_inside_the_turn) {
   hooked = executor_new();
   pillion_host host = PILLION_HOST_INIT;

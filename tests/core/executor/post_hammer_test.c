@@ -98,7 +98,7 @@ static void *sends_signals(void *data) {
   for (int i = 0; i < SIGNALS; i++) {
     pthread_kill(shared.main, SIGUSR1);
     while (atomic_load(&shared.posted) + atomic_load(&shared.refused) <= i)
-      sched_yield(); /* one at a time: they would merge */
+      sched_yield(); /* one at a time: the kernel merges pending signals */
   }
   return data;
 }

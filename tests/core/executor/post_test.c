@@ -112,7 +112,7 @@ GIVEN(an_executor, turn_without_room_leaves_it_there) {
   assert_int_equal(turn(ex), 1);
 }
 
-/* Whichever floods, the other is taken too, even with room for one. */
+/* A flood of one kind doesn't hold back the other, even with room for one. */
 GIVEN(an_executor, posts_and_ends_do_not_starve_each_other) {
   struct probe probes[8];
   memset(probes, 0, sizeof probes);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Scopes in scopes in scopes: their drops take no stack for that. */
+/* Scopes nested deeply: their drops take no stack for each level. */
 #include "scope_support.h"
 
-/* A task that is alone in the scope of the one before. */
+/* A task that is the only child of the level above. */
 struct level {
   pillion_scope scope;
-  pillion_child child; /* where the next one runs */
+  pillion_child child; /* the next level */
   struct level *next;  /* NULL: the last */
   int polls, drops;
   uint32_t dropped_at;
@@ -48,7 +48,7 @@ static struct level *levels_begin(pillion_executor ex) {
   return levels;
 }
 
-/* The deepest first, and all before the call returned. */
+/* All were dropped before the call returned, the deepest first. */
 static void assert_all_dropped(struct level *levels) {
   for (int i = 0; i < DEPTH; i++) {
     assert_int_equal(levels[i].drops, 1);
@@ -82,7 +82,7 @@ GIVEN(an_executor, freed_executor_of_a_hundred_thousand) {
 struct link {
   struct link *next;
   const pillion_ops *ops;
-  pillion_task task, joined; /* its own, and the next one's */
+  pillion_task task, joined; /* itself, and the next */
   int polls, drops;
 };
 
@@ -154,13 +154,13 @@ struct node {
   int kids[SCOPES][CHILDREN_EACH]; /* their numbers, or 0 */
   int spawned, ends, drops;
   pillion_task task;
-  int evicts; /* the number of the one that its drop evicts, or 0 */
+  int evicts; /* the node that its drop evicts, or 0 */
   int evicts_first; /* before its own scopes */
 };
 
 static struct node *nodes[NODES]; /* each in memory of its own */
 static int alive;
-static struct node *kept[NODES]; /* those whose drops had to let a child go */
+static struct node *kept[NODES]; /* their drops let a child go */
 static int kept_count;
 
 static const pillion_future growing;
@@ -216,7 +216,7 @@ static int draw(int n) {
 static void tree_make(void) {
   for (int i = 0; i < NODES; i++) nodes[i] = calloc(1, sizeof *nodes[i]);
   for (int i = 1; i < NODES; i++)
-    for (;;) { /* below some earlier one that has room; chains are likely */
+    for (;;) { /* seeks an earlier node with room; chains are likely */
       struct node *above = nodes[draw(2) ? i - 1 : draw(i)];
       int *kid = &above->kids[draw(SCOPES)][draw(CHILDREN_EACH)];
       if (*kid != 0) continue;

@@ -33,7 +33,7 @@ GIVEN(an_executor, shielded_owner_passes_its_cancel_on_and_waits) {
   owner_start(&owner, ex, 3, -1);
   turn(ex), turn(ex);
   assert_int_equal(pillion_task_cancel(owner.task), 0);
-  turn(ex); /* it asks them */
+  turn(ex); /* it cancels its children */
   assert_int_equal(owner.drops, 0);
   assert_int_equal(owner.inner[2].drops, 1);
   assert_true(turns_until_event(ex) < NO_TURNS);
@@ -60,7 +60,7 @@ GIVEN(an_executor, evicted_owner_ends_them_at_once) {
   struct owner owner = {0};
   owner_start(&owner, ex, 3, -1);
   turn(ex);
-  assert_ok(pillion_task_evict(owner.task)); /* they haven't been polled */
+  assert_ok(pillion_task_evict(owner.task)); /* before their first polls */
   assert_int_equal(turn(ex), 1);
   assert_end(&owner, PILLION_ECANCELLED, PILLION_OUTCOME_CANCELLED_RUNNING);
   assert_child(&owner, 0, 0, PILLION_ECANCELLED,
@@ -76,12 +76,12 @@ GIVEN(an_executor, owner_that_was_never_polled_has_none) {
   assert_int_equal(owner.inner[0].drops, 0);
 }
 
-/* In whichever order free comes by owner and children. */
+/* Free comes to the owner before its children, and then to a child first. */
 TEST(free_ends_them) {
   for (int before = 0; before < 2; before++) {
     pillion_executor ex = executor_new();
     struct owner owner = {0};
-    struct probe holder = {.ready_at = 1}; /* of a slot before the owner's */
+    struct probe holder = {.ready_at = 1}; /* keeps a slot before the owner's */
     if (before) spawn(ex, &holder, 0, PILLION_DETACH);
     owner_start(&owner, ex, 3, -1);
     turn(ex), turn(ex);
@@ -188,7 +188,7 @@ static void is_gone(pillion_child *child) {
   gone++;
 }
 
-/* In its second poll: the first child runs, the second waits. */
+/* Detaches in its second poll: the first child runs, the second waits. */
 static void detaches(struct owner *owner, pillion_context *cx) {
   if (owner->polls != 2) return;
   for (int i = 0; i < 2; i++) {
@@ -212,7 +212,7 @@ GIVEN(an_executor, detached_children_outlive_their_owner) {
   assert_int_equal(owner.drops, 1);
   assert_int_equal(owner.inner[0].drops, 0);
   turn(ex);
-  assert_int_equal(owner.inner[1].drops, 1); /* started for it */
+  assert_int_equal(owner.inner[1].drops, 1); /* the detach has started it */
   assert_int_equal(gone, 1);
   assert_int_equal(released, 1); /* its result went with it */
   wake_child(&owner, 0);

@@ -83,7 +83,7 @@ static int op_spawn(pillion_task *out, pillion_context *cx,
   return 0;
 }
 
-/* The owner's thread first: it spawns the others. */
+/* Joins the owner's thread first, as it starts the others. */
 static void runtime_end(void) {
   pthread_join(runtime.tasks[0].thread, NULL);
   for (int i = 1; i < runtime.count; i++)
@@ -208,7 +208,7 @@ TEST(error_on_another_thread_cancels_the_others) {
   assert_int_equal(dropped(&owner), CHILDREN);
 }
 
-/* Nothing can be evicted there: they are cancelled, and told when they end. */
+/* The runtime can't evict: the drop cancels the children, and lets them end. */
 TEST(drop_detaches_what_runs) {
   for (int round = 0; round < 20; round++) {
     static struct owner owner;

@@ -109,7 +109,7 @@ GIVEN(an_executor, first_error_cancels_the_others_and_is_told) {
                PILLION_OUTCOME_CANCELLED_UNSTARTED);
   assert_child(&owner, 5, 0, PILLION_ECANCELLED,
                PILLION_OUTCOME_CANCELLED_UNSTARTED);
-  assert_null(owner.child[2].next_failed); /* and what the scope cancelled is none */
+  assert_null(owner.child[2].next_failed); /* a cancelled one hasn't failed */
   assert_ptr_equal(owner.child[1].next_failed, &owner.child[2]);
 }
 
@@ -138,7 +138,7 @@ GIVEN(an_executor, spawn_into_a_failed_scope_is_refused) {
   owner_start(&owner, ex, 2, -1);
   assert_true(turns_until_event(ex) < NO_TURNS);
   assert_int_equal(rc_of_late_spawn, -13);
-  assert_int_equal(owner.inner[7].drops, 0); /* it stayed the caller's */
+  assert_int_equal(owner.inner[7].drops, 0); /* the caller keeps it */
   assert_end(&owner, -13, PILLION_OUTCOME_RETURNED);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Shields: a cancel that waits, and what takes no notice of them. */
+/* Shields: which cancels wait for their end, and which don't. */
 #include "support.h"
 
-/* Shielded from its first poll on; probe->state takes it off. */
+/* Shields itself in its first poll; probe->state ends the shield. */
 static int shielded(struct probe *probe, pillion_value *out,
                     pillion_context *cx) {
   if (probe->polls == 1) probe->rc = pillion_shield(cx, 1);
@@ -26,7 +26,7 @@ GIVEN(an_executor, cancel_of_a_shielded_task_wakes_it) {
   assert_int_equal(probe.polls, 2);
   assert_int_equal(probe.awaited, 1);
   assert_int_equal(turn(ex), 0);
-  assert_int_equal(probe.polls, 2); /* it waits as ever */
+  assert_int_equal(probe.polls, 2); /* the cancel wakes it once only */
 
   probe.state = 1;
   pillion_wake_local(probe.waker);
@@ -64,7 +64,7 @@ GIVEN(an_executor, shield_that_nobody_tests_costs_no_poll) {
   assert_int_equal(progress.more, 0);
 }
 
-/* The first poll only sees a cancel that comes inside it. */
+/* A cancel before the first poll finds no shield: the task is never polled. */
 GIVEN(an_executor, shield_before_the_first_poll_is_none) {
   struct probe probe = {.step = shielded};
   spawn(ex, &probe, 0, PILLION_EVENT);
@@ -148,7 +148,7 @@ struct chain {
   int passed;
 };
 
-/* Shielded it outlives its cancel, passes it on and awaits the answer. */
+/* Shielded from its own cancel, it cancels its call and awaits the end. */
 static int awaits_the_end(struct probe *probe, pillion_value *out,
                           pillion_context *cx) {
   struct chain *chain = (struct chain *)probe;

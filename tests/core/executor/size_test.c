@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * How large payloads may be, and where they stop to be inline: whatever is too
- * large is said to be, and whatever has memory of its own is released once.
+ * How large payloads may be, and up to which size they are inline. A payload
+ * that is too large is refused; one with memory of its own is released once.
  */
 #include "support.h"
 
@@ -49,7 +49,7 @@ GIVEN(an_executor, request_that_is_too_large) {
   pillion__ring_take(jobs, COUNT(jobs));
 }
 
-static uint64_t give; /* so many bytes */
+static uint64_t give; /* bytes of the result */
 static char far[64];
 static int released;
 
@@ -87,7 +87,7 @@ static void assert_told(int32_t status, uint64_t length) {
   assert_true(length == (fits ? give : 0));
 }
 
-/* One task of the executor's, or of a pool's that it works for. */
+/* The tasks are the executor's, or those of a pool that it works for. */
 static void results_of_tasks(bool pooled) {
   for (size_t i = 0; i < COUNT(sizes); i++) {
     struct probe event = {.step = gives}, join = {.step = gives},
@@ -158,7 +158,7 @@ TEST(results_of_calls_of_every_size) {
   pillion_value value;
   pillion_task task;
   for (size_t i = 0; i < COUNT(sizes); i++) {
-    if (sizes[i] == PILLION_MAX_PAYLOAD) continue; /* it would be copied */
+    if (sizes[i] == PILLION_MAX_PAYLOAD) continue; /* too much to copy */
     pillion_executor ex = executor_new();
     give = sizes[i];
     bool kept = far_away() && give <= PILLION_MAX_PAYLOAD;

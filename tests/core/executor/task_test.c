@@ -28,7 +28,7 @@ GIVEN(an_executor, task_is_polled_until_it_is_ready) {
   assert_int_equal(events[0].reserved, 0);
   assert_int_equal(events[0].length, 4);
   assert_memory_equal(pillion_event_data(&events[0]), "done", 4);
-  assert_int_equal(turn(ex), 0); /* once */
+  assert_int_equal(turn(ex), 0); /* it comes once */
 }
 
 static int fails(struct probe *probe, pillion_value *out, pillion_context *cx) {
@@ -96,7 +96,7 @@ TEST(max_tasks_is_kept) {
   assert_int_equal(pillion_task_spawn(&task, ex, &probing, &c, 0, 0),
                    PILLION_EAGAIN);
   assert_int_equal(turn(ex), 1);
-  spawn(ex, &c, 0, PILLION_EVENT); /* its event was taken: there is room */
+  spawn(ex, &c, 0, PILLION_EVENT); /* the event was taken */
   executor_free(ex);
   assert_int_equal(c.drops, 1);
 }
@@ -151,7 +151,7 @@ GIVEN(an_executor, cancel_before_first_poll) {
   pillion_task task = spawn(ex, &probe, 5, PILLION_EVENT);
   assert_int_equal(pillion_task_cancel(task), 0);
   assert_int_equal(pillion_task_cancel(task), 1);
-  assert_int_equal(probe.drops, 0); /* asked, not done */
+  assert_int_equal(probe.drops, 0); /* the next turn drops it */
   assert_int_equal(turn(ex), 1);
   assert_int_equal(probe.polls, 0);
   assert_int_equal(probe.drops, 1);
@@ -237,7 +237,7 @@ GIVEN(an_executor, cancel_does_not_bind_a_released_executor) {
   assert_ok(pillion_executor_release(ex));
   on_thread(cancels, &probe);
   assert_int_equal(probe.rc, 0);
-  assert_ok(pillion_executor_bind(ex)); /* still without an owner */
+  assert_ok(pillion_executor_bind(ex)); /* still no owner */
   assert_int_equal(turn(ex), 1);
 }
 
@@ -386,10 +386,10 @@ GIVEN(an_executor, second_joiner_is_told_that_it_is_busy) {
   turn(ex);
   assert_int_equal(first.rc, PILLION_PENDING);
   assert_int_equal(second.rc, PILLION_EBUSY);
-  pillion_wake(first.waker); /* polling again is no second joiner */
+  pillion_wake(first.waker); /* its second poll is no second joiner */
   turn(ex);
   assert_int_equal(first.rc, PILLION_PENDING);
-  assert_ok(pillion_task_evict(first.task)); /* one that is gone makes room */
+  assert_ok(pillion_task_evict(first.task)); /* the place is free again */
   spawn(ex, &third, 0, PILLION_DETACH);
   turn(ex);
   assert_int_equal(third.rc, PILLION_PENDING);
@@ -592,8 +592,8 @@ static int ready_and_woken(struct probe *probe, pillion_value *out,
   return PILLION_READY;
 }
 
-/* It stands in the ready ring when it ends: its slot's next task must not
-   inherit the place. */
+/* A task may end while it stands in the ready ring. Its slot's next task must
+   not inherit that place. */
 GIVEN(an_executor, ended_task_in_the_ready_ring_keeps_its_slot) {
   static struct probe first = {.step = ready_and_woken}, second = {0};
   spawn(ex, &first, 0, PILLION_DETACH);
@@ -642,7 +642,7 @@ static int far_and_woken(struct probe *probe, pillion_value *out,
   return returns_far(probe, out, cx);
 }
 
-/* Their payloads are lent to the host: they don't live, but are in the ring. */
+/* Ended tasks with lent payloads don't live, but still stand in the ring. */
 GIVEN(an_executor, lent_tasks_in_the_ready_ring_count) {
   enum { N = 60 };
   static struct probe lent[N], later[N];

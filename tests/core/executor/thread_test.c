@@ -49,7 +49,7 @@ TEST(drops_run_in_the_exit_hook_of_the_owner) {
   }
   assert_int_equal(pillion_wake(waker_of(owner.probes[1].task)) >= 0, 1);
 
-  /* The next owner finds the ends of the tasks, and the close. */
+  /* The next owner will find the tasks' ends and the close. */
   assert_true(readable(owner.ex));
   struct probe late = {0};
   assert_int_equal(pillion_task_spawn(NULL, owner.ex, &probing, &late, 0, 0),
@@ -139,7 +139,7 @@ static void *lets_go(void *data) {
   return NULL;
 }
 
-/* The task is gone for the counts, and its drop still runs. */
+/* The counts don't have the task any more, but its drop still runs. */
 TEST(free_waits_for_an_exit_hook) {
   struct owner owner = {.ex = executor_new()};
   pthread_t leaving = thread_start(spawns_a_slow_one, &owner);
@@ -178,7 +178,7 @@ TEST(released_executor_survives_its_thread) {
   struct probe probe = {0};
   spawn(owner.ex, &probe, 0, PILLION_DETACH);
   assert_ok(pillion_executor_release(owner.ex));
-  on_thread(spawns_one, &owner); /* takes it, and ends with it */
+  on_thread(spawns_one, &owner); /* that thread owns it, and ends */
   assert_int_equal(probe.drops, 1);
   executor_free(owner.ex);
 }
@@ -188,7 +188,7 @@ static pthread_key_t late_key;
 static void comes_late(void *data) {
   struct owner *owner = data;
   if (atomic_fetch_add(&owner->step, 1) == 0) {
-    pthread_setspecific(late_key, owner); /* once more, after all others */
+    pthread_setspecific(late_key, owner); /* it runs again, after all others */
     return;
   }
   owner->rc = pillion_executor_new(&owner->ex, NULL, NULL, 0);
@@ -196,13 +196,14 @@ static void comes_late(void *data) {
 }
 
 static void *ends_late(void *data) {
-  struct owner *owner = data; /* the first hook has something to do, too */
+  struct owner *owner = data; /* the first hook drops its tasks */
   if (pillion_executor_bind(owner->ex) < 0) return NULL;
   pthread_setspecific(late_key, data);
   return NULL;
 }
 
-/* A destructor that runs after ours may begin again, and is cleaned up after. */
+/* A destructor that runs after the library's may make an executor: that is
+   abandoned in turn. */
 TEST(executor_made_by_a_later_destructor) {
   struct owner owner = {.ex = executor_new()};
   pillion_executor first = owner.ex;
@@ -234,7 +235,8 @@ static void *cancelled_and_wakes(void *data) {
   return NULL;
 }
 
-/* write(2) is a cancellation point: the poke would be lost, and free wait for it. */
+/* write(2) is a cancellation point. The poke must not be lost in it, since free
+   would wait for the poker. */
 TEST(wake_of_a_cancelled_thread) {
   struct owner owner = {.ex = executor_new()};
   struct cancelled c = {.owner = &owner, .woken = -1};
@@ -260,7 +262,7 @@ static void *cancelled_and_submits(void *data) {
   return NULL;
 }
 
-/* Go sleeps, and nothing else would wake it. */
+/* Go sleeps, and only this submission wakes it. */
 TEST(submission_of_a_cancelled_thread) {
   struct cancelled c = {.submitted = -1, .function = function("test.echo")};
   assert_int_equal(pillion__ring_sleep(), 1);
@@ -284,7 +286,7 @@ static void *cancelled_and_turns(void *data) {
   return NULL;
 }
 
-/* The turn's read of the descriptor is one, too: its thread ends after it. */
+/* A turn's read(2) is a cancellation point: the thread ends after the turn. */
 TEST(turn_of_a_cancelled_thread) {
   struct owner owner = {.ex = executor_new()};
   struct cancelled c = {.owner = &owner, .woken = -1};
@@ -315,7 +317,7 @@ static void *cancelled_and_starts_and_stops(void *data) {
   return NULL;
 }
 
-/* What was begun is ended: no lock, phase or executor stays behind. */
+/* Each call ends as without a cancel: no lock, phase or executor stays. */
 TEST(start_and_stop_of_a_cancelled_thread) {
   struct owner owner = {.ex = executor_new()};
   struct cancelled c = {.owner = &owner};
@@ -346,7 +348,8 @@ static void *cancelled_and_closes(void *data) {
   return NULL;
 }
 
-/* close(2) is one: the descriptor would stay open, and the close untold. */
+/* close(2) is a cancellation point. The descriptor must not stay open, and the
+   host must hear of the close. */
 TEST(close_of_a_cancelled_thread) {
   int ends[2];
   struct owner owner = {.ex = executor_new()};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* pillion/time.h, on a clock of our own. */
+/* pillion/time.h, on the test's clock. */
 #include "support.h"
 
 static void clears(struct probe *probe) { pillion_timer_clear(&probe->timer); }
@@ -56,7 +56,7 @@ TEST(sleep_until_follows_its_argument) {
   for (size_t i = 0; i < COUNT(times); i++) {
     until = times[i];
     if (i > 0) pillion_wake_local(probe.waker);
-    if (i == 3) pillion_timer_clear(&probe.timer); /* and it is armed again */
+    if (i == 3) pillion_timer_clear(&probe.timer); /* the poll arms it again */
     turn(ex);
     assert_int_equal(progress.deadline, times[i]);
   }
@@ -191,7 +191,7 @@ static void beat_drop(void *self) {
 
 static const pillion_future beating = {sizeof beating, beat_poll, beat_drop};
 
-/* Ticks of 100 from 1000 on, but the turns come when they come. */
+/* Ticks are due each 100 from 1000 on; the turns come at other times. */
 static void run_beat(int missed, const char *expected) {
   static const int64_t turns[] = {1000, 1099, 1100, 1350, 1399, 1400, 1420,
                                   1449, 1450, 1500, 1600};
@@ -247,7 +247,7 @@ TEST(interval_near_the_end_of_time_does_not_overflow) {
   }
 }
 
-/* What a task does that awaits something else for a while. */
+/* A task clears its interval while it awaits something else. */
 TEST(cleared_interval_keeps_its_time) {
   ex = executor_at(1000);
   static struct beat beat = {0};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* In which order timers fire, and what the host hears; on a clock of our own. */
+/* In which order timers fire, and what the host hears; on the test's clock. */
 #include "support.h"
 
 #define YEAR (INT64_C(31557600) * SECOND)
 
-/* Arms its timer for `*data` at each poll but the one that it causes. */
+/* Arms its timer for `*data` in each poll that the timer hasn't caused. */
 static int arms(struct probe *probe, pillion_value *out, pillion_context *cx) {
   if (probe->awaited++ % 2 == 0)
     probe->rc =
@@ -15,7 +15,7 @@ static int arms(struct probe *probe, pillion_value *out, pillion_context *cx) {
 
 static void clears(struct probe *probe) { pillion_timer_clear(&probe->timer); }
 
-/* Timers a, b, c … for these times, armed in this order. */
+/* Arms timers a, b, c … for these times, in this order. */
 static struct probe probes[26];
 static int64_t deadlines[26];
 
@@ -50,7 +50,7 @@ TEST(equal_deadlines_fire_in_their_arming_order) {
   assert_traced("b d f a c e");
 }
 
-/* A slot is taken apart from both ends. Some were cleared before. */
+/* The wheel empties a slot from both ends. The test has cleared some timers. */
 TEST(slot_of_any_number_keeps_the_order) {
   static pillion_timer timers[100];
   for (size_t n = 1; n <= COUNT(timers); n++) {
@@ -76,12 +76,12 @@ TEST(past_and_negative_deadlines_keep_the_order) {
   ex = executor_at(100);
   arm_all(ex, times, COUNT(times));
   assert_int_equal(progress.deadline, INT64_MIN);
-  run_at(ex, 100); /* not in the turn that arms them */
+  run_at(ex, 100); /* the turn after the one that arms them */
   assert_traced("e c h f b d g a");
   assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
 }
 
-/* Late ones that were armed after others had become due go before these. */
+/* A timer that is armed late fires before those that are due and wait. */
 TEST(late_timer_goes_before_due_ones) {
   const int64_t times[] = {300, 200};
   ex = executor_at(100);
@@ -131,7 +131,7 @@ TEST(clock_that_goes_back_keeps_the_order) {
   assert_traced("a b");
 }
 
-/* When only late ones are left, the wheel's own time must not follow. */
+/* When only late timers are left, the wheel's own time must stay. */
 TEST(late_timer_is_cleared_after_the_clock_went_back) {
   const int64_t times[] = {20 * SECOND};
   ex = executor_at(15 * SECOND);
@@ -176,8 +176,8 @@ TEST(timers_over_the_quota_are_refused) {
   spawn(ex, &third, 0, PILLION_DETACH);
   turn(ex);
   assert_int_equal(third.rc, PILLION_EAGAIN);
-  pillion_timer_clear(&third.timer); /* which it never was */
-  deadlines[0] = 650; /* what is armed may always be moved */
+  pillion_timer_clear(&third.timer); /* it was never armed */
+  deadlines[0] = 650; /* an armed timer may always move */
   probes[0].awaited = 0;
   pillion_wake_local(probes[0].waker);
   turn(ex);
@@ -251,8 +251,8 @@ TEST(host_hears_of_changes_only) {
   assert_int_equal(told_deadline, PILLION_TIME_NEVER);
 }
 
-/* Its deadline may stay behind; then the turn finds nothing, and the next
- * deadline is right. */
+/* The host may keep a cleared timer's deadline. That turn finds nothing, and
+   reports the right deadline. */
 TEST(cleared_timer_wakes_the_host_once_at_most) {
   const int64_t times[] = {1000000, 1000001, 1000099, 1000100};
   ex = executor_at(100);

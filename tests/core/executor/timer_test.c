@@ -8,7 +8,7 @@
 
 #define FAR (INT64_MAX / 2)
 
-/* Arms its timer for `state` + FAR at the first poll. */
+/* The deadline of the probe with this `state`. */
 static int64_t deadline_of[4096];
 
 static int arms(struct probe *probe, pillion_value *out, pillion_context *cx) {
@@ -63,7 +63,7 @@ GIVEN(an_executor, timers_of_equal_deadlines_all_fire) {
   assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
 }
 
-/* A timer that is due now isn't run inline: it waits for the next turn. */
+/* A poll that arms a timer for the past doesn't fire it; the next turn does. */
 GIVEN(an_executor, timer_in_the_past_fires_in_the_next_turn) {
   static struct probe probe = {.step = arms};
   deadline_of[0] = 1;
@@ -111,7 +111,7 @@ GIVEN(an_executor, timer_is_cleared_in_the_drop) {
   spawn(ex, &b, 0, PILLION_DETACH);
   turn(ex);
   pillion_task_evict(a.task);
-  memset(&a.timer, 0xff, sizeof a.timer); /* its storage may go */
+  memset(&a.timer, 0xff, sizeof a.timer); /* its storage is free */
   assert_int_equal(turn(ex), 0);
   assert_int_equal(progress.deadline, FAR + 2);
   pillion_timer_clear(&b.timer); /* outside of polls, too */
@@ -164,7 +164,7 @@ TEST(timer_of_another_executor_is_refused) {
   assert_ok(first.rc);
   assert_int_equal(second.rc, PILLION_EINVAL);
   assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
-  executor_free(a); /* disarms what is left */
+  executor_free(a); /* disarms the timers */
   struct probe third = {.step = arms_shared};
   spawn(b, &third, 0, PILLION_DETACH);
   turn(b);
@@ -194,7 +194,7 @@ static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
 
 static const pillion_future napping = {sizeof napping, nap_poll, NULL};
 
-/* As a loop does it: descriptor and deadline. */
+/* Waits like a loop, for the descriptor or the deadline. */
 static int turn_until_event(pillion_executor ex) {
   int n, fd, turns = 0;
   assert_ok(pillion_executor_fd(&fd, ex));

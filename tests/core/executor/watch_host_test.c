@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Watches and hosts that can't, won't, come and go; and those of Go's. */
+/* Watches and their hosts, which refuse, come and go; and Go's watches. */
 #include "watch_support.h"
 
 static struct host first, second;
@@ -37,7 +37,7 @@ GIVEN(two_hosts, a_host_that_cannot_watch_is_an_error) {
   turn(ex);
   assert_int_equal(a.probe.rc, PILLION_ENOTSUP);
   assert_ok(pillion_watch_close(watch));
-  hooks.watch = host_watches; /* one without the other */
+  hooks.watch = host_watches; /* watch without unwatch */
   assert_int_equal(pillion_host_set(ex, &hooks), PILLION_EINVAL);
 }
 
@@ -55,7 +55,7 @@ GIVEN(two_hosts, a_host_that_refuses_is_asked_again_by_the_next) {
   await(ex, &a, watch, R);
   await(ex, &b, watch, W);
   turn(ex);
-  first.refuses = PILLION_ENOMEM; /* for more: what it had stays */
+  first.refuses = PILLION_ENOMEM; /* refuses W; R stays watched */
   assert_traced("1:watchr 1:watchr 1:watchr 1:watchrw");
   assert_ok(pillion_watch_close(watch));
   assert_traced("1:unwatch");
@@ -94,7 +94,7 @@ GIVEN(two_hosts, tasks_wait_for_the_next_host) {
   assert_ok(pillion_host_set(ex, NULL));
   turn(ex);
   assert_traced("1:watchr 1:unwatch");
-  await(ex, &b, watch, W); /* a task that begins to wait now is told */
+  await(ex, &b, watch, W); /* without a host a new wait is refused */
   turn(ex);
   assert_int_equal(b.probe.rc, PILLION_ENOTSUP);
   assert_int_equal(a.probe.polls, 1);
@@ -189,7 +189,7 @@ GIVEN(two_hosts, a_cancelling_close_opens_no_watch) {
 
 static int inside_watch(int f, uint32_t events, uint64_t key, void *data) {
   trace(events ? "watch" : "quiet");
-  assert_ok(pillion_executor_ready(ex, key, R)); /* it is ready already */
+  assert_ok(pillion_executor_ready(ex, key, R)); /* ready at once */
   return 0;
 }
 
@@ -223,7 +223,7 @@ static struct probe reused;
 static void closing_unwatch(int f, uint64_t key, void *data) {
   trace("unwatch");
   pillion_watch_close(key);
-  spawn(ex, &reused, 0, PILLION_DETACH); /* it may get the watch's cell */
+  spawn(ex, &reused, 0, PILLION_DETACH); /* may get the watch's cell */
 }
 
 GIVEN(two_hosts, watch_closed_by_the_host_that_goes) {
@@ -285,7 +285,7 @@ GIVEN(two_hosts, reports_for_go_come_with_its_next_turn) {
   assert_int_equal(pillion_executor_ready(ex, key + 1, W),
                    PILLION_EBADHANDLE);
   assert_traced("1:watchw 1:watchrw");
-  /* A new host knows of none of them: Go is to tell it. */
+  /* A new host knows none of Go's watches: Go must tell it. */
   host_set(ex, &second);
   assert_int_equal(guest.rewatches, 1);
   assert_traced("1:unwatch");

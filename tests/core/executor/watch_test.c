@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Watches: what the host is told, who is woken, and what is not done. */
+/* Watches: what the host is told, and which tasks a report wakes. */
 #include "watch_support.h"
 
 static struct host host;
@@ -37,7 +37,7 @@ GIVEN(a_watch, an_open_watch_tells_the_host_nothing) {
   assert_ok(pillion_watch_close(watch));
   assert_int_equal(library_counts().watches, 0);
   assert_traced("");
-  assert_true(fcntl(fd, F_GETFD) >= 0); /* it isn't the library's */
+  assert_true(fcntl(fd, F_GETFD) >= 0); /* the caller's to close */
 }
 
 GIVEN(a_watch, a_task_is_woken_by_the_report) {
@@ -47,7 +47,7 @@ GIVEN(a_watch, a_task_is_woken_by_the_report) {
   assert_int_equal(a.probe.polls, 1);
   assert_traced("watchr");
   report(R);
-  assert_true(readable(ex)); /* it was idle: it wants its turn */
+  assert_true(readable(ex)); /* it was idle, and asks for a turn */
   turn(ex);
   assert_int_equal(a.probe.polls, 2);
   assert_int_equal(a.probe.drops, 1);
@@ -95,7 +95,7 @@ GIVEN(a_watch, a_cancelled_waiter_does_not_make_the_loop_spin) {
   await(ex, &a, watch, R);
   turn(ex);
   pillion_task_evict(a.probe.task);
-  await(ex, &b, watch, R); /* takes its place */
+  await(ex, &b, watch, R); /* takes a's place */
   turn(ex);
   report(R);
   turn(ex);
@@ -158,7 +158,7 @@ GIVEN(a_watch, hang_up_and_faults_come_to_everybody) {
   assert_int_equal(a.got, H);
   assert_int_equal(b.got, H);
   assert_traced("watchr watchrw");
-  report(H); /* still, and no task awaits anything */
+  report(H); /* again, while no task waits */
   assert_traced("watch-");
   await(ex, &a, watch, R);
   await(ex, &b, watch, W);
@@ -168,7 +168,7 @@ GIVEN(a_watch, hang_up_and_faults_come_to_everybody) {
   turn(ex);
   assert_int_equal(a.got, F);
   assert_int_equal(b.got, F | W);
-  report(F); /* the host has stopped by itself: no call */
+  report(F); /* the host has stopped by itself */
   assert_traced("");
   await(ex, &a, watch, R);
   turn(ex);
@@ -185,7 +185,7 @@ GIVEN(a_watch, the_second_of_two_still_gets_what_came_for_both) {
   one.max_polls = 1;
   pillion_executor_turn(NULL, 0, NULL, ex, &one);
   assert_int_equal(a.got, R | H);
-  assert_int_equal(a.probe.polls, 2); /* and it awaits again */
+  assert_int_equal(a.probe.polls, 2); /* it awaits again */
   turn(ex);
   assert_int_equal(b.got, H);
   assert_int_equal(a.probe.awaited, 1);
@@ -266,7 +266,7 @@ GIVEN(a_watch, a_task_closes_what_it_awaits) {
   assert_traced("watchr unwatch");
 }
 
-/* A number that is used again is another watch, with another key. */
+/* A new watch of the same number has another key. */
 GIVEN(a_watch, a_descriptors_number_is_used_again) {
   await(ex, &a, watch, R);
   turn(ex);
@@ -291,12 +291,12 @@ GIVEN(a_watch, a_turn_that_follows_saves_the_poke) {
   turn(ex);
   uint64_t pokes = stats_of(ex).pokes;
   report(R | PILLION_TURN_FOLLOWS);
-  pillion_wake(a.probe.waker); /* nor does anybody else poke now */
+  pillion_wake(a.probe.waker); /* another thread pokes no more, either */
   assert_int_equal(stats_of(ex).pokes, pokes);
   assert_false(readable(ex));
   turn(ex);
   assert_int_equal(a.got, R);
-  report(R | PILLION_TURN_FOLLOWS); /* for no task */
+  report(R | PILLION_TURN_FOLLOWS); /* no task awaits it */
   turn(ex);
   assert_int_equal(progress.more, 0);
   assert_traced("watchr watch-");
@@ -308,7 +308,7 @@ static int reports_elsewhere(struct probe *probe, pillion_value *out,
   return PILLION_READY;
 }
 
-/* Inside a turn no other can follow at once: so the host has to be told. */
+/* Inside another executor's turn no turn can follow at once: the host hears. */
 GIVEN(a_watch, a_turn_that_follows_another_executors_is_told) {
   struct probe reporter = {.step = reports_elsewhere};
   pillion_executor outer = executor_new();
@@ -353,7 +353,7 @@ GIVEN(a_watch, nonsense_is_refused) {
   assert_int_equal(a.probe.rc, PILLION_EINVAL);
   assert_int_equal(b.probe.rc, PILLION_EINVAL);
   assert_traced("");
-  /* A watch is no task, whatever is done to its cell. */
+  /* Forged handles of its cell change nothing: a watch is no task. */
   pillion_waker waker = waker_of(watch);
   pillion_task task = (watch & ~(UINT64_C(0xff) << 56)) |
                       (uint64_t)PILLION__TASK << 56;

@@ -44,7 +44,7 @@ GIVEN(an_executor, closing_from_another_thread_is_done_by_the_next_turn) {
   close(other);
 }
 
-/* A search for a free cell finds the post; the close waits. */
+/* The owner's search for a free cell finds the close, which has to wait. */
 GIVEN(an_executor, the_owner_is_faster) {
   int other, mine = some_fd(&other);
   struct closing closing;
@@ -58,7 +58,7 @@ GIVEN(an_executor, the_owner_is_faster) {
   assert_ok(closing.rc);
   assert_traced("watchr");
   assert_int_equal(pillion_watch_close(closing.watch), PILLION_EBADHANDLE);
-  assert_traced("unwatch"); /* not the first, but at once */
+  assert_traced("unwatch"); /* the owner's close acts at once */
   assert_ok(pillion_watch_open(&fresh, ex, mine, PILLION_WATCH_OWN));
   spawn(ex, &probe, 0, PILLION_DETACH);
   turn(ex);
@@ -66,12 +66,12 @@ GIVEN(an_executor, the_owner_is_faster) {
   assert_int_equal(a.probe.rc, PILLION_ECLOSED);
   assert_int_equal(probe.drops, 1);
   assert_traced("");
-  assert_ok(pillion_watch_close(fresh)); /* the old close didn't meet it */
+  assert_ok(pillion_watch_close(fresh)); /* the first close left it alone */
   executor_free(ex);
   close(other);
 }
 
-/* The first post was taken from the inbox already, and nothing done yet. */
+/* The owner has taken the close from the inbox, and not done it yet. */
 GIVEN(an_executor, a_close_is_remembered_until_it_is_done) {
   int other, mine = some_fd(&other);
   struct closing closing;
@@ -94,7 +94,7 @@ GIVEN(an_executor, a_close_is_remembered_until_it_is_done) {
   close(other);
 }
 
-/* Closed by another thread, then taken from the inbox inside a spawn. */
+/* Another thread closes the watch, and a spawn takes that from the inbox. */
 GIVEN(an_executor, a_spawn_finds_the_close) {
   int other, mine = some_fd(&other);
   struct closing closing;
@@ -124,7 +124,7 @@ static void *frees_it(void *data) {
   return NULL;
 }
 
-/* Its host would hear of a descriptor on a thread that isn't its own. */
+/* The host's unwatch would run on that thread. */
 TEST(another_thread_cannot_free_what_watches) {
   int other, mine = some_fd(&other);
   struct probe freeing = {.executor = executor_new()};
@@ -189,7 +189,7 @@ enum { CLOSERS = 3, ROUNDS = 2000 };
 static _Atomic uint64_t target;
 static _Atomic bool over;
 
-/* Each is closed by all at once, and the cores are left to who has not come yet. */
+/* All threads close each watch at once. Those that come early yield. */
 static void *closes_all(void *data) {
   uint64_t next, last = 0;
   while (!atomic_load(&over)) {
@@ -201,7 +201,7 @@ static void *closes_all(void *data) {
   return NULL;
 }
 
-/* Every watch ends once, with any closer, and its waiter hears of it. */
+/* Any thread may close a watch first: it ends once, and its waiter is told. */
 GIVEN(an_executor, closers_and_the_owner_race) {
   pthread_t closers[CLOSERS];
   int other, fd = some_fd(&other), closed = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* When a turn enters Go, and what Go's cells and tasks are to C. */
+/* When a turn enters Go, and what C does with Go's cells and tasks. */
 #include "support.h"
 
 GIVEN(an_executor, half_of_the_budget_is_for_the_guest) {
@@ -42,7 +42,7 @@ GIVEN(an_executor, guest_is_entered_only_when_it_has_work) {
   assert_int_equal(progress.more, 0);
   assert_int_equal(progress.deadline, guest.deadline);
 
-  for (int i = 0; i < 3; i++) { /* C's own work leaves it in peace */
+  for (int i = 0; i < 3; i++) { /* C's work alone enters no Go */
     pillion_wake(probe.waker);
     turn(ex);
   }
@@ -73,7 +73,7 @@ GIVEN(an_executor, coroutines_keep_an_executor_on_its_thread) {
   assert_int_equal(pillion_executor_release(ex), PILLION_EBUSY);
   on_thread(frees, &rc);
   assert_int_equal(rc, PILLION_EWRONGTHREAD);
-  guest.suspended = 0; /* the idle ones can be ended */
+  guest.suspended = 0; /* the coroutines left are idle */
   assert_ok(pillion_executor_release(ex));
   assert_int_equal(guest.settles, 2);
   on_thread(frees, &rc);
@@ -96,11 +96,11 @@ GIVEN(an_executor, guest_cells_are_leased_and_woken_like_others) {
   assert_int_equal(guest.post_count, 1);
   assert_null(guest.posts[0].call);
   assert_int_equal(guest.posts[0].slot, base);
-  /* QUEUED is for Go to take off. */
+  /* Go must take QUEUED off. */
   assert_int_equal(pillion_wake(waker), PILLION_COALESCED);
   atomic_store(&cell->head.pend, 0);
   assert_int_equal(pillion_wake(waker), PILLION_WOKEN);
-  executor_free(ex); /* with the post still in its inbox */
+  executor_free(ex); /* its inbox still has the post */
   assert_int_equal(atomic_load(&cell->head.pend), 0);
   pillion__guest_return(base);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Go's side of a pool, as far as C has to do with it: a guest plays Go. */
+/* C's half of Go's side of a pool. A guest plays Go. */
 #include "support.h"
 
 static uint32_t index_of_pool, base;
 static struct { /* what the guest saw */
   uint32_t turns, pool, taken, leaves, frees;
-  pillion_waker wakes; /* in its turn, after it has looked at the inbox */
+  pillion_waker wakes; /* woken in its turn, after its look at the inbox */
 } go;
 
 static void take_wakes(void) {
@@ -81,7 +81,7 @@ GIVEN(two_workers_with_go, late_joiner_enters_go_too) {
   assert_int_equal(go.turns, 3);
   assert_int_equal(go.pool, index_of_pool + 1);
   turn(three);
-  assert_int_equal(go.turns, 3); /* no more than it has to */
+  assert_int_equal(go.turns, 3); /* no more work, no entry */
   assert_ok(pillion_pool_leave(three));
   assert_int_equal(go.leaves, 1);
   executor_free(three);
@@ -105,7 +105,7 @@ GIVEN(two_workers_with_go, wake_in_the_turn_of_the_only_worker) {
   pillion__guest_wake(pillion__slot_of(one));
   turn(one);
   assert_int_equal(go.taken, 0);
-  assert_true(readable(one)); /* there is more */
+  assert_true(readable(one)); /* the wake came after the look */
   turn(one);
   assert_int_equal(go.taken, 1);
   assert_false(readable(one));
@@ -121,7 +121,7 @@ GIVEN(two_workers_with_go, leaving_worker_hands_its_poke_on) {
   assert_int_equal(go.taken, 1);
 }
 
-/* It comes to a pool that is gone, and is forgotten with the next one there. */
+/* The pool is gone. The next pool in its place forgets the wake. */
 GIVEN(two_workers_with_go, late_wake) {
   executor_free(one);
   executor_free(two);
@@ -154,14 +154,14 @@ GIVEN(two_workers_with_go, calls_count_in_the_pool) {
                    PILLION_EINVAL);
 }
 
-/* What a call asks that was admitted while the pool was being closed. */
+/* A call that was admitted while its pool closed asks this. */
 GIVEN(two_workers_with_go, late_calls_are_cancelled_unless_the_pool_drains) {
   assert_false(pillion__pool_is_cancelling(index_of_pool + 1));
   assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   assert_false(pillion__pool_is_cancelling(index_of_pool + 1));
   assert_ok(pillion_pool_close(pool, PILLION_CLOSE_CANCEL));
   assert_true(pillion__pool_is_cancelling(index_of_pool + 1));
-  /* This takes nothing back. */
+  /* A drain doesn't take the cancel back. */
   assert_ok(pillion_pool_close(pool, PILLION_CLOSE_DRAIN));
   assert_true(pillion__pool_is_cancelling(index_of_pool + 1));
 }

@@ -72,11 +72,11 @@ GIVEN(an_executor_and_a_probe, options_of_a_pool) {
   INVALID(pillion_pool_stat(&short_stats, pool));
   INVALID(pillion_pool_close(pool, 2));
   INVALID(pillion_pool_join(pool, ex, 2));
-  INVALID(pillion_pool_leave(ex)); /* it works for none */
+  INVALID(pillion_pool_leave(ex)); /* it is in no pool */
   INVALID(pillion_pool_spawn(NULL, pool, ex, &no_poll, &probe, 0, 0));
   INVALID(pillion_pool_spawn(NULL, pool, ex, &probing, &probe, 0, 3));
   INVALID(pillion_pool_spawn(NULL, pool, 0, &probing, &probe, 0,
-                             PILLION_EVENT)); /* to whom? */
+                             PILLION_EVENT)); /* no executor to tell */
   assert_ok(pillion_pool_free(pool));
 }
 
@@ -146,7 +146,7 @@ GIVEN(an_executor_and_a_probe, functions_and_calls) {
   INVALID(pillion_call_batch(NULL, ex, &batch, 1, NULL, 3));
   INVALID(pillion_call_batch(NULL, ex, &batch, 1, NULL, 0));
   INVALID(pillion_call_batch(NULL, ex, &batch, (size_t)INT32_MAX + 1, "", 0));
-  assert_ok(pillion_call_batch(NULL, ex, NULL, 0, NULL, 0)); /* none, rightly */
+  assert_ok(pillion_call_batch(NULL, ex, NULL, 0, NULL, 0)); /* no calls */
   INVALID(pillion_call_wait(NULL, f, "x", 1, 0));
   INVALID(pillion_call_wait(&value, f, NULL, 1, 0));
   INVALID(pillion_call_wait(&value, loop, "x", 1, 0));
@@ -199,10 +199,10 @@ static int gets_it_wrong(struct probe *p, pillion_value *out,
   *code++ = pillion_join(out, cx, 0);
   *code++ = pillion_spawn(NULL, cx, &no_poll, p, 0, PILLION_DETACH);
   *code++ = pillion_spawn(NULL, cx, &probing, p, 0, 3);
-  *code++ = pillion_timer_set(&wrong.timer, cx, SECOND); /* another's */
+  *code++ = pillion_timer_set(&wrong.timer, cx, SECOND); /* not p's */
   *code++ = pillion_cancel(cx->ops, 0);
   *code++ = pillion_abandon(cx->ops, wrong.event);
-  pillion_timer_clear(&p->timer); /* zeroed: nothing */
+  pillion_timer_clear(&p->timer); /* never armed */
   if (pillion_value_set(out, large, sizeof large) >= 0) return PILLION_EFAILED;
   return PILLION_READY;
 }

@@ -12,8 +12,8 @@ enum { EXECUTORS = 3, TASKS = 150, ROUNDS = 400, STEPS = 400 };
 struct actor {
   struct probe probe;
   bool alive;     /* spawned, and its drop not yet run */
-  bool owed;      /* a poll, by a spawn or a wake */
-  bool excused;   /* perhaps: it joins */
+  bool owed;      /* a spawn or a wake has promised a poll */
+  bool excused;   /* a join may poll it, too */
   bool timed;     /* it armed its timer */
   pillion_timer due;
   uint32_t flags; /* how it was started */
@@ -97,7 +97,7 @@ static void act(void) {
     case 6:
       if (pillion_task_detach(task) == 0) a->flags = PILLION_DETACH;
       break;
-    case 7: { /* its clock may outlive the task */
+    case 7: { /* the timer may outlive the task */
       bool late = dice(2);
       int64_t at = late ? 0 : pillion__now() + dice(2000);
       if (pillion_task_deadline(&a->due, task, at) == 0 && late && a->alive)
@@ -123,9 +123,9 @@ static int chaos_poll(struct probe *probe, pillion_value *out,
   struct pillion__cell *cell =
       pillion__cell_at(pillion__slot_of(probe->task));
   a->owed = (atomic_load(&cell->head.pend) & PILLION__PEND_QUEUED) != 0;
-  a->excused = a->joined != NULL; /* it may end in the middle of this */
+  a->excused = a->joined != NULL; /* the joined task may end below */
   for (uint32_t n = dice(3); n > 0; n--) act();
-  if (a->joined != NULL) { /* goes on until it was answered */
+  if (a->joined != NULL) { /* it joins until it gets an answer */
     pillion_value value;
     int rc = pillion_join(&value, cx, a->joined->probe.task);
     if (rc == PILLION_PENDING) {
@@ -205,7 +205,7 @@ TEST(any_order_of_anything) {
         }
       }
     for (int i = 0; i < EXECUTORS; i++) {
-      if (dice(2)) { /* one way, or the other */
+      if (dice(2)) { /* close first, or only free */
         assert_ok(pillion_executor_close(executors[i], PILLION_CLOSE_CANCEL));
         for (int n = 0; n < 1000; n++) {
           take_a_turn(executors[i]);

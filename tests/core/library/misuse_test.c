@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Misuse, of every function that the library exports: each way to get it wrong
- * has a named error, and changes nothing. The table below has to have them all.
+ * Misuse of every function that the library exports: each has a named error,
+ * and changes nothing. The table below must have all functions.
  */
 #include <sys/wait.h>
 
@@ -32,7 +32,7 @@ static void free_them(void) {
   executor_free(made.ex);
   close(made.pipe[0]);
   close(made.pipe[1]);
-  assert_int_equal(made.probe.polls, 1); /* nothing has come through */
+  assert_int_equal(made.probe.polls, 1); /* no misuse has polled it */
   assert_int_equal(made.probe.drops, 1);
 }
 
@@ -207,7 +207,7 @@ static int do_nothing(uint64_t h) {
 enum { NONE, EXECUTOR, TASK, WAKER, FUNCTION, WATCH, POOL };
 #define OWNER 1u   /* the owner's thread only */
 #define OUTSIDE 2u /* not inside a turn */
-#define HOME 4u    /* zero is another argument's fault */
+#define HOME 4u    /* with zero another argument is at fault */
 
 static const struct entry {
   const char *name;
@@ -253,7 +253,7 @@ static const struct entry {
     {"pillion_pool_stop", do_pool_stop, POOL, OUTSIDE},
     {"pillion_pool_stat", do_pool_stat, POOL, 0},
     {"pillion_shutdown", do_shutdown, NONE, OUTSIDE},
-    {"pillion_start", do_start, NONE, 0}, /* started: it has nothing to do */
+    {"pillion_start", do_start, NONE, 0}, /* it is started already */
     {"pillion_strerror", do_nothing, NONE, 0},
     {"pillion_task_cancel", do_cancel, TASK, 0},
     {"pillion_task_deadline", do_task_deadline, TASK, OWNER},

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What the system does not give is an error of the start, which has changed
- * nothing, and which works when it is tried again.
+ * A start to which the system refuses something answers an error, has changed
+ * nothing, and works at the next try.
  */
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -66,7 +66,7 @@ TEST(a_start_without_means_is_tried_again) {
   assert_int_equal(refused, 4); /* the ring's, Go's copy, its poller and its own */
   assert_string_equal(why, "Go says no");
   go_refuses = 0;
-  options.ring = 2; /* now it counts */
+  options.ring = 2; /* this start uses its options */
   assert_ok(pillion_start(&options, why, sizeof why));
   assert_int_equal(balance, 1);
   an_executor();
@@ -79,7 +79,7 @@ TEST(a_start_without_means_is_tried_again) {
 
 /* ---- Threads ------------------------------------------------------------- */
 
-/* Limits on processes don't bind root, so this is a process of another user. */
+/* Limits on processes don't bind root, so another user's process runs this. */
 static int with_few_threads(void) {
   uid_t user = 20000 + (uid_t)getpid() % 40000;
   struct rlimit limit = {4, 64};

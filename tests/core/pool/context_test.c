@@ -18,7 +18,7 @@ struct token {
 enum { TOKENS = 20000 };
 
 static struct token tokens[TOKENS];
-static _Atomic int captured, wrong, refusing; /* refusing: capture says NULL */
+static _Atomic int captured, wrong, refusing; /* refusing: it answers NULL */
 static _Thread_local struct token *current;
 static _Thread_local struct token *stack[8];
 static _Thread_local int depth;
@@ -70,7 +70,7 @@ static pillion_pool hooked_new(const pillion_context_hooks *h,
   return pool;
 }
 
-/* What became of the first `n` tokens together. */
+/* Adds up what has happened to the first `n` tokens. */
 static void assert_seen(int n, int pairs, int released) {
   int entered = 0, left = 0, let_go = 0;
   for (int i = 0; i < n; i++) {
@@ -119,7 +119,7 @@ TEST(polls_on_two_workers_and_the_drop_are_inside) {
   assert_int_equal(probe.drops, 1);
   assert_ptr_equal(probe.data, &tokens[0]);
   assert_seen(1, 3, 1);
-  assert_int_equal(turn(one), 1); /* an event carries none */
+  assert_int_equal(turn(one), 1); /* an event enters no token */
   assert_seen(1, 3, 1);
   executor_free(one);
   executor_free(two);
@@ -243,7 +243,7 @@ enum { PARENTS = 2000, CHILDREN = 2, WORKERS = 3, POLLS = 5 };
 
 struct walker {
   int polls, children, left;
-  struct token *inside; /* as its first poll saw it */
+  struct token *inside; /* the token of its first poll */
   _Atomic int drops;
 };
 
@@ -277,7 +277,7 @@ static int walker_poll(pillion_value *out, pillion_context *cx, void *self) {
   return PILLION_READY;
 }
 
-/* Some are cancelled wherever they are; their tokens are let go as well. */
+/* Cancels some of its tasks at any point of their lives. */
 static void *starts(void *data) {
   for (int i = (int)(intptr_t)data; i < PARENTS; i += 2) {
     pillion_task task;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Children of a pool's tasks that end, are cancelled by a thread and reach their
- * deadlines, all at the same time and on any worker: each has exactly one end,
+ * Children of a pool's tasks end, a thread cancels them, and their deadlines
+ * come, all at the same time and on any worker: each child has exactly one end,
  * and its parent learns which.
  */
 #include "support.h"

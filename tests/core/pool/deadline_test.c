@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Deadlines of a pool's tasks, which any worker sets and any worker fires, by a
- * clock that the tests move; and time.h for tasks that move.
+ * Deadlines of a pool's tasks: any worker sets them, and any worker fires them.
+ * Then time.h for tasks that move. The tests move the clock.
  */
 #include "pillion/time.h"
 #include "support.h"
@@ -39,7 +39,7 @@ static int run_at(pillion_executor ex, int64_t now) {
   return turn(ex);
 }
 
-/* Turns `home`, which has one event to take. */
+/* Turns `home`, which gets one event. */
 static void assert_ended(pillion_executor home, int status, int outcome) {
   assert_int_equal(turn(home), 1);
   assert_int_equal(events[0].status, status);
@@ -88,7 +88,7 @@ GIVEN(two_workers_at_100, deadline_is_moved_and_taken_back) {
   assert_ok(arm_on(one, &timer, task, PILLION_TIME_NEVER));
   run_at(one, 1000);
   assert_ok(arm_on(two, &timer, task, 2000));
-  pillion_timer_clear(&timer); /* by any thread */
+  pillion_timer_clear(&timer); /* on a thread without a turn */
   run_at(one, 3000);
   assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
   assert_int_equal(probe.drops, 0);
@@ -105,9 +105,9 @@ GIVEN(two_workers_at_100, the_first_that_asks_counts) {
   pillion_task second = pool_spawn(pool, two, &b, 1, PILLION_EVENT);
   turn(one);
   assert_ok(pillion_task_cancel(first));
-  assert_ok(arm_on(one, &timers[0], first, 0)); /* it is asked already */
+  assert_ok(arm_on(one, &timers[0], first, 0)); /* it is cancelled already */
   assert_ended(two, PILLION_ECANCELLED, PILLION_OUTCOME_CANCELLED_RUNNING);
-  /* Shielded from nothing, but not polled yet when the second asks. */
+  /* The second's deadline asks first, and a cancel comes too late. */
   struct arming arming = {&timers[1], second, 0};
   struct probe now = {.step = arms, .data = &arming};
   pillion_budget budget = PILLION_BUDGET_INIT;
@@ -124,7 +124,7 @@ GIVEN(two_workers_at_100, the_first_that_asks_counts) {
 }
 
 GIVEN(two_workers_at_100, deadline_after_the_end_does_nothing) {
-  static struct probe next; /* lives until the pool goes */
+  static struct probe next; /* lives as long as the pool */
   struct probe gone = {.ready_at = 1};
   pillion_timer timer = {0};
   pillion_task task = pool_spawn(pool, 0, &gone, 0, PILLION_JOIN);
@@ -134,7 +134,7 @@ GIVEN(two_workers_at_100, deadline_after_the_end_does_nothing) {
   assert_ok(pillion_task_detach(task));
   assert_int_equal(arm_on(one, &timer, task, 300), PILLION_EBADHANDLE);
   pool_spawn(pool, 0, &next, 0, PILLION_DETACH);
-  run_at(one, 1000); /* it fires, and is stale */
+  run_at(one, 1000); /* the old task's deadline fires, too late */
   run_at(two, 1001);
   assert_int_equal(next.polls, 1);
   assert_int_equal(next.drops, 0);
@@ -169,7 +169,7 @@ GIVEN(two_workers_at_100, task_sets_its_own_deadline) {
   other.task = pool_spawn(pool, two, &other, 0, PILLION_EVENT);
   turn(one);
   assert_ok(pillion_task_cancel(other.task));
-  turn(one); /* dropped, and its storage goes */
+  turn(one); /* drops it; its storage is free */
   memset(&other.timer, 0xff, sizeof other.timer);
   run_at(one, 1000);
   assert_ended(two, PILLION_ECANCELLED, PILLION_OUTCOME_CANCELLED_RUNNING);
@@ -196,7 +196,7 @@ GIVEN(two_workers_at_100, shielded_task_is_over_when_its_shield_is) {
   assert_int_equal(pillion_task_cancel(task), 1);
   turn(one);
   int polls = probe.polls;
-  assert_ok(arm_on(one, &second, task, 0)); /* asks nothing new */
+  assert_ok(arm_on(one, &second, task, 0)); /* it is cancelled already */
   assert_int_equal(probe.polls, polls);
   probe.state = 0;
   pillion_wake(probe.waker);
@@ -232,7 +232,7 @@ GIVEN(two_workers_at_100, free_lets_go_of_the_storage) {
   assert_ok(pillion_pool_leave(two));
   pool_free(pool);
   memset(&timer, 0xff, sizeof timer);
-  /* The event keeps the pool's memory from being used again until now. */
+  /* The waiting event has kept the pool's memory until now. */
   assert_ended(two, PILLION_ECANCELLED, PILLION_OUTCOME_CANCELLED_RUNNING);
   pool = pool_new();
 }
@@ -262,7 +262,7 @@ GIVEN(two_workers_at_100, wrong_deadlines_are_refused) {
   assert_int_equal(probe.rc, PILLION_EWRONGTHREAD);
   assert_int_equal(arm_on(stranger, &timer, probe.task, 500),
                    PILLION_EWRONGTHREAD);
-  /* A storage that an executor has. */
+  /* This timer serves an executor already. */
   spawn(one, &local, 0, PILLION_DETACH);
   assert_ok(pillion_task_deadline(&taken, local.task, 5000));
   assert_int_equal(arm_on(one, &taken, probe.task, 500), PILLION_EINVAL);
@@ -280,7 +280,7 @@ struct clockwork {
   int state, drops, timed_out;
 };
 
-/* What never ends has 50 ns. */
+/* Gives a future that never ends 50 ns. */
 static int times_out(struct clockwork *c, pillion_context *cx) {
   int rc = pillion_timeout(&c->limit, cx, 50,
                            pillion_join(&c->value, cx, c->never));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* How the end of a pool's task is told: as an event at home, or to who joins. */
+/* A pool's task tells its end by an event at home, or to a joiner. */
 #include "support.h"
 
 TEST(end_is_an_event_at_home) {
@@ -41,7 +41,7 @@ TEST(home_that_was_freed_forgoes_the_event) {
   assert_ok(pillion_pool_join(pool, worker, 0));
   for (int i = 0; i < 3; i++)
     pool_spawn(pool, home, &probes[i], 1, PILLION_EVENT);
-  turn(worker); /* two events are on their way */
+  turn(worker); /* two events stand in home's inbox */
   executor_free(home);
   assert_int_equal(
       pillion_pool_spawn(NULL, pool, home, &probing, &probes[0], 1,
@@ -64,7 +64,7 @@ static int joins(struct probe *probe, pillion_value *out,
   return probe->rc == PILLION_PENDING ? PILLION_PENDING : PILLION_READY;
 }
 
-/* Its host waits for nothing that will never come. */
+/* A closed home lives on for no event that can't come. */
 TEST(closing_home_takes_no_more_ends) {
   struct probe probe = {0}, child = {.ready_at = 1};
   pillion_pool pool = pool_new();
@@ -79,7 +79,7 @@ TEST(closing_home_takes_no_more_ends) {
   assert_int_equal(pool_stats(pool).live, 0);
   assert_int_equal(turn(home), 0);
   assert_int_equal(progress.live, 0);
-  pool_spawn(pool, home, &child, 1, PILLION_DETACH); /* it tells home nothing */
+  pool_spawn(pool, home, &child, 1, PILLION_DETACH); /* tells no end */
   turn(worker);
   assert_int_equal(child.drops, 1);
   executor_free(worker);

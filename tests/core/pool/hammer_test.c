@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Ten thousand tasks on workers that come and go, woken from everywhere. A waker
- * counts a task's sequence up before it wakes it; once all is quiet each task
- * must have seen the last number. No two polls of one task may meet, and each is
- * dropped once. Nothing here depends on time but for how long it goes on.
+ * Ten thousand tasks on workers that come and go. All threads wake them, and
+ * count a task's sequence up before each wake; once all is quiet each task must
+ * have seen the last number. No two polls of one task may meet, and each task is
+ * dropped once. Only the test's length depends on time.
  */
 #include "support.h"
 
 enum { TASKS = 10000, WORKERS = 3 };
 
 #define DURATION (600 * MS)
-#define PATIENCE (30 * SECOND) /* by then a wake was lost */
+#define PATIENCE (30 * SECOND) /* later than this a wake is lost */
 
 struct target {
   _Atomic uint64_t sequence;
@@ -39,7 +39,7 @@ static int target_poll(pillion_value *out, pillion_context *cx, void *self) {
   struct target *t = self;
   if (atomic_exchange_explicit(&t->inside, 1, memory_order_relaxed))
     atomic_store(&met, 1);
-  /* Asked first: else the last number might come between the two. */
+  /* It looks at `ends` first: else the last number might come in between. */
   bool ends = atomic_load_explicit(&t->ends, memory_order_acquire);
   t->seen = atomic_load_explicit(&t->sequence, memory_order_relaxed);
   t->polls++;
@@ -62,7 +62,7 @@ static void target_drop(void *self) {
 static const pillion_future target_future = {sizeof target_future, target_poll,
                                              target_drop};
 
-/* A worker that leaves now and then, with whatever it has. */
+/* A worker that leaves now and then, also with tasks in its deque. */
 static void *works_and_leaves(void *data) {
   uint32_t random = 3 + (uint32_t)(uintptr_t)data;
   bool stays = data == NULL;
@@ -160,7 +160,7 @@ TEST(nothing_is_lost) {
   pthread_join(threads[WORKERS], NULL);
   pthread_join(threads[WORKERS + 1], NULL);
   while (atomic_load(&waking) > 0) sched_yield();
-  /* One last wake tells each to end: if it is lost the task lives on. */
+  /* A last wake tells each task to end: without it the task lives on. */
   for (uint32_t i = 0; i < TASKS; i++) {
     atomic_fetch_add_explicit(&targets[i].sequence, 1, memory_order_relaxed);
     atomic_store_explicit(&targets[i].ends, 1, memory_order_release);

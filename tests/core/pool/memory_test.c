@@ -6,7 +6,7 @@
 
 enum { TASKS = 200 }; /* more than a deque has room for at first */
 
-static int fail_at = -1; /* which allocation from now on; -1: none */
+static int fail_at = -1; /* counts down to the one that fails; -1: none */
 static int out_of_memory;
 
 static void *failing_alloc(size_t bytes, void *data) {
@@ -17,7 +17,7 @@ static void plainly_free(void *memory, void *data) {
   free(memory);
 }
 
-/* Again, if there was no memory; then nothing was changed. */
+/* Repeats the call until there is memory: a failed one has changed nothing. */
 #define INSIST(expression)                            \
   do {                                                \
     int insisted;                                     \
@@ -37,7 +37,7 @@ static int spawns_rest(struct probe *probe, pillion_value *out,
                                (uint64_t)i, PILLION_EVENT)) == PILLION_ENOMEM)
       out_of_memory++;
     if (rc < 0) return rc;
-    pillion_wake(waker_of(probes[i].task)); /* it is polled a second time */
+    pillion_wake(waker_of(probes[i].task)); /* for its second poll */
   }
   return PILLION_READY;
 }
@@ -73,7 +73,7 @@ static void scenario(void) {
   close(ends[1]);
 }
 
-/* The first of the process that needs a cell: there is no chunk yet. */
+/* The process has no chunk yet, and this spawn needs the first cell. */
 TEST(spawn_without_memory_leaves_its_home_as_it_was) {
   pillion_pool pool = pool_new();
   pillion_executor home = executor_new();
@@ -84,7 +84,7 @@ TEST(spawn_without_memory_leaves_its_home_as_it_was) {
                    PILLION_ENOMEM);
   assert_int_equal(probe.drops, 0);
   assert_int_equal(pool_stats(pool).live, 0);
-  assert_true(readable(home)); /* its host may have seen an end that was to come */
+  assert_true(readable(home)); /* its host may have counted the end */
   turn(home);
   assert_int_equal(progress.live, 0);
   pool_spawn(pool, home, &probe, 7, PILLION_EVENT);
@@ -100,11 +100,11 @@ TEST(every_allocation_may_fail) {
   for (;; points++) {
     fail_at = points;
     scenario();
-    if (fail_at >= 0) break; /* there was no such allocation any more */
+    if (fail_at >= 0) break; /* there were fewer allocations */
     assert_int_equal(nothing_lives(state), 0);
   }
   fail_at = -1;
-  /* Most are told; a deque that can't grow has the inbox. */
+  /* The calls report most failures. A deque that can't grow uses the inbox. */
   assert_in_range(out_of_memory, 4, points - 1);
 }
 

@@ -5,7 +5,7 @@
 
 /* ---- Without options ----------------------------------------------------- */
 
-/* It is the first of the process: its memory was no other pool's. */
+/* The process's first pool: no earlier one has used its memory. */
 GIVEN(a_worker, pool_without_timers_has_no_deadline) {
   turn(ex);
   assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
@@ -27,7 +27,7 @@ static int spawns_many(struct probe *probe, pillion_value *out,
   return PILLION_READY;
 }
 
-/* Each would be a write to memory that all workers share. */
+/* A count for each spawn would write to memory that all workers share. */
 GIVEN(a_worker, spawns_of_a_worker_are_counted_at_once) {
   struct probe probe = {.step = spawns_many,
                         .data = pillion__pools[pillion__slot_of(pool)]};
@@ -42,7 +42,7 @@ GIVEN(a_worker, spawns_of_a_worker_are_counted_at_once) {
 
 enum { ROUNDS = 24 };
 
-/* In each round two workers have a task to spare, and a third comes. */
+/* In each round two workers have a task too many, and a third looks for one. */
 static uint32_t who_is_robbed(uint64_t seed) {
   pillion_pool_options options = PILLION_POOL_OPTIONS_INIT;
   pillion_budget budget = PILLION_BUDGET_INIT;

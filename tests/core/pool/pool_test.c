@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A pool and one worker: what is polled, how often and when, what a cancel does
- * to it, and what misuse is told.
+ * A pool and one worker: which tasks are polled, how often and when; what a
+ * cancel does to them; how misuse is answered.
  */
 #include "support.h"
 
@@ -91,7 +91,7 @@ static int never_rests(struct probe *probe, pillion_value *out,
   return PILLION_PENDING;
 }
 
-/* Neither kind starves the other, however small the budget is. */
+/* With a budget of one poll neither kind starves the other. */
 GIVEN(a_worker, budget_of_one_poll_starves_no_task) {
   static struct probe local = {.step = never_rests}, pooled = {.step = never_rests};
   spawn(ex, &local, 0, PILLION_DETACH);
@@ -115,7 +115,7 @@ GIVEN(a_worker, polled_in_the_order_of_their_spawns) {
   assert_traced("a b c");
 }
 
-/* Half of the budget is the local tasks', whatever the pool has to do. */
+/* Local tasks get half of the budget, even from a full pool. */
 GIVEN(a_worker, budget_is_shared_with_local_tasks) {
   struct probe ours[8] = {{0}}, theirs[8] = {{0}};
   pillion_budget budget = PILLION_BUDGET_INIT;
@@ -234,7 +234,7 @@ GIVEN(a_worker, forged_waker_of_a_free_slot) {
   pillion_task task = pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
   turn(ex);
   assert_int_equal(pillion_wake(waker_of(task) + 1), PILLION_WOKEN);
-  pool_spawn(pool, 0, &next, 0, PILLION_DETACH); /* on another slot meanwhile */
+  pool_spawn(pool, 0, &next, 0, PILLION_DETACH); /* gets another slot */
   turn(ex);
   assert_int_equal(probe.polls, 1);
   assert_int_equal(next.polls, 1);

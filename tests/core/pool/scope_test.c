@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Scopes of a pool's tasks: owner and children run on whichever worker. */
+/* Scopes of a pool's tasks: the owner and its children run on any worker. */
 #include "pillion/scope.h"
 #include "support.h"
 
@@ -9,7 +9,7 @@
 
 struct inner {
   int ready_at, error, polls;
-  _Atomic int *until; /* it isn't ready before this is set */
+  _Atomic int *until; /* it waits until this is set */
   _Atomic int drops;
 };
 
@@ -151,7 +151,7 @@ TEST(shielded_owner_passes_its_cancel_on) {
   assert_int_equal(pillion_task_cancel(task), 0);
   await_end(&owner);
   assert_int_equal(end.outcome, PILLION_OUTCOME_RETURNED);
-  assert_int_equal(end.status, 0); /* the cancels were its own doing */
+  assert_int_equal(end.status, 0); /* it has cancelled them itself */
   assert_int_equal(owner.taken, CHILDREN);
   assert_drops(&owner);
 }

@@ -5,16 +5,16 @@
  * deadlines, on one worker that stays and up to four that join and leave. Every
  * node ends and is dropped once. PILLION_SOAK_NODES says how many there are.
  *
- * The worker that stays sleeps until its host is told or the deadline that its
- * turn reported has come, however long that is: so what is lost isn't found again
- * by chance. Nothing here depends on time but the patience.
+ * The worker that stays sleeps until its host is told, or until the deadline
+ * that its turn has reported. It never wakes earlier, so chance finds no lost
+ * wake. Only the patience depends on time.
  */
 #include "pillion/time.h"
 #include "support.h"
 
 enum { NODES = 100000, DEPTH = 4, CHILDREN = 3, LIVE = 2000 };
 
-#define PATIENCE (20 * SECOND) /* without a single end */
+#define PATIENCE (20 * SECOND) /* without an end of any task */
 
 struct node {
   pillion_timer nap, clocks[CHILDREN];
@@ -100,7 +100,8 @@ static int node_poll(pillion_value *out, pillion_context *cx, void *self) {
 static const pillion_future node_future = {sizeof node_future, node_poll,
                                            node_drop};
 
-/* Until the host is told, or `deadline`; `most` ns if that isn't negative. */
+/* Sleeps until the host is told, or until `deadline`; a `most` that isn't
+   negative is the limit in ns. */
 static void sleeps(int fd, int64_t deadline, int64_t most) {
   struct pollfd watched = {fd, POLLIN, 0};
   int64_t now = pillion__now(), ns = most;

@@ -2,7 +2,7 @@
 
 /*
  * Threads of the pool's own: all of them work when pillion_pool_start answers
- * 0, and none is left when it can't have them.
+ * 0, and none is left when the system has too few.
  */
 #include <signal.h>
 #include <sys/prctl.h>

@@ -12,7 +12,7 @@ static int naps(struct probe *probe, pillion_value *out, pillion_context *cx) {
 }
 
 GIVEN(two_workers, timer_set_on_one_fires_on_the_other) {
-  struct probe probe = {.step = naps, .awaited = 1}; /* long past */
+  struct probe probe = {.step = naps, .awaited = 1}; /* naps until long ago */
   int64_t deadline;
   pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
   turn(one);
@@ -68,7 +68,7 @@ GIVEN(two_workers, timer_of_another_runtime) {
   assert_int_equal(thief.rc, PILLION_EINVAL);
 }
 
-/* The leaving worker may have been the only one to know the deadline. */
+/* Perhaps only the host of the leaving worker knew the deadline. */
 GIVEN(two_workers, leaver_has_another_look_at_the_deadline) {
   static struct probe probe = {.step = naps_long, .dropped = clears};
   pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
@@ -88,8 +88,8 @@ GIVEN(two_workers, leaver_has_another_look_at_the_deadline) {
 /* ---- A worker whose turn began before the firing -------------------------- */
 
 /*
- * `two` has begun its turn at 10 and polls `blocker`, during which `one` fires
- * what is due at 20, on a thread of its own. Then `two` polls what was woken.
+ * `two` has begun its turn at 10 and polls `blocker`. During this poll `one`,
+ * on another thread, fires what is due at 20. Then `two` polls the woken tasks.
  */
 enum { EARLY = 10, LATE = 20 };
 
@@ -97,7 +97,7 @@ static void two_virtual_workers(void) { two_workers_at(1); }
 
 static struct probe busy, blocker;
 
-/* A budget keeps each from stealing what the other has. */
+/* The budget ends a turn before it steals the other worker's tasks. */
 static uint32_t turn_of(pillion_executor ex, uint32_t max_polls) {
   pillion_budget budget = PILLION_BUDGET_INIT;
   budget.max_polls = max_polls;
@@ -109,7 +109,7 @@ static uint32_t turn_of(pillion_executor ex, uint32_t max_polls) {
 static void *one_fires(void *data) {
   virtual_now = LATE;
   pillion_executor_bind(one);
-  turn_of(one, 1); /* of `busy` */
+  turn_of(one, 1); /* a poll of `busy` */
   pillion_executor_release(one);
   return NULL;
 }
@@ -172,7 +172,7 @@ static int ticks(struct sleeper *sleeper, pillion_context *cx) {
   return pillion_interval_tick(NULL, &sleeper->every, cx);
 }
 
-/* No helper: it arms once and believes that it is woken at its time. */
+/* Without time.h: arms its timer once, and takes the wake for the timer's. */
 static int believes(struct sleeper *sleeper, pillion_context *cx) {
   if (sleeper->polls == 1)
     return pillion_timer_set(&sleeper->timer, cx, LATE);
@@ -210,7 +210,7 @@ static void sleepers_have_slept(void) {
   }
   assert_int_equal(busy.polls, 2);
   assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
-  turn(one); /* gives its credit back */
+  turn(one); /* gives its unused counts back */
   assert_int_equal(pool_stats(pool).live, 0);
 }
 
@@ -221,7 +221,7 @@ GIVEN(two_virtual_workers, stolen_in_a_turn_that_began_before_the_firing) {
   sleepers_have_slept();
 }
 
-/* Fired while they wait for their polls already, woken by something else. */
+/* They are queued, by other wakes, when their timers fire. */
 GIVEN(two_virtual_workers, queued_in_a_turn_that_began_before_the_firing) {
   sleepers_spawn();
   pool_spawn_as(pool, &blocker);
@@ -230,7 +230,7 @@ GIVEN(two_virtual_workers, queued_in_a_turn_that_began_before_the_firing) {
   sleepers_have_slept();
 }
 
-/* Fired in the midst of a poll of the task itself. */
+/* The timer fires during a poll of the task itself. */
 GIVEN(two_virtual_workers, polled_in_a_turn_that_began_before_the_firing) {
   sleepers_spawn();
   sleepers[0].fires = true;
@@ -240,7 +240,7 @@ GIVEN(two_virtual_workers, polled_in_a_turn_that_began_before_the_firing) {
   sleepers_have_slept();
 }
 
-/* The next pool in the same memory has a time of its own. */
+/* A pool that reuses an earlier one's memory starts with its own time. */
 GIVEN(two_virtual_workers, time_of_a_pool_is_not_that_of_an_earlier_one) {
   for (int round = 0; round < 2; round++) {
     sleepers_spawn();
@@ -272,12 +272,13 @@ static int blocks(struct sleeper *sleeper, pillion_context *cx) {
   if (rc == PILLION_READY && sleeper == &pair[0]) {
     sleeper->fires = readable(two);
     on_thread(two_turns, NULL);
-    sleeper->polls = pair[1].polls; /* by now */
+    sleeper->polls = pair[1].polls; /* at this time */
   }
   return rc;
 }
 
-/* Two that are due in one turn: another worker is told of the second. */
+/* Two are due in one turn. The first blocks, so another worker hears of the
+   second. */
 GIVEN(two_virtual_workers, first_of_two_blocks_the_worker_that_has_fired) {
   virtual_now = EARLY;
   memset(pair, 0, sizeof pair);
@@ -307,7 +308,7 @@ static int takes_a_nanosecond(struct probe *probe, pillion_value *out,
   return PILLION_READY;
 }
 
-/* It is looked at every 64 polls, and reached exactly. */
+/* The turn looks at the clock every 64 polls, and ends at the limit. */
 TEST(time_of_a_turn_bounds_the_pools_share) {
   enum { TASKS = 200 };
   static struct probe probes[TASKS];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Several workers, turned by hand: who gets the work, who is told of it, and what
- * becomes of it when they leave.
+ * Several workers, turned by hand: which of them get the work, which hear of
+ * it, and what becomes of it when they leave.
  */
 #include "support.h"
 
@@ -42,7 +42,7 @@ GIVEN(two_workers_and_probes, spawn_pokes_one_idle_worker) {
   assert_false(readable(one) || readable(two));
 }
 
-/* Their idle set is of several words. */
+/* Their idle set needs several words. */
 TEST(each_of_many_idle_workers_is_found) {
   enum { WORKERS = 70 };
   pillion_executor workers[WORKERS];
@@ -71,12 +71,12 @@ static int spawns_two(struct probe *probe, pillion_value *out,
   return PILLION_READY;
 }
 
-/* The first of them the worker will find itself; not so soon the second. */
+/* The worker will pop one of its two tasks itself; a poke is for the other. */
 GIVEN(two_workers_and_probes, worker_that_has_more_than_one_pokes) {
   struct probe probe = {.step = spawns_two};
   pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
   pillion_executor told = readable(one) ? one : two;
-  if (told == two) { /* the other way round is the same */
+  if (told == two) { /* `one` was told from here on */
     two = one;
     one = told;
   }
@@ -103,7 +103,7 @@ static int sees_whether_the_other_is_poked(struct probe *probe,
   return PILLION_READY;
 }
 
-/* What goes back after a poll is shown by the next pop, if another is idle. */
+/* A polled task goes back into the deque: the next pop tells an idle worker. */
 GIVEN(two_workers_and_probes, pop_that_leaves_more_pokes) {
   struct probe probe = {.step = spawns_one_and_wakes_itself, .state = -1};
   probes[0].step = sees_whether_the_other_is_poked;
@@ -216,12 +216,12 @@ GIVEN(two_workers_and_probes, leaver_hands_its_tasks_on) {
   pillion_budget budget = PILLION_BUDGET_INIT;
   budget.max_polls = 2;
   spawn_many(1);
-  turn(two);                      /* takes all there is */
+  turn(two);                      /* ends all tasks */
   assert_int_equal(drops_so_far(), MANY);
   memset(probes, 0, sizeof probes);
   spawn_many(1);
   assert_ok(pillion_executor_turn(NULL, 0, NULL, one, &budget));
-  while (readable(two)) { /* what it was told is for nothing */
+  while (readable(two)) { /* the poke was for nothing */
     turn(one);
     turn(two);
   }
@@ -294,7 +294,7 @@ static int shields(struct probe *probe, pillion_value *out,
   return PILLION_PENDING;
 }
 
-/* As a second cancel of a shielded task would. */
+/* A second cancel of a shielded task wakes nothing, either. */
 GIVEN(two_workers_and_probes, closing_again_wakes_nobody) {
   probes[0].step = shields;
   pool_spawn(pool, 0, &probes[0], 0, PILLION_DETACH);
@@ -330,7 +330,7 @@ GIVEN(two_workers_and_probes, free_drops_what_lives) {
   assert_int_equal(shielded.drops, 1);
   assert_int_equal(probes[0].drops, 1);
   assert_int_equal(pillion_task_cancel(task), PILLION_EBADHANDLE);
-  /* What waits to be taken keeps the pool's memory, not its handle. */
+  /* Waiting ends keep the pool's memory, but not its handle. */
   assert_int_equal(library_counts().pools, 2);
   assert_int_equal(turn(home), 1);
   assert_int_equal(events[0].token, 9);

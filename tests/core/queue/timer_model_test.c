@@ -72,13 +72,13 @@ static int64_t draw_deadline(int64_t now) {
     case 1: return now;
     case 2: return now - draw_span();
     case 3: return -draw_span();
-    case 4: case 5: case 6: /* the same as some other's */
+    case 4: case 5: case 6: /* equal to another timer's */
       return model[draw(N)].deadline;
     default: return now + draw_span();
   }
 }
 
-/* Arms and clears on behalf of the others. */
+/* Arms and clears the timers of the other tasks. */
 static int drives(struct probe *probe, pillion_value *out,
                   pillion_context *cx) {
   for (; operations > 0; operations--) {
