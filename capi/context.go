@@ -7,37 +7,37 @@ import "C"
 
 import "github.com/pillion-dev/pillion/executor"
 
-// carrier is the embedder's context hooks around the Go tasks of one executor of C's,
+// hooks is the embedder's context hooks around the Go tasks of one executor of C's,
 // by its index. A token is 64 bits of the hooks' own, which need not be an address.
-type carrier C.uint32_t
+type hooks C.uint32_t
 
 // hooksOf gives nil for an executor without hooks, whose tasks then pay nothing.
 func hooksOf(index C.uint32_t) executor.ContextHooks {
 	if C.pillion__guest_hooked(index) == 0 {
 		return nil
 	}
-	return carrier(index)
+	return hooks(index)
 }
 
 // Capture is for the tasks that Go functions spawn. The caller's submission has
 // captured the functions' own tokens.
-func (c carrier) Capture() any {
-	if token := C.pillion__guest_capture(C.uint32_t(c)); token != 0 {
+func (h hooks) Capture() any {
+	if token := C.pillion__guest_capture(C.uint32_t(h)); token != 0 {
 		return token
 	}
 	return nil
 }
 
-func (c carrier) Enter(token any) {
-	C.pillion__guest_enter(C.uint32_t(c), token.(C.uintptr_t))
+func (h hooks) Enter(token any) {
+	C.pillion__guest_enter(C.uint32_t(h), token.(C.uintptr_t))
 }
 
-func (c carrier) Leave(token any) {
-	C.pillion__guest_leave(C.uint32_t(c), token.(C.uintptr_t))
+func (h hooks) Leave(token any) {
+	C.pillion__guest_leave(C.uint32_t(h), token.(C.uintptr_t))
 }
 
-func (c carrier) Release(token any) {
-	C.pillion__guest_release(C.uint32_t(c), token.(C.uintptr_t))
+func (h hooks) Release(token any) {
+	C.pillion__guest_release(C.uint32_t(h), token.(C.uintptr_t))
 }
 
 // carry gives the options of a call's task: its own token, or none.
@@ -46,8 +46,8 @@ func (l *loop) carry(token C.uintptr_t, options ...executor.Option) []executor.O
 	case l.hooks == nil:
 		return options
 	case token == 0:
-		return append(options, executor.InContext(nil, nil))
+		return append(options, l.local.Carrier().WithToken(nil))
 	default:
-		return append(options, executor.InContext(l.hooks, token))
+		return append(options, l.local.Carrier().WithToken(token))
 	}
 }

@@ -51,7 +51,7 @@ func (j *job) stop() {
 	case j.task == nil:
 		j.ctx.End(why)
 	case why == context.DeadlineExceeded:
-		j.task.Handle().Expire()
+		executor.Carrier{}.Expire(j.task.Handle())
 	default:
 		j.task.Cancel()
 	}

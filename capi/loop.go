@@ -13,6 +13,7 @@ import (
 	"unsafe"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/carrier"
 	"github.com/pillion-dev/pillion/executor/coro"
 )
 
@@ -167,20 +168,20 @@ func pillion__go_free(index C.uint32_t) {
 // same 64 bits for both sides. It is the index of C's executor.
 type arena C.uint32_t
 
-func (a arena) Lease() (uint32, []executor.Cell, error) {
+func (a arena) Lease() (uint32, []carrier.Cell, error) {
 	var base C.uint32_t
 	var cells unsafe.Pointer
 	if rc := C.pillion__guest_lease(&base, &cells, C.uint32_t(a)); rc < 0 {
 		return 0, nil, executor.ErrAgain
 	}
-	return uint32(base), unsafe.Slice((*executor.Cell)(cells), executor.ChunkCells), nil
+	return uint32(base), unsafe.Slice((*carrier.Cell)(cells), carrier.ChunkCells), nil
 }
 
 func (a arena) Return(base uint32) { C.pillion__guest_return(C.uint32_t(base)) }
 
 func init() {
 	// Executors that Go code makes for itself share only the slots with C's.
-	if err := executor.SetArena(arena(math.MaxUint32)); err != nil {
-		warn("an executor was made before Pillion's ABI: " + err.Error())
+	if !carrier.SetArena(arena(math.MaxUint32)) {
+		warn("an executor was made before Pillion's ABI")
 	}
 }

@@ -9,46 +9,8 @@ import (
 	"github.com/pillion-dev/pillion/executor/internal/cell"
 )
 
-// Arena supplies chunks of cells. Any goroutine may call both methods.
-//
-// Lease gives a chunk to one owner: its first slot, a multiple of [ChunkCells], and its
-// cells. New cells are zero, and returned ones are as they were at their return. The
-// memory stays valid for good. Return takes a chunk back. Arenas of one process share
-// one space of slots, in which a slot always has the same cell.
-type Arena interface {
-	Lease() (base uint32, cells []Cell, err error)
-	Return(base uint32)
-}
-
-var arena struct {
-	mu   sync.Mutex
-	from Arena
-	used bool
-}
-
-// SetArena makes every executor of the process take its cells from a. It is for
-// carriers that share cells with C, and fails with [ErrLive] once the process has made
-// a [Local].
-func SetArena(a Arena) error {
-	arena.mu.Lock()
-	defer arena.mu.Unlock()
-	if arena.used {
-		return ErrLive
-	}
-	arena.from = a
-	return nil
-}
-
-// useArena fixes the arena of the process.
-func useArena() Arena {
-	arena.mu.Lock()
-	defer arena.mu.Unlock()
-	if arena.from == nil {
-		arena.from = new(heapArena)
-	}
-	arena.used = true
-	return arena.from
-}
+// heap is the arena of a process in which no carrier has set another.
+var heap heapArena
 
 // heapArena makes chunks in Go memory, and gives out returned chunks first.
 type heapArena struct {
@@ -57,7 +19,7 @@ type heapArena struct {
 	free []uint32
 }
 
-func (a *heapArena) Lease() (uint32, []Cell, error) {
+func (a *heapArena) Lease() (uint32, []cell.Cell, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if n := len(a.free); n > 0 {
@@ -68,9 +30,9 @@ func (a *heapArena) Lease() (uint32, []Cell, error) {
 	if a.made == cell.Chunks {
 		return 0, nil, ErrAgain
 	}
-	base := a.made * ChunkCells
+	base := a.made * cell.Chunk
 	a.made++
-	return base, make([]Cell, ChunkCells), nil
+	return base, make([]cell.Cell, cell.Chunk), nil
 }
 
 func (a *heapArena) Return(base uint32) {
@@ -83,25 +45,25 @@ var errMalformed = errors.New("executor: the arena gave a malformed chunk or one
 
 // leaseChunk takes one more chunk. The caller sets its owner before it gives out a
 // cell, so that a waker that matches a cell finds the inbox for it.
-func leaseChunk(a Arena) (*chunk, error) {
+func leaseChunk(a cell.Arena) (*chunk, error) {
 	base, cells, err := a.Lease()
 	if err != nil {
 		return nil, err
 	}
-	if base&cell.Mask != 0 || base > cell.SlotMask || len(cells) != ChunkCells {
+	if base&cell.Mask != 0 || base > cell.SlotMask || len(cells) != cell.Chunk {
 		return nil, errMalformed
 	}
 	c := lookup(base)
 	if c == nil {
 		c = &chunk{base: base, cells: cells}
-		directory[base/ChunkCells].Store(c)
+		directory[base/cell.Chunk].Store(c)
 		cell.Put(base, cells)
 		return c, nil
 	}
 	if &c.cells[0] != &cells[0] || c.local.Load() != nil || c.pool.Load() != nil {
 		return nil, errMalformed
 	}
-	c.held = [ChunkCells]bool{}
+	c.held = [cell.Chunk]bool{}
 	return c, nil
 }
 
@@ -112,7 +74,7 @@ func (l *Local) lease() error {
 	}
 	c.local.Store(l)
 	l.chunks = append(l.chunks, c)
-	l.fresh, l.freshEnd = c.base, c.base+ChunkCells
+	l.fresh, l.freshEnd = c.base, c.base+cell.Chunk
 	return nil
 }
 

@@ -53,12 +53,12 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		l.Poll(Budget{})
 	})
 
-	hooks := new(silent)
-	options := []Option{InContext(hooks, hooks)}
+	hooked := New(Config{Context: new(silent)})
+	defer hooked.Free()
 	var carrying Task[int]
 	wantNoAllocs(t, "a context that is carried", func() {
-		carrying.Spawn(l, f, options...)
-		l.Poll(Budget{})
+		carrying.Spawn(hooked, f)
+		hooked.Poll(Budget{})
 	})
 	var children [2]Task[int]
 	scope := NewScope(l, ScopeConfig{Limit: 1})
@@ -107,10 +107,10 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 // silent carries a token and does nothing with it.
 type silent struct{}
 
-func (*silent) Capture() any { return nil }
-func (*silent) Enter(any)    {}
-func (*silent) Leave(any)    {}
-func (*silent) Release(any)  {}
+func (h *silent) Capture() any { return h }
+func (*silent) Enter(any)      {}
+func (*silent) Leave(any)      {}
+func (*silent) Release(any)    {}
 
 // BenchmarkStep is one poll of one of 100 tasks that wake themselves.
 func BenchmarkStep(b *testing.B) {

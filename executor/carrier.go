@@ -9,9 +9,9 @@ import (
 	"github.com/pillion-dev/pillion/executor/internal/place"
 )
 
-// Carrier gives a [Local] to packages beneath and on top of this one: they share its
-// cells with C, make coroutines, or hand work to goroutines. Programs don't need it.
-// All of it is for the owner.
+// Carrier is for packages beneath and on top of this one: they share a [Local]'s cells
+// with C (package carrier has these), make coroutines, or hand work to goroutines.
+// Programs don't need it. All of it but Expire is for the owner.
 type Carrier struct{ local *Local }
 
 // Carrier gives the Local's carrier.
@@ -70,3 +70,38 @@ func (c Carrier) Bind() *place.Place {
 // Base gives the values and the deadline of the [Context.Context] of the task in its
 // poll, without its end, which costs less. It is nil if the task has neither.
 func (c Carrier) Base() context.Context { return c.local.cx.base() }
+
+// WithToken is an [Option]: the task has this token of its executor's [ContextHooks]
+// instead of one that they capture, and owns it once it is spawned. With nil it carries
+// nothing.
+func (Carrier) WithToken(token any) Option { return withToken{token} }
+
+type withToken struct{ token any }
+
+func (o withToken) apply(t *task) {
+	c := &t.more().carried
+	c.token, c.chosen = o.token, true
+}
+
+// Expire is [Handle.Cancel] by a deadline: the task's error is [ErrTimedOut]. Any
+// goroutine may call it, and the zero Carrier will do.
+func (Carrier) Expire(h Handle) Answer { return h.ask(cell.Cancel | cell.Expired) }
+
+// Shortcut makes the next turns of the task in its poll call resume, if f is that task's
+// own future. When resume answers that the body isn't suspended any more, the turn polls
+// f. Tasks of a [Pool] and tasks with [ContextHooks] have no shortcut. It uses the
+// storage of an earlier shortcut, which was closed, or of nil.
+func (c Carrier) Shortcut(again place.Shortcut, f any, resume func() (suspended, ok bool)) place.Shortcut {
+	t := c.local.current
+	if t == nil || t.flags&(flagPooled|flagHooked) != 0 || !t.run.owns(f) {
+		return again
+	}
+	s, ok := again.(*shortcut)
+	if !ok {
+		s = new(shortcut)
+	}
+	*s = shortcut{resume, t.run, t}
+	t.run = s
+	t.flags |= flagShortcut
+	return s
+}

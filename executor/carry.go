@@ -29,27 +29,11 @@ type ContextHooks interface {
 	Release(token any)
 }
 
-// InContext is an [Option]: the task uses these hooks and this token, instead of those
-// of [Config]. It owns the token once it is spawned. With nil hooks it carries none.
-func InContext(hooks ContextHooks, token any) Option {
-	return inContext{hooks, token}
-}
-
-type inContext struct {
-	hooks ContextHooks
-	token any
-}
-
-func (o inContext) apply(t *task) {
-	c := &t.more().carried
-	c.hooks, c.token, c.chosen = o.hooks, o.token, true
-}
-
 // carried is the part of a task that comes from its spawner.
 type carried struct {
 	hooks    ContextHooks
 	token    any
-	chosen   bool               // by InContext
+	chosen   bool               // the token, by Carrier.WithToken
 	values   context.Context    // by WithValues, or the spawner's
 	deadline int64              // the deadline of Context.Context, on the executor's clock; 0 is none
 	ctx      *cancelctx.Context // the view that Context.Context gives, once made
@@ -58,25 +42,27 @@ type carried struct {
 // WithValues is an [Option]: the task's [Context.Context] has the values of ctx. All
 // tasks that it spawns without this option inherit them. The task doesn't get ctx's end
 // and deadline. A task that is spawned on a [Pool] itself, instead of on
-// [Context.Executor], has no known spawner and inherits nothing.
+// the [Context], has no known spawner and inherits nothing.
 //
 //	ctx := context.WithValue(cx.Context(), requestID, "42")
-//	executor.Spawn(cx.Executor(), handle, executor.WithValues(ctx))
+//	executor.Spawn(cx, handle, executor.WithValues(ctx))
 func WithValues(ctx context.Context) Option { return withValues{context.WithoutCancel(ctx)} }
 
 type withValues struct{ context.Context }
 
 func (o withValues) apply(t *task) { t.more().carried.values = o.Context }
 
-// hook chooses the hooks of a new task.
+// hook gives a new task its token, and the hooks if it has one.
 func (t *task) hook(hooks ContextHooks) {
-	if hooks != nil && (t.extra == nil || !t.extra.carried.chosen) {
-		if token := hooks.Capture(); token != nil {
-			c := &t.more().carried
-			c.hooks, c.token = hooks, token
-		}
+	var token any
+	if t.extra != nil && t.extra.carried.chosen {
+		token = t.extra.carried.token
+	} else {
+		token = hooks.Capture()
 	}
-	if t.extra != nil && t.extra.carried.hooks != nil {
+	if token != nil {
+		c := &t.more().carried
+		c.hooks, c.token = hooks, token
 		t.flags |= flagHooked
 	}
 }

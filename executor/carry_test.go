@@ -132,31 +132,30 @@ func TestHooksNestWhenATaskIsEvicted(t *testing.T) {
 	equal(t, "trace", h.take(), "+1 poll -1 +3 +1 drop -1 free1 -3")
 }
 
-func TestInContext(t *testing.T) {
+func TestChosenTokenIsNotCaptured(t *testing.T) {
 	r, h := newTraced(t)
-	own := new(tracer)
-	p := own.probe()
-	p.ready = true
-	mustSpawn[int](t, r.Local, p, InContext(own, "own"))
-	r.turn(1)
-	equal(t, "trace", own.take(), "+own poll -own +own drop -own freeown")
-	mustSpawn[int](t, r.Local, p, InContext(nil, nil))
-	r.turn(1)
-	equal(t, "trace", own.take(), "poll drop")
-	equal(t, "captured", h.spawned, 0)
-	r.Close(CloseDrain)
-	_, err := Spawn[int](r.Local, p, InContext(own, "refused"))
-	equal(t, "error", err, ErrClosed)
-	equal(t, "a token that wasn't taken", own.take(), "")
-}
-
-func TestInContextWhereOthersHaveNone(t *testing.T) {
-	r, h := newRig(t), new(tracer)
+	c := r.Carrier()
 	p := h.probe()
 	p.ready = true
-	mustSpawn[int](t, r.Local, p, InContext(h, 1))
+	mustSpawn[int](t, r.Local, p, c.WithToken("own"))
 	r.turn(1)
-	equal(t, "trace", h.take(), "+1 poll -1 +1 drop -1 free1")
+	equal(t, "trace", h.take(), "+own poll -own +own drop -own freeown")
+	mustSpawn[int](t, r.Local, p, c.WithToken(nil))
+	r.turn(1)
+	equal(t, "trace", h.take(), "poll drop")
+	equal(t, "captured", h.spawned, 0)
+	r.Close(CloseDrain)
+	_, err := Spawn[int](r.Local, p, c.WithToken("refused"))
+	equal(t, "error", err, ErrClosed)
+	equal(t, "a token that wasn't taken", h.take(), "")
+}
+
+func TestTokenWhereNothingEntersIt(t *testing.T) {
+	r := newRig(t)
+	p := new(probe)
+	mustSpawn[int](t, r.Local, p, r.Carrier().WithToken("no hooks"))
+	r.turn(1)
+	p.want(t, 1, 0)
 }
 
 func TestContextOfATask(t *testing.T) {
@@ -227,7 +226,7 @@ func TestContextMadeInAShieldedTask(t *testing.T) {
 	var ctx context.Context
 	shield := p.onPoll
 	p.onPoll = func(cx *Context) {
-		if cx.Cancelled() {
+		if cx.Err() != nil {
 			ctx = cx.Context()
 			equal(t, "error", ctx.Err(), nil)
 		}

@@ -134,7 +134,7 @@ func letRun(round int) {
 //
 // # Errors
 //
-// [ErrSuspended] while coroutines are suspended in their bodies, which can only go on
+// [ErrBusy] while coroutines are suspended in their bodies, which can only go on
 // where they began: Release has changed nothing then. [ErrReentrant] from inside a
 // turn, [ErrClosed] after Free.
 func (l *Local) Release() error {
@@ -144,7 +144,7 @@ func (l *Local) Release() error {
 	case l.freed():
 		return ErrClosed
 	case l.place.Suspended() > 0:
-		return ErrSuspended
+		return ErrBusy
 	}
 	l.place.Retire()
 	return nil

@@ -4,6 +4,9 @@ package executor
 
 // Context is a future's view of its executor. It is valid only during the poll and
 // belongs to the owner; only the [Waker] outlives the poll.
+//
+// It is the executor of the task in its poll. A spawn on it costs less than one on the
+// [Pool] itself, and the new task inherits values.
 type Context struct {
 	local *Local
 	side  side
@@ -48,6 +51,5 @@ func (cx *Context) Now() int64 { return cx.local.now }
 // a [Pool] that is the worker; the next poll may have another.
 func (cx *Context) Local() *Local { return cx.local }
 
-// Executor gives the executor of the task in its poll. To spawn on it costs less than
-// on the [Pool] itself, and the new task inherits values. It is valid during this poll.
-func (cx *Context) Executor() Executor { return cx.side }
+func (cx *Context) spawn(t *task) error { return cx.side.spawn(t) }
+func (cx *Context) spawner() *task      { return cx.local.current }

@@ -17,7 +17,7 @@ func TestDeadlineCancels(t *testing.T) {
 		ended = o
 		equal(t, "error", err, ErrTimedOut)
 	}))
-	joiner := mustSpawn(t, r.Local, task.Join())
+	joiner := mustSpawn(t, r.Local, task)
 	equal(t, "deadline", r.turn(2).Deadline, 100)
 	r.now = 99
 	r.turn(0)

@@ -17,7 +17,7 @@ import (
 // These are what a Local does on its own paths: spawn, wake, poll, yield, end, timers.
 // Whatever they call that isn't here is inlined in them, or off those paths.
 const ownPaths = `\(\*Local\)\.(spawn|takeSlot|wake|WakeLocal|fire|burst|check|pollOrEnd|pollOrUnwind|charge|drop)` +
-	`|\(\*Context\)\.(WakeSelf|again|Shield)|\(\*ring\)\.(push|grow)|\(\*yield\)\.Poll` +
+	`|\(\*Context\)\.(WakeSelf|again|Shield)|\(\*ring\)\.(push|grow)` +
 	`|\(\*Timer\)\.(Poll|Drop)|\(\*Wheel\)\..*|meld.*` +
 	`|\(\*Task\[(go\.shape\.)?int\]\)\.(Spawn|poll|drop|unwind|notify)`
 
@@ -62,7 +62,7 @@ func TestOwnPathsDoNotLock(t *testing.T) {
 	}
 	for _, must := range []string{
 		"(*Local).spawn", "(*Local).takeSlot", "(*Local).wake", "(*Local).WakeLocal", "(*Local).burst",
-		"(*Local).fire", "(*Timer).Poll", "(*yield).Poll", "(*Context).WakeSelf", "(*Task[int]).poll",
+		"(*Local).fire", "(*Timer).Poll", "(*Context).WakeSelf", "(*Task[int]).poll",
 		"(*Wheel).Arm", "(*Wheel).Disarm", "(*Wheel).Due",
 	} {
 		if _, ok := found[must]; !ok {

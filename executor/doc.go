@@ -21,7 +21,7 @@
 //	 │           │ Poll (3)                │
 //	 │           ▼                         │
 //	 │        polled ───── pending (4) ──► waiting
-//	 │  Yield  │   │
+//	 │WakeSelf │   │
 //	 └─────────┘   │ ready, a panic (5), or Cancel (6)
 //	               ▼
 //	           finished: Drop, joiner woken, OnDone
@@ -93,7 +93,6 @@
 //
 // # Carriers
 //
-// Some names are for packages beneath and on top of this one, not for programs:
-// [Carrier]; [Arena], [SetArena], [Cell], [ChunkCells] and [Inbox], by which tasks
-// share cells and wakers with C; [Shortcut], by which package coro resumes a coroutine.
+// [Carrier], and package carrier, are for packages beneath and on top of this one, not
+// for programs: those that share cells and wakers with C, or that make coroutines.
 package executor

@@ -188,36 +188,29 @@ func (l *Local) finish(t *task, o Outcome) {
 	}
 }
 
-// Cancelled reports whether the task in its poll was asked to end. It may see the
-// request before the executor does, so that a long poll or a shielded section can cut
-// itself short.
-func (cx *Context) Cancelled() bool {
+// Err gives the error with which the task in its poll will end: [ErrCancelled] or
+// [ErrTimedOut] if it was asked to end, else nil. It may see the request before the
+// executor does, so that a long poll or a shielded section can cut itself short.
+func (cx *Context) Err() error {
 	t := cx.local.current
 	if t == nil {
-		return false
-	}
-	if t.flags&flagCancel != 0 {
-		return true
-	}
-	pend := lookup(t.slot).cells[t.slot&cell.Mask].Pend.Load()
-	return uint32(pend>>32) == t.gen && pend&cell.Cancel != 0
-}
-
-// Err gives the error with which the task will end if it was asked to: nil as long as
-// [Context.Cancelled] is false, and then [ErrCancelled] or [ErrTimedOut].
-func (cx *Context) Err() error {
-	switch {
-	case !cx.Cancelled():
 		return nil
-	case cx.local.current.flags&flagCaused != 0:
-		return cx.local.current.run.Err()
+	}
+	if t.flags&flagCancel == 0 {
+		pend := lookup(t.slot).cells[t.slot&cell.Mask].Pend.Load()
+		if uint32(pend>>32) != t.gen || pend&cell.Cancel == 0 {
+			return nil
+		}
+	}
+	if t.flags&flagCaused != 0 {
+		return t.run.Err()
 	}
 	return ErrCancelled
 }
 
 // Shield begins or ends a section in which the task in its poll can't be cancelled. The
 // executor notes a cancel, goes on polling (with one more poll, which may look at
-// [Context.Cancelled]), and ends the task at its next turn after the section. Sections
+// [Context.Err]), and ends the task at its next turn after the section. Sections
 // nest, so each Shield(true) needs a Shield(false); was reports whether the task was
 // shielded before. A section may span many polls.
 //

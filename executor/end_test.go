@@ -51,9 +51,9 @@ func TestCancelDuringOwnPollThatWaits(t *testing.T) {
 	var task *Task[int]
 	p.onPoll = func(cx *Context) {
 		equal(t, "error before", cx.Err(), nil)
-		equal(t, "cancel", task.Cancel(), CancelAsked)
-		equal(t, "cancel", task.Cancel(), CancelAlready)
-		equal(t, "cancelled", cx.Cancelled(), true)
+		equal(t, "cancel", task.Cancel(), Accepted)
+		equal(t, "cancel", task.Cancel(), Coalesced)
+		equal(t, "cancelled", cx.Err() != nil, true)
 		equal(t, "error", cx.Err(), ErrCancelled)
 	}
 	task = mustSpawn[int](t, r.Local, p)
@@ -66,9 +66,9 @@ func TestCancelDuringOwnPollThatWaits(t *testing.T) {
 func TestCancelFromDropAndOnDone(t *testing.T) {
 	r := newRig(t)
 	var task *Task[int]
-	p := &probe{ready: true, onDrop: func() { equal(t, "in Drop", task.Cancel(), CancelFinished) }}
+	p := &probe{ready: true, onDrop: func() { equal(t, "in Drop", task.Cancel(), Stale) }}
 	task = mustSpawn[int](t, r.Local, p, OnDone[int](func(int, error, Outcome) {
-		equal(t, "in OnDone", task.Cancel(), CancelFinished)
+		equal(t, "in OnDone", task.Cancel(), Stale)
 	}))
 	r.turn(1)
 	equal(t, "outcome", task.Outcome(), Returned)
@@ -167,7 +167,7 @@ func TestFreeAndEvictIgnoreShields(t *testing.T) {
 func TestEvictPokesForJoiners(t *testing.T) {
 	r := newRig(t)
 	task := mustSpawn[int](t, r.Local, new(probe))
-	joiner := mustSpawn(t, r.Local, task.Join())
+	joiner := mustSpawn(t, r.Local, task)
 	r.turn(2)
 	pokes := r.pokes
 	equal(t, "evict", r.Evict(task.Handle()), nil)

@@ -17,20 +17,11 @@ var (
 	ErrClosed = errors.New("executor: closed")
 	// ErrReentrant says that the call isn't possible from inside a poll.
 	ErrReentrant = errors.New("executor: called from inside a poll")
-	// ErrLive says that the task still runs, so that its storage is in use.
-	ErrLive = errors.New("executor: task is still live")
-	// ErrBusy says that another task awaits the same, which only one can.
-	ErrBusy = errors.New("executor: another task awaits it")
-	// ErrWrongLocal says that a task was awaited from another executor than its own.
-	ErrWrongLocal = errors.New("executor: task belongs to another executor")
-	// ErrJoined says that the Local is a worker of a pool already.
-	ErrJoined = errors.New("executor: already joined to a pool")
-	// ErrNotJoined says that the Local isn't a worker of that pool.
-	ErrNotJoined = errors.New("executor: not joined to this pool")
-	// ErrSuspended says that coroutines are suspended on the Local's thread.
-	ErrSuspended = errors.New("executor: coroutines are suspended on this thread")
-	// ErrWorkers says that the pool still has workers.
-	ErrWorkers = errors.New("executor: the pool has workers")
+	// ErrBusy says that it is in use: a task awaits it already, its storage has a live
+	// task, coroutines are suspended on its thread, or Locals work for it.
+	ErrBusy = errors.New("executor: in use")
+	// ErrWrongLocal says that a task, a watch or a worker belongs to another executor.
+	ErrWrongLocal = errors.New("executor: it belongs to another executor")
 	// ErrJoinItself says that a task awaited its own end.
 	ErrJoinItself = errors.New("executor: a task can't join itself")
 	// ErrUnwatchable says that the host can't watch that descriptor, or none at all. It

@@ -56,17 +56,3 @@ type FutureFunc[T any] func(cx *Context) (T, bool, error)
 
 // Poll calls f.
 func (f FutureFunc[T]) Poll(cx *Context) (T, bool, error) { return f(cx) }
-
-// Yield is a future that lets every other ready task go first, once.
-func Yield() Future[struct{}] { return new(yield) }
-
-type yield bool
-
-func (y *yield) Poll(cx *Context) (struct{}, bool, error) {
-	if *y {
-		return struct{}{}, true, nil
-	}
-	*y = true
-	cx.WakeSelf()
-	return struct{}{}, false, nil
-}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 
+	"github.com/pillion-dev/pillion/executor/carrier"
 	"github.com/pillion-dev/pillion/executor/internal/cell"
 	"github.com/pillion-dev/pillion/executor/internal/place"
 	"github.com/pillion-dev/pillion/executor/internal/wheel"
@@ -14,11 +15,11 @@ import (
 // Config configures a [Local], and can't be changed afterwards. The zero Config suits a
 // loop that polls unasked.
 type Config struct {
-	Host     Host         // the loop that drives the executor; nil if it polls unasked
-	Clock    func() int64 // monotonic nanoseconds, never negative; nil is Go's own clock
-	MaxTasks int          // a limit of live tasks, over which Spawn answers ErrAgain; 0 is none
-	Arena    Arena        // the source of its cells; nil is the process's, see SetArena
-	Context  ContextHooks // carry a token from each spawn to the task's polls; nil carries none
+	Host     Host          // the loop that drives the executor; nil if it polls unasked
+	Clock    func() int64  // monotonic nanoseconds, never negative; nil is Go's own clock
+	MaxTasks int           // a limit of live tasks, over which Spawn answers ErrAgain; 0 is none
+	Arena    carrier.Arena // for carriers: the source of its cells; nil is the process's
+	Context  ContextHooks  // carry a token from each spawn to the task's polls; nil carries none
 
 	MaxTimers  int    // a limit of armed timers, over which a Timer answers ErrAgain; 0 is none
 	MaxWatches int    // a limit of open watches, over which Open answers ErrAgain; 0 is none
@@ -35,13 +36,13 @@ type Config struct {
 // any goroutine may make.
 type Local struct {
 	// Shared with wakers.
-	inbox   Inbox
+	inbox   cell.Inbox
 	park    atomic.Uint32 // see state.go
 	closing closing
 
 	host  Host
 	clock func() int64
-	arena Arena
+	arena cell.Arena
 	hooks ContextHooks
 	max   int
 
@@ -82,7 +83,7 @@ func New(c Config) *Local {
 		maxWatches: c.MaxWatches, told: Never,
 	}
 	if l.arena == nil {
-		l.arena = useArena()
+		l.arena = cell.UseArena(&heap)
 	}
 	if l.host == nil {
 		l.host = noHost{}
@@ -110,7 +111,7 @@ func (l *Local) makeReady(t *task) bool {
 }
 
 // wake is WakeLocal without the poke.
-func (l *Local) wake(w Waker) WakeResult {
+func (l *Local) wake(w Waker) Answer {
 	slot, gen := uint32(w>>32)&cell.SlotMask, uint32(w)
 	c := lookup(slot)
 	if w>>56 != kindWaker || c == nil || gen == 0 {
@@ -129,14 +130,14 @@ func (l *Local) wake(w Waker) WakeResult {
 	if !l.makeReady(t) {
 		return Coalesced
 	}
-	return Woken
+	return Accepted
 }
 
 // WakeLocal is [Waker.Wake] for the owner. For a task of l it needs no locked
 // instruction; for others it is the same.
-func (l *Local) WakeLocal(w Waker) WakeResult {
+func (l *Local) WakeLocal(w Waker) Answer {
 	r := l.wake(w)
-	if r == Woken {
+	if r == Accepted {
 		l.wakeHost()
 	}
 	return r
@@ -162,7 +163,7 @@ func (l *Local) spawn(t *task) error {
 	}
 	t.local = l
 	t.flags, t.shields, t.joiner = flagLive, 0, 0
-	if l.hooks != nil || t.extra != nil {
+	if l.hooks != nil {
 		t.hook(l.hooks)
 	}
 	l.live++

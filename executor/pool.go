@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/pillion-dev/pillion/executor/carrier"
+	"github.com/pillion-dev/pillion/executor/internal/cell"
 	"github.com/pillion-dev/pillion/executor/internal/steal"
 )
 
@@ -14,7 +16,6 @@ import (
 type PoolConfig struct {
 	MaxTasks int    // a limit of live tasks, over which Spawn answers ErrAgain; 0 is none
 	Seed     uint64 // decides from which worker each steals first
-	Arena    Arena  // the source of its cells; nil is the process's, see SetArena
 
 	MaxTimers int          // a limit of armed timers, over which a Timer answers ErrAgain; 0 is none
 	Context   ContextHooks // carry a token from each spawn to the task's polls; nil carries none
@@ -22,10 +23,11 @@ type PoolConfig struct {
 	// Clock is the clock of the workers that Start makes; nil is Go's own.
 	Clock func() int64
 
-	// Inbox is where the pool's cells wait for a worker; nil is an inbox of its own. A
-	// carrier gives an inbox into which C pushes, and then calls Wake of an idle
-	// worker's host.
-	Inbox *Inbox
+	// For carriers: the source of its cells, where nil is the process's, and where they
+	// wait for a worker, where nil is an inbox of its own. A carrier gives an inbox into
+	// which C pushes, and then calls Wake of an idle worker's host.
+	Arena carrier.Arena
+	Inbox *carrier.Inbox
 }
 
 // Pool is an executor whose tasks move between threads. It has no thread of its own. A
@@ -46,7 +48,7 @@ type PoolConfig struct {
 // Workers must have the same clock.
 type Pool struct {
 	// Shared with wakers.
-	inbox   *Inbox
+	inbox   *cell.Inbox
 	gone    atomic.Bool // no task is left, and none will come
 	closing closing
 	idle    steal.Set
@@ -55,7 +57,7 @@ type Pool struct {
 	asking  atomic.Int32 // calls of Close that are going through the cells
 
 	max   int
-	arena Arena
+	arena cell.Arena
 	seed  uint64
 	clock func() int64
 	hooks ContextHooks
@@ -76,10 +78,10 @@ func NewPool(c PoolConfig) *Pool {
 	p.timers.max = c.MaxTimers
 	p.timers.next.Store(Never)
 	if p.inbox == nil {
-		p.inbox = new(Inbox)
+		p.inbox = new(cell.Inbox)
 	}
 	if p.arena == nil {
-		p.arena = useArena()
+		p.arena = cell.UseArena(&heap)
 	}
 	return p
 }
@@ -89,7 +91,7 @@ func NewPool(c PoolConfig) *Pool {
 //
 // # Errors
 //
-// [ErrJoined] if l is a worker already, [ErrClosed] if l or the pool was freed,
+// [ErrBusy] if l is a worker already, [ErrClosed] if l or the pool was freed,
 // [ErrReentrant] from inside a poll, [ErrAgain] if the pool has 256 workers.
 func (p *Pool) Join(l *Local) error { return p.join(l, nil) }
 
@@ -99,7 +101,7 @@ func (p *Pool) join(l *Local, c *goGroup) error {
 		return ErrReentrant
 	}
 	if l.worker != nil {
-		return ErrJoined
+		return ErrBusy
 	}
 	if l.freed() {
 		return ErrClosed
@@ -146,18 +148,18 @@ func (p *Pool) admit(w *worker, c *goGroup) error {
 //
 // # Errors
 //
-// [ErrNotJoined] if l is no worker of this pool, [ErrReentrant] from inside a poll,
-// and [ErrSuspended] while coroutines of the pool are suspended on l's thread, which
+// [ErrWrongLocal] if l is no worker of this pool, [ErrReentrant] from inside a poll,
+// and [ErrBusy] while coroutines of the pool are suspended on l's thread, which
 // [Carrier.Retire] ends.
 func (p *Pool) Leave(l *Local) error {
 	if l.polling {
 		return ErrReentrant
 	}
 	if l.worker == nil || l.worker.pool != p {
-		return ErrNotJoined
+		return ErrWrongLocal
 	}
 	if l.place.Suspended() > 0 {
-		return ErrSuspended
+		return ErrBusy
 	}
 	l.worker.leave()
 	return nil
@@ -203,10 +205,3 @@ func (w *worker) requeue() {
 
 // Live counts the tasks that haven't finished. For any goroutine.
 func (p *Pool) Live() int { return int(p.live.Load()) }
-
-// Workers counts the joined Locals. For any goroutine.
-func (p *Pool) Workers() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.workers
-}

@@ -9,9 +9,9 @@ import (
 )
 
 // lent gives a pool on an inbox that others push to as well, and its one worker.
-func lent(t *testing.T) (*Pool, *Local, *Inbox) {
+func lent(t *testing.T) (*Pool, *Local, *cell.Inbox) {
 	t.Helper()
-	in := new(Inbox)
+	in := new(cell.Inbox)
 	p := NewPool(PoolConfig{Inbox: in})
 	l := New(Config{})
 	if err := p.Join(l); err != nil {
@@ -62,10 +62,10 @@ func TestExpireOfAPoolsTask(t *testing.T) {
 			l.Poll(Budget{})
 			want = CancelledRunning
 		}
-		if r := task.Handle().Expire(); r != CancelAsked {
+		if r := l.Carrier().Expire(task.Handle()); r != Accepted {
 			t.Errorf("expire: %v", r)
 		}
-		if r := task.Cancel(); r != CancelAlready {
+		if r := task.Cancel(); r != Coalesced {
 			t.Errorf("cancel after it: %v", r)
 		}
 		l.Poll(Budget{})

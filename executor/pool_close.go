@@ -38,14 +38,14 @@ func (p *Pool) cancelAll() {
 //
 // # Errors
 //
-// [ErrWorkers] while Locals are joined.
+// [ErrBusy] while Locals are joined.
 func (p *Pool) Free() error {
 	p.mu.Lock()
 	workers, freed := p.workers, p.freed
 	p.freed = workers == 0
 	p.mu.Unlock()
 	if workers > 0 {
-		return ErrWorkers
+		return ErrBusy
 	}
 	if freed {
 		return nil

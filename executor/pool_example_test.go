@@ -29,7 +29,7 @@ func ExamplePool() {
 			tasks = append(tasks, task)
 		}
 		for _, task := range tasks {
-			n, err := coro.Await(co, task.Join())
+			n, err := coro.Await(co, task)
 			if err != nil {
 				return 0, err
 			}

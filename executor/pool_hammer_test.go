@@ -170,7 +170,7 @@ func (f *parent) Poll(cx *Context) (int, bool, error) {
 		f.rounds--
 		var e Executor = f.pool
 		if f.rounds%2 == 0 {
-			e = cx.Executor()
+			e = cx
 		}
 		f.child = mustSpawn[int](f.t, e, &child{drops: f.drops})
 		if f.rounds%3 == 0 {

@@ -5,6 +5,7 @@ package executor
 import (
 	"sync/atomic"
 
+	"github.com/pillion-dev/pillion/executor/internal/cell"
 	"github.com/pillion-dev/pillion/executor/internal/place"
 	"github.com/pillion-dev/pillion/executor/internal/steal"
 )
@@ -13,7 +14,7 @@ import (
 // any of the goroutines that Start has started. As long as the pin exists, only these
 // poll and drop the task.
 type pin struct {
-	inbox  Inbox
+	inbox  cell.Inbox
 	gone   atomic.Bool
 	worker *worker // its worker; nil for the group's pin
 	group  *goGroup

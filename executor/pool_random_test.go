@@ -61,7 +61,7 @@ func (f *randomFuture) Poll(cx *Context) (int, bool, error) {
 	case 4:
 		f.timer = SleepUntil(p.now + int64(p.random.IntN(20)))
 	case 5:
-		p.spawn(cx.Executor())
+		p.spawn(cx)
 	case 6:
 		p.spawn(p.pool)
 	case 7:

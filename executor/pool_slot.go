@@ -31,7 +31,7 @@ func (s *slotStore) get(p *Pool, into []uint32, most int) ([]uint32, error) {
 		}
 		c.pool.Store(p)
 		s.chunks = append(s.chunks, c)
-		s.fresh, s.freshEnd = c.base, c.base+ChunkCells
+		s.fresh, s.freshEnd = c.base, c.base+cell.Chunk
 	}
 	for ; most > 0 && s.fresh != s.freshEnd; most-- {
 		into = append(into, s.fresh)

@@ -40,7 +40,7 @@ func (p *Pool) start(t *task, w *worker) error {
 	t.local = inPool
 	t.slot, t.gen = slot, gen
 	t.flags, t.shields, t.joiner = flagLive|flagReady|flagPooled, 0, 0
-	if p.hooks != nil || t.extra != nil {
+	if p.hooks != nil {
 		t.hook(p.hooks)
 	}
 	lookup(slot).tasks[slot&cell.Mask] = t
@@ -196,7 +196,7 @@ func (w *worker) wake(waker Waker) {
 }
 
 // postHere is post inside a turn, for a task that isn't the Local's own.
-func (w *worker) postHere(id, bits uint64) WakeResult {
+func (w *worker) postHere(id, bits uint64) Answer {
 	r, _ := cell.Mark(id, bits)
 	if r == cell.Woken {
 		slot := uint32(id>>32) & cell.SlotMask
@@ -206,11 +206,11 @@ func (w *worker) postHere(id, bits uint64) WakeResult {
 			c.push(slot)
 		}
 	}
-	return WakeResult(r)
+	return Answer(r)
 }
 
 // wakeHere is postHere for a wake.
-func (w *worker) wakeHere(waker Waker, c *chunk) WakeResult {
+func (w *worker) wakeHere(waker Waker, c *chunk) Answer {
 	slot, gen := uint32(waker>>32)&cell.SlotMask, uint32(waker)
 	ce := &c.cells[slot&cell.Mask]
 	if c.pool.Load() != w.pool || ce.Gen.Load() != gen ||
@@ -223,14 +223,14 @@ func (w *worker) wakeHere(waker Waker, c *chunk) WakeResult {
 		t.flags |= flagReady
 	}
 	w.push(c, slot)
-	return Woken
+	return Accepted
 }
 
 func (p *Pool) spawner() *task { return nil }
 
 func (w *worker) spawner() *task { return w.local.current }
 
-// spawn is for [Context.Executor].
+// spawn is for a [Context].
 func (w *worker) spawn(t *task) error {
 	if !w.local.polling {
 		return w.pool.start(t, nil)

@@ -87,7 +87,7 @@ func TestPoolTaskRunsOnAnyWorker(t *testing.T) {
 	c.turn(1, 1)
 	c.turn(0, 0)
 	p.ready = true
-	equal(t, "the wake", p.waker.Wake(), Woken)
+	equal(t, "the wake", p.waker.Wake(), Accepted)
 	equal(t, "the second wake", p.waker.Wake(), Coalesced)
 	c.turn(0, 1)
 	c.wantTrace("a1 a0")
@@ -128,13 +128,13 @@ func TestPoolLeaveHandsOver(t *testing.T) {
 	c.pokes()
 	equal(t, "leave", c.Leave(c.workers[0].Local), nil)
 	equal(t, "pokes", c.pokes(), "[0 0]") // it was poked for the work that was left
-	equal(t, "leave twice", c.Leave(c.workers[0].Local), ErrNotJoined)
+	equal(t, "leave twice", c.Leave(c.workers[0].Local), ErrWrongLocal)
 	c.turn(0, 0)
 	c.turn(1, 3)
 	c.wantTrace("a0 b0 c0 a1 b1 c1")
 	equal(t, "join again", c.Join(c.workers[0].Local), nil)
 	c.turn(0, 2)
-	equal(t, "leave", c.Free(), ErrWorkers)
+	equal(t, "leave", c.Free(), ErrBusy)
 }
 
 func TestPoolLocalTasksStay(t *testing.T) {
@@ -172,18 +172,18 @@ func TestPoolSharesTheBudget(t *testing.T) {
 
 func TestPoolMisuseIsNamed(t *testing.T) {
 	r, p := newRig(t), NewPool(PoolConfig{MaxTasks: 1})
-	equal(t, "leave before join", p.Leave(r.Local), ErrNotJoined)
+	equal(t, "leave before join", p.Leave(r.Local), ErrWrongLocal)
 	equal(t, "join", p.Join(r.Local), nil)
-	equal(t, "join twice", p.Join(r.Local), ErrJoined)
-	equal(t, "join two", NewPool(PoolConfig{}).Join(r.Local), ErrJoined)
-	equal(t, "free with workers", p.Free(), ErrWorkers)
-	equal(t, "workers", p.Workers(), 1)
+	equal(t, "join twice", p.Join(r.Local), ErrBusy)
+	equal(t, "join two", NewPool(PoolConfig{}).Join(r.Local), ErrBusy)
+	equal(t, "free with workers", p.Free(), ErrBusy)
+	equal(t, "workers", p.joined(), 1)
 	task := mustSpawn[int](t, p, &probe{onPoll: func(*Context) {
 		equal(t, "leave from a poll", p.Leave(r.Local), ErrReentrant)
 		equal(t, "join from a poll", p.Join(r.Local), ErrReentrant)
 	}})
 	r.turn(1)
-	equal(t, "spawn live", task.Spawn(p, new(probe)), ErrLive)
+	equal(t, "spawn live", task.Spawn(p, new(probe)), ErrBusy)
 	_, err := Spawn[int](p, new(probe))
 	equal(t, "over the quota", err, ErrAgain)
 	r.Local.Free()
@@ -242,7 +242,7 @@ func TestPokedWorkerThatLeavesPokesAnother(t *testing.T) {
 	c := newPoolRig(t, 3)
 	mustSpawn[int](t, c.Pool, &probe{ready: true, onPoll: func(cx *Context) {
 		for range 3 {
-			mustSpawn[int](t, cx.Executor(), new(probe))
+			mustSpawn[int](t, cx, new(probe))
 		}
 	}})
 	c.pokes()

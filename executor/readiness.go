@@ -4,8 +4,9 @@ package executor
 
 import "github.com/pillion-dev/pillion/executor/internal/cell"
 
-// Readiness is a future of a descriptor's events. The caller keeps it, and may await it
-// again and again without an allocation.
+// Ready makes a future of one of [Readable], [Writable], [Hangup] and [Priority], or of
+// several. One task may await each of them, so that one reads while another writes. The
+// caller keeps the future, and may await it again and again without an allocation.
 //
 //	r := w.Ready(executor.Readable)
 //	for {
@@ -20,15 +21,26 @@ import "github.com/pillion-dev/pillion/executor/internal/cell"
 //
 // # Notes
 //
-// Readiness has the events at the time when the host looked, so descriptors should be
+// The value has the events at the time when the host looked, so descriptors should be
 // non-blocking. It has the events that were asked for, and always [Hangup] and [Fault].
+// Ready panics without any event, and is for the owner.
 //
 // # Errors
 //
 // [ErrClosed] if the watch was closed, [ErrBusy] if another task awaits the same event,
 // [ErrWrongLocal] in a task of another executor or of a pool, [ErrUnwatchable] if the
 // host can't watch the descriptor, or any, and the host's own.
-type Readiness struct {
+func (w *Watch) Ready(interest Events) Future[Events] { return w.ready(interest) }
+
+func (w *Watch) ready(interest Events) *readiness {
+	if interest &= awaitable; interest == 0 {
+		panic("executor: Ready without an event")
+	}
+	return &readiness{watch: w, serial: w.serial, interest: interest}
+}
+
+// readiness is the future that Ready makes.
+type readiness struct {
 	watch    *Watch
 	serial   uint32 // of the watch
 	interest Events
@@ -36,18 +48,7 @@ type Readiness struct {
 	waker    Waker
 }
 
-// Ready makes a future of one of [Readable], [Writable], [Hangup] and [Priority], or of
-// several. One task may await each of them, so that one reads while another writes.
-// Ready panics without any event, and is for the owner.
-func (w *Watch) Ready(interest Events) *Readiness {
-	if interest &= awaitable; interest == 0 {
-		panic("executor: Ready without an event")
-	}
-	return &Readiness{watch: w, serial: w.serial, interest: interest}
-}
-
-// Poll implements [Future].
-func (r *Readiness) Poll(cx *Context) (Events, bool, error) {
+func (r *readiness) Poll(cx *Context) (Events, bool, error) {
 	w := r.watch
 	switch {
 	case !w.open || w.serial != r.serial:
@@ -65,9 +66,9 @@ func (r *Readiness) Poll(cx *Context) (Events, bool, error) {
 	return 0, false, nil
 }
 
-// Drop implements [Dropper]: it ends the wait. The host hears of that when it reports
-// an event that no task awaits.
-func (r *Readiness) Drop() {
+// Drop ends the wait. The host hears of that when it reports an event that no task
+// awaits.
+func (r *readiness) Drop() {
 	for i, other := range r.watch.waiters {
 		if other == r {
 			r.watch.waiters[i] = nil
@@ -76,7 +77,7 @@ func (r *Readiness) Drop() {
 	r.came, r.waker = 0, 0
 }
 
-func (r *Readiness) await(waker Waker) error {
+func (r *readiness) await(waker Waker) error {
 	w := r.watch
 	for i, other := range w.waiters {
 		if r.interest>>i&1 == 0 || other == nil || other == r {

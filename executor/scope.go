@@ -192,14 +192,6 @@ func (s *Scope) Cancel() {
 // Ending reports whether Cancel or an error has asked the children to end.
 func (s *Scope) Ending() bool { return s.ending }
 
-// Err gives the scope's error so far: nil or a [ScopeError].
-func (s *Scope) Err() error {
-	if s.err == nil {
-		return nil
-	}
-	return s.err
-}
-
 // Watch arranges, as Poll does, that the task in its poll is woken when the scope is
 // ending or has no child left. It is for code that runs in the scope.
 //
@@ -228,7 +220,10 @@ func (s *Scope) Poll(cx *Context) (none struct{}, ready bool, err error) {
 		return none, false, nil
 	}
 	s.over = true
-	return none, true, s.Err()
+	if s.err != nil { // else it would be an error that holds a nil pointer
+		err = s.err
+	}
+	return none, true, err
 }
 
 // Unwind implements [Unwinder]: it cancels the children and waits for them.

@@ -5,12 +5,14 @@ package executor
 import (
 	"strings"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/place"
 )
 
 // switcher is a future with a shortcut, as package coro makes them, that notes what
 // is called.
 type switcher struct {
-	shortcut Shortcut
+	shortcut place.Shortcut
 	left     int // turns until the body has ended
 	waker    Waker
 	onResume func()
@@ -18,6 +20,12 @@ type switcher struct {
 }
 
 func (s *switcher) note(what string) { s.trace = append(s.trace, what) }
+
+func (s *switcher) close() {
+	if s.shortcut != nil {
+		s.shortcut.Close()
+	}
+}
 
 func (s *switcher) take() string {
 	trace := strings.Join(s.trace, " ")
@@ -29,14 +37,14 @@ func (s *switcher) Poll(cx *Context) (int, bool, error) {
 	s.note("poll")
 	if s.waker == 0 {
 		s.waker = cx.Waker()
-		s.shortcut.Open(cx, s, s.resume)
+		s.shortcut = cx.Local().Carrier().Shortcut(s.shortcut, s, s.resume)
 	} else if s.left > 0 {
 		s.left--
 	}
 	if s.left > 0 {
 		return 0, false, nil
 	}
-	s.shortcut.Close()
+	s.close()
 	return 7, true, nil
 }
 
@@ -51,13 +59,13 @@ func (s *switcher) resume() (suspended, ok bool) {
 
 func (s *switcher) Unwind(*Context) (bool, error) {
 	s.note("unwind")
-	s.shortcut.Close()
+	s.close()
 	return true, nil
 }
 
 func (s *switcher) Drop() {
 	s.note("drop")
-	s.shortcut.Close()
+	s.close()
 }
 
 func TestShortcutIsTakenUntilTheBodyEnds(t *testing.T) {
@@ -217,7 +225,7 @@ func TestStorageIsFreeAfterAShortcut(t *testing.T) {
 			other := &switcher{left: 9}
 			equal(t, "spawn", task.Spawn(r.Local, other), nil)
 			r.turn(1)
-			s.shortcut.Close() // it has long been
+			s.close() // it has long been
 			other.waker.Wake()
 			r.turn(1)
 			equal(t, "calls", other.take(), "poll resume")

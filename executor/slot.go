@@ -8,26 +8,16 @@ import (
 	"github.com/pillion-dev/pillion/executor/internal/cell"
 )
 
-// ChunkCells is the number of cells in a chunk.
-const ChunkCells = cell.Chunk
-
-// Cell is the part of a task that wakers touch, and Inbox a stack of cells. Carriers
-// share both with C.
-type (
-	Cell  = cell.Cell
-	Inbox = cell.Inbox
-)
-
 // chunk is a block of cells and its present owner: a Local, a Pool or none.
 type chunk struct {
 	base  uint32
-	cells []Cell
+	cells []cell.Cell
 	local atomic.Pointer[Local]
 	pool  atomic.Pointer[Pool]
 
 	// For the owner only; in a pool, each is for who holds the cell's Queued.
-	tasks   [ChunkCells]*task
-	held    [ChunkCells]bool // passed over by findSlot because it is queued; free once popped
+	tasks   [cell.Chunk]*task
+	held    [cell.Chunk]bool // passed over by findSlot because it is queued; free once popped
 	watches []*Watch         // nil before the first
 }
 
@@ -36,4 +26,4 @@ type chunk struct {
 var directory [cell.Chunks]atomic.Pointer[chunk]
 
 // lookup gives the chunk that slot is in, or nil.
-func lookup(slot uint32) *chunk { return directory[slot/ChunkCells].Load() }
+func lookup(slot uint32) *chunk { return directory[slot/cell.Chunk].Load() }

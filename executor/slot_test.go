@@ -15,16 +15,16 @@ type badArena struct {
 	err  error
 }
 
-func (a badArena) Lease() (uint32, []Cell, error) { return a.base, make([]Cell, a.n), a.err }
-func (badArena) Return(uint32)                    {}
+func (a badArena) Lease() (uint32, []cell.Cell, error) { return a.base, make([]cell.Cell, a.n), a.err }
+func (badArena) Return(uint32)                         {}
 
 func TestSpawnFailsWithItsArena(t *testing.T) {
 	cause := errors.New("no memory")
 	other := newRig(t)
 	taken := mustSpawn[int](t, other.Local, new(probe)).slot &^ cell.Mask
 	for _, a := range []badArena{
-		{err: cause}, {base: 1, n: ChunkCells}, {base: 1 << 24, n: ChunkCells}, {n: 3},
-		{base: taken, n: ChunkCells},
+		{err: cause}, {base: 1, n: cell.Chunk}, {base: 1 << 24, n: cell.Chunk}, {n: 3},
+		{base: taken, n: cell.Chunk},
 	} {
 		l := New(Config{Arena: a})
 		p := new(probe)

@@ -31,7 +31,7 @@ const (
 	// flagPooled says that the task is a pool's. Its flagReady means that a poll is
 	// due, wherever the task is queued.
 	flagPooled
-	// flagShortcut says that the runner is a Shortcut. It can't be set beside flagHooked
+	// flagShortcut says that the runner is a shortcut. It can't be set beside flagHooked
 	// or flagPooled.
 	flagShortcut
 

@@ -68,7 +68,7 @@ func newTask[T any](withExtra bool) *Task[T] {
 	return &both.task
 }
 
-// runner is the part that does depend on it: the Task itself, or a [Shortcut] to it.
+// runner is the part that does depend on it: the Task itself, or a shortcut to it.
 type runner interface {
 	poll(cx *Context) (done bool)
 	owns(future any) bool
@@ -81,9 +81,9 @@ type runner interface {
 	notification() func()
 }
 
-// Task is a future that an executor owns, with a result, a cancel and a join. It is a
-// [Future] itself: another task of the same executor joins it by awaiting it. Only one
-// task may do so at a time.
+// Task is a future that an executor owns, with a result and a cancel. It is a [Future]
+// itself: another task of the same executor joins it by awaiting it. Only one task may
+// do so at a time, and leaves it running when it gives that up.
 //
 // The zero Task is storage for [Task.Spawn]. A spawn into a finished Task allocates
 // nothing. A live Task must not be copied or moved.
@@ -94,9 +94,8 @@ type Task[T any] struct {
 	err    error // of a live task: the cause of its end, with flagCaused
 }
 
-// Executor runs tasks: a [Local], a [Pool], a [Scope], or the result of
-// [Context.Executor]. The interface is for this choice; other packages can't implement
-// it.
+// Executor runs tasks: a [Local], a [Pool], a [Scope], or, for a task in its poll, its
+// [Context]. The interface is for this choice; other packages can't implement it.
 type Executor interface {
 	spawn(t *task) error
 	spawner() *task // the task in its poll there, if it is known
@@ -119,11 +118,11 @@ func Spawn[T any](e Executor, f Future[T], options ...Option) (*Task[T], error) 
 	return t, nil
 }
 
-// Spawn is [Spawn] into storage of the caller's. It fails with [ErrLive] while the
+// Spawn is [Spawn] into storage of the caller's. It fails with [ErrBusy] while the
 // storage is in use.
 func (t *Task[T]) Spawn(e Executor, f Future[T], options ...Option) error {
 	if t.inUse() {
-		return ErrLive
+		return ErrBusy
 	}
 	var zero T
 	t.future, t.value, t.err = f, zero, nil
@@ -158,11 +157,7 @@ func (t *Task[T]) Handle() Handle { return makeHandle(t.slot, t.gen) }
 
 // Cancel asks the task to end. Any goroutine may call it, as long as the storage
 // isn't spawned into again meanwhile; see [Handle.Cancel] for what follows.
-func (t *Task[T]) Cancel() CancelResult { return t.Handle().Cancel() }
-
-// Join gives the future of the task's result: the Task. Its drop leaves the task
-// running.
-func (t *Task[T]) Join() Future[T] { return t }
+func (t *Task[T]) Cancel() Answer { return t.Handle().Cancel() }
 
 // Done reports whether the task has finished. It is for the owner. On a [Pool] it is
 // for any goroutine, and once it is true so are Result and Outcome.

@@ -25,7 +25,7 @@ func TestTaskReturns(t *testing.T) {
 	equal(t, "live", r.turn(1).Live, 0)
 	equal(t, "done", task.Done(), true)
 	equal(t, "trace", strings.Join(trace, " "), "drop done")
-	equal(t, "cancel", task.Cancel(), CancelFinished)
+	equal(t, "cancel", task.Cancel(), Stale)
 	p.want(t, 1, 1)
 }
 
@@ -33,8 +33,8 @@ func TestCancelBeforeFirstPoll(t *testing.T) {
 	r := newRig(t)
 	p := new(probe)
 	task := mustSpawn[int](t, r.Local, p)
-	equal(t, "cancel", task.Cancel(), CancelAsked)
-	equal(t, "cancel", task.Cancel(), CancelAlready)
+	equal(t, "cancel", task.Cancel(), Accepted)
+	equal(t, "cancel", task.Cancel(), Coalesced)
 	r.turn(0)
 	p.want(t, 0, 1)
 	equal(t, "outcome", task.Outcome(), CancelledBeforeStart)
@@ -48,7 +48,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 	task := mustSpawn[int](t, r.Local, p)
 	r.turn(1)
 	p.waker.Wake()
-	equal(t, "cancel beside a wake", task.Cancel(), CancelAsked)
+	equal(t, "cancel beside a wake", task.Cancel(), Accepted)
 	r.turn(0)
 	p.want(t, 1, 1)
 	equal(t, "outcome", task.Outcome(), CancelledRunning)
@@ -74,9 +74,9 @@ func TestJoinIsForOneTask(t *testing.T) {
 	polls := 0
 	first := mustSpawn(t, r.Local, FutureFunc[int](func(cx *Context) (int, bool, error) {
 		polls++
-		return task.Join().Poll(cx)
+		return task.Poll(cx)
 	}))
-	second := mustSpawn(t, r.Local, task.Join())
+	second := mustSpawn(t, r.Local, task)
 	r.turn(3)
 	equal(t, "another one", second.Err(), ErrBusy)
 	Waker(first.Handle() ^ (kindTask^kindWaker)<<56).Wake() // polled once more, still the one
@@ -89,7 +89,7 @@ func TestJoinIsForOneTask(t *testing.T) {
 	v, err := first.Result()
 	equal(t, "joined value", v, 2)
 	equal(t, "joined error", err, nil)
-	late := mustSpawn(t, r.Local, task.Join())
+	late := mustSpawn(t, r.Local, task)
 	r.turn(1)
 	equal(t, "a late join", late.Err(), nil)
 }
@@ -99,11 +99,11 @@ func TestJoinerThatIsGoneMakesRoom(t *testing.T) {
 	for _, on := range []Executor{c.workers[0].Local, c.Pool} {
 		p := new(probe)
 		task := mustSpawn[int](t, on, p)
-		gone := mustSpawn(t, on, task.Join())
+		gone := mustSpawn(t, on, task)
 		c.turn(0, 2)
 		gone.Cancel()
 		c.turn(0, 0)
-		next := mustSpawn(t, on, task.Join())
+		next := mustSpawn(t, on, task)
 		c.turn(0, 1)
 		p.ready = true
 		p.waker.Wake()
@@ -118,7 +118,7 @@ func TestJoinerThatIsGoneMakesRoom(t *testing.T) {
 func TestJoinOfCancelledTask(t *testing.T) {
 	r := newRig(t)
 	task := mustSpawn[int](t, r.Local, new(probe))
-	joiner := mustSpawn(t, r.Local, task.Join())
+	joiner := mustSpawn(t, r.Local, task)
 	r.turn(2)
 	task.Cancel()
 	r.turn(0)
@@ -132,7 +132,7 @@ func TestJoinerCancelledLeavesTask(t *testing.T) {
 	r := newRig(t)
 	p := new(probe)
 	task := mustSpawn[int](t, r.Local, p)
-	joiner := mustSpawn(t, r.Local, task.Join())
+	joiner := mustSpawn(t, r.Local, task)
 	r.turn(2)
 	joiner.Cancel()
 	equal(t, "live", r.turn(0).Live, 1)
@@ -145,7 +145,7 @@ func TestJoinerCancelledLeavesTask(t *testing.T) {
 func TestJoinFromAnotherLocal(t *testing.T) {
 	r, other := newRig(t), newRig(t)
 	task := mustSpawn[int](t, r.Local, new(probe))
-	joiner := mustSpawn(t, other.Local, task.Join())
+	joiner := mustSpawn(t, other.Local, task)
 	other.turn(1)
 	_, err := joiner.Result()
 	equal(t, "error", err, ErrWrongLocal)
@@ -217,14 +217,14 @@ func TestStorageIsReused(t *testing.T) {
 	if err := task.Spawn(r.Local, p); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "spawn into a live task", task.Spawn(r.Local, p), ErrLive)
+	equal(t, "spawn into a live task", task.Spawn(r.Local, p), ErrBusy)
 	p.ready = true
 	r.turn(1)
 	first := task.Handle()
 	if err := task.Spawn(r.Local, p); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "cancel of the first", first.Cancel(), CancelFinished)
+	equal(t, "cancel of the first", first.Cancel(), Stale)
 	r.turn(1)
 	p.want(t, 2, 2)
 }
@@ -268,22 +268,22 @@ func TestCancelLocalTakesEffectInThisTurn(t *testing.T) {
 	later := &probe{}
 	var task *Task[int]
 	mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: func(*Context) {
-		equal(t, "first", r.CancelLocal(task.Handle()), CancelAsked)
-		equal(t, "second", r.CancelLocal(task.Handle()), CancelAlready)
+		equal(t, "first", r.CancelLocal(task.Handle()), Accepted)
+		equal(t, "second", r.CancelLocal(task.Handle()), Coalesced)
 	}})
 	task = mustSpawn[int](t, r.Local, later)
 	r.turn(1)
 	later.want(t, 0, 1)
 	equal(t, "outcome", task.Outcome(), CancelledBeforeStart)
-	equal(t, "late", r.CancelLocal(task.Handle()), CancelFinished)
-	equal(t, "forged", r.CancelLocal(0), CancelBad)
+	equal(t, "late", r.CancelLocal(task.Handle()), Stale)
+	equal(t, "forged", r.CancelLocal(0), BadHandle)
 }
 
 func TestCancelLocalOfAnothersTaskIsPosted(t *testing.T) {
 	r, other := newRig(t), newRig(t)
 	p := new(probe)
 	task := mustSpawn[int](t, other.Local, p)
-	equal(t, "CancelLocal", r.CancelLocal(task.Handle()), CancelAsked)
+	equal(t, "CancelLocal", r.CancelLocal(task.Handle()), Accepted)
 	r.turn(0)
 	other.turn(0)
 	p.want(t, 0, 1)

@@ -26,30 +26,20 @@ func makeHandle(slot, gen uint32) Handle {
 	return kindTask<<56 | Handle(slot)<<32 | Handle(gen)
 }
 
-// WakeResult is the answer to a wake.
-type WakeResult int
+// Answer says what has come of a wake or a request to end a task.
+type Answer int
 
 const (
-	Woken     WakeResult = 0  // the task will be polled
-	Coalesced WakeResult = 1  // an earlier wake is still pending: one poll answers both
-	Stale     WakeResult = 2  // the task has finished
-	BadHandle WakeResult = -1 // no waker at all
-)
-
-// CancelResult is the answer to a request to cancel.
-type CancelResult int
-
-const (
-	CancelAsked    CancelResult = 0  // the task will end at its next turn
-	CancelAlready  CancelResult = 1  // an earlier request is still pending
-	CancelFinished CancelResult = 2  // the task has finished
-	CancelBad      CancelResult = -1 // no task at all
+	Accepted  Answer = 0  // the task will be polled, or will end at its next turn
+	Coalesced Answer = 1  // an earlier wake or request is pending, and does for both
+	Stale     Answer = 2  // the task has finished
+	BadHandle Answer = -1 // no task's waker or handle
 )
 
 // Wake makes the task ready, from any goroutine and at any time, also after task,
 // executor and host are gone. It only schedules; it never polls. The poll that follows
 // sees the caller's earlier writes, also after [Coalesced].
-func (w Waker) Wake() WakeResult {
+func (w Waker) Wake() Answer {
 	if w>>56 != kindWaker {
 		return BadHandle
 	}
@@ -58,36 +48,31 @@ func (w Waker) Wake() WakeResult {
 }
 
 // Cancel asks the task to end, from any goroutine and at any time. The task's outcome
-// tells whether the cancel came before its return.
-func (h Handle) Cancel() CancelResult { return h.ask(cell.Cancel) }
+// reports whether the cancel came before its return.
+func (h Handle) Cancel() Answer { return h.ask(cell.Cancel) }
 
-// Expire is [Handle.Cancel] by a deadline: the task's error is [ErrTimedOut].
-func (h Handle) Expire() CancelResult { return h.ask(cell.Cancel | cell.Expired) }
-
-func (h Handle) ask(bits uint64) CancelResult {
+func (h Handle) ask(bits uint64) Answer {
 	if h>>56 != kindTask {
-		return CancelBad
+		return BadHandle
 	}
 	r, old := post(uint64(h), bits)
-	switch {
-	case r == BadHandle:
-		return CancelBad
-	case r == Stale:
-		return CancelFinished
-	case old&cell.Cancel != 0:
-		return CancelAlready
+	if r != Accepted && r != Coalesced {
+		return r
 	}
-	return CancelAsked
+	if old&cell.Cancel != 0 {
+		return Coalesced
+	}
+	return Accepted // also if a wake was pending
 }
 
 // CancelLocal is [Handle.Cancel] for the owner, and takes effect at once: this turn
 // drops a task that it would have polled later. Cancel goes through the inbox, too late
 // for that.
-func (l *Local) CancelLocal(h Handle) CancelResult {
+func (l *Local) CancelLocal(h Handle) Answer {
 	slot, gen := uint32(h>>32)&cell.SlotMask, uint32(h)
 	c := lookup(slot)
 	if h>>56 != kindTask || c == nil || gen == 0 {
-		return CancelBad
+		return BadHandle
 	}
 	if c.local.Load() != l { // another's, or a pool's
 		return h.Cancel()
@@ -96,14 +81,14 @@ func (l *Local) CancelLocal(h Handle) CancelResult {
 	// will write, together with the task itself.
 	t := c.tasks[slot&cell.Mask]
 	if c.cells[slot&cell.Mask].Gen.Load() != gen || t == nil {
-		return CancelFinished
+		return Stale
 	}
 	if t.flags&flagCancel != 0 {
-		return CancelAlready
+		return Coalesced
 	}
 	l.noteCancel(t)
 	l.wakeHost()
-	return CancelAsked
+	return Accepted
 }
 
 // Handle gives the handle of the task that w wakes.
@@ -123,7 +108,7 @@ func (w Waker) Live() bool {
 
 // post is the only way by which other goroutines reach a task. C does the same on the
 // same cells. It also returns the bits that were pending for the same task.
-func post(id uint64, bits uint64) (r WakeResult, pending uint64) {
+func post(id uint64, bits uint64) (r Answer, pending uint64) {
 	m, pending := cell.Mark(id, bits)
 	if m == cell.Woken {
 		// Read after the mark: from then on the slot can't be recycled, but the
@@ -131,7 +116,7 @@ func post(id uint64, bits uint64) (r WakeResult, pending uint64) {
 		slot := uint32(id>>32) & cell.SlotMask
 		lookup(slot).push(slot)
 	}
-	return WakeResult(m), pending
+	return Answer(m), pending
 }
 
 // push puts a cell that has Queued into the inbox of its owner.
@@ -156,8 +141,8 @@ func (l *Local) forward() {
 }
 
 // forward empties the inbox of a freed executor, for a late waker. Without it a cell
-// that came too late would stay queued, and its slot unusable for good.
-// freed reports whether the executor still has a cell's chunk, which goes with it.
+// that came too late would stay queued, and its slot unusable for good. freed
+// reports whether the freed executor still has a cell's chunk, so that no task is there.
 func forward(in *cell.Inbox, freed func(c *chunk) bool) {
 	in.Take(func(slot uint32) {
 		c := lookup(slot)

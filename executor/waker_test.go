@@ -16,7 +16,7 @@ func TestWakeBeforeFirstPoll(t *testing.T) {
 	p := new(probe)
 	task := mustSpawn[int](t, r.Local, p)
 	w := Waker(task.Handle()) ^ (kindTask^kindWaker)<<56
-	equal(t, "first wake", w.Wake(), Woken)
+	equal(t, "first wake", w.Wake(), Accepted)
 	equal(t, "second wake", w.Wake(), Coalesced)
 	r.turn(1) // the poll that spawn asked for is the one that the wakes get
 	r.turn(0)
@@ -32,11 +32,11 @@ func TestManyWakesOnePoll(t *testing.T) {
 	for i := range 10 {
 		want := Coalesced
 		if i == 0 {
-			want = Woken
+			want = Accepted
 		}
 		equal(t, "wake", p.waker.Wake(), want)
 	}
-	equal(t, "local wake before the drain", r.WakeLocal(p.waker), Woken)
+	equal(t, "local wake before the drain", r.WakeLocal(p.waker), Accepted)
 	equal(t, "local wake", r.WakeLocal(p.waker), Coalesced)
 	r.turn(1)
 	p.want(t, 2, 0)
@@ -44,8 +44,8 @@ func TestManyWakesOnePoll(t *testing.T) {
 }
 
 func TestWakeDuringPoll(t *testing.T) {
-	for name, wake := range map[string]func(*Local, Waker) WakeResult{
-		"any":   func(_ *Local, w Waker) WakeResult { return w.Wake() },
+	for name, wake := range map[string]func(*Local, Waker) Answer{
+		"any":   func(_ *Local, w Waker) Answer { return w.Wake() },
 		"local": (*Local).WakeLocal,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestWakeDuringPoll(t *testing.T) {
 			p := new(probe)
 			p.onPoll = func(cx *Context) {
 				if p.polls == 1 {
-					equal(t, "wake", wake(r.Local, cx.Waker()), Woken)
+					equal(t, "wake", wake(r.Local, cx.Waker()), Accepted)
 					equal(t, "wake", wake(r.Local, cx.Waker()), Coalesced)
 				}
 			}
@@ -90,7 +90,7 @@ func TestWakeAfterFreeIsStale(t *testing.T) {
 	r.Free()
 	p.want(t, 1, 1)
 	equal(t, "wake", p.waker.Wake(), Stale)
-	equal(t, "cancel", p.waker.Handle().Cancel(), CancelFinished)
+	equal(t, "cancel", p.waker.Handle().Cancel(), Stale)
 	_, err := r.Poll(Budget{})
 	equal(t, "Poll", err, ErrClosed)
 }
@@ -113,15 +113,15 @@ func TestForgedWakersAreRefused(t *testing.T) {
 	for _, h := range []Handle{
 		0, 1, ^Handle(0), Handle(p.waker), task.Handle() &^ (1<<32 - 1), Handle(kindTask)<<56 | cell.SlotMask<<32 | 1,
 	} {
-		equal(t, "cancel", h.Cancel(), CancelBad)
-		equal(t, "local cancel", r.CancelLocal(h), CancelBad)
+		equal(t, "cancel", h.Cancel(), BadHandle)
+		equal(t, "local cancel", r.CancelLocal(h), BadHandle)
 	}
 	// A guess at the generation that comes next passes, and does nothing.
 	equal(t, "wake", makeWaker(task.slot+1, 1).Wake(), Stale)
 	task.Cancel()
 	r.turn(0)
 	guess := p.waker + 1
-	equal(t, "guess", guess.Wake(), Woken)
+	equal(t, "guess", guess.Wake(), Accepted)
 	r.turn(0)
 }
 
@@ -225,7 +225,7 @@ func TestWakeOfAnOldSlotsTask(t *testing.T) {
 	ce.Gen.Store(1<<31 + 5)
 	task.gen = 1<<31 + 5
 	r.turn(1)
-	equal(t, "wake", p.waker.Wake(), Woken)
+	equal(t, "wake", p.waker.Wake(), Accepted)
 	r.turn(1)
 	t.Cleanup(func() { ce.Gen.Store(before + 1) }) // other tests lease the chunk
 }
@@ -244,7 +244,7 @@ func TestPollsMeetAPoker(t *testing.T) {
 			equal(t, "more beside a poker", r.turn(polled).More, false)
 			equal(t, "park", r.park.Load(), parkPoker)
 		}
-		equal(t, "the next wake", p.waker.Wake(), Woken)
+		equal(t, "the next wake", p.waker.Wake(), Accepted)
 		equal(t, "pokes", r.pokes, 2)
 		equal(t, "park", r.park.Load(), parkAwake+parkPoker)
 	}

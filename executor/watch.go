@@ -65,7 +65,7 @@ type Watch struct {
 	// shrink only when the host reports an event that no task awaits. So a task that
 	// reads and awaits again costs no call of the host.
 	told    Events
-	waiters [waiters]*Readiness // by event
+	waiters [waiters]*readiness // by event
 }
 
 // Open makes a watch of fd for tasks of l. It is for the owner, in or outside of a
@@ -75,13 +75,13 @@ type Watch struct {
 //
 // # Errors
 //
-// [ErrLive] if w is open, [ErrBusy] if l watches fd already, [ErrAgain] over
+// [ErrBusy] if w is open or l watches fd already, [ErrAgain] over
 // [Config.MaxWatches], [ErrClosed] on an executor that cancels or is freed,
 // [ErrUnwatchable] for a negative fd.
 func (w *Watch) Open(l *Local, fd int, closer io.Closer) error {
 	switch {
 	case w.open:
-		return ErrLive
+		return ErrBusy
 	case l.closing.Load() == uint32(CloseCancel):
 		return ErrClosed
 	case fd < 0:
@@ -96,7 +96,7 @@ func (w *Watch) Open(l *Local, fd int, closer io.Closer) error {
 		return err
 	}
 	if c.watches == nil {
-		c.watches = make([]*Watch, ChunkCells)
+		c.watches = make([]*Watch, cell.Chunk)
 	}
 	if l.watched == nil {
 		l.watched = make(map[int]*Watch)

@@ -60,7 +60,7 @@ func (r *watchRig) open(fd int) *Watch {
 
 // awaiting is a task's future that awaits so many times.
 type awaiting struct {
-	*Readiness
+	*readiness
 	polls, times int
 	got          []Events
 }
@@ -68,7 +68,7 @@ type awaiting struct {
 func (a *awaiting) Poll(cx *Context) (Events, bool, error) {
 	a.polls++
 	for {
-		e, ready, err := a.Readiness.Poll(cx)
+		e, ready, err := a.readiness.Poll(cx)
 		if !ready || err != nil {
 			return 0, ready, err
 		}
@@ -79,7 +79,7 @@ func (a *awaiting) Poll(cx *Context) (Events, bool, error) {
 }
 
 func (r *watchRig) await(w *Watch, interest Events, times int) (*awaiting, *Task[Events]) {
-	a := &awaiting{Readiness: w.Ready(interest), times: times}
+	a := &awaiting{readiness: w.ready(interest), times: times}
 	return a, mustSpawn[Events](r.t, r.Local, a)
 }
 
@@ -197,7 +197,7 @@ func TestCloseTellsTheHostFirst(t *testing.T) {
 		r.traced("watch7:1 unwatch7")
 		return failed
 	}))
-	equal(t, "open", w.Open(r.Local, 8, nil), ErrLive)
+	equal(t, "open", w.Open(r.Local, 8, nil), ErrBusy)
 	a, task := r.await(&w, Readable, 1)
 	r.turn(1)
 	pokes := r.pokes

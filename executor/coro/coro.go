@@ -34,15 +34,14 @@ import (
 
 // Co is what the body of a coroutine awaits with. It belongs to that body.
 type Co struct {
-	cx       *executor.Context
-	worker   *worker                   // nil before the body has begun and once it has ended
-	yield    func(suspended bool) bool // of the worker, for the coroutine to call
-	stop     bool                      // awaits fail; it follows from the fields below
-	asked    bool                      // a cancel has come
-	evict    bool                      // it ends now, shielded or not
-	shield   int                       // sections of Shield that the body is in
-	scope    *frame
-	shortcut executor.Shortcut
+	cx     *executor.Context
+	worker *worker                   // nil before the body has begun and once it has ended
+	yield  func(suspended bool) bool // of the worker, for the coroutine to call
+	stop   bool                      // awaits fail; it follows from the fields below
+	asked  bool                      // a cancel has come
+	evict  bool                      // it ends now, shielded or not
+	shield int                       // sections of Shield that the body is in
+	scope  *frame
 }
 
 // Context gives the context of the present poll. It is valid until the next Await.
@@ -109,7 +108,9 @@ func (co *Co) resume() {
 func (co *Co) collect() {
 	w := co.worker
 	co.worker = nil
-	co.shortcut.Close()
+	if w.shortcut != nil {
+		w.shortcut.Close()
+	}
 	w.pool.ended(w)
 }
 
@@ -192,10 +193,11 @@ func (f *coroutine[T]) Poll(cx *executor.Context) (value T, ready bool, err erro
 
 func (f *coroutine[T]) begin(cx *executor.Context) {
 	f.task = cx.Waker()
-	f.co.worker = poolIn(cx.Local().Carrier().Bind()).take(f)
+	c := cx.Local().Carrier()
+	f.co.worker = poolIn(c.Bind()).take(f)
 	f.co.resume()
 	if w := f.co.worker; w != nil {
-		f.co.shortcut.Open(cx, f, w.next)
+		w.shortcut = c.Shortcut(w.shortcut, f, w.next)
 	}
 }
 

@@ -292,7 +292,7 @@ func TestAwaitATask(t *testing.T) {
 	l := newLocal(t)
 	g := new(gate)
 	child, _ := executor.Spawn(l, executor.Future[int](g))
-	parent := spawn(t, l, func(co *Co) (int, error) { return Await(co, child.Join()) })
+	parent := spawn(t, l, func(co *Co) (int, error) { return Await(co, child) })
 	poll(l)
 	g.open = true
 	g.waker.Wake()

@@ -36,7 +36,7 @@ func lend(t *testing.T, p *executor.Pool, done func() bool) {
 		}
 		runtime.Gosched()
 	}
-	for p.Leave(l) == executor.ErrSuspended {
+	for p.Leave(l) == executor.ErrBusy {
 		if _, err := l.Poll(executor.Budget{}); err != nil {
 			t.Error(err)
 		}
@@ -151,7 +151,7 @@ func TestLeaveIsRefusedWhileSuspended(t *testing.T) {
 	task, err := executor.Spawn(p, parked(&ended))
 	mustNot(t, err)
 	turn(a, 1)
-	if err := p.Leave(a); err != executor.ErrSuspended {
+	if err := p.Leave(a); err != executor.ErrBusy {
 		t.Fatal(err)
 	}
 	task.Handle().Cancel()

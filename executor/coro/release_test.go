@@ -24,7 +24,7 @@ func TestReleaseMovesAnExecutor(t *testing.T) {
 			runtime.LockOSThread() // and never unlocked: the thread ends too
 			task := spawn(t, l, func(co *Co) (int, error) { return 1, co.Yield() })
 			poll(l)
-			if err := l.Release(); err != executor.ErrSuspended {
+			if err := l.Release(); err != executor.ErrBusy {
 				t.Errorf("error: %v", err)
 			}
 			equal(t, "suspended", Suspended(l), 1)

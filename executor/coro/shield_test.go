@@ -87,7 +87,7 @@ func TestDeferredCleanUpAwaits(t *testing.T) {
 		trace += fmt.Sprint("again ", err, "; ")
 		return 1, err
 	})
-	joiner, _ := executor.Spawn(l, task.Join())
+	joiner, _ := executor.Spawn(l, task)
 	poll(l)
 	task.Cancel()
 	poll(l)

@@ -23,13 +23,14 @@ type job interface {
 
 // worker is a coroutine of the runtime's that runs one body after another.
 type worker struct {
-	pool  *pool
-	next  func() (suspended, ok bool)
-	stop  func()
-	yield func(suspended bool) bool
-	job   job // nil once its body has ended
-	index int // in pool.live
-	lost  bool
+	pool     *pool
+	next     func() (suspended, ok bool)
+	stop     func()
+	yield    func(suspended bool) bool
+	shortcut place.Shortcut // of its bodies, one after another; nil before the first
+	job      job            // nil once its body has ended
+	index    int            // in pool.live
+	lost     bool
 }
 
 func newWorker(p *pool) *worker {

@@ -120,10 +120,10 @@ func TestAsyncCancelledBeforeAndAfterTheFirstPoll(t *testing.T) {
 
 func TestExpiredEndsAsADeadlineDoes(t *testing.T) {
 	l, task := started(t, "test.traced", "")
-	equal(t, "expire", task.Handle().Expire(), executor.CancelAsked)
-	equal(t, "again", task.Handle().Cancel(), executor.CancelAlready)
+	equal(t, "expire", executor.Carrier{}.Expire(task.Handle()), executor.Accepted)
+	equal(t, "again", task.Handle().Cancel(), executor.Coalesced)
 	l.Poll(executor.Budget{})
 	_, err := task.Result()
 	equal(t, "error", err, executor.ErrTimedOut)
-	equal(t, "afterwards", task.Handle().Expire(), executor.CancelFinished)
+	equal(t, "afterwards", executor.Carrier{}.Expire(task.Handle()), executor.Stale)
 }

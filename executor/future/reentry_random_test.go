@@ -59,7 +59,7 @@ type rioter struct {
 	timer                        Timer
 	promise                      *Promise[int]
 	scope                        *Scope
-	ready                        *Readiness
+	ready                        Future[Events]
 }
 
 func (r *rioter) enter() func() {
@@ -116,7 +116,7 @@ func (r *rioter) Drop() {
 	r.timer.Drop()
 	r.promise.Drop()
 	if r.ready != nil {
-		r.ready.Drop()
+		Drop(r.ready)
 	}
 	r.scope.Drop()
 	r.m.act(nil)

@@ -97,13 +97,13 @@ func (w *wanderer) next(cx *executor.Context) bool {
 		w.gate = new(gate)
 		s.After(time.Duration(rnd.IntN(30_000)), "open", w.gate.opened)
 	case 3:
-		w.crowd.spawn(cx.Executor())
+		w.crowd.spawn(cx)
 	case 4:
 		w.crowd.tasks[rnd.IntN(len(w.crowd.tasks))].Cancel()
 	default: // of an older one, so that none waits for itself by way of others
 		for i, t := range w.crowd.tasks {
 			if t.Handle() == cx.Waker().Handle() && i > 0 {
-				w.join = w.crowd.tasks[rnd.IntN(i)].Join()
+				w.join = w.crowd.tasks[rnd.IntN(i)]
 			}
 		}
 	}

@@ -35,7 +35,7 @@ func Example_scope() {
 					if err != nil {
 						return 0, err // the error ends the others, too
 					}
-					v, err := coro.Await(co, future.Timeout(time.Minute, work.Join()))
+					v, err := coro.Await(co, future.Timeout(time.Minute, work))
 					sum += v
 					return v, err
 				})

@@ -36,6 +36,6 @@ func init() {
 		if err != nil {
 			return nil, err
 		}
-		return coro.Await(co, task.Join())
+		return coro.Await(co, task)
 	}, export.Doc("Spawns a task of Go's and awaits it."))
 }

@@ -111,7 +111,7 @@ func (m *Model) WakeLocal(task int) int64 {
 		return int64(executor.Coalesced)
 	}
 	m.poke()
-	return int64(executor.Woken)
+	return int64(executor.Accepted)
 }
 
 // post puts a task into the inbox, and reports whether it was there already.
@@ -133,33 +133,33 @@ func (m *Model) Wake(task int) int64 {
 	if m.post(t) {
 		return int64(executor.Coalesced)
 	}
-	return int64(executor.Woken)
+	return int64(executor.Accepted)
 }
 
 func (m *Model) Cancel(task int) int64 {
 	t := m.tasks[task]
 	if t.done {
-		return int64(executor.CancelFinished)
+		return int64(executor.Stale)
 	}
 	already := t.cancel
 	t.cancel = true
 	m.post(t)
 	if already {
-		return int64(executor.CancelAlready)
+		return int64(executor.Coalesced)
 	}
-	return int64(executor.CancelAsked)
+	return int64(executor.Accepted)
 }
 
 func (m *Model) CancelLocal(task int) int64 {
 	switch t := m.tasks[task]; {
 	case t.done:
-		return int64(executor.CancelFinished)
+		return int64(executor.Stale)
 	case t.cancelled && m.Bug != CancelTwice:
-		return int64(executor.CancelAlready)
+		return int64(executor.Coalesced)
 	default:
 		m.noteCancel(t, executor.ErrCancelled)
 		m.poke()
-		return int64(executor.CancelAsked)
+		return int64(executor.Accepted)
 	}
 }
 

@@ -81,7 +81,7 @@ func (r *real) Timer() (due bool, err error) {
 }
 
 func (r *real) Join(task int) (value int64, ready bool, err error) {
-	return r.tasks[task].Join().Poll(r.cx)
+	return r.tasks[task].Poll(r.cx)
 }
 
 func (r *real) Shield(on bool) { r.cx.Shield(on) }

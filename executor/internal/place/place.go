@@ -14,6 +14,10 @@ type Extension interface {
 	Suspended() int
 }
 
+// Shortcut lets turns resume a coroutine without polling its future. Close ends it when
+// the body has ended, before the drop of the future.
+type Shortcut interface{ Close() }
+
 // Place belongs to the owner of an executor, or to all goroutines that a pool has
 // started.
 type Place struct {

@@ -102,7 +102,7 @@ func (a *actor) Poll(cx *executor.Context) (int64, bool, error) {
 			cx.Shield(a.left[0] == "shield")
 			a.left = a.left[1:]
 		case "asked":
-			a.stage.saw(map[bool]string{true: "!asked", false: "!unasked"}[cx.Cancelled()])
+			a.stage.saw(map[bool]string{true: "!asked", false: "!unasked"}[cx.Err() != nil])
 			a.left = a.left[1:]
 		case "scope":
 			a.scope = executor.NewScope(cx.Local(), executor.ScopeConfig{Limit: int(a.number())})

@@ -13,11 +13,11 @@ import (
 func duration(ns int64) time.Duration { return time.Duration(ns) }
 
 var (
-	woken = map[executor.WakeResult]string{executor.Woken: "woken",
+	woken = map[executor.Answer]string{executor.Accepted: "woken",
 		executor.Coalesced: "coalesced", executor.Stale: "stale", executor.BadHandle: "bad"}
-	asked = map[executor.CancelResult]string{executor.CancelAsked: "asked",
-		executor.CancelAlready: "already", executor.CancelFinished: "finished",
-		executor.CancelBad: "bad"}
+	asked = map[executor.Answer]string{executor.Accepted: "asked",
+		executor.Coalesced: "already", executor.Stale: "finished",
+		executor.BadHandle: "bad"}
 	modes = map[string]executor.CloseMode{"drain": executor.CloseDrain, "cancel": executor.CloseCancel}
 )
 

@@ -109,7 +109,7 @@ func Example() {
 		check(err)
 	}
 	ended.Wait()
-	fmt.Println(steps.Load(), "steps of", n, "tasks on", pool.Workers(), "threads")
+	fmt.Println(steps.Load(), "steps of", n, "tasks on", len(threads), "threads")
 	fmt.Println(strayed.Load(), "tasks of a single thread went astray")
 
 	stop.Store(true)
