@@ -167,7 +167,10 @@ func (l *Local) spawn(t *task) error {
 		t.hook(l.hooks)
 	}
 	l.live++
-	l.makeReady(t)
+	t.flags |= flagReady
+	if !l.ready.put(t) {
+		l.ready.push(t)
+	}
 	l.wakeHost()
 	if t.extra != nil {
 		l.armDeadline(t)

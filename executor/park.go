@@ -25,9 +25,10 @@ const (
 	parkPoker uint32 = 4
 )
 
-// wakeHost tells the host that the owner has made work outside of a turn.
+// wakeHost tells the host that the owner has made work outside of a turn. A spawn does
+// it each time, so the usual case, a host that knows already, costs no call.
 func (l *Local) wakeHost() {
-	if !l.polling {
+	if !l.polling && l.park.Load()&parkAwake == 0 {
 		l.poke()
 	}
 }
