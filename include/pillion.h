@@ -19,9 +19,9 @@
  *     fwrite(pillion_value_data(&v), 1, v.length, stdout);
  *     pillion_value_drop(&v);
  *
- * BUILDING. cc app.c $(pkg-config --cflags --libs pillion), with -luv for
- * pillion/uv.h; or cc -Iinclude app.c libfoo.so for a library of your own,
- * which Go 1.26 or later makes:
+ * BUILDING. cc app.c $(pkg-config --cflags --libs pillion), with libuv for
+ * pillion/uv.h, glib-2.0 for glib.h, gio-2.0 for gio.h; or cc -Iinclude app.c
+ * libfoo.so for a library of your own, which Go 1.26 or later makes:
  *
  *     go run github.com/pillion-dev/pillion/capi/build -o libfoo.so ./pkg
  *
@@ -32,7 +32,8 @@
  *     handle the n events; the new deadline is progress.deadline; repeat.
  *
  * pillion/poll.h does that for programs without a loop, pillion/uv.h on
- * libuv, and pillion/adapter.h helps to do it on another loop.
+ * libuv, pillion/glib.h on GLib, and pillion/adapter.h helps to do it on
+ * another loop.
  *
  * THREADS. "Any" means any thread at any time. "The owner's" means the one
  * thread that an executor belongs to: the first to spawn on it, turn it or
@@ -184,6 +185,14 @@
  * uv.h: libuv; include it yourself
  *   pillion_uv_attach           puts an executor on a loop
  *   pillion_uv_detach           takes it off again
+ *
+ * glib.h: GLib's main loop; include it yourself
+ *   pillion_glib_attach         puts an executor on a GMainContext
+ *   pillion_glib_detach         takes it off again
+ *
+ * gio.h: calls in GTask's form; include it yourself
+ *   pillion_glib_call_async     calls a function, then a callback
+ *   pillion_glib_call_finish    takes the result there
  *
  * adapter.h: for authors of adapters; include it yourself
  *   pillion_adapter_init        begins to attach

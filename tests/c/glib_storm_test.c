@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* GLib reaps its children in a thread of its own or by pidfd; see storm.h. */
-#include <glib-unix.h>
-#include <glib.h>
-
+#include "pillion/glib.h"
 #include "storm.h"
 
 static GMainLoop *loop;
@@ -33,26 +31,21 @@ static void start(void) {
   g_child_watch_add(pid, on_exit_of, NULL);
 }
 
-static gboolean on_readable(gint fd, GIOCondition condition, gpointer data) {
-  pillion_event events[64];
-  int n = pillion_executor_turn(events, COUNT(events), NULL, storm_executor,
-                                NULL);
-  assert_true(n >= 0);
-  for (int i = 0; i < n; i++) storm_event(&events[i], NULL);
+static void on_event(const pillion_event *event, void *data) {
+  storm_event(event, data);
   finish_if_calm();
-  return G_SOURCE_CONTINUE;
 }
 
 TEST(glib_starts_children) {
-  int fd;
+  pillion_glib glib;
   storm_begin();
   int children = children_left;
   loop = g_main_loop_new(NULL, FALSE);
-  assert_ok(pillion_executor_fd(&fd, storm_executor));
-  guint source = g_unix_fd_add(fd, G_IO_IN, on_readable, NULL);
+  assert_ok(pillion_glib_attach(&glib, NULL, G_PRIORITY_DEFAULT, storm_executor,
+                                on_event, NULL));
   for (int i = 0; i < 16; i++) start();
   g_main_loop_run(loop);
-  g_source_remove(source);
+  assert_ok(pillion_glib_detach(&glib));
   g_main_loop_unref(loop);
   storm_end(children);
 }

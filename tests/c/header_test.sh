@@ -7,8 +7,10 @@ cd "$(dirname "$0")/../.."
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
-# libuv's own headers are not strict: they are the system's, and want POSIX.
-pkg-config --cflags libuv 2>/dev/null | sed 's/-I/-isystem /g' >"$dir/uv" || :
+# Headers of loops are not strict: they are the system's. libuv's want POSIX.
+for package in libuv gio-2.0; do
+  pkg-config --cflags $package | sed 's/-I/-isystem /g' >"$dir/$package"
+done
 ok=0 bad=0
 
 compile() { # title, command...
@@ -29,10 +31,11 @@ for header in include/pillion.h include/pillion/*.h; do
   printf '#include "%s"\n#include "%s"\nint pillion__here;\n' \
     "$name" "$name" >"$dir/alone.c"
   cp "$dir/alone.c" "$dir/alone.cpp"
-  more=
-  if [ "${name#pillion/uv}" != "$name" ]; then
-    more="-D_POSIX_C_SOURCE=200809L $(cat "$dir/uv")"
-  fi
+  case $name in
+  pillion/uv.h) more="-D_POSIX_C_SOURCE=200809L $(cat "$dir/libuv")" ;;
+  pillion/glib.h | pillion/gio.h) more=$(cat "$dir/gio-2.0") ;;
+  *) more= ;;
+  esac
   for cc in gcc clang; do
     command -v $cc >/dev/null || continue
     for std in c11 gnu11 c17; do

@@ -45,7 +45,7 @@ program() {
   esac
   case $1 in
   uv_*) libs=$(pkg-config --libs libuv) ;;
-  glib_*) libs=$(pkg-config --cflags --libs glib-2.0) ;;
+  glib_*) libs=$(pkg-config --cflags --libs gio-2.0) ;;
   esac
   # shellcheck disable=SC2046,SC2086
   $CC $flags $extra "tests/c/$1.c" $(printf "$BUILD/%s-$2.o " $shared) \

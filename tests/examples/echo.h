@@ -5,7 +5,7 @@
 /*
  * An echo server of futures, for any loop that watches descriptors: one task
  * accepts, and each connection has a task. echo_uv.c runs it on libuv's
- * reactor, echo_poll.c on poll(2).
+ * reactor, echo_glib.c on GLib's, echo_poll.c on poll(2).
  */
 #define _GNU_SOURCE
 #include <errno.h>

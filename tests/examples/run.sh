@@ -32,10 +32,14 @@ bytes=$(cat README.md LICENSE | wc -c)
 expect "$(printf '%s\n' 'Hello, you!' 'Hello, you!' 'Hello, you!' "$bytes <nil>")" \
   env -C "$readme" PATH="$PWD/build/venv/bin:$PATH" bash -euc "$lines"
 
-# One server on two reactors.
+cc -std=c11 -o "$out/hello_glib" tests/examples/hello_glib.c $flags $(pkg-config --cflags --libs gio-2.0)
+expect "$(printf '%s\n' 'Hello, you!' cancelled)" "$out/hello_glib"
+
+# One server on three reactors.
 cc -std=c11 -o "$out/echo_uv" tests/examples/echo_uv.c $flags $(pkg-config --cflags --libs libuv)
+cc -std=c11 -o "$out/echo_glib" tests/examples/echo_glib.c $flags $(pkg-config --cflags --libs glib-2.0)
 cc -std=c11 -o "$out/echo_poll" tests/examples/echo_poll.c $flags
-for server in echo_uv echo_poll; do
+for server in echo_uv echo_glib echo_poll; do
   expect '10 of 10, exit status 0' build/venv/bin/python tests/examples/echo_client.py "$out/$server"
 done
 

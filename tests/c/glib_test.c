@@ -1,0 +1,798 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* pillion/glib.h on a real GMainContext. */
+#include "glib_support.h"
+
+/* A context with an executor on it, and what came of it. */
+struct rig {
+  GMainContext *context;
+  pillion_glib glib;
+  pillion_executor ex;
+  struct seen seen;
+  int failed;
+};
+
+static void record(const pillion_event *event, void *data) {
+  see(event, &((struct rig *)data)->seen);
+}
+
+static int attach(struct rig *rig, pillion_event_fn on_event) {
+  return pillion_glib_attach(&rig->glib, rig->context, G_PRIORITY_DEFAULT,
+                             rig->ex, on_event, rig);
+}
+
+static struct rig *rig_of(pillion_executor ex, pillion_event_fn on_event) {
+  struct rig *rig = calloc(1, sizeof *rig);
+  assert_non_null(rig);
+  rig->ex = ex;
+  rig->context = g_main_context_new();
+  assert_ok(attach(rig, on_event));
+  return rig;
+}
+
+static struct rig *rig_new(pillion_event_fn on_event) {
+  return rig_of(executor_new(), on_event);
+}
+
+static void rig_run(struct rig *rig) { glib_run(rig->context, &rig->glib); }
+
+static int loops_made, loops_woken;
+
+static gint counted_poll(GPollFD *fds, guint count, gint ms) {
+  int n = g_poll(fds, count, ms);
+  loops_made++;
+  loops_woken += n > 0;
+  return n;
+}
+
+static void count_loops(struct rig *rig) {
+  loops_made = loops_woken = 0;
+  g_main_context_set_poll_func(rig->context, counted_poll);
+}
+
+static void rig_step(struct rig *rig) {
+  g_main_context_iteration(rig->context, FALSE);
+}
+
+/* The regular end: detach, free, and let the context go. */
+static void rig_free(struct rig *rig) {
+  assert_ok(pillion_glib_detach(&rig->glib));
+  assert_int_equal(pillion_glib_detach(&rig->glib), PILLION_ECLOSED);
+  executor_free(rig->ex);
+  g_main_context_unref(rig->context);
+  free(rig);
+}
+
+/* ---- The loop's life ---------------------------------------------------- */
+
+TEST(a_loop_without_work_sleeps) {
+  struct rig *rig = rig_new(record);
+  rig_run(rig);
+  assert_false(g_main_context_iteration(rig->context, FALSE));
+  assert_true(stats_of(rig->ex).turns <= 1);
+  rig_free(rig);
+}
+
+TEST(a_call_submitted_before_attach_comes) {
+  pillion_executor ex = executor_new();
+  submit(ex, "test.upper", "abc", 1, PILLION_EVENT);
+  struct rig *rig = rig_of(ex, record);
+  rig_run(rig);
+  assert_int_equal(rig->seen.count, 1);
+  assert_string_equal(rig->seen.event[0].bytes, "ABC");
+  rig_free(rig);
+}
+
+static void submit_again(const pillion_event *event, void *data) {
+  struct rig *rig = data;
+  see(event, &rig->seen);
+  if (rig->seen.count < 20)
+    pillion_call_submit(NULL, rig->ex, event->token, "x", 1, event->token,
+                        PILLION_EVENT);
+}
+
+TEST(calls_submitted_in_on_event_come) {
+  struct rig *rig = rig_new(submit_again);
+  submit(rig->ex, "test.echo", "x", function("test.echo"), PILLION_EVENT);
+  rig_run(rig);
+  assert_int_equal(rig->seen.count, 20);
+  rig_free(rig);
+}
+
+TEST(a_task_is_woken) {
+  struct rig *rig = rig_new(record);
+  struct probe probe = {.ready_at = 50, .wake_self = 1};
+  spawn(rig->ex, &probe, 3, PILLION_EVENT);
+  count_loops(rig);
+  rig_run(rig);
+  assert_int_equal(probe.polls, 50);
+  assert_true(loops_made <= 55); /* a turn is one round of the loop */
+  assert_int_equal(probe.drops, 1);
+  assert_string_equal(rig->seen.event[0].bytes, "probed");
+  rig_free(rig);
+}
+
+/* GLib wakes itself for a source that must not recurse. */
+TEST(a_turn_does_not_wake_the_loop) {
+  struct rig *rig = rig_new(record);
+  struct probe probe = {0};
+  spawn(rig->ex, &probe, 3, PILLION_EVENT);
+  for (int i = 0; i < 3; i++) rig_step(rig);
+  count_loops(rig);
+  for (int i = 1; i <= 10; i++) {
+    assert_int_equal(pillion_wake(probe.waker), PILLION_WOKEN);
+    for (int k = 0; k < 3; k++) rig_step(rig);
+    assert_int_equal(loops_woken, i);
+  }
+  assert_int_equal(probe.polls, 11);
+  probe.ready_at = 12;
+  pillion_wake(probe.waker);
+  rig_run(rig);
+  rig_free(rig);
+}
+
+TEST(many_calls_come_in_batches) {
+  struct rig *rig = rig_new(record);
+  pillion_function f = function("test.echo");
+  for (uint64_t i = 0; i < 5000; i++)
+    assert_ok(pillion_call_submit(NULL, rig->ex, f, &i, sizeof i, i,
+                                  PILLION_EVENT));
+  rig_run(rig);
+  assert_int_equal(rig->seen.count, 5000);
+  rig_free(rig);
+}
+
+TEST(functions_on_the_loop_run_in_its_turns) {
+  struct rig *rig = rig_new(record);
+  submit(rig->ex, "test.loop_echo", "on the loop", 1, PILLION_EVENT);
+  submit(rig->ex, "test.loop_sleep", "3000000", 2, PILLION_EVENT);
+  submit(rig->ex, "test.loop_yield", "10", 3, PILLION_EVENT);
+  rig_run(rig);
+  assert_int_equal(rig->seen.count, 3);
+  assert_string_equal(rig->seen.event[0].bytes, "on the loop");
+  for (size_t i = 0; i < 3; i++) assert_ok(rig->seen.event[i].status);
+  assert_true(stats_of(rig->ex).go_entries > 0);
+  rig_free(rig);
+}
+
+/* Its timer never comes: a loop that waits for it would be seen. */
+TEST(a_loop_that_gathers_is_woken_once_for_many) {
+  enum { CALLS = 512 };
+  pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
+  pillion_executor ex;
+  options.gather = UINT32_MAX;
+  assert_ok(pillion_executor_new(&ex, &options, NULL, 0));
+  struct rig *rig = rig_of(ex, record);
+  for (int i = 0; i < CALLS; i++)
+    submit(ex, "test.echo", "x", 1, PILLION_EVENT);
+  rig_run(rig);
+  assert_int_equal(rig->seen.count, CALLS);
+  assert_true(stats_of(ex).pokes <= CALLS / 8);
+  rig_free(rig);
+}
+
+/* ---- Time and fairness -------------------------------------------------- */
+
+struct nap {
+  pillion_timer timer;
+  int state;
+  int64_t ns, began, woke;
+};
+
+static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
+  struct nap *nap = self;
+  PILLION_ASYNC(nap->state);
+  nap->began = cx->now;
+  PILLION_AWAIT(nap->state, pillion_sleep(&nap->timer, cx, nap->ns));
+  nap->woke = pillion_adapter_now();
+  pillion_value_set(out, "", 0);
+  PILLION_RETURN(nap->state);
+  PILLION_ASYNC_END;
+}
+
+static const pillion_future nap_future = {sizeof nap_future, nap_poll, NULL};
+
+/* Nor does the loop come early and go round until it is time. */
+TEST(deadlines_are_met_late_but_never_early) {
+  struct rig *rig = rig_new(record);
+  static const int64_t lengths[] = {9 * MS + 1, 4 * MS, 1, 300000, 0, 4 * MS};
+  struct nap naps[COUNT(lengths)];
+  memset(naps, 0, sizeof naps);
+  for (size_t i = 0; i < COUNT(naps); i++) {
+    naps[i].ns = lengths[i];
+    assert_ok(pillion_task_spawn(NULL, rig->ex, &nap_future, &naps[i], i,
+                                 PILLION_EVENT));
+  }
+  count_loops(rig);
+  rig_run(rig);
+  assert_int_equal(rig->seen.count, COUNT(naps));
+  assert_true(loops_made <= 20);
+  for (size_t i = 0; i < COUNT(naps); i++)
+    assert_true(naps[i].woke - naps[i].began >= naps[i].ns);
+  assert_int_equal(rig->seen.event[COUNT(naps) - 1].token, 0);
+  assert_true(stats_of(rig->ex).turns <= COUNT(naps));
+  rig_free(rig);
+}
+
+struct ticker {
+  int ticks;
+  struct probe *stop;
+};
+
+static gboolean tick(gpointer data) {
+  struct ticker *ticker = data;
+  if (++ticker->ticks < 5) return G_SOURCE_CONTINUE;
+  ticker->stop->ready_at = ticker->stop->polls + 1;
+  return G_SOURCE_REMOVE;
+}
+
+static void start_ticker(struct rig *rig, struct ticker *ticker) {
+  GSource *source = g_timeout_source_new(1);
+  g_source_set_callback(source, tick, ticker, NULL);
+  g_source_attach(source, rig->context);
+  g_source_unref(source);
+}
+
+TEST(a_task_that_wakes_itself_does_not_starve_the_loop) {
+  struct rig *rig = rig_new(record);
+  struct probe busy = {.wake_self = 1};
+  struct ticker ticker = {.stop = &busy};
+  spawn(rig->ex, &busy, 1, PILLION_EVENT);
+  start_ticker(rig, &ticker);
+  rig_run(rig);
+  assert_int_equal(ticker.ticks, 5);
+  assert_int_equal(rig->seen.count, 1);
+  rig_free(rig);
+}
+
+static int overdue(struct probe *probe, pillion_context *cx) {
+  return pillion_timer_set(probe->data, cx, cx->now - SECOND);
+}
+
+TEST(an_overdue_deadline_does_not_starve_the_loop) {
+  struct rig *rig = rig_new(record);
+  pillion_timer timer = {0};
+  struct probe late = {.then = overdue, .data = &timer};
+  struct ticker ticker = {.stop = &late};
+  spawn(rig->ex, &late, 1, PILLION_EVENT);
+  start_ticker(rig, &ticker);
+  rig_run(rig);
+  assert_int_equal(ticker.ticks, 5);
+  assert_int_equal(late.drops, 1);
+  pillion_timer_clear(&timer);
+  rig_free(rig);
+}
+
+static gboolean count_one(gpointer data) {
+  ++*(int *)data;
+  return G_SOURCE_CONTINUE;
+}
+
+/* Sources of a higher priority go first, and so do frames in GTK. */
+TEST(an_executor_has_a_priority) {
+  struct rig *rig = calloc(1, sizeof *rig);
+  struct probe probe = {.ready_at = 1};
+  GSource *source = g_idle_source_new();
+  int count = 0;
+  rig->ex = executor_new();
+  rig->context = g_main_context_new();
+  assert_ok(pillion_glib_attach(&rig->glib, rig->context,
+                                G_PRIORITY_DEFAULT_IDLE + 1, rig->ex, record,
+                                rig));
+  spawn(rig->ex, &probe, 1, PILLION_EVENT);
+  g_source_set_callback(source, count_one, &count, NULL);
+  g_source_attach(source, rig->context);
+  for (int i = 1; i <= 5; i++) {
+    rig_step(rig);
+    assert_int_equal(count, i);
+    assert_int_equal(probe.polls, 0);
+  }
+  g_source_destroy(source);
+  g_source_unref(source);
+  rig_run(rig);
+  assert_int_equal(probe.polls, 1);
+  rig_free(rig);
+}
+
+static int wake_it(void *arg) {
+  struct probe *probe = arg;
+  await_waiting(1);
+  probe->ready_at = 2;
+  return pillion_wake(probe->waker);
+}
+
+static int cancel_after_wake(void *arg) {
+  void **args = arg;
+  int rc = wake_it(args[0]);
+  if (rc != PILLION_WOKEN) return rc;
+  return pillion_task_cancel(*(pillion_task *)args[1]);
+}
+
+TEST(a_wake_from_another_thread_reaches_a_sleeping_loop) {
+  struct rig *rig = rig_new(record);
+  struct probe probe = {0};
+  pthread_t thread;
+  spawn(rig->ex, &probe, 1, PILLION_EVENT);
+  rig_step(rig);
+  assert_int_equal(probe.polls, 1);
+  pillion_task blocked = submit(rig->ex, "test.block", "", 2, PILLION_EVENT);
+  void *args[] = {&probe, &blocked};
+  struct on_thread job = {cancel_after_wake, args, -1};
+  assert_ok(pthread_create(&thread, NULL, on_thread_main, &job));
+  rig_run(rig);
+  assert_ok(pthread_join(thread, NULL));
+  assert_ok(job.result);
+  assert_int_equal(probe.polls, 2);
+  assert_int_equal(rig->seen.count, 2);
+  rig_free(rig);
+}
+
+/* ---- Loops in loops ------------------------------------------------------ */
+
+struct dialog {
+  struct rig *rig;
+  GMainLoop *loop;
+  size_t seen_inside;
+  uint64_t turns_inside;
+};
+
+/* A handler of the program's own opens a dialog, and waits for a call there. */
+static gboolean open_dialog(gpointer data) {
+  struct dialog *dialog = data;
+  submit(dialog->rig->ex, "test.upper", "inside", 1, PILLION_EVENT);
+  g_main_loop_run(dialog->loop);
+  dialog->seen_inside = dialog->rig->seen.count;
+  return G_SOURCE_REMOVE;
+}
+
+static void close_dialog(const pillion_event *event, void *data) {
+  struct dialog *dialog = data;
+  see(event, &dialog->rig->seen);
+  g_main_loop_quit(dialog->loop);
+}
+
+TEST(tasks_and_calls_go_on_in_a_nested_loop) {
+  struct rig *rig = rig_new(NULL);
+  struct dialog dialog = {rig, g_main_loop_new(rig->context, FALSE), 0, 0};
+  struct probe probe = {.ready_at = 50, .wake_self = 1};
+  rig->glib.adapter.on_event = close_dialog;
+  rig->glib.adapter.data = &dialog;
+  spawn(rig->ex, &probe, 9, PILLION_DETACH);
+  g_main_context_invoke(rig->context, open_dialog, &dialog);
+  while (dialog.seen_inside == 0) g_main_context_iteration(rig->context, TRUE);
+  assert_int_equal(dialog.seen_inside, 1);
+  assert_string_equal(rig->seen.event[0].bytes, "INSIDE");
+  rig_run(rig);
+  assert_int_equal(probe.polls, 50);
+  g_main_loop_unref(dialog.loop);
+  rig_free(rig);
+}
+
+
+static gboolean quit(gpointer loop) {
+  g_main_loop_quit(loop);
+  return G_SOURCE_REMOVE;
+}
+
+static void quit_after(GMainContext *context, guint ms, GMainLoop *loop) {
+  GSource *source = g_timeout_source_new(ms);
+  g_source_set_callback(source, quit, loop, NULL);
+  g_source_attach(source, context);
+  g_source_unref(source);
+}
+
+static int wake_later(void *data) {
+  return pillion_wake(*(pillion_waker *)data);
+}
+
+/* The descriptor is readable by then: the loop in there must not spin. */
+static void nest_in_on_event(const pillion_event *event, void *data) {
+  struct dialog *dialog = data;
+  struct rig *rig = dialog->rig;
+  see(event, &rig->seen);
+  if (rig->seen.count > 1) return;
+  pillion_waker waker = ((struct probe *)event->token)->waker;
+  if (on_thread(wake_later, &waker) != PILLION_WOKEN) rig->failed = 1;
+  quit_after(rig->context, 2, dialog->loop);
+  while (g_main_loop_is_running(dialog->loop) || dialog->turns_inside == 0) {
+    dialog->turns_inside++;
+    g_main_loop_run(dialog->loop);
+  }
+}
+
+TEST(a_nested_loop_in_on_event_neither_spins_nor_loses_anything) {
+  struct rig *rig = rig_new(NULL);
+  struct dialog dialog = {rig, g_main_loop_new(rig->context, FALSE), 0, 0};
+  struct probe first = {.ready_at = 1}, later = {.ready_at = 2};
+  rig->glib.adapter.on_event = nest_in_on_event;
+  rig->glib.adapter.data = &dialog;
+  spawn(rig->ex, &later, 2, PILLION_EVENT);
+  spawn(rig->ex, &first, (uintptr_t)&later, PILLION_EVENT);
+  count_loops(rig);
+  rig_step(rig);
+  assert_true(loops_made < 10);
+  assert_int_equal(later.polls, 1);
+  rig_run(rig);
+  assert_int_equal(later.polls, 2);
+  assert_int_equal(rig->seen.count, 2);
+  assert_int_equal(rig->failed, 0);
+  g_main_loop_unref(dialog.loop);
+  rig_free(rig);
+}
+
+static int nest_in_poll(struct probe *probe, pillion_context *cx) {
+  struct dialog *dialog = probe->data;
+  quit_after(dialog->rig->context, 2, dialog->loop);
+  g_main_loop_run(dialog->loop);
+  return 0;
+}
+
+TEST(a_nested_loop_in_a_poll_neither_spins_nor_loses_anything) {
+  struct rig *rig = rig_new(record);
+  struct dialog dialog = {rig, g_main_loop_new(rig->context, FALSE), 0, 0};
+  struct probe probe = {.ready_at = 1, .then = nest_in_poll, .data = &dialog};
+  struct nap nap = {.ns = 1};
+  assert_ok(pillion_task_spawn(NULL, rig->ex, &nap_future, &nap, 2,
+                               PILLION_EVENT));
+  rig_step(rig);
+  spawn(rig->ex, &probe, 1, PILLION_EVENT);
+  submit(rig->ex, "test.echo", "x", 3, PILLION_EVENT);
+  count_loops(rig);
+  while (probe.polls == 0) g_main_context_iteration(rig->context, TRUE);
+  assert_true(loops_made < 10);
+  rig_run(rig);
+  assert_int_equal(rig->seen.count, 3);
+  g_main_loop_unref(dialog.loop);
+  rig_free(rig);
+}
+
+/* ---- Ends, in every order ----------------------------------------------- */
+
+TEST(the_executor_may_be_freed_first) {
+  struct rig *rig = rig_new(record);
+  struct probe probe = {0};
+  spawn(rig->ex, &probe, 1, PILLION_EVENT);
+  submit(rig->ex, "test.block", "", 2, PILLION_EVENT);
+  rig_step(rig);
+  executor_free(rig->ex);
+  assert_int_equal(probe.drops, 1);
+  assert_int_equal(rig->glib.adapter.status, PILLION_ECLOSED);
+  rig_step(rig);
+  assert_ok(pillion_glib_detach(&rig->glib));
+  assert_int_equal(rig->seen.count, 0);
+  g_main_context_unref(rig->context);
+  free(rig);
+}
+
+TEST(a_freed_executors_descriptor_is_unwatched) {
+  struct rig *rig = rig_new(record);
+  int fd = -1, again[2];
+  assert_ok(pillion_executor_fd(&fd, rig->ex));
+  rig_step(rig);
+  executor_free(rig->ex);
+  /* The number is another's now, and always ready. */
+  assert_ok(pipe(again));
+  if (again[0] != fd) assert_int_equal(dup2(again[0], fd), fd);
+  close(again[1]);
+  rig_step(rig); /* the wake-up that changed what is polled */
+  assert_false(g_main_context_iteration(rig->context, FALSE));
+  assert_ok(pillion_glib_detach(&rig->glib));
+  if (again[0] != fd) close(fd);
+  close(again[0]);
+  g_main_context_unref(rig->context);
+  free(rig);
+}
+
+TEST(the_context_may_be_destroyed_first) {
+  struct rig *rig = rig_new(record);
+  struct probe probe = {0};
+  spawn(rig->ex, &probe, 1, PILLION_EVENT);
+  submit(rig->ex, "test.block", "", 2, PILLION_EVENT);
+  rig_step(rig);
+  g_main_context_unref(rig->context);
+  /* The executor lives on, without a loop. */
+  submit(rig->ex, "test.echo", "x", 3, PILLION_EVENT);
+  assert_int_equal(pillion_wake(probe.waker), PILLION_WOKEN);
+  assert_ok(pillion_glib_detach(&rig->glib));
+  assert_ok(pillion_executor_close(rig->ex, PILLION_CLOSE_CANCEL));
+  run(rig->ex, &rig->seen);
+  assert_int_equal(rig->seen.count, 3);
+  executor_free(rig->ex);
+  free(rig);
+}
+
+TEST(context_executor_detach_in_this_order) {
+  struct rig *rig = rig_new(record);
+  submit(rig->ex, "test.block", "", 2, PILLION_EVENT);
+  g_main_context_unref(rig->context);
+  executor_free(rig->ex);
+  assert_ok(pillion_glib_detach(&rig->glib));
+  free(rig);
+}
+
+TEST(detach_leaves_what_lives_to_the_next_loop) {
+  struct rig *rig = rig_new(record);
+  struct probe probe = {.ready_at = 2};
+  spawn(rig->ex, &probe, 1, PILLION_EVENT);
+  pillion_task blocked = submit(rig->ex, "test.block", "", 2, PILLION_EVENT);
+  rig_step(rig);
+  assert_ok(pillion_glib_detach(&rig->glib));
+  assert_int_equal(rig->seen.count, 0);
+  assert_ok(attach(rig, record));
+  pillion_wake(probe.waker);
+  pillion_task_cancel(blocked);
+  rig_run(rig);
+  assert_int_equal(rig->seen.count, 2);
+  rig_free(rig);
+}
+
+static void end_in_on_event(const pillion_event *event, void *data) {
+  struct rig *rig = data;
+  see(event, &rig->seen);
+  int rc = pillion_glib_detach(&rig->glib);
+  if (rc != (rig->seen.count == 1 ? 0 : PILLION_ECLOSED)) rig->failed = 1;
+}
+
+static void free_in_on_event(const pillion_event *event, void *data) {
+  struct rig *rig = data;
+  see(event, &rig->seen);
+  if (pillion_executor_free(rig->ex) < 0) rig->failed = 1;
+}
+
+static void detach_and_free(const pillion_event *event, void *data) {
+  end_in_on_event(event, data);
+  if (pillion_executor_free(((struct rig *)data)->ex) < 0)
+    ((struct rig *)data)->failed = 1;
+}
+
+static GMainLoop *its_loop;
+
+static void unref_in_on_event(const pillion_event *event, void *data) {
+  struct rig *rig = data;
+  see(event, &rig->seen);
+  if (rig->seen.count > 1) return;
+  g_main_loop_quit(its_loop);
+  g_main_loop_unref(its_loop);
+  g_main_context_unref(rig->context);
+}
+
+static struct rig *with_ten_events(pillion_event_fn on_event) {
+  static struct probe probes[10];
+  struct rig *rig = rig_new(on_event);
+  memset(probes, 0, sizeof probes);
+  for (size_t i = 0; i < COUNT(probes); i++) {
+    probes[i].ready_at = 1;
+    spawn(rig->ex, &probes[i], i, PILLION_EVENT);
+  }
+  return rig;
+}
+
+static struct rig *ten_events(pillion_event_fn on_event) {
+  struct rig *rig = with_ten_events(on_event);
+  rig_step(rig);
+  assert_int_equal(rig->failed, 0);
+  return rig;
+}
+
+TEST(detach_in_on_event_loses_no_event) {
+  struct rig *rig = ten_events(end_in_on_event);
+  assert_int_equal(rig->seen.count, 10);
+  assert_int_equal(pillion_glib_detach(&rig->glib), PILLION_ECLOSED);
+  g_main_context_unref(rig->context);
+  executor_free(rig->ex);
+  free(rig);
+}
+
+TEST(free_in_on_event_ends_the_events) {
+  struct rig *rig = ten_events(free_in_on_event);
+  assert_int_equal(rig->seen.count, 1);
+  assert_ok(pillion_glib_detach(&rig->glib));
+  g_main_context_unref(rig->context);
+  free(rig);
+}
+
+TEST(detach_and_free_in_on_event) {
+  struct rig *rig = ten_events(detach_and_free);
+  assert_int_equal(rig->seen.count, 1);
+  g_main_context_unref(rig->context);
+  free(rig);
+}
+
+/* A loop that runs holds its context until it returns. */
+TEST(the_context_may_be_let_go_in_on_event) {
+  struct rig *rig = with_ten_events(unref_in_on_event);
+  its_loop = g_main_loop_new(rig->context, FALSE);
+  g_main_loop_run(its_loop);
+  assert_int_equal(rig->seen.count, 10);
+  assert_ok(pillion_glib_detach(&rig->glib));
+  executor_free(rig->ex);
+  free(rig);
+}
+
+static int detach_in_poll(struct probe *probe, pillion_context *cx) {
+  return pillion_glib_detach(&((struct rig *)probe->data)->glib);
+}
+
+TEST(detach_inside_a_turn_waits_for_its_end) {
+  struct rig *rig = rig_new(record);
+  struct probe probe = {.ready_at = 1, .then = detach_in_poll, .data = rig};
+  spawn(rig->ex, &probe, 1, PILLION_EVENT);
+  rig_step(rig);
+  assert_ok(probe.answer);
+  assert_int_equal(rig->seen.count, 1);
+  assert_int_equal(pillion_glib_detach(&rig->glib), PILLION_ECLOSED);
+  g_main_context_unref(rig->context);
+  executor_free(rig->ex);
+  free(rig);
+}
+
+/* GLib's own source must not hold the loop that holds the context. */
+TEST(nothing_of_ours_holds_the_context) {
+  struct rig *rig = rig_new(record);
+  GMainLoop *loop = g_main_loop_new(rig->context, FALSE);
+  g_main_context_unref(rig->context);
+  g_main_context_ref(rig->context = g_main_loop_get_context(loop));
+  rig_step(rig);
+  GSource *source = rig->glib.source;
+  g_main_loop_unref(loop);
+  assert_false(g_source_is_destroyed(source));
+  g_main_context_unref(rig->context);
+  assert_true(g_source_is_destroyed(source));
+  assert_ok(pillion_glib_detach(&rig->glib));
+  executor_free(rig->ex);
+  free(rig);
+}
+
+/* ---- Refusals ----------------------------------------------------------- */
+
+TEST(attach_twice_is_refused_and_harmless) {
+  struct rig *rig = rig_new(record);
+  assert_int_equal(attach(rig, record), PILLION_EBUSY);
+  submit(rig->ex, "test.echo", "x", 1, PILLION_EVENT);
+  rig_run(rig);
+  assert_int_equal(rig->seen.count, 1);
+  rig_free(rig);
+}
+
+TEST(attach_elsewhere_moves_the_executor) {
+  struct rig *rig = rig_new(record), *other = calloc(1, sizeof *other);
+  pillion_task blocked = submit(rig->ex, "test.block", "", 1, PILLION_EVENT);
+  rig_step(rig);
+  other->context = g_main_context_new();
+  other->ex = rig->ex;
+  assert_ok(attach(other, record));
+  assert_int_equal(rig->glib.adapter.status, PILLION_ECLOSED);
+  pillion_task_cancel(blocked);
+  rig_run(other);
+  assert_int_equal(other->seen.count, 1);
+  /* The first one's end does not touch the second's hooks. */
+  assert_ok(pillion_glib_detach(&rig->glib));
+  g_main_context_unref(rig->context);
+  submit(rig->ex, "test.echo", "x", 2, PILLION_EVENT);
+  free(rig);
+  rig_run(other);
+  assert_int_equal(other->seen.count, 2);
+  rig_free(other);
+}
+
+static int try_attach(void *arg) {
+  pillion_glib glib;
+  GMainContext *context = g_main_context_new();
+  int rc = pillion_glib_attach(&glib, context, 0, *(pillion_executor *)arg,
+                               NULL, NULL);
+  /* Nothing is left on it. */
+  if (g_main_context_iteration(context, FALSE)) rc = 1;
+  g_main_context_unref(context);
+  return rc;
+}
+
+TEST(attach_refuses_what_cannot_be) {
+  pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
+  pillion_executor ex = 0;
+  assert_int_equal(try_attach(&ex), PILLION_EBADHANDLE);
+  options.flags = PILLION_NO_FD;
+  assert_ok(pillion_executor_new(&ex, &options, NULL, 0));
+  assert_int_equal(try_attach(&ex), PILLION_EINVAL);
+  executor_free(ex);
+  assert_int_equal(try_attach(&ex), PILLION_EBADHANDLE);
+  ex = executor_new();
+  assert_ok(pillion_executor_bind(ex));
+  assert_int_equal(on_thread(try_attach, &ex), PILLION_EWRONGTHREAD);
+  executor_free(ex);
+}
+
+static int attach_in_poll(struct probe *probe, pillion_context *cx) {
+  return try_attach(&probe->ex);
+}
+
+GIVEN(an_executor, attach_inside_a_turn_is_refused) {
+  struct probe probe = {.ready_at = 1, .then = attach_in_poll};
+  struct seen seen = {0};
+  spawn(ex, &probe, 1, PILLION_EVENT);
+  run(ex, &seen);
+  assert_int_equal(probe.answer, PILLION_EREENTRANT);
+}
+
+static int run_until_stopped(void *arg) {
+  struct rig *rig = arg;
+  while (rig->glib.adapter.status == 0)
+    g_main_context_iteration(rig->context, TRUE);
+  g_main_context_iteration(rig->context, FALSE);
+  return g_main_context_iteration(rig->context, FALSE); /* nothing is ready */
+}
+
+TEST(a_loop_run_on_the_wrong_thread_does_not_spin) {
+  struct rig *rig = rig_new(record);
+  submit(rig->ex, "test.echo", "x", 1, PILLION_EVENT);
+  assert_ok(on_thread(run_until_stopped, rig));
+  assert_int_equal(rig->glib.adapter.status, PILLION_EWRONGTHREAD);
+  assert_int_equal(rig->seen.count, 0);
+  run(rig->ex, &rig->seen);
+  assert_int_equal(rig->seen.count, 1);
+  rig_free(rig);
+}
+
+/* ---- Several ------------------------------------------------------------ */
+
+TEST(two_executors_share_a_context) {
+  struct rig *rig = rig_new(record);
+  pillion_executor ex = executor_new();
+  pillion_glib glib;
+  assert_ok(pillion_glib_attach(&glib, rig->context, 0, ex, record, rig));
+  for (int i = 0; i < 50; i++) {
+    submit(rig->ex, "test.echo", "x", i, PILLION_EVENT);
+    submit(ex, "test.echo", "y", i, PILLION_EVENT);
+  }
+  rig_run(rig);
+  glib_run(rig->context, &glib);
+  assert_int_equal(rig->seen.count, 100);
+  assert_ok(pillion_glib_detach(&glib));
+  executor_free(ex);
+  rig_free(rig);
+}
+
+/* NULL is the default context of the thread, if it has one of its own. */
+static int own_loop(void *arg) {
+  struct rig *rig = arg;
+  pillion_function f;
+  GMainContext *context = g_main_context_new();
+  g_main_context_push_thread_default(context);
+  int rc = pillion_executor_new(&rig->ex, NULL, NULL, 0);
+  rc |= attach(rig, submit_again);
+  rc |= pillion_function_find(&f, "test.echo");
+  rc |= pillion_call_submit(NULL, rig->ex, f, "x", 1, f, PILLION_EVENT);
+  glib_run(context, &rig->glib);
+  rc |= pillion_glib_detach(&rig->glib);
+  rc |= pillion_executor_free(rig->ex);
+  g_main_context_pop_thread_default(context);
+  g_main_context_unref(context);
+  return rc;
+}
+
+TEST(every_thread_may_have_a_loop) {
+  struct rig *rigs[4];
+  struct on_thread jobs[4];
+  pthread_t threads[4];
+  for (int i = 0; i < 4; i++) {
+    rigs[i] = calloc(1, sizeof **rigs);
+    jobs[i] = (struct on_thread){own_loop, rigs[i], -1};
+    assert_ok(pthread_create(&threads[i], NULL, on_thread_main, &jobs[i]));
+  }
+  for (int i = 0; i < 4; i++) {
+    assert_ok(pthread_join(threads[i], NULL));
+    assert_ok(jobs[i].result);
+    assert_int_equal(rigs[i]->seen.count, 20);
+    free(rigs[i]);
+  }
+}
+
+TEST(the_default_context_is_taken_where_the_thread_has_no_other) {
+  struct rig *rig = calloc(1, sizeof *rig);
+  rig->ex = executor_new();
+  assert_ok(attach(rig, record));
+  submit(rig->ex, "test.echo", "x", 1, PILLION_EVENT);
+  rig_run(rig);
+  assert_int_equal(rig->seen.count, 1);
+  rig->context = g_main_context_ref(g_main_context_default());
+  rig_free(rig);
+}
