@@ -199,6 +199,7 @@
  *   pillion_adapter_hook        becomes the executor's host
  *   pillion_adapter_turn        makes a turn, hands events out
  *   pillion_adapter_fired       the same because a timer has fired
+ *   pillion_adapter_pending     reports whether there is more to hand out
  *   pillion_adapter_report      tells of a ready descriptor, with a turn
  *   pillion_adapter_ready       the same without a turn
  *   pillion_adapter_stop        makes no more turns after an error

@@ -28,7 +28,10 @@
  * 5. A program may free the executor, detach the adapter and destroy the loop
  *    in any order, also in an event handler. So these functions do nothing to
  *    a handle that the program has closed.
- * 6. In a forked child pillion_adapter_detach answers PILLION_EFORKED and calls
+ * 6. A handler may run the loop, as a dialog does, if the loop allows that. The
+ *    turns in there first hand out what is left of the batch, so a loop asks
+ *    pillion_adapter_pending before it waits.
+ * 7. In a forked child pillion_adapter_detach answers PILLION_EFORKED and calls
  *    no function: the loop's descriptors are the parent's, too.
  */
 
@@ -45,8 +48,9 @@ typedef struct pillion_adapter pillion_adapter;
 /*
  * pillion_event_fn hears of each task and call that has ended, and of what was
  * posted. It is called outside turns, so it may call everything but
- * pillion_executor_turn. `event` and what it points to are valid during the
- * call.
+ * pillion_executor_turn. It may run the loop: then tasks, calls and their
+ * events go on in there. `event` and what it points to are valid during the
+ * call, unless the handler frees the executor or moves it to another host.
  */
 typedef void (*pillion_event_fn)(const pillion_event *event, void *data);
 
@@ -104,8 +108,11 @@ struct pillion_adapter {
   int64_t deadline;               /* that the timer stands for */
   int hosts;                      /* it is the executor's host */
   int keeps;                      /* what loop->live was told */
-  int busy;                       /* in a turn, or handing out its events */
-  int detached;                   /* 1: asked for while busy. 2: done */
+  int refused;                    /* the thread was in a turn */
+  uint32_t depth;                 /* turns and handlers on the stack */
+  int detached;                   /* 1: asked for in one of them. 2: done */
+  const pillion_event *events;    /* of the latest turn: */
+  int next, count;                /* those not yet handed out */
   pillion_adapter_watch *watches; /* by descriptor */
   size_t watches_cap;
 };
@@ -260,49 +267,94 @@ static inline int pillion__adapter_leave(pillion_adapter *adapter) {
 }
 
 /*
+ * pillion_adapter_pending reports whether a turn has something to hand out. It
+ * does in a loop that runs inside an event handler, if the handler's batch has
+ * more events: then such a loop must not wait before it makes a turn.
+ *
+ * Threads: the owner's.
+ * Reentrancy: anywhere.
+ * Ownership: none.
+ * Returns: 1 or 0.
+ * Since: 0.1
+ */
+static inline int pillion_adapter_pending(const pillion_adapter *adapter) {
+  return adapter->next < adapter->count;
+}
+
+/* A handler may run the loop, whose turns then go on here. Those leave nothing
+ * behind. */
+static inline void pillion__adapter_hand_out(pillion_adapter *adapter,
+                                             pillion_executor executor) {
+  int fd;
+  while (pillion_adapter_pending(adapter)) {
+    const pillion_event *event = &adapter->events[adapter->next++];
+    if (adapter->on_event != NULL) adapter->on_event(event, adapter->data);
+    /* If the handler has freed the executor, the events went with it. */
+    if (!adapter->hosts && pillion_executor_fd(&fd, executor) < 0)
+      adapter->next = adapter->count;
+  }
+}
+
+/* Payloads of the turns around this one stay. */
+static inline int pillion__adapter_turn(pillion_adapter *adapter) {
+  pillion_event events[PILLION_ADAPTER_BATCH];
+  pillion_progress progress = PILLION_PROGRESS_INIT;
+  pillion_budget budget = PILLION_BUDGET_INIT;
+  pillion_executor executor = adapter->executor;
+  int n;
+
+  if (executor == 0) return PILLION_ECLOSED;
+  budget.depth = adapter->depth - 1;
+  n = pillion_executor_turn(events, PILLION_ADAPTER_BATCH, &progress, executor,
+                            &budget);
+  adapter->refused = n == PILLION_EREENTRANT;
+  if (n >= 0) {
+    adapter->live = progress.live;
+    pillion__adapter_live(progress.live > 0, adapter);
+    pillion__adapter_arm(adapter, progress.deadline);
+    adapter->events = events;
+    adapter->next = 0;
+    adapter->count = n;
+    pillion__adapter_hand_out(adapter, executor);
+  } else if (adapter->refused) {
+    pillion__adapter_arm(adapter, pillion_adapter_now() + 1000000);
+  } else {
+    pillion_adapter_stop(adapter, n);
+  }
+  return n;
+}
+
+/*
  * pillion_adapter_turn makes a turn, arms the timer if the deadline has
  * changed, and hands out the events; then it detaches the adapter, if a handler
  * has asked for that. If something is left to do, the descriptor stays
  * readable. If the turn fails, the adapter stops: otherwise the loop would spin
- * on a readable descriptor.
+ * on a readable descriptor. In a loop that an event handler runs it first hands
+ * out what is left of the handler's batch. In a loop that a poll runs it makes
+ * no turn, and arms the timer to try again in a millisecond.
  *
  * Threads: the owner's.
  * Reentrancy: not inside a turn.
  * Ownership: none.
  * Returns: the number of events, PILLION_ECLOSED (the executor was freed or
- *   has left the loop), PILLION_EREENTRANT (inside a turn, or in an event
- *   handler of this adapter), or as pillion_executor_turn.
+ *   has left the loop), PILLION_EREENTRANT (inside a turn of any executor), or
+ *   as pillion_executor_turn.
  * Since: 0.1
  */
 static inline int pillion_adapter_turn(pillion_adapter *adapter) {
-  pillion_event events[PILLION_ADAPTER_BATCH];
-  pillion_progress progress = PILLION_PROGRESS_INIT;
-  pillion_executor executor = adapter->executor;
-  int i, n, fd;
+  int n, left = 0;
 
-  if (executor == 0) return PILLION_ECLOSED;
-  if (adapter->busy) return PILLION_EREENTRANT;
-  adapter->busy = 1;
-  n = pillion_executor_turn(events, PILLION_ADAPTER_BATCH, &progress, executor,
-                            NULL);
-  if (n >= 0) {
-    adapter->live = progress.live;
-    pillion__adapter_live(progress.live > 0, adapter);
-    pillion__adapter_arm(adapter, progress.deadline);
-  } else if (n != PILLION_EREENTRANT) {
-    pillion_adapter_stop(adapter, n);
+  adapter->depth++;
+  if (pillion_adapter_pending(adapter) &&
+      pillion_executor_bind(adapter->executor) == 0) { /* in no turn */
+    left = adapter->count - adapter->next;
+    pillion__adapter_hand_out(adapter, adapter->executor);
   }
-  for (i = 0; i < n && adapter->on_event != NULL; i++) {
-    adapter->on_event(&events[i], adapter->data);
-    /* If the handler has freed the executor, the events went with it. */
-    if (!adapter->hosts && pillion_executor_fd(&fd, executor) < 0) break;
-  }
-  adapter->busy = 0;
-  /* The timer may have fired in a loop that a handler ran. */
-  if (n >= 0 && adapter->executor != 0)
-    pillion__adapter_arm(adapter, progress.deadline);
-  if (adapter->detached == 1) pillion__adapter_leave(adapter);
-  return n;
+  n = pillion__adapter_turn(adapter);
+  adapter->depth--;
+  if (adapter->depth == 0 && adapter->detached == 1)
+    pillion__adapter_leave(adapter);
+  return n < 0 ? n : left + n;
 }
 
 /*
@@ -343,9 +395,10 @@ static inline int pillion_adapter_ready(pillion_adapter *adapter, int fd,
   watch = &adapter->watches[fd];
   if (events & PILLION_FAULT && watch->as.handle != NULL)
     adapter->loop->watch(adapter, watch, fd, 0);
+  /* If handlers come before the turn, they may wait for a wake. */
   rc = pillion_executor_ready(
       adapter->executor, watch->key,
-      events | (adapter->busy ? 0 : PILLION_TURN_FOLLOWS));
+      events | (pillion_adapter_pending(adapter) ? 0 : PILLION_TURN_FOLLOWS));
   watch = &adapter->watches[fd];
   if (rc < 0 && watch->as.handle != NULL)
     adapter->loop->watch(adapter, watch, fd, 0);
@@ -353,8 +406,8 @@ static inline int pillion_adapter_ready(pillion_adapter *adapter, int fd,
 }
 
 /*
- * pillion_adapter_report is pillion_adapter_ready with a turn right now, unless
- * one is under way. So the executor need not wake the loop for that turn.
+ * pillion_adapter_report is pillion_adapter_ready with a turn right now. So the
+ * executor need not wake the loop for that turn.
  *
  * Threads: the owner's.
  * Reentrancy: anywhere outside polls, drops and hooks.
@@ -365,7 +418,7 @@ static inline int pillion_adapter_ready(pillion_adapter *adapter, int fd,
  */
 static inline void pillion_adapter_report(pillion_adapter *adapter, int fd,
                                           uint32_t events) {
-  if (pillion_adapter_ready(adapter, fd, events) == 0 && !adapter->busy)
+  if (pillion_adapter_ready(adapter, fd, events) == 0)
     pillion_adapter_turn(adapter);
 }
 
@@ -490,9 +543,10 @@ static inline int pillion_adapter_hook(pillion_adapter *adapter,
 
 /*
  * pillion_adapter_detach takes the executor off its loop, and calls
- * loop->close. In a turn or an event handler that is done when the turn's
- * events have been handed out, so none is lost. In a forked child it touches
- * nothing, since the loop's descriptors are the parent's, too.
+ * loop->close. In a turn or an event handler that is done when the outermost
+ * turn's events have been handed out, so none is lost; until then a loop that a
+ * handler runs goes on making turns. In a forked child it touches nothing,
+ * since the loop's descriptors are the parent's, too.
  *
  * Threads: the loop's.
  * Reentrancy: anywhere but in a turn that the loop did not make.
@@ -505,7 +559,7 @@ static inline int pillion_adapter_detach(pillion_adapter *adapter) {
   if (pillion_wake(0) == PILLION_EFORKED) return PILLION_EFORKED;
   if (adapter->detached) return PILLION_ECLOSED;
   adapter->detached = 1;
-  return adapter->busy ? 0 : pillion__adapter_leave(adapter);
+  return adapter->depth > 0 ? 0 : pillion__adapter_leave(adapter);
 }
 
 #endif

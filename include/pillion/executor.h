@@ -184,11 +184,19 @@ static inline const void *pillion_event_data(const pillion_event *event) {
                                         : (const void *)event->payload.bytes;
 }
 
+/*
+ * pillion_budget bounds a turn; see pillion_executor_options for max_polls and
+ * max_ns.
+ *
+ * depth: 0, or in how many event handlers the loop runs that makes the turn: 1
+ *   in a dialog that a handler opens. The payloads of turns that are less deep
+ *   stay valid, so the handlers can go on reading theirs.
+ */
 typedef struct pillion_budget {
   size_t size;
   uint32_t max_polls; /* 0: as the executor's options say */
-  uint32_t reserved;  /* zero */
-  int64_t max_ns;     /* 0: likewise; looked at every 64 polls */
+  uint32_t depth;
+  int64_t max_ns; /* 0: likewise; looked at every 64 polls */
 } pillion_budget;
 
 #define PILLION_BUDGET_INIT {sizeof(pillion_budget), 0, 0, 0}
@@ -212,8 +220,8 @@ typedef struct pillion_progress {
  *
  * Threads: the owner's; the first turn binds the executor to its thread.
  * Reentrancy: not inside a turn (PILLION_EREENTRANT).
- * Ownership: payloads stay valid until the next turn of this executor or
- *   until it is freed.
+ * Ownership: payloads stay valid until the next turn of this executor that is
+ *   not deeper, or until it is freed.
  * Returns: the number of events, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD,
  *   PILLION_EREENTRANT or PILLION_EINVAL.
  * Since: 0.1

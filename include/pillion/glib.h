@@ -16,9 +16,9 @@
  * calls g_main_loop_quit. Detaching the executor, freeing it and destroying the
  * context may come in any order.
  *
- * Tasks and calls go on in a loop that the program runs inside a handler of its
- * own, or inside a callback of pillion/gio.h. In a loop that a poll or on_event
- * runs they wait until it has ended, since no turn can be made there.
+ * Tasks, calls and events go on in a loop that the program runs inside a
+ * handler: its own, on_event, or a callback of pillion/gio.h. In a loop
+ * that a poll runs they wait until it has ended: no turn can be made there.
  *
  * A task that is always ready keeps sources of a lower priority waiting, as any
  * source does: in a GTK program G_PRIORITY_DEFAULT_IDLE lets frames go first.
@@ -57,16 +57,16 @@ static inline GSource *pillion__glib_source(GSourceFuncs *functions,
 
 static inline gboolean pillion__glib_prepare(GSource *source, gint *timeout) {
   struct pillion__glib_source *self = (struct pillion__glib_source *)source;
-  int busy = self->adapter->busy; /* in a loop that runs inside a turn */
+  int refused = self->adapter->refused; /* in a loop that a poll runs */
   int64_t now = g_source_get_time(source) * 1000, ms;
-  if (self->muted != busy) {
-    self->muted = busy;
+  if (self->muted != refused) {
+    self->muted = refused;
     g_source_modify_unix_fd(source, self->tag,
-                            busy ? (GIOCondition)0 : G_IO_IN);
+                            refused ? (GIOCondition)0 : G_IO_IN);
   }
   ms = pillion_adapter_wait(self->adapter->deadline, now, 1000000);
-  if (timeout != NULL) *timeout = busy ? -1 : (gint)MIN(ms, G_MAXINT);
-  return !busy && ms == 0;
+  if (timeout != NULL) *timeout = (gint)MIN(ms, G_MAXINT);
+  return ms == 0 || (!refused && pillion_adapter_pending(self->adapter));
 }
 
 static inline gboolean pillion__glib_check(GSource *source) {

@@ -134,7 +134,7 @@ static inline void pillion_poll_init(pillion_poll *out,
  * is watched it looks for work by a turn, which is no system call.
  *
  * Threads: the owner's; the first call binds the executor to its thread.
- * Reentrancy: not inside a turn, and not in on_event.
+ * Reentrancy: not inside a turn.
  * Ownership: none.
  * Returns: the number of events, PILLION_ESYSTEM (poll failed),
  *   PILLION_ENOMEM, or as pillion_executor_turn.
@@ -146,7 +146,8 @@ static inline int pillion_poll_once(pillion_poll *loop, int64_t timeout) {
   struct pillion__poll_set *set;
   int idle, waits, first = loop->adapter.deadline == INT64_MIN;
   int n, rc = pillion__poll_set_of(&set, executor, first);
-  waits = rc == 0 && set != NULL && set->count > 1;
+  waits = rc == 0 && set != NULL && set->count > 1 &&
+          !pillion_adapter_pending(&loop->adapter);
   for (;; waits = 1) {
     if (rc == 0 && waits) rc = pillion__poll_wait(loop, set, timeout);
     if (rc < 0) return rc;
@@ -160,12 +161,11 @@ static inline int pillion_poll_once(pillion_poll *loop, int64_t timeout) {
 }
 
 /*
- * pillion_poll_loop makes turns until no task or call lives any more, or an
- * event handler has set loop->stop. What lives then goes on living, and the
- * loop may run again. Another thread ends it by pillion_executor_close.
+ * pillion_poll_loop makes turns until no task or call lives, or a handler sets
+ * loop->stop: then it may run again. A close by another thread ends it.
  *
  * Threads: the owner's; the first turn binds the executor to its thread.
- * Reentrancy: not inside a turn, and not in on_event.
+ * Reentrancy: not inside a turn. If it runs in on_event, `stop` ends both.
  * Ownership: none.
  * Returns: 0, or as pillion_poll_once.
  * Since: 0.1

@@ -85,6 +85,10 @@ static int attach(struct on_epoll *on, int epoll, pillion_executor ex,
 static void step(struct on_epoll *on, int wait) {
   struct epoll_event events[8];
   int64_t ms = pillion_adapter_wait(on->due, pillion_adapter_now(), 1000000);
+  if (pillion_adapter_pending(&on->adapter)) {
+    pillion_adapter_turn(&on->adapter);
+    return;
+  }
   int n = epoll_wait(on->epoll, events, COUNT(events), wait ? (int)ms : 0);
   for (int i = 0; i < n; i++) {
     int fd = events[i].data.fd;
@@ -138,15 +142,7 @@ TEST(the_loop_is_told_what_lives_when_that_changes) {
   loop_end();
 }
 
-static int64_t due_inside;
-
-static void run_the_loop(const pillion_event *event, void *data) {
-  see(event, data);
-  if (seen.count > 1) return;
-  on.due = INT64_MIN;
-  step(&on, 0);
-  due_inside = on.due;
-}
+/* ---- Loops in loops ------------------------------------------------------ */
 
 static int sleep_poll(pillion_value *out, pillion_context *cx, void *self) {
   return pillion_sleep(self, cx, 20 * MS);
@@ -155,23 +151,187 @@ static int sleep_poll(pillion_value *out, pillion_context *cx, void *self) {
 static const pillion_future sleeping = {sizeof(pillion_future), sleep_poll,
                                         NULL};
 
+static int run_in_poll(struct probe *probe, pillion_context *cx) {
+  on.due = INT64_MIN;
+  step(&on, 0);
+  return on.adapter.refused;
+}
+
 /* No turn can be made in there, so the timer is armed again afterwards. */
-TEST(a_timer_that_fires_in_a_nested_loop_is_not_lost) {
-  struct probe probe = {.ready_at = 1};
+TEST(a_timer_that_fires_in_a_loop_inside_a_poll_is_not_lost) {
+  struct probe probe = {.ready_at = 1, .then = run_in_poll};
   pillion_timer timer = {0};
   memset(&seen, 0, sizeof seen);
   loop_begin(executor_new());
-  on.adapter.on_event = run_the_loop;
   assert_ok(
       pillion_task_spawn(NULL, executor, &sleeping, &timer, 2, PILLION_EVENT));
+  step(&on, 0);
+  int64_t due = on.due;
   spawn(executor, &probe, 1, PILLION_EVENT);
   step(&on, 0);
-  assert_int_equal(seen.count, 1);
-  assert_int_equal(due_inside, PILLION_TIME_NEVER);
-  assert_int_not_equal(on.due, PILLION_TIME_NEVER);
+  assert_int_equal(probe.answer, 1);
+  assert_int_equal(on.due, due);
   loop_run();
   assert_int_equal(seen.event[1].token, 2);
   loop_end();
+}
+
+/* Another executor's loop, inside a turn of the first one. */
+static struct on_epoll other;
+
+static int run_other_in_poll(struct probe *probe, pillion_context *cx) {
+  other.due = INT64_MIN;
+  step(&other, 0);
+  return other.adapter.refused && other.due != PILLION_TIME_NEVER;
+}
+
+TEST(a_turn_that_is_refused_inside_another_executors_turn_comes_later) {
+  struct probe probe = {.ready_at = 1, .then = run_other_in_poll};
+  struct probe its = {.ready_at = 1};
+  pillion_executor second = executor_new();
+  memset(&seen, 0, sizeof seen);
+  loop_begin(executor_new());
+  assert_ok(attach(&other, epoll_create1(EPOLL_CLOEXEC), second, see, &seen));
+  spawn(second, &its, 2, PILLION_EVENT);
+  spawn(executor, &probe, 1, PILLION_EVENT);
+  step(&on, 0);
+  assert_int_equal(probe.answer, 1);
+  assert_int_equal(seen.count, 1);
+  while (seen.count < 2) step(&other, 1);
+  assert_int_equal(other.adapter.refused, 0);
+  assert_ok(pillion_adapter_detach(&other.adapter));
+  close(other.epoll);
+  executor_free(second);
+  loop_end();
+}
+
+/* Tasks with long results, each in memory of its own. */
+struct giver {
+  int released;
+  char first;
+};
+static struct giver givers[8];
+
+static void take_back(void *text) {
+  for (size_t i = 0; i < COUNT(givers); i++)
+    givers[i].released += givers[i].first == *(char *)text;
+  free(text);
+}
+
+static int give_poll(pillion_value *out, pillion_context *cx, void *self) {
+  char *text = strdup("x is a long result: it has its own memory");
+  text[0] = ((struct giver *)self)->first;
+  out->status = 0;
+  out->length = strlen(text);
+  out->payload.ref.data = out->payload.ref.owner = text;
+  out->payload.ref.release = take_back;
+  return PILLION_READY;
+}
+
+static const pillion_future giving = {sizeof(pillion_future), give_poll, NULL};
+
+static void give(int i) {
+  givers[i] = (struct giver){0, (char)('a' + i)};
+  assert_ok(pillion_task_spawn(NULL, executor, &giving, &givers[i], i,
+                               PILLION_EVENT));
+}
+
+static void begin_giving(pillion_event_fn on_event) {
+  memset(&seen, 0, sizeof seen);
+  loop_begin(executor_new());
+  on.adapter.on_event = on_event;
+  for (int i = 0; i < 3; i++) give(i);
+}
+
+static int is_whole(const pillion_event *event) {
+  return *(const char *)event->payload.data == (char)('a' + event->token);
+}
+
+static int wrong;
+
+/* A dialog that waits for what stands behind its own event in the batch, and
+ * for what begins in there. */
+static void open_dialog(const pillion_event *event, void *data) {
+  see(event, &seen);
+  if (event->token > 0) return;
+  give(3);
+  while (seen.count < 4) step(&on, 1);
+  pillion_adapter_turn(&on.adapter); /* it releases what it gave in there */
+  wrong = !is_whole(event) + !givers[3].released + givers[0].released;
+}
+
+TEST(a_handler_may_run_the_loop) {
+  begin_giving(open_dialog);
+  step(&on, 0);
+  assert_int_equal(seen.count, 4);
+  for (size_t i = 0; i < 4; i++) assert_int_equal(seen.event[i].token, i);
+  assert_int_equal(wrong, 0);
+  pillion_adapter_turn(&on.adapter);
+  for (size_t i = 0; i < 4; i++) assert_int_equal(givers[i].released, 1);
+  uint64_t turns = turns_of(executor);
+  pillion_adapter_turn(&on.adapter);
+  assert_int_equal(turns_of(executor), turns); /* nothing is lent any more */
+  loop_end();
+}
+
+/* Each handler opens another dialog, and looks at its event when it is back. */
+static void open_more(const pillion_event *event, void *data) {
+  see(event, &seen);
+  if (seen.count < 8) {
+    if (seen.count + 2 < 8) give(seen.count + 2);
+    step(&on, 0);
+    step(&on, 0);
+  }
+  wrong += !is_whole(event) + givers[event->token].released;
+}
+
+TEST(dialogs_open_dialogs) {
+  wrong = 0;
+  begin_giving(open_more);
+  loop_run();
+  assert_int_equal(seen.count, 8);
+  for (size_t i = 0; i < 8; i++) assert_int_equal(seen.event[i].token, i);
+  assert_int_equal(wrong, 0);
+  loop_end();
+}
+
+/* The inner handler ends it, and the outer ones are still on the stack. */
+static void end_in_dialog(const pillion_event *event, void *data) {
+  int (*end)(void) = *(int (**)(void))data;
+  see(event, &seen);
+  if (seen.count == 1) {
+    step(&on, 0);
+    wrong = on.closed; /* not before the outermost is back */
+    return;
+  }
+  if (seen.count == 2) wrong = end() != 0;
+}
+
+static int detach_it(void) { return pillion_adapter_detach(&on.adapter); }
+static int free_its_executor(void) { return pillion_executor_free(executor); }
+
+TEST(detach_in_a_dialog_waits_for_the_outermost_handler) {
+  int (*end)(void) = detach_it;
+  begin_giving(end_in_dialog);
+  on.adapter.data = &end;
+  step(&on, 0);
+  assert_int_equal(seen.count, 3);
+  assert_int_equal(wrong, 0);
+  assert_int_equal(on.closed, 1);
+  executor_free(executor);
+  for (size_t i = 0; i < 3; i++) assert_int_equal(givers[i].released, 1);
+  close(on.epoll);
+}
+
+TEST(free_in_a_dialog_ends_all_batches) {
+  int (*end)(void) = free_its_executor;
+  begin_giving(end_in_dialog);
+  on.adapter.data = &end;
+  step(&on, 0);
+  assert_int_equal(seen.count, 2);
+  for (size_t i = 0; i < 3; i++) assert_int_equal(givers[i].released, 1);
+  assert_ok(pillion_adapter_detach(&on.adapter));
+  close(on.epoll);
 }
 
 TEST(a_wait_is_rounded_up) {

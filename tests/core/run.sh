@@ -30,7 +30,7 @@ if [ ${#names[@]} = 0 ]; then
     names+=("${name%_test.c}")
   done
 fi
-one_thread=" base/memory call/call call/deadline executor/context executor/deadline executor/options executor/post executor/scope executor/scope_end executor/shield executor/task executor/time executor/timer executor/timer_order executor/watch executor/watch_host guest/pool library/chaos pool/deadline pool/end pool/memory pool/options pool/pool pool/timer queue/timer_model "
+one_thread=" base/memory call/call call/deadline executor/context executor/deadline executor/lend executor/options executor/post executor/scope executor/scope_end executor/shield executor/task executor/time executor/timer executor/timer_order executor/watch executor/watch_host guest/pool library/chaos pool/deadline pool/end pool/memory pool/options pool/pool pool/timer queue/timer_model "
 
 # check HOW NAME COMMAND...: runs a test program and counts its tests.
 check() {

@@ -36,6 +36,14 @@
 
 #define PILLION__EXECUTORS 4096
 
+#define PILLION__DEPTHS 4u /* a loop in a handler in a loop in a handler … */
+
+/* What a turn has lent whose events the host handles. */
+struct pillion__lent {
+  struct pillion__list taken;
+  struct pillion__block *posts;
+};
+
 struct pillion__executor {
   /*
    * The part that other threads touch. Never unmapped, so a late touch is
@@ -97,7 +105,9 @@ struct pillion__executor {
   struct pillion__timers timers;
   pillion_context_hooks hooks;       /* set before the handle is out */
   struct pillion__block *posts_lent; /* payloads that the host still reads */
-  uint32_t posts_lending;            /* there are some */
+  uint32_t lending; /* there are some of them, or some in `outer` */
+  uint32_t depth;   /* of the latest turn; so many in `outer` are in use */
+  struct pillion__lent outer[PILLION__DEPTHS];
 
   /* Posted events; see post.c. The posters' line, and then the owner's. */
   _Alignas(64) _Atomic uint64_t posts_tail; /* gen << 32 | position */
@@ -391,7 +401,7 @@ void pillion__drain(struct pillion__executor *ex);
 /* take.c */
 size_t pillion__take(struct pillion__executor *ex, pillion_event *events,
                      size_t cap);
-void pillion__release_taken(struct pillion__executor *ex);
+void pillion__lent_end(struct pillion__executor *ex, uint32_t depth);
 void pillion__drop_events(struct pillion__executor *ex);
 
 /* post.c */

@@ -233,7 +233,7 @@ static void posted_tell(struct pillion__executor *ex, pillion_event *event,
     event->payload.data = block->bytes;
     block->next = ex->posts_lent;
     ex->posts_lent = block;
-    ex->posts_lending = 1;
+    ex->lending = 1;
   } else {
     memcpy(event->payload.bytes, posted->payload.bytes, PILLION_INLINE);
   }
@@ -252,12 +252,12 @@ size_t pillion__posts_take(struct pillion__executor *ex, pillion_event *events,
   return n;
 }
 
-/* Ends the payloads that the last turn's events have lent to the host. */
+/* Ends the payloads that the latest turn's events have lent to the host. */
 void pillion__posts_release(struct pillion__executor *ex) {
   while (ex->posts_lent != NULL) {
     struct pillion__block *block = ex->posts_lent;
     ex->posts_lent = block->next;
     pillion__payload_free(block);
   }
-  ex->posts_lending = 0;
+  ex->lending = ex->depth;
 }

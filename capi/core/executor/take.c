@@ -3,7 +3,7 @@
 /* What a turn gives to its host: ends and posted events. */
 #include "executor/executor.h"
 
-void pillion__release_taken(struct pillion__executor *ex) {
+static void release_taken(struct pillion__executor *ex) {
   uint32_t found, type;
   while ((found = pillion__list_pop(&ex->taken)) != 0) {
     struct pillion__head *head = pillion__head_at(found - 1, &type);
@@ -11,6 +11,45 @@ void pillion__release_taken(struct pillion__executor *ex) {
       pillion__task_release(ex, (struct pillion__cell *)head, found - 1);
     else pillion__kinds[type]->release(head, found - 1);
   }
+}
+
+static void release_lent(struct pillion__executor *ex) {
+  release_taken(ex);
+  pillion__posts_release(ex);
+}
+
+/* The host handles the events of a turn around the one that begins. */
+__attribute__((noinline)) static void put_aside(struct pillion__executor *ex,
+                                                uint32_t depth) {
+  for (; ex->depth < depth && ex->depth < PILLION__DEPTHS; ex->depth++) {
+    ex->outer[ex->depth] = (struct pillion__lent){ex->taken, ex->posts_lent};
+    ex->taken = (struct pillion__list){0, 0};
+    ex->posts_lent = NULL;
+  }
+  ex->lending = ex->depth;
+}
+
+/* The host has left a handler, and the loop in there. */
+__attribute__((noinline)) static void take_back(struct pillion__executor *ex,
+                                                uint32_t depth) {
+  while (ex->depth > depth) {
+    release_lent(ex);
+    ex->taken = ex->outer[--ex->depth].taken;
+    ex->posts_lent = ex->outer[ex->depth].posts;
+  }
+}
+
+/*
+ * Ends the payloads of turns that are as deep as the one that begins, and
+ * deeper. Those of turns deeper than there are places wait together.
+ */
+void pillion__lent_end(struct pillion__executor *ex, uint32_t depth) {
+  if (PILLION__UNLIKELY(ex->depth < depth)) {
+    put_aside(ex, depth);
+    return;
+  }
+  if (PILLION__UNLIKELY(ex->depth > depth)) take_back(ex, depth);
+  release_lent(ex);
 }
 
 static size_t take_ended(struct pillion__executor *ex, pillion_event *events,
@@ -48,7 +87,7 @@ size_t pillion__take(struct pillion__executor *ex, pillion_event *events,
 /* Ends all that wait, for the free of an executor. */
 void pillion__drop_events(struct pillion__executor *ex) {
   uint32_t found, type;
-  pillion__release_taken(ex);
+  pillion__lent_end(ex, 0);
   while ((found = pillion__list_pop(&ex->done)) != 0) {
     struct pillion__head *head = pillion__head_at(found - 1, &type);
     if (type == PILLION__CHUNK_TASKS)

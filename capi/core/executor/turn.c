@@ -52,7 +52,7 @@ static uint32_t run_tasks(struct pillion__executor *ex, uint32_t max_polls,
 static uint32_t work(struct pillion__executor *ex) {
   uint32_t own = (ex->ready_tail ^ ex->ready_head) | ex->done.first |
                  ex->taken.first | ex->guest.first | ex->guest_more |
-                 ex->unwatched.first | ex->posts_lending | ex->pooled;
+                 ex->unwatched.first | ex->lending | ex->pooled;
   uint32_t shared = pillion__peek(&ex->base.inbox) |
                     pillion__peek(&ex->guest_wake) |
                     (pillion__closing(ex) ^ ex->closed_with);
@@ -109,8 +109,7 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
   pillion__set(&ex->in_turn, 1);
   pillion__turning = 1;
   pillion__here = ex;
-  pillion__release_taken(ex);
-  pillion__posts_release(ex);
+  pillion__lent_end(ex, budget == NULL ? 0 : budget->depth);
   uint32_t closing = pillion__closing(ex);
   if (closing != ex->closed_with) close_now(ex, closing);
   pillion__park_enter(ex);
@@ -174,8 +173,7 @@ int pillion_executor_turn(pillion_event *events, size_t cap,
   if (PILLION__UNLIKELY(
           (events == NULL && cap > 0) ||
           (progress != NULL && progress->size < sizeof *progress) ||
-          (budget != NULL &&
-           (budget->size < sizeof *budget || budget->reserved != 0))))
+          (budget != NULL && budget->size < sizeof *budget)))
     return PILLION_EINVAL;
   uint32_t found = work(ex);
   if ((found | told(ex)) != 0 || due(ex)) {

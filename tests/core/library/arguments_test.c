@@ -99,8 +99,6 @@ GIVEN(an_executor_and_a_probe, options_of_a_call) {
 GIVEN(an_executor_and_a_probe, executors) {
   pillion_progress short_progress = {.size = 8};
   pillion_budget short_budget = {.size = 8};
-  pillion_budget reserved_budget = {.size = sizeof reserved_budget,
-                                    .reserved = 1};
   pillion_executor_stats short_stats = {.size = 8};
   pillion_library_counts short_counts = {.size = 8};
   pillion_host host = PILLION_HOST_INIT;
@@ -109,7 +107,6 @@ GIVEN(an_executor_and_a_probe, executors) {
   INVALID(pillion_executor_turn(NULL, 1, NULL, ex, NULL));
   INVALID(pillion_executor_turn(NULL, 0, &short_progress, ex, NULL));
   INVALID(pillion_executor_turn(NULL, 0, NULL, ex, &short_budget));
-  INVALID(pillion_executor_turn(NULL, 0, NULL, ex, &reserved_budget));
   INVALID((host.size--, pillion_host_set(ex, &host)));
   INVALID(pillion_host_get(&host, ex));
   INVALID(pillion_host_get(NULL, ex));
