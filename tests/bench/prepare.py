@@ -17,7 +17,7 @@ LIB = ROOT / "build" / "lib"
 TEST_LIBRARY = LIB / "libpillion-test.so"
 BRIDGE = OUT / "lib" / "libbridge.so"
 PYTHON = OUT / "venv" / "bin" / "python"
-NEEDS_TEST_LIBRARY = {"uv_await", "stall"}
+NEEDS_TEST_LIBRARY = {"uv_await", "glib_await", "stall"}
 
 versions = {}
 
@@ -68,6 +68,7 @@ def libuv():
 
 def c_programs(uv):
     (OUT / "bin").mkdir(parents=True, exist_ok=True)
+    glib = run("pkg-config", "--cflags", "--libs", "gio-2.0").split()
     for source in [*HERE.glob("*.c"), *(HERE / "peers").glob("*.c")]:
         if source.parent.name == "peers":
             linked, include = BRIDGE, BRIDGE.parent
@@ -75,7 +76,9 @@ def c_programs(uv):
             name = TEST_LIBRARY.name if source.stem in NEEDS_TEST_LIBRARY else "libpillion.so"
             linked, include = LIB / name, ROOT / "include"
         run("cc", "-O2", "-Wall", "-I", HERE, "-I", include, source,
-            "-o", OUT / "bin" / source.stem, linked, f"-Wl,-rpath,{linked.parent}", *uv)
+            "-o", OUT / "bin" / source.stem, linked, f"-Wl,-rpath,{linked.parent}",
+            *(glib if source.stem.startswith("glib") else uv))
+    versions["glib"] = run("pkg-config", "--modversion", "glib-2.0").strip()
     versions["libuv"] = run(OUT / "bin" / "wake", "version").strip()
 
 

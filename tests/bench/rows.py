@@ -57,6 +57,18 @@ def await_rows():
     for n in (1, 100, 10_000):
         yield Row(f"await Go from libuv, {n:,} in flight", "µs", f"c uv_await {n}",
                   [Peer(f"peer uv_bridge {n}", by_hand, 0.5 if n > 1 else 1.0)], 1e-3)
+    by_hand = "GLib {glib}: goroutine and GTask a call, g_main_context_invoke"
+    yield Row("await a socket on GLib, a byte to and fro", "µs", "c glib_watch",
+              [Peer("c glib_watch raw", "GLib {glib}: g_unix_fd_add and a callback", 1.1)], 1e-3)
+    yield Row("a wake of a sleeping GLib loop", "µs", "c glib_wake",
+              [Peer("c glib_wake invoke", "GLib {glib}: what g_main_context_invoke does", 1.1)],
+              1e-3)
+    for n in (1, 100, 10_000):
+        yield Row(f"await Go from GLib, {n:,} in flight", "µs", f"c glib_await {n}",
+                  [Peer(f"peer glib_bridge {n}", by_hand, 0.3 if n > 1 else 1.0)], 1e-3)
+        yield Row(f"await Go from GLib in GTask's form, {n:,} in flight", "µs",
+                  f"c glib_await {n} task",
+                  [Peer(f"peer glib_bridge {n}", by_hand, 1.0 if n > 1 else None)], 1e-3)
 
 
 def timer_rows():

@@ -34,6 +34,8 @@ expect "$(printf '%s\n' 'Hello, you!' 'Hello, you!' 'Hello, you!' "$bytes <nil>"
 
 cc -std=c11 -o "$out/hello_glib" tests/examples/hello_glib.c $flags $(pkg-config --cflags --libs gio-2.0)
 expect "$(printf '%s\n' 'Hello, you!' cancelled)" "$out/hello_glib"
+g++ -x c++ -o "$out/hello_glib" tests/examples/hello_glib.c $flags $(pkg-config --cflags --libs gio-2.0)
+expect "$(printf '%s\n' 'Hello, you!' cancelled)" "$out/hello_glib"
 
 # One server on three reactors.
 cc -std=c11 -o "$out/echo_uv" tests/examples/echo_uv.c $flags $(pkg-config --cflags --libs libuv)
