@@ -37,6 +37,9 @@ expect "$(printf '%s\n' 'Hello, you!' cancelled)" "$out/hello_glib"
 g++ -x c++ -o "$out/hello_glib" tests/examples/hello_glib.c $flags $(pkg-config --cflags --libs gio-2.0)
 expect "$(printf '%s\n' 'Hello, you!' cancelled)" "$out/hello_glib"
 
+tests/examples/hash_gtk.sh
+passed=$((passed + 1))
+
 # One server on three reactors.
 cc -std=c11 -o "$out/echo_uv" tests/examples/echo_uv.c $flags $(pkg-config --cflags --libs libuv)
 cc -std=c11 -o "$out/echo_glib" tests/examples/echo_glib.c $flags $(pkg-config --cflags --libs glib-2.0)
