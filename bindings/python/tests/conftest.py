@@ -35,7 +35,7 @@ def lib():
 
 @pytest.fixture(autouse=True)
 def nothing_left(lib):
-    """Whatever a test did, all that lives is zero when it is over."""
+    """After each test the library counts nothing that lives."""
     yield
     lib.shutdown(cancel=True, timeout=30)
     lib.start()

@@ -194,7 +194,7 @@ async def test_context_variables_are_kept(lib):
     await asyncio.sleep(0)
     assert sorted(seen) == [(0, 0), (0, 0), (1, 1), (1, 1), (2, 2), (2, 2)]
     host = lib._local.host
-    assert list(host.context) == []  # and we keep no request's alive
+    assert list(host.context) == []  # the host keeps no request's context
 
 
 async def test_a_callback_that_raises_harms_nobody(lib):
@@ -347,8 +347,8 @@ def test_ends_that_gather_wake_the_loop_once(uvloop):
             calls = [lib.submit("test.echo", str(i)) for i in range(1000)]
             results = await asyncio.gather(*calls)
             assert results == [b"%d" % i for i in range(1000)]
-            # Each tells of half of what was in flight. A turn takes some of them
-            # and asks for another; it doesn't write where it has been written.
+            # A poke tells of half of the calls in flight. A turn takes a part of them
+            # and asks for another turn, without a poke while one is pending.
             pokes = lib.stats()["pokes"] - pokes
             assert pokes <= 40, pokes
         if {uvloop}:
@@ -360,7 +360,8 @@ def test_ends_that_gather_wake_the_loop_once(uvloop):
 
 
 def test_ends_that_gather_in_trio():
-    """One is told at once; half of many by one poke; what is cancelled or late, all the same."""
+    """A lone end is told at once, half of many by one poke. Calls that are cancelled or late
+    are told in the same way."""
     run(
         """
         import trio
@@ -385,8 +386,8 @@ def test_ends_that_gather_in_trio():
             assert results == {i: b"%d" % i for i in range(1000)}
             assert told <= 40, told
             results.clear()
-            # They end one after the other, and the loop sleeps meanwhile: it is told of 10,
-            # of 5 of the others, and so on.
+            # They end one after the other while the loop sleeps. A poke tells of 10 of them,
+            # the next of 5 of the others, and so on.
             work = {i: ("test.sleep", str(5_000_000 * i)) for i in range(1, 21)}
             told = await all()
             assert 1 <= told <= 8, told
@@ -396,7 +397,7 @@ def test_ends_that_gather_in_trio():
             assert results == {i: b"%d" % i for i in range(100)}
             with trio.move_on_after(0.001):
                 await lib.call("test.block")
-            with trio.move_on_after(10) as scope:  # a quick one among those that stay
+            with trio.move_on_after(10) as scope:  # one ends among calls that block
                 async with trio.open_nursery() as nursery:
                     for _ in range(9):
                         nursery.start_soon(lib.call, "test.block")

@@ -13,7 +13,7 @@ BLOCKS = ["test.block", "test.loop_block"]
 
 
 async def settled(lib):
-    """Waits until Go has ended all calls, and says how many that were."""
+    """Waits until Go has ended all calls, and returns the number of events."""
     while lib.counts()["calls"]:
         await anyio.sleep(0)
     return lib.stats()["events"]
@@ -86,7 +86,7 @@ async def test_cancel_during_a_timeout(lib):
 
 @pytest.mark.parametrize("name", ["test.echo", "test.loop_echo"])
 async def test_cancel_before_the_call_is_sent(lib, name):
-    """What is cancelled in the turn of the loop in which it was made stays here."""
+    """A cancel in the same turn of the loop as the call: nothing is sent to Go."""
     await lib.call("test.echo")
     before = lib.stats()["calls"]
     futures = [lib.submit(name, str(i)) for i in range(10)]
@@ -117,7 +117,7 @@ async def test_late_completion_is_thrown_away(lib):
     await inside(lib, 3)
     for future in futures[:2]:
         future.cancel()
-    await inside(lib, 3)  # stubborn: cancelled or not
+    await inside(lib, 3)  # they ignore the cancel
     await lib.call("test.release")
     assert await futures[2] == b"released"
     assert futures[0].cancelled()
@@ -154,7 +154,7 @@ async def test_finished_calls_are_not_kept_by_a_long_one(lib):
 
 @everywhere
 async def test_go_may_return_although_it_was_cancelled(lib):
-    """Asked is not acknowledged: the awaiter is free at once, Go when it likes."""
+    """The await ends at the timeout; Go's function returns when it likes."""
     with pytest.raises(TimeoutError):
         await lib.call("test.stubborn", timeout=0.02)
     await inside(lib, 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever runs on behalf of a call runs in the context in which it was made."""
+"""Callbacks and tasks of a call run in the context in which the call was made."""
 
 import asyncio
 import contextvars
@@ -19,7 +19,7 @@ var = contextvars.ContextVar("var", default="nobody's")
 
 
 class Carried:
-    """Something that a context keeps alive."""
+    """An object that lives as long as a context has it."""
 
 
 @everywhere
@@ -66,7 +66,7 @@ async def test_cancelled_and_late_callers_clean_up_in_their_own(lib, anyio_backe
 
 
 def add(seen, future, value):
-    """Adds a callback in a context of its own."""
+    """Adds a callback, in a context of the callback's own."""
 
     def run():
         var.set(value)
@@ -97,7 +97,7 @@ async def test_callbacks_of_refused_calls_run_where_they_were_added(lib):
     seen = []
     refused = lib.submit("test.echo", bytes(1 << 10))
     add(seen, refused, 1)
-    lib._local.host.fail(pillion.Closed())  # as when the executor is lost
+    lib._local.host.fail(pillion.Closed())  # as after the loss of the executor
     await asyncio.wait([refused])
     await asyncio.sleep(0)
     assert isinstance(refused.exception(), pillion.Closed)
@@ -106,7 +106,7 @@ async def test_callbacks_of_refused_calls_run_where_they_were_added(lib):
 
 @everywhere
 async def test_no_context_is_kept(lib, anyio_backend):
-    """Not even that of the call for which the executor was made."""
+    """Even the first call's context goes, although that call made the executor."""
     carried = Carried()
     known = weakref.ref(carried)
 

@@ -40,7 +40,7 @@ def work(seed, runner):
     async def main():
         await asyncio.gather(*(worker() for _ in range(50)))
         host = lib._local.host
-        while host.bursts:  # what was cancelled is still to come
+        while host.bursts:  # cancelled calls haven't ended yet
             await asyncio.sleep(0)
         stats = lib.stats()
         assert stats["calls"] == stats["events"], stats

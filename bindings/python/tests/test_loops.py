@@ -27,7 +27,7 @@ def descriptors():
 
 
 def finish(loop):
-    """What asyncio.run does at its end."""
+    """Does what asyncio.run does at its end."""
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
@@ -55,7 +55,7 @@ def test_hundred_runs_leave_no_descriptor_and_no_thread(lib, new):
 
     once()
     gc.collect()
-    gc.disable()  # closing is enough; no collection is needed
+    gc.disable()  # a close frees all, without a collection
     try:
         files, threads = descriptors(), threading.active_count()
         for _ in range(100):
@@ -77,7 +77,7 @@ def test_asyncio_run_hundred_times(lib):
     for _ in range(100):
         assert asyncio.run(main()) == b"run"
     assert descriptors() == files
-    # Go starts a thread of its own now and then, never one a run.
+    # Go starts a thread now and then, but not one for each run.
     assert len(os.listdir("/proc/self/task")) <= os_threads + 4
 
 
@@ -127,11 +127,11 @@ def test_completions_that_wait_when_the_loop_closes(lib, new):
 
 
 def test_loop_that_is_dropped_without_close(lib):
-    """asyncio's can be collected; uvloop's has to be closed, readers or not."""
+    """It is asyncio's: uvloop's loops live until they are closed."""
     loop = asyncio.new_event_loop()
     loop.run_until_complete(lib.call("test.echo"))
     assert lib.counts()["executors"] == 1
-    # The thread remembers its last loop until it has another.
+    # The thread remembers its last loop until it uses another.
     other = asyncio.new_event_loop()
     other.run_until_complete(lib.call("test.echo"))
     other.close()
@@ -228,7 +228,7 @@ def test_two_loops_in_two_threads(lib, new):
 
 @loops
 def test_loop_that_moves_to_another_thread(lib, new):
-    """Its executor does not: what was in flight fails, and what follows works."""
+    """Its executor doesn't move: calls in flight fail, and later ones work."""
     loop = new()
 
     async def begin():
@@ -256,7 +256,8 @@ def test_loop_that_moves_to_another_thread(lib, new):
 @loops
 @pytest.mark.parametrize("method", ["call", "submit"])
 def test_loop_that_runs_elsewhere_is_not_taken_for_this_threads(lib, new, method):
-    """The thread remembers its loop, and has another while that one runs elsewhere."""
+    """A thread remembers its loop. That loop runs on another thread, while this one runs a
+    second loop."""
     first, second = new(), new()
     first.run_until_complete(lib.call("test.echo"))
 
@@ -283,11 +284,11 @@ def test_cancel_of_a_call_that_failed_before_it_was_sent(lib, timeout):
     async def main():
         await lib.call("test.echo")
         task = asyncio.create_task(lib.call("test.echo", timeout=timeout))
-        await asyncio.sleep(0)  # it has called, and nothing was sent yet
+        await asyncio.sleep(0)  # it has called, but the call isn't sent yet
         host = lib._local.host
         assert host.burst.calls
         host.fail(pillion.WrongThread())
-        task.cancel()  # not an IndexError
+        task.cancel()  # raises no IndexError
         with pytest.raises(asyncio.CancelledError):
             await task
 
@@ -363,7 +364,8 @@ def test_debug_mode():
 
 
 async def together(lib, count, then):
-    """Awaits of one turn: all results are there before the loop looks. Each goes on with `then(i)`."""
+    """Makes calls whose results are all there before the loop looks. After its result each of
+    them awaits `then(i)`."""
 
     async def one(i):
         answer = await lib.call("test.echo", b"%100d" % i)
@@ -371,7 +373,7 @@ async def together(lib, count, then):
         return answer
 
     tasks = [asyncio.ensure_future(one(i)) for i in range(count)]
-    await asyncio.sleep(0)  # they call
+    await asyncio.sleep(0)  # the tasks call
     await asyncio.sleep(0)  # the calls are sent
     while lib.counts()["payloads"] < count:
         time.sleep(0.001)
@@ -397,11 +399,11 @@ def test_task_that_raises_out_of_the_loop_keeps_no_other_from_its_result(lib, ne
             loop.run_until_complete(asyncio.wait([main]))
         except KeyboardInterrupt:
             left += 1
-    assert left  # uvloop tells the last of those of one round
+    assert left  # uvloop raises only the last of one round
     assert [task.result() for task in tasks[::2]] == [b"%100d" % i for i in range(0, 9, 2)]
     assert all(isinstance(task.exception(), KeyboardInterrupt) for task in tasks[1::2])
     tasks.clear()
-    gc.collect()  # tracebacks hold what the exceptions came through
+    gc.collect()  # tracebacks keep frames alive
     finish(loop)
 
 
@@ -424,15 +426,16 @@ def test_task_that_cancels_another_which_has_its_result_in_the_same_turn(lib, ne
 
 
 def test_task_that_runs_its_own_loop(lib):
-    """As nest_asyncio has it: the calls of the same turn, and new ones, end in there."""
+    """It runs the loop in a step, like nest_asyncio. Calls of the same turn and new ones end
+    in the inner run."""
     loop, ended = asyncio.new_event_loop(), []
 
     async def nest(i):
         if i == 3:
             task = asyncio.current_task()
             asyncio.tasks._leave_task(loop, task)
-            timer = loop.call_later(20, ended.append, None)  # so that it fails, and hangs not
-            while len(ended) < 8:  # no further call is needed for that
+            timer = loop.call_later(20, ended.append, None)  # fails the test instead of a hang
+            while len(ended) < 8:  # without a further call
                 loop._run_once()
             timer.cancel()
             inner = [loop.create_task(lib.call("test.echo", b"%50d" % k)) for k in range(20)]

@@ -43,7 +43,7 @@ def test_files_are_small_and_licensed():
 
 
 def imported(path):
-    """The modules that a file names in its imports, wherever they stand; ours begin with a dot."""
+    """The modules that a file imports at any place. The package's own begin with a dot."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -54,7 +54,7 @@ def imported(path):
 
 
 def test_imports_have_no_circle_and_the_core_knows_no_loop():
-    """Nor a circle that only the type checker sees."""
+    """Imports that only the type checker sees count as well."""
     below = {"." + path.stem: {*imported(path)} for path in PROJECT.glob("src/pillion/*.py")}
     assert {"._core", "._abi"} < below["._asyncio"] & below["._library"] & below["._trio"]
     order = [*graphlib.TopologicalSorter(below).static_order()]
@@ -130,7 +130,7 @@ def test_build_without_a_library_says_what_is_missing(tmp_path):
 
 
 def test_wheel_in_a_clean_environment(dist, tmp_path):
-    """No Go, no compiler, no source tree, no variable: pip install and use."""
+    """The wheel works after a pip install, without Go, compiler, source tree or variables."""
     wheel, _, _ = dist
     place = tmp_path / "venv"
     venv.create(place, with_pip=False)

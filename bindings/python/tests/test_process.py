@@ -25,7 +25,7 @@ def test_import_and_load_do_not_load():
 
 
 def test_preforking_server():
-    """The parent imports and loads, but uses nothing; children do."""
+    """The parent imports and loads, but only its children use the library."""
     out = run(
         """
         import asyncio
@@ -106,7 +106,7 @@ def child():
 
 @pytest.mark.parametrize("use", ["call_sync('test.echo')", "start()", "functions()"])
 def test_fork_while_another_thread_loads(use):
-    """The child of that moment finds locks that no thread will release, and a library half there."""
+    """The child has locks that no thread will release, and a library that is half loaded."""
     run(
         CHILD
         + f"""
@@ -131,7 +131,7 @@ assert child() == 3
 
 
 def test_fork_at_any_moment_of_a_load():
-    """Before the load the child may load; later it is told. It never hangs."""
+    """Before the load the child may load the library; later it gets Forked. It never hangs."""
     codes = {
         run(
             CHILD
@@ -154,7 +154,7 @@ print(code)
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_fork_inside_a_loop(loop):
-    """The child's calls fail; its end takes nothing from the parent."""
+    """The child's calls fail, and its end doesn't harm the parent."""
     run(
         f"""
         import asyncio, uvloop
@@ -193,7 +193,7 @@ def interrupt(code):
     )  # fmt: skip
     try:
         assert process.stdout.readline() == "ready\n"
-        for _ in range(12):  # one that comes between Python's last look and its select waits
+        for _ in range(12):  # select may miss one after Python's last look
             process.send_signal(signal.SIGINT)
             try:
                 out, _ = process.communicate(timeout=5)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Payloads beyond what a C int can count, and limits beyond what is supported."""
+"""Payloads longer than a C int can count, and limits above the largest supported one."""
 
 import ctypes
 import mmap
@@ -22,7 +22,7 @@ def memory_available() -> int:
 
 @pytest.mark.skipif(memory_available() < 2 * SIZE, reason="needs 4 GiB of memory")
 def test_more_than_2_gib_are_copied_whole():
-    with mmap.mmap(-1, SIZE) as pages:  # pages that were never written cost nothing
+    with mmap.mmap(-1, SIZE) as pages:  # unwritten pages cost nothing
         pages[SIZE - 1] = 1
         there = ctypes.c_char.from_buffer(pages)
         copy = _abi.copied(ctypes.addressof(there), SIZE)

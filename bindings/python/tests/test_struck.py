@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exceptions that strike a host in the middle of its work: no await is left over."""
+"""Exceptions strike a host in the middle of its work. Still every await ends."""
 
 import asyncio
 import collections
@@ -35,11 +35,11 @@ class Struck(Exception):
 
 
 class StruckHard(BaseException):
-    """As KeyboardInterrupt, it leaves the loop's run as well."""
+    """Leaves the loop's run as well, like KeyboardInterrupt."""
 
 
 def at_work(frame):
-    """Whether a frame is the host's, or of what it has called, but not of a task's step."""
+    """Reports whether the host runs: the frame is its own or below it, but not a task's step."""
     inner = None
     while frame is not None and not (inner and (frame.f_code, frame.f_lineno) == STEP):
         if frame.f_code in WORK:
@@ -49,7 +49,7 @@ def at_work(frame):
 
 
 class Strikes:
-    """Raises at lines of the host's work, in it and in what it calls."""
+    """A trace that raises at lines of the host, and of functions that the host calls."""
 
     def __init__(self, kind, strikes):
         self.kind, self.strikes = kind, strikes
@@ -68,7 +68,7 @@ class Strikes:
 
 
 def finish(loop, main):
-    """Runs main to its end, whatever leaves the run meanwhile."""
+    """Runs main to its end, although strikes leave the run."""
     task = loop.create_task(main)
     while not task.done():
         try:
@@ -79,7 +79,7 @@ def finish(loop, main):
 
 
 async def every_await_ends(lib, trace):
-    """Calls of all kinds, awaited in all ways, while `trace` strikes."""
+    """Makes calls of all kinds and awaits them in all ways, while `trace` strikes."""
     await lib.call("test.echo")
     host = lib._local.host
     before = lib.stats()["calls"]
@@ -96,7 +96,7 @@ async def every_await_ends(lib, trace):
 
     calls = [asyncio.ensure_future(call(NAMES[i], payloads[i])) for i in (2, 3, 4)]
     await asyncio.sleep(0)
-    sys.settrace(trace)  # from here on: a strike in `submit` is its caller's
+    sys.settrace(trace)  # only now: a strike in `submit` is for its caller
     awaits = [asyncio.ensure_future(asyncio.gather(f, return_exceptions=True)) for f in futures[:4]]
     futures[0].add_done_callback(extra.append)
     futures[0].add_done_callback(extra.append)
@@ -117,7 +117,7 @@ async def every_await_ends(lib, trace):
     assert extra == [futures[0]] * 2
     assert lib.stats()["calls"] == before + len(NAMES) + len(calls)
     for _ in range(3):
-        await asyncio.sleep(0.001)  # what was begun twice ends
+        await asyncio.sleep(0.001)  # calls that were begun twice end
     assert not (host.bursts or host.backlog or host.guests or host.left or host.doing)
 
 
@@ -126,7 +126,7 @@ def strike(lib, new_loop, kind, strikes):
     loop = new_loop()
     # Python ends a trace that raises.
     loop.set_exception_handler(lambda loop, context: trace.on and sys.settrace(trace))
-    gc.disable()  # what it finalizes here is not the host's work
+    gc.disable()  # a collection isn't the host's work
     try:
         finish(loop, every_await_ends(lib, trace))
     finally:
@@ -138,7 +138,7 @@ def strike(lib, new_loop, kind, strikes):
 
 @pytest.fixture(autouse=True)
 def tasks_go_on_together(monkeypatch):
-    """Also where one call ends alone."""
+    """The tests take the way of many ends also where one call ends alone."""
     monkeypatch.setattr(_asyncio, "FEW", 0)
 
 
@@ -168,7 +168,7 @@ def test_exceptions_one_after_the_other(lib, new_loop):
 
 @pytest.mark.parametrize("new_loop", LOOPS)
 def test_signal_handler_that_raises(lib, new_loop):
-    """Thousands of times, wherever in the host's work the signal finds it."""
+    """The handler raises again and again, at any point of the host's work."""
     strikes = 0
 
     def handler(number, frame):
@@ -202,7 +202,7 @@ def test_signal_handler_that_raises(lib, new_loop):
 
 @pytest.mark.parametrize("new_loop", LOOPS)
 def test_loop_that_is_closed_in_the_middle(lib, new_loop):
-    """What it cannot be told is dropped, and nothing is kept alive by it."""
+    """Ends that it can't be told any more are dropped, and keep nothing alive."""
     loop = new_loop()
     loop.set_exception_handler(lambda loop, context: None)
 
@@ -255,7 +255,7 @@ def test_result_without_memory_fails_its_own_await():
 
 
 def test_exception_at_every_line_in_trio(lib):
-    """One call that waits gets it, and the run goes on."""
+    """One waiting call gets the exception, and the run goes on."""
 
     async def main(trace):
         await lib.call("test.echo")
@@ -279,7 +279,7 @@ def test_exception_at_every_line_in_trio(lib):
             await lib.call("test.echo")
         except trace.kind:
             assert not wrong
-        while lib.counts()["calls"]:  # what was struck is cancelled
+        while lib.counts()["calls"]:  # the host cancels struck calls
             await trio.sleep(0.001)
 
     struck = 0
@@ -298,7 +298,7 @@ def test_exception_at_every_line_in_trio(lib):
 
 @pytest.mark.parametrize("name, timeout", [("test.big", None), ("test.block", 0.001)])
 def test_exception_at_every_line_of_a_blocking_call(lib, name, timeout):
-    """Nothing of it is left: no call, no payload."""
+    """The struck call leaves neither a call nor a payload."""
     at, struck = 1, 1
     while struck:
         trace = Strikes(Struck, lambda line: line == at)
@@ -313,7 +313,7 @@ def test_exception_at_every_line_of_a_blocking_call(lib, name, timeout):
             gc.enable()
         counts = lib.counts()
         while counts["calls"]:
-            time.sleep(0.001)  # what was cancelled is still to end
+            time.sleep(0.001)  # the cancelled call hasn't ended
             counts = lib.counts()
         assert counts["payloads"] == 0, (at, counts)
         at, struck = at + 1, trace.count

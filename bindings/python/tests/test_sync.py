@@ -48,7 +48,7 @@ def test_sync_timeout_cancels(lib):
 
 
 def test_interrupt_that_comes_with_the_result_leaves_nothing(lib, monkeypatch):
-    """Python handles a signal when task_wait has answered, and loses the answer."""
+    """Python handles a signal after task_wait's answer, which is lost then."""
     abi = lib._core().abi
     wait = abi.task_wait
 
@@ -93,7 +93,7 @@ def test_sync_call_on_a_loop_is_refused(lib):
     async def main():
         with pytest.raises(RuntimeError, match="await Library.call"):
             lib.call_sync("test.echo")
-        # Another thread is another matter.
+        # Another thread may block.
         return await asyncio.get_running_loop().run_in_executor(None, lib.call_sync, "test.echo")
 
     assert asyncio.run(main()) == b""
