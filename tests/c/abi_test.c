@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The edges of the ABI: what no caller should pass, passed to everything.
- * Nothing may crash, and the answer is the one that the header names.
+ * The edges of the ABI: every function gets what no caller should pass. Nothing
+ * may crash, and the answer is the one that the header names.
  */
 #include "support.h"
 
@@ -148,7 +148,7 @@ static void try_function(pillion_function fn, const char *what) {
   }
 }
 
-/* A waker of a generation that never was may count as one that is gone. */
+/* A forged generation may look like that of a task that is gone. */
 static void try_waker(pillion_waker waker, const char *what, int stale) {
   int got[] = {pillion_wake(waker), pillion_wake_local(waker)};
   for (size_t i = 0; i < COUNT(got); i++) {
@@ -196,7 +196,7 @@ GIVEN(a_zoo, forged_handles_are_refused_everywhere) {
   n = forged(handles, zoo.fn);
   for (size_t i = 0; i < n; i++) {
     pillion_function_info info = PILLION_FUNCTION_INFO_INIT;
-    /* Another slot may be another function, but then a real one. */
+    /* A forged slot may hit another function, which must be a real one. */
     if (pillion_function_describe(&info, handles[i]) == 0)
       assert_non_null(info.name);
     else
@@ -211,7 +211,7 @@ GIVEN(a_zoo, forged_handles_are_refused_everywhere) {
   n = forged(handles, zoo.watch);
   for (size_t i = 0; i < n; i++) try_watch(handles[i], "forged");
   n = forged(handles, zoo.waker);
-  for (size_t i = 0; i < n; i++) /* the watch's cell takes it, and does nothing */
+  for (size_t i = 0; i < n; i++) /* a watch's cell accepts any wake */
     if ((handles[i] ^ zoo.watch) << 8 != 0) try_waker(handles[i], "forged", 1);
   assert_int_equal(zoo.probe.drops, 0);
 }
@@ -469,7 +469,7 @@ TEST(another_version_is_refused_with_a_reason) {
   assert_int_equal(pillion_executor_new(&ex, &options, reason, sizeof reason),
                    PILLION_EVERSION);
   assert_true(strlen(reason) > 0);
-  /* A short buffer is filled and ended, a NULL one is left alone. */
+  /* A short buffer is filled and ends with a zero; NULL is no buffer. */
   memset(reason, 'x', sizeof reason);
   assert_int_equal(pillion_start(&start, reason, 8), PILLION_EVERSION);
   assert_int_equal(reason[7], 0);

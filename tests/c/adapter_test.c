@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * pillion/adapter.h as the author of an adapter uses it: here on epoll(7). A
- * loop that reports several descriptors at a time, and lets go of everything at
- * once, is unlike libuv.
+ * pillion/adapter.h as the author of an adapter uses it, here on epoll(7).
+ * Unlike libuv this loop reports several descriptors at a time, and lets go of
+ * all of them at once.
  */
 #include "watch_support.h"
 
@@ -47,7 +47,7 @@ static int watch(pillion_adapter *adapter, pillion_adapter_watch *it, int fd,
   struct epoll_event event = {(uint32_t)pillion_adapter_mask(events),
                               {.fd = fd}};
   int how = it->as.place == WATCHED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  if (events == 0) { /* epoll(7) reports hang-ups unasked */
+  if (events == 0) { /* epoll(7) always reports hang-ups */
     if (it->as.place == WATCHED) epoll_ctl(on->epoll, EPOLL_CTL_DEL, fd, NULL);
     it->as.place = KNOWN;
     return 0;
@@ -98,7 +98,7 @@ static void step(struct on_epoll *on, int wait) {
                              pillion_adapter_events((int)events[i].events));
   }
   if (pillion_adapter_wait(on->due, pillion_adapter_now(), 1) == 0) {
-    on->due = PILLION_TIME_NEVER; /* it fires once */
+    on->due = PILLION_TIME_NEVER; /* the timer fires once */
     pillion_adapter_fired(&on->adapter);
   }
 }
@@ -157,7 +157,7 @@ static int run_in_poll(struct probe *probe, pillion_context *cx) {
   return on.adapter.refused;
 }
 
-/* No turn can be made in there, so the timer is armed again afterwards. */
+/* The inner loop can't make a turn, so the timer is armed again after it. */
 TEST(a_timer_that_fires_in_a_loop_inside_a_poll_is_not_lost) {
   struct probe probe = {.ready_at = 1, .then = run_in_poll};
   pillion_timer timer = {0};
@@ -361,7 +361,8 @@ static void free_it(const pillion_event *event, void *data) {
   *(int *)data += 1;
 }
 
-/* The rest of a batch may report descriptors of an executor that is gone. */
+/* A loop may report descriptors of an executor that the batch's first report has
+   freed. */
 TEST(a_late_report_does_no_harm) {
   struct stream in;
   int ends[2], freed = 0;

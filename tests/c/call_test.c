@@ -9,7 +9,7 @@ static uint64_t go_entries(pillion_executor ex) {
   return stats.go_entries;
 }
 
-/* The end of an executor on which nothing but offloaded calls ran. */
+/* Frees an executor that has run offloaded calls only. */
 static void end(pillion_executor ex) {
   assert_int_equal(go_entries(ex), 0);
   executor_free(ex);
@@ -87,7 +87,7 @@ TEST(payloads_stay_until_the_next_turn) {
       const unsigned char *bytes = pillion_event_data(&events[i]);
       unsigned sum = 0;
       assert_int_equal(events[i].length, 1000);
-      for (int j = 0; j < 1000; j++) sum += bytes[j]; /* for ASan */
+      for (int j = 0; j < 1000; j++) sum += bytes[j]; /* ASan looks on */
       assert_true(sum < 1000000);
     }
     got += n;
@@ -213,7 +213,7 @@ TEST(a_call_that_ignores_the_cancel_returns) {
   assert_int_equal(pillion_task_cancel(task), 0);
   assert_int_equal(pillion_task_cancel(task), 1);
   turn(ex, &seen, NULL);
-  assert_int_equal(seen.count, 0); /* asked, not answered */
+  assert_int_equal(seen.count, 0); /* its end is not told yet */
   pillion_value value = ask("test.release", "");
   pillion_value_drop(&value);
   run(ex, &seen);
@@ -434,7 +434,7 @@ TEST(a_wait_ends_when_its_time_is_up) {
   assert_int_equal(
       pillion_call_wait(&value, function("test.block"), "", 0, 2 * MS),
       PILLION_ETIMEDOUT);
-  await_waiting(0); /* and the call was cancelled */
+  await_waiting(0); /* the timeout has cancelled the call */
   pillion_task task = submit(0, "test.block", "", 0, PILLION_JOIN);
   assert_int_equal(pillion_task_wait(&value, task, 0), PILLION_ETIMEDOUT);
   assert_int_equal(pillion_task_wait(&value, task, -1), PILLION_ETIMEDOUT);
@@ -516,7 +516,7 @@ static int wait_for_it(void *arg) {
   pillion_value value;
   int rc;
   do rc = pillion_task_wait(&value, waiter->task, LONG_ENOUGH);
-  while (rc == PILLION_EBUSY); /* the other one's looks */
+  while (rc == PILLION_EBUSY); /* the other waits */
   return rc < 0 ? rc : value.status;
 }
 
@@ -697,7 +697,7 @@ TEST(an_executor_is_freed_with_everything_in_flight) {
     submit(ex, "test.loop_block", "", i, PILLION_EVENT);
   executor_free(ex);
   for (int i = 0; i < 20; i++) assert_int_equal(probes[i].drops, 1);
-  await_waiting(0); /* cancelled, all of them */
+  await_waiting(0); /* the free has cancelled all of them */
 }
 
 TEST(an_executor_is_freed_over_and_over) {
@@ -712,7 +712,7 @@ TEST(an_executor_is_freed_over_and_over) {
   }
 }
 
-/* Other threads use handles that the owner frees under their hands. */
+/* Threads use handles while their owner frees what these stand for. */
 struct race {
   _Atomic uint64_t ex, waker;
   _Atomic int stop;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Cancels that go on: from a C future to the Go call it awaits, and inside Go. */
+/* Cancels from a C future to the Go call that it awaits, and on inside Go. */
 #include "support.h"
 
-/* Awaits a call. Its drop passes the cancel on, or, if it is shielded, it does. */
+/* Awaits a call. Its drop cancels the call; with `shielded` its poll does that.
+   */
 struct asking {
   const pillion_ops *ops;
   pillion_task call;
@@ -37,7 +38,7 @@ static int cancel(void *task) {
   return pillion_task_cancel(*(pillion_task *)task);
 }
 
-/* From its own thread, and from another. */
+/* Asks from the owner's thread and from another, for each function. */
 static void each_way(void (*test)(int (*way)(int (*fn)(void *), void *arg),
                                   const char *function)) {
   static const char *const functions[] = {"test.block", "test.loop_block"};
@@ -77,7 +78,7 @@ static void drop_case(int (*way)(int (*fn)(void *), void *arg),
   assert_int_equal(asking.drops, 1);
   assert_int_equal(seen.event[0].outcome, PILLION_OUTCOME_CANCELLED_RUNNING);
   while (live_after_turn(ex, &seen) > 0) readable(ex, 1000); /* acknowledged */
-  await_waiting(0); /* its context was cancelled: it has returned */
+  await_waiting(0); /* the function has returned */
   assert_int_equal(seen.count, 1);
   executor_free(ex);
 }

@@ -3,15 +3,15 @@
 #define PILLION_TESTS_CASES_H
 
 /*
- * Tests that need a process of their own each: for what the library does at its
- * load and start, or does to the whole process.
+ * Tests that each need a process of their own: they look at the library's load
+ * or start, or at what it does to the whole process.
  */
 #include "support.h"
 
 struct test_case {
   const char *name;
   int (*main)(void);
-  int status; /* that the process ends with; 128 + a signal if it dies */
+  int status; /* the exit status; 128 + a signal */
 };
 
 #define CASE(name) {#name, name, 0}
@@ -22,7 +22,7 @@ static inline void in_a_process_of_its_own(void **state) {
   assert_int_equal(run_self(c->name), c->status);
 }
 
-/* Main's: one case, if it is named, or else `test` for all of them. */
+/* A main ends with it: it runs the named case, or else `test` for all cases. */
 static inline int run_cases(int argc, char **argv,
                             const struct test_case *cases, size_t count,
                             void (*test)(void **state)) {
@@ -30,7 +30,7 @@ static inline int run_cases(int argc, char **argv,
   if (count > COUNT(tests)) return 2;
   for (size_t i = 0; i < count; i++) {
     if (argc > 1 && strcmp(argv[1], cases[i].name) == 0) {
-      alarm(100); /* less than its parent waits */
+      alarm(100); /* less than the parent's patience */
       int rc = cases[i].main();
       return rc == 0 ? nothing_lives(NULL) : rc;
     }

@@ -8,7 +8,7 @@ static struct {
   int stack[8];
 } context;
 
-/* A number: the tenfold of the one it was captured in, and one. */
+/* A token is a number: ten times the one that captured it, and one. */
 static void *capture(void *data) {
   if (data != &context) context.wrong++;
   context.captured++;
@@ -46,7 +46,7 @@ static pillion_executor hooked(void) {
   return ex;
 }
 
-/* What a run of `name` does; how often it was entered. */
+/* Runs `name`. Answers how often its token was entered. */
 static int pairs_of(const char *name, const char *request, int current) {
   static struct seen seen;
   seen.count = 0;
@@ -110,7 +110,7 @@ TEST(cancelled_and_freed_loop_calls_release_theirs) {
   assert_int_equal(context.wrong, 0);
 }
 
-/* Tasks of both lanes side by side, each inside its own. */
+/* Reads the present token, beside a Go function that has another. */
 static int looks(struct probe *probe, pillion_context *cx) {
   *(int *)probe->data = context.current;
   return 0;

@@ -16,7 +16,8 @@ struct parent {
   struct probe probe;
 };
 
-/* Runs in the child: the number of the first function that didn't answer. */
+/* Runs in the child. Answers the number of the first function that is not
+   refused, or 0. */
 static int child(struct parent *p) {
   pillion_executor_stats stats = PILLION_EXECUTOR_STATS_INIT;
   pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
@@ -91,7 +92,7 @@ static void open_parent(struct parent *p) {
   assert_int_equal(readable(p->ex, 0), 0);
 }
 
-/* The parent goes on as if nothing had happened. */
+/* The parent's call can still be cancelled. */
 static void close_busy_parent(struct parent *p) {
   struct seen seen = {0};
   pillion_value value;
@@ -111,7 +112,7 @@ static void close_busy_parent(struct parent *p) {
   executor_free(p->ex);
 }
 
-/* Nor has anybody touched its descriptor. */
+/* The child has not written to the parent's descriptor. */
 static void close_parent(struct parent *p) {
   assert_int_equal(readable(p->ex, 0), 0);
   close_busy_parent(p);
@@ -176,13 +177,13 @@ TEST(a_child_exits_in_the_regular_way) {
   pid_t pid = fork();
   if (pid == 0) {
     alarm(20);
-    exit(0); /* atexit functions and destructors included */
+    exit(0); /* runs atexit functions and destructors */
   }
   assert_int_equal(wait_for(pid), 0);
   pid = fork();
   if (pid == 0) {
     alarm(20);
-    pthread_exit(NULL); /* the last thread's destructors */
+    pthread_exit(NULL); /* runs the last thread's destructors */
   }
   assert_int_equal(wait_for(pid), 0);
   close_parent(&parent);

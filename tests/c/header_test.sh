@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Compiles every public header alone, twice over, as C11 and as C++17, with
-# all warnings as errors. What a header needs it must include itself.
+# Compiles every public header alone, included twice, as C11 and as C++17, with
+# all warnings as errors. A header must include all that it needs.
 set -eu
 cd "$(dirname "$0")/../.."
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
-# Headers of loops are not strict: they are the system's. libuv's want POSIX.
+# The headers of loops are not strict, so they are system headers here. libuv's
+# need POSIX.
 for package in libuv gio-2.0; do
   pkg-config --cflags $package | sed 's/-I/-isystem /g' >"$dir/$package"
 done
@@ -51,7 +52,7 @@ for header in include/pillion.h include/pillion/*.h; do
   done
 done
 
-# Nor may it matter what was included before, and with which features.
+# Other headers and feature macros before it may not matter.
 for features in '' -D_POSIX_C_SOURCE=200809L -D_GNU_SOURCE -D_XOPEN_SOURCE=700; do
   for first in stdio.h time.h unistd.h; do
     printf '#include <%s>\n#include "pillion/poll.h"\n#include <time.h>\n' \
@@ -61,7 +62,7 @@ for features in '' -D_POSIX_C_SOURCE=200809L -D_GNU_SOURCE -D_XOPEN_SOURCE=700; 
   done
 done
 
-# These are freestanding: no libc at all.
+# These headers are freestanding, so they use no libc.
 for name in child error future scope time value; do
   printf '#include "pillion/%s.h"\nint pillion__here;\n' $name >"$dir/alone.c"
   compile "freestanding $name.h" gcc -std=c11 -ffreestanding -nostdinc \

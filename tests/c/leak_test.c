@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A program that a leak checker finds nothing in: run.sh turns it on for this one. */
+/* run.sh runs this program with a leak checker, which must find nothing. */
 #include "pillion/poll.h"
 #include "support.h"
 

@@ -5,7 +5,7 @@
 
 enum { CALLS = 20 };
 
-/* In which order calls of an async Go function come back. */
+/* Reports in which order the calls of an async Go function end. */
 static void order_of(uint64_t seed, uint64_t *tokens) {
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
   pillion_event events[CALLS];
@@ -39,7 +39,7 @@ static int64_t our_clock(void *data) {
   return now;
 }
 
-/* An hour takes no time. */
+/* Go's sleep of an hour ends when the test's clock has moved. */
 TEST(clock_is_that_of_go_functions_too) {
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
   pillion_progress progress = PILLION_PROGRESS_INIT;

@@ -175,12 +175,12 @@ GIVEN(an_executor, once_makes_no_system_call_for_what_has_come) {
   assert_int_equal(readable(ex, 0), 0);
 
   polls_made = 0;
-  assert_int_equal(pillion_poll_once(&loop, 1), 0); /* nothing has come */
+  assert_int_equal(pillion_poll_once(&loop, 1), 0); /* nothing to do */
   assert_int_equal(polls_made, 1);
   assert_int_equal(probe.polls, 2);
 }
 
-/* It may be what the program waits for, although it polls no task. */
+/* The program may wait for the close, although a close polls no task. */
 GIVEN(an_executor, once_does_not_sleep_over_a_close) {
   pillion_poll loop;
   pillion_poll_init(&loop, ex, NULL, NULL);

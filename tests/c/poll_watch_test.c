@@ -101,7 +101,7 @@ TEST(hooks_that_come_later_are_left_alone) {
   dropped = 0;
   loop_begin(executor_new());
   assert_ok(pillion_host_set(executor, &host));
-  assert_int_equal(pillion_poll_once(&loop, 0), 0); /* takes their place */
+  assert_int_equal(pillion_poll_once(&loop, 0), 0); /* replaces the hooks */
   assert_int_equal(dropped, 1);
   assert_ok(pillion_host_set(executor, &host));
   open_watch(executor, &in, eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC));

@@ -9,7 +9,7 @@ extern pillion_pool pool;
 extern struct seen seen;
 extern _Atomic int failed;
 
-/* A fixture: `pool`, whose calls wait at a gate; it is stopped and freed. */
+/* A fixture: makes `pool` and closes the gate; afterwards it frees the pool. */
 void a_pool(void);
 void open_gate(void);
 
@@ -23,7 +23,7 @@ pillion_task call(pillion_executor home, const char *name, const char *request,
 pillion_executor worker_new(uint32_t flags);
 pillion_pool_stats pool_stats(pillion_pool pool);
 
-/* Turns a worker that is its own thread's until `n` calls are waiting in Go. */
+/* Turns a worker on its thread until `n` calls wait inside Go. */
 void turn_until_waiting(pillion_executor ex, long n);
 
 /* The main of a thread that works until the pool is closed and empty. */

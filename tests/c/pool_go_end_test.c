@@ -61,7 +61,7 @@ static void ended(size_t i, int status, int outcome) {
   assert_int_equal(seen.event[i].outcome, outcome);
 }
 
-/* A cancel goes to Go as calls do; the second call goes after it for sure. */
+/* A cancel goes to Go like a call. Two more calls surely come after it. */
 static void cancels_have_arrived(void) {
   ask_number("test.waiting", "");
   ask_number("test.waiting", "");
@@ -154,7 +154,7 @@ GIVEN(a_pool, workers_join_and_leave_meanwhile) {
   executor_free(home);
 }
 
-/* It ends without a word to its executor. */
+/* Its thread ends, and leaves its executor behind. */
 static int works_and_dies(void *data) {
   pillion_executor ex = 0;
   if (pillion_executor_new(&ex, NULL, NULL, 0) < 0 ||
@@ -166,7 +166,7 @@ static int works_and_dies(void *data) {
   return 0;
 }
 
-/* One call goes on elsewhere, the other's coroutine can't. */
+/* One call goes on elsewhere; the other's coroutine can't. */
 GIVEN(a_pool, a_thread_dies_with_calls_on_it) {
   pillion_executor dead = 0, home = executor_new();
   pillion_task task = call(home, "test.async_block", "", 1);
@@ -236,7 +236,7 @@ GIVEN(a_pool, close_drains) {
   executor_free(home);
 }
 
-/* Begun, taken up by Go, or not even that: all end. */
+/* Some calls have begun, some are only taken up by Go, some not even that. */
 GIVEN(a_pool, a_pool_is_freed_with_calls) {
   const pillion_pool other = pool;
   pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;

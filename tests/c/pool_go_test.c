@@ -51,7 +51,8 @@ GIVEN(a_pool, its_threads_run_it_for_a_thread_that_waits) {
   pillion_value_drop(&value);
 }
 
-/* No call ends before all threads, the pool's two too, have polled some. */
+/* A call ends only after each thread has polled one, the pool's two included.
+   */
 GIVEN(a_pool, calls_move_between_all_threads) {
   pthread_t threads[THREADS];
   for (int i = 0; i < THREADS; i++)
@@ -91,7 +92,8 @@ static void spawn_c(uint64_t n) {
                                  PILLION_DETACH));
 }
 
-/* One worker: tasks of one side that never rest leave the other its turns. */
+/* There is one worker. Tasks of C that never rest don't keep Go's from their
+   polls, and the reverse. */
 GIVEN(a_pool, neither_side_starves) {
   pillion_executor ex = worker_new(0);
   c_ended = c_gate = 0;
@@ -130,9 +132,9 @@ GIVEN(a_pool, n_wakes_before_a_poll_are_one) {
   call(ex, "test.pool_wait", "1", 7);
   turn_until_waiting(ex, 1);
   pillion_waker waker = waker_of(0);
-  while (readable(ex, 0)) turn(ex, &seen, NULL); /* all that it knows of */
+  while (readable(ex, 0)) turn(ex, &seen, NULL); /* does all that is left */
   assert_int_equal(pillion_wake(waker), PILLION_WOKEN);
-  assert_int_equal(readable(ex, 0), 1); /* its host was told */
+  assert_int_equal(readable(ex, 0), 1); /* the wake has told its host */
   assert_int_equal(pillion_wake(waker), PILLION_COALESCED);
   assert_int_equal(pillion_wake_local(waker), PILLION_COALESCED);
   run(ex, &seen);
@@ -162,7 +164,7 @@ GIVEN(a_pool, a_signal_handler_wakes) {
   executor_free(ex);
 }
 
-/* Every poll needs a wake from here, and none gets lost on its way. */
+/* Each poll needs one of this thread's wakes, and none may be lost. */
 GIVEN(a_pool, wakes_from_c_while_workers_go_idle) {
   pillion_progress progress = PILLION_PROGRESS_INIT;
   pillion_waker wakers[20];

@@ -19,7 +19,7 @@ static void free_pool(void) {
   assert_int_equal(failed, 0);
 }
 
-/* Workers of Go's that ran calls stay for others; there is none without. */
+/* Go keeps workers that have run calls. Without a call there is none. */
 static void free_idle_pool(void) {
   free_pool();
   if (test_passed) assert_int_equal(library_counts().workers, 0);
@@ -108,7 +108,8 @@ GIVEN(a_pool, threads_work_only_on_request) {
   executor_free(home);
 }
 
-/* Its threads enter and leave what the loop's thread has captured. */
+/* The pool's threads enter and leave the tokens that the loop's thread
+   captures. */
 static _Thread_local uintptr_t inside;
 static _Atomic int captured, entered, left, released;
 
@@ -151,13 +152,12 @@ GIVEN(a_pool, tokens_go_where_their_tasks_go) {
   assert_int_equal(captured, 1000);
   assert_int_equal(released, 1000);
   assert_int_equal(entered, left);
-  assert_int_equal(entered, 1000 * (20 + 1)); /* a drop each, too */
+  assert_int_equal(entered, 1000 * (20 + 1)); /* 20 polls and a drop each */
   executor_free(home);
 }
 
 /* ---- Threads of the program's own ---------------------------------------- */
 
-/* Busy until the second of its children was polled: by somebody else. */
 static int child(pillion_value *out, pillion_context *cx, void *self) {
   done++;
   pillion_value_set(out, "", 0);
@@ -166,6 +166,7 @@ static int child(pillion_value *out, pillion_context *cx, void *self) {
 
 static const pillion_future child_future = {sizeof child_future, child, NULL};
 
+/* Blocks its worker until another one has polled its second child. */
 static int blocks(pillion_value *out, pillion_context *cx, void *self) {
   for (int i = 0; i < 2; i++)
     if (pillion_spawn(NULL, cx, &child_future, NULL, 0, PILLION_DETACH) < 0)
@@ -286,7 +287,7 @@ GIVEN(a_pool_that_calls, tasks_on_its_threads_ask_go) {
   assert_ok(pillion_executor_new(&home, NULL, NULL, 0));
   for (size_t i = 0; i < COUNT(askers); i++) {
     askers[i] = (struct asker){.echo = function("test.echo"), .left = 20};
-    /* Half of them are the executor's own. */
+    /* Half of the tasks are the executor's. */
     assert_ok(i % 2 ? pillion_task_spawn(NULL, home, &asking, &askers[i], i,
                                          PILLION_DETACH)
                     : pillion_pool_spawn(NULL, pool, home, &asking, &askers[i],
@@ -299,7 +300,7 @@ GIVEN(a_pool_that_calls, tasks_on_its_threads_ask_go) {
   executor_free(home);
 }
 
-/* One that blocks in Go, and whose time is up. */
+/* An asker whose call blocks in Go until the asker's deadline. */
 static void asker_drop(void *self) {
   struct asker *a = self;
   pillion_timer_clear(&a->timer);
@@ -314,7 +315,7 @@ static int limited_poll(pillion_value *out, pillion_context *cx, void *self) {
   if (a->state == 0) {
     a->state = 1;
     atomic_store(&a->waker, cx->waker);
-    return PILLION_PENDING; /* until Go says that it blocks */
+    return PILLION_PENDING; /* it waits until its call blocks */
   }
   if (pillion_task_deadline(&a->timer, a->me, cx->now + MS) != 0) failed = 1;
   return pillion_join(&a->value, cx, a->call);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds and runs the C tests through the built library, plain and with the
-# host's side under ASan and UBSan.
+# Builds and runs the C tests with the built library, plain and under ASan and
+# UBSan, which watch the host's side.
 #
 #   tests/c/run.sh [-p] [-s] [TEST...]     -p plain only, -s sanitizers only
 #
@@ -27,16 +27,16 @@ else
 fi
 mkdir -p "$BUILD"
 
-# The tests count what is alive themselves, and end in the middle of things.
-# leak_test alone is what a leak checker looks at: it must find nothing. What a
-# fixture frees after its test may not lie in the test's frame.
+# The tests count what lives themselves, and some end with memory in use. So the
+# leak checker runs for leak_test only. What a fixture frees after its test may
+# not lie in the test's frame.
 export ASAN_OPTIONS="detect_leaks=0:detect_stack_use_after_return=1:abort_on_error=1:use_sigaltstack=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
 
 flags="-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror ${CFLAGS:-} -Iinclude"
 export CC LIB BUILD flags
 
-# program NAME KIND: what most share is compiled once.
+# program NAME KIND: links a test with the parts that it shares.
 program() {
   libs='' shared="test support"
   case $1 in
@@ -69,7 +69,7 @@ for kind in $kinds; do
     own=
     case $name in
     leak_test) own=:detect_leaks=1 ;;
-    visit_test) own=:detect_stack_use_after_return=0 ;; # it looks where frames are
+    visit_test) own=:detect_stack_use_after_return=0 ;; # it compares frames
     esac
     ASAN_OPTIONS=$ASAN_OPTIONS$own "$BUILD/$name-$kind" >"$log" 2>&1 || rc=$?
     p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test(s).*/\1/p' "$log" | head -1)

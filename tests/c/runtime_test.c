@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A probe for each change that capi/build makes to Go's runtime: each case fails
- * with a library that is built `-without` it. (Those that keep signals blocked have
- * theirs in signal_test.c.) Each is a process of its own, since what was there
- * before the library is what matters.
+ * A probe for each change that capi/build makes to Go's runtime: it fails with
+ * a library that is built `-without` the change. (The probes of changes that
+ * keep signals blocked are in signal_test.c.) Each is a process of its own,
+ * since what was there before the library matters.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -70,7 +70,8 @@ static int handlers_keep_their_flags(void) {
   return 0;
 }
 
-/* It dies by the second fault; segfault ends it otherwise with 3. */
+/* The second fault kills the process. If the handler runs again, it exits with
+   3. */
 static int a_handler_that_resets_itself_runs_once(void) {
   struct rlimit none = {0, 0};
   setrlimit(RLIMIT_CORE, &none);
@@ -89,7 +90,7 @@ static int an_earlier_handler_hears_of_urgent_data(void) {
   return 0;
 }
 
-/* What the start opens are an eventfd and an epoll set, and no file. */
+/* The start opens an eventfd and an epoll set, but no file. */
 static int no_file_stays_open(void) {
   must(pillion_start(NULL, NULL, 0) == 0);
   for (int fd = 0; fd < 64; fd++) {
@@ -102,7 +103,7 @@ static int no_file_stays_open(void) {
   return 0;
 }
 
-/* What os/exec starts, in a worker and on the loop, is told by its signal mask. */
+/* os/exec starts children in a worker and on the loop; each tells its mask. */
 static int children_block_nothing(void) {
   struct seen seen = {0};
   sigset_t all;
@@ -121,7 +122,7 @@ static int children_block_nothing(void) {
   return 0;
 }
 
-/* Go's own profile of its processors has samples of the function that burns them. */
+/* Go's CPU profile has samples of the function that computes. */
 static int gos_profiles_have_samples(void) {
   pillion_value value = ask("test.profile", "500");
   must(value.status == 0);
@@ -131,8 +132,8 @@ static int gos_profiles_have_samples(void) {
 }
 
 /*
- * No thread may be born for longer than Go tries. The calls wait for theirs, and
- * the process lives. For root there is no such limit.
+ * The system refuses new threads for longer than stock Go tries. The calls
+ * wait, and the process lives. Root has no such limit.
  */
 static int threads_are_waited_for(void) {
   struct rlimit limit, none;
@@ -164,7 +165,7 @@ static int threads_are_waited_for(void) {
   return 0;
 }
 
-/* A program of real time has not asked Go to compute and collect in it. */
+/* Go's threads don't inherit a program's real-time policy. */
 static int no_thread_of_gos(int policy) {
   int others = 0;
   DIR *tasks = opendir("/proc/self/task");
@@ -182,7 +183,7 @@ static int no_thread_of_gos(int policy) {
 
 static int threads_are_not_of_real_time(void) {
   struct sched_param param = {.sched_priority = 1};
-  if (getenv("REAL_TIME") == NULL) { /* and load the library in it */
+  if (getenv("REAL_TIME") == NULL) { /* exec loads the library under it */
     if (sched_setscheduler(0, SCHED_FIFO, &param) < 0) {
       must(errno == EPERM);
       return 0;
@@ -198,8 +199,8 @@ static int threads_are_not_of_real_time(void) {
 }
 
 /*
- * In the other library a loop that makes no call ends when it is told to, which
- * is after a collection: that has to interrupt it.
+ * A loop without calls runs in the other library until it is told to end. That
+ * comes after a collection, which must interrupt the loop.
  */
 static void *collect(void *data) {
   pillion_value value = ask("test.collect", "");

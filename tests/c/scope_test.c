@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Scopes of calls: the example in pillion/scope.h, and what may happen to it. */
+/* Scopes of calls: the example in pillion/scope.h, and how it may end. */
 #include "pillion/scope.h"
 #include "support.h"
 

@@ -15,7 +15,7 @@ static uint64_t workers(void) {
   return counts.workers;
 }
 
-/* By hand, since find would start the library again. */
+/* It doesn't use `submit`, whose find would start the library again. */
 static int refused(pillion_function f, pillion_executor ex) {
   pillion_value value;
   pillion_call call = {f, 0, 0, 0};
@@ -59,7 +59,7 @@ TEST(a_drain_that_takes_too_long_may_become_a_cancel) {
   assert_int_equal(pillion_shutdown(PILLION_CLOSE_DRAIN, 2 * MS),
                    PILLION_ETIMEDOUT);
   assert_true(refused(f, ex));
-  /* Executors and their tasks go on. */
+  /* Executors and C tasks go on after the shutdown. */
   spawn(ex, &probe, 77, PILLION_EVENT);
   turn(ex, &seen, NULL);
   assert_int_equal(probe.polls, 1);

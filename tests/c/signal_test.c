@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Signals that the program blocks are for its sigwait or signalfd: Go's
- * threads must not take them, and loading must not change anybody's mask.
+ * Signals that the program blocks are for its sigwait or signalfd: Go's threads
+ * must not take them, and the load must not change the program's masks.
  */
 #include "support.h"
 
@@ -20,7 +20,7 @@ static void fill(sigset_t *set) {
     if (ours[i] != SIGALRM) sigaddset(set, ours[i]);
 }
 
-/* Makes Go run on as many threads as it cares to. */
+/* Gives Go work for many threads. */
 static void keep_go_busy(pillion_executor ex) {
   for (int i = 0; i < 8; i++) {
     submit(ex, "test.spin", "20", i, PILLION_EVENT);
@@ -87,7 +87,7 @@ GIVEN(an_executor, signals_that_are_not_blocked_reach_the_program) {
   assert_ok(sigaction(SIGUSR1, &old, NULL));
 }
 
-/* In a process of its own, which began with SIGUSR2 and SIGHUP blocked. */
+/* Runs in a process that began with SIGUSR2 and SIGHUP blocked. */
 static int mask_after_load(void) {
   sigset_t mask;
   must(pthread_sigmask(SIG_SETMASK, NULL, &mask) == 0);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A bare poll(2) loop that starts children by posix_spawn and hears of their
- * ends through a signalfd: that needs SIGCHLD blocked on every thread. One that
- * a thread of Go's took would leave the loop waiting for ever. See storm.h.
+ * A bare poll(2) loop that starts children by posix_spawn. It hears of their
+ * ends through a signalfd, so SIGCHLD must be blocked on every thread. If a
+ * thread of Go's took one, the loop would wait for ever. See storm.h.
  */
 #include <poll.h>
 #include <spawn.h>
@@ -57,7 +57,7 @@ TEST(a_signalfd_hears_of_every_child) {
 }
 
 int main(void) {
-  /* Before there is a second thread of ours; the library's are there already. */
+  /* The library's threads are there already, but none of this program's. */
   sigset_t child;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);

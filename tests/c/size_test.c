@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Requests beyond what a C int can count reach Go whole, or are refused. */
+/* Requests longer than a C int can count reach Go whole, or are refused. */
 #include "support.h"
 
 #define GIB ((size_t)1 << 30)
 
-/* Twice the request (C's copy and Go's), with something to spare. */
+/* Enough for C's copy of the request and Go's, and some more. */
 static int memory_enough(void) {
   char line[200];
   long long kib = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A system that refuses something once, while the library starts (by strace, in
- * a process of its own): the start says so, and the next one works. No call
- * hangs.
+ * The system refuses something once while the library starts; strace does that,
+ * in a process of its own. The start answers an error, and the next one works.
+ * No call hangs.
  */
 #include "support.h"
 
@@ -16,7 +16,7 @@ static const struct refusal {
     {"eventfd2", "eventfd2:error=EMFILE:when=2"},
     {"epoll_ctl", "epoll_ctl:error=ENOMEM:when=1"},
     {"epoll_ctl", "epoll_ctl:error=ENOSPC:when=2"},
-    /* The third is of Go's poller itself; this is of what Go sleeps on. */
+    /* The third call is for Go's own poller, this one for what Go sleeps on. */
     {"epoll_ctl", "epoll_ctl:error=ENOSPC:when=4"},
 };
 

@@ -39,7 +39,7 @@ static int nothing_to_allocate(void) {
   heap.left = 0;
   must(pillion_start(&options, reason, sizeof reason) == PILLION_ENOMEM);
   must(strlen(reason) > 0);
-  /* Nothing was changed: with memory it starts. */
+  /* The failed start has changed nothing: with memory the next one works. */
   heap.left = -1;
   must(pillion_start(&options, NULL, 0) == 0);
   must(heap.allocs > 0);
@@ -59,7 +59,7 @@ static int a_failed_start_leaves_no_allocator_behind(void) {
   return 0;
 }
 
-/* Memory runs out at the n-th allocation, for every n. */
+/* For every n the n-th allocation fails. */
 static int memory_runs_out(void) {
   pillion_start_options options = PILLION_START_OPTIONS_INIT;
   pillion_function echo = 0;
@@ -260,7 +260,7 @@ static int the_first_use_starts(void) {
   pillion_value value;
   must(pillion_function_find(&f, "test.echo") == 0);
   must(pillion_call_wait(&value, f, "x", 1, LONG_ENOUGH) == 0);
-  /* By then the options are settled; later ones change nothing. */
+  /* The first call has started the library: later options change nothing. */
   pillion_start_options options = PILLION_START_OPTIONS_INIT;
   options.max_request = 1;
   must(pillion_start(&options, NULL, 0) == 0);

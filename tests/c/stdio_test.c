@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Programs that have closed 0, 1 and 2, before the library is loaded or before it
- * is used first, and that put /dev/null there afterwards, as daemon(3) does. None
- * of the library's descriptors may be there, nor any of Go's that stay open.
+ * Programs that close 0, 1 and 2 before the load or before the first use, and
+ * open /dev/null there afterwards, as daemon(3) does. No descriptor that stays
+ * open, of the library's or of Go's, may have one of these numbers.
  *
- * The program runs itself anew for that, and each time answers by its exit code.
+ * The program runs itself again for each case, and answers by its exit code.
  */
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -34,7 +34,7 @@ static int answers(const char *name, const char *request) {
   return ok;
 }
 
-/* A whole life: calls, timers of Go's, executors, threads of a pool. */
+/* Makes calls, Go's timers, executors, and threads of a pool. */
 static int uses_everything(void) {
   pillion_executor ex;
   pillion_pool pool;
@@ -61,7 +61,7 @@ static int uses_everything(void) {
 
 static int life_without_stdio(void) {
   alarm(60);
-  if (lowest_open() < 3) return 1; /* that was the load */
+  if (lowest_open() < 3) return 1; /* the load took one */
   int rc = uses_everything();
   if (rc != 0) return rc;
   if (lowest_open() < 3) return 2;
@@ -76,7 +76,7 @@ static int life_without_stdio(void) {
   return lowest_open() < 3 ? 7 : 0;
 }
 
-/* Runs this program anew, in the given way. */
+/* Runs this program again, for the case `how`. */
 static int runs(const char *how) {
   int status = 0;
   pid_t child = fork();

@@ -3,11 +3,11 @@
 #define PILLION_TESTS_STORM_H
 
 /*
- * A host in bad weather: it starts children by the thousand, and six kinds of
- * signals come in at about a kilohertz each, while Go works in its workers and
- * on the host's thread. Of the handlers three were there before the library
- * and three came later, with and without SA_ONSTACK. Each has a frame that no
- * goroutine's stack and no signal stack of Go's would hold.
+ * A host in bad weather: it starts children by the thousand, and gets six kinds
+ * of signals, each about a thousand times a second, while Go works in its
+ * workers and on the host's thread. Three handlers were set before the load and
+ * three after it, with and without SA_ONSTACK. The frame of each is larger than
+ * a goroutine's stack and than Go's signal stacks.
  *
  *   STORM_CHILDREN   how many there are, 1000 by default
  */
@@ -62,7 +62,8 @@ static void storm_before_load(int argc, char **argv, char **envp) {
 __attribute__((section(".preinit_array"), used)) static void (
     *storm_preinit)(int, char **, char **) = storm_before_load;
 
-/* Two kinds come from timers; the others to the loop's thread or to any. */
+/* Timers send two of the kinds. This thread sends the others, to the loop's
+   thread or to the process. */
 static void *storm_send(void *data) {
   (void)data;
   struct timespec nap = {0, 200000};
@@ -84,7 +85,7 @@ static void storm_timers(long microseconds) {
   assert_ok(setitimer(ITIMER_PROF, &every, NULL));
 }
 
-/* The n-th call: Go's workers make garbage and echo, the loop runs coroutines. */
+/* The n-th call: some make garbage or echo in workers, some are coroutines. */
 static void storm_call(size_t n) {
   static const char *const names[] = {"test.loop_yield", "test.echo",
                                       "test.loop_garbage"};
@@ -97,7 +98,7 @@ static void storm_call(size_t n) {
   calls_alive++;
 }
 
-/* Every call that has ended is followed by another, while children live. */
+/* A call that ends starts the next one, as long as children live. */
 static void storm_event(const pillion_event *event, void *data) {
   (void)data;
   assert_int_equal(event->status, 0);
@@ -129,7 +130,7 @@ static void storm_begin(void) {
   calls_alive++;
 }
 
-/* When no child and no call is left. */
+/* The host calls it once no child and no call is left. */
 static void storm_end(int children) {
   storm_timers(0);
   storm_over = true;

@@ -13,14 +13,15 @@ pillion_library_counts library_counts(void) {
   return counts;
 }
 
-/* One that has failed may have left tasks in its frame, which is gone. */
+/* A failed test may have left tasks in its frame, which is gone: their executor
+   can't be freed. */
 int free_executor(void **state) {
   if (test_passed && ex != 0) executor_free(ex);
   ex = 0;
   return 0;
 }
 
-/* Everything that was made has been given back. */
+/* The library counts nothing that lives. */
 int nothing_lives(void **state) {
   int rc = pillion_shutdown(PILLION_CLOSE_CANCEL, LONG_ENOUGH);
   if (rc < 0) print_error("shutdown: %s\n", pillion_strerror(rc));
@@ -201,7 +202,7 @@ int on_thread(int (*fn)(void *arg), void *arg) {
 
 int run_self(const char *argument) {
   int status = 0;
-  start_clock(NULL); /* each of them has as long as a group */
+  start_clock(NULL); /* its limit is that of a whole program */
   pid_t pid = vfork();
   if (pid == 0) {
     execl("/proc/self/exe", "self", argument, (char *)NULL);

@@ -3,9 +3,9 @@
 #define PILLION_TESTS_SUPPORT_H
 
 /*
- * What the tests through the built library share. They speak to the module
- * of tests/module: "test.waiting" tells how many calls block inside Go, so
- * that nothing here ever sleeps.
+ * What the tests through the built library share. They call the functions of
+ * tests/module: "test.waiting" says how many calls block inside Go, so no test
+ * has to sleep.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -24,22 +24,23 @@
 #include "pillion.h"
 #include "pillion/poll.h"
 
-#define LONG_ENOUGH (20 * SECOND) /* by then a test has failed */
+#define LONG_ENOUGH (20 * SECOND) /* a wait of this length fails the test */
 
 /* ---- Fixtures and the end ------------------------------------------------ */
 
 /*
- * What a test is given, or makes itself, and what is freed at its end if it is
- * there. Tasks that live until then must lie in memory that outlives the test's
- * frame; a test with others frees their executor itself.
+ * A fixture or the test itself sets it. At the test's end it is freed. Tasks
+ * that live until then must lie in memory that outlives the test's frame. A
+ * test with tasks in its frame frees their executor itself.
  */
 extern pillion_executor ex;
 void an_executor(void);
 
-/* The main of a program that has none of its own calls it. */
+/* A test program without a main of its own gets one that calls this. */
 int test_main(void);
 
-/* For the groups' hooks: a test that hangs has failed, and nothing is left. */
+/* Hooks around a program's tests: a test that hangs fails, and so does a
+   program that leaves something alive. */
 int start_clock(void **state);
 int nothing_lives(void **state);
 int free_executor(void **state); /* after each test */
@@ -50,7 +51,7 @@ pillion_library_counts library_counts(void);
 
 pillion_function function(const char *name);
 
-/* Calls and waits; the value is the caller's. */
+/* Calls and waits. The caller owns the value. */
 pillion_value ask(const char *name, const char *request);
 long ask_number(const char *name, const char *request);
 
@@ -72,7 +73,7 @@ struct seen {
     uint16_t outcome;
     uint64_t length;
     char bytes[96];
-    int32_t code; /* of a failure */
+    int32_t code; /* a failure's */
     char message[96];
     uint32_t message_length;
     uint64_t stack_length;
@@ -97,11 +98,11 @@ int readable(pillion_executor ex, int timeout_ms);
 /* A future that counts, and is ready in poll number `ready_at` (0: never). */
 struct probe {
   int polls, drops, ready_at;
-  int wake_self; /* wakes itself in every poll */
-  int error;     /* what it ends with instead of READY */
+  int wake_self; /* it wakes itself in every poll */
+  int error;     /* its end instead of READY */
   int (*then)(struct probe *probe, pillion_context *cx); /* in every poll */
   void *data;
-  int answer; /* of `then` */
+  int answer; /* what `then` has answered */
   pillion_waker waker;
   pthread_t dropped_by;
   pillion_executor ex;
@@ -131,7 +132,7 @@ int on_thread(int (*fn)(void *arg), void *arg);
 /* Runs this program again with one argument; its exit status. */
 int run_self(const char *argument);
 
-/* For the main of a child: prints and exits, without cmocka. */
+/* An assertion for a child process, without cmocka: prints and exits. */
 #define must(condition)                                                       \
   do {                                                                        \
     if (!(condition)) {                                                       \

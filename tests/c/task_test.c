@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* C tasks through the library: polls, wakes, ends, and who may do what. */
+/* C tasks through the library: polls, wakes, ends, and what each thread may do.
+   */
 #include "support.h"
 
 static void end(pillion_executor ex) {
@@ -106,7 +107,7 @@ TEST(a_wake_after_everything_is_gone_does_nothing) {
   assert_int_equal(pillion_wake(done.waker), PILLION_STALE);
   assert_int_equal(pillion_wake(dropped.waker), PILLION_STALE);
   assert_int_equal(errno, 77);
-  /* Nor does it meet the place's present task. */
+  /* The old wakers don't wake a new task in the same place either. */
   ex = executor_new();
   struct probe next = {0};
   spawn(ex, &next, 0, PILLION_EVENT);
@@ -229,7 +230,7 @@ TEST(a_cancel_has_three_outcomes) {
   pillion_progress progress = PILLION_PROGRESS_INIT;
   assert_int_equal(pillion_executor_turn(NULL, 0, &progress, ex, NULL), 0);
   assert_int_equal(progress.live, 1);
-  assert_int_equal(pillion_task_cancel(task), 2); /* it came too late */
+  assert_int_equal(pillion_task_cancel(task), 2); /* the task has ended */
   turn(ex, &seen, NULL);
   assert_int_equal(seen.event[0].status, 0);
   assert_int_equal(seen.event[0].outcome, PILLION_OUTCOME_RETURNED);
@@ -265,7 +266,7 @@ TEST(evict_drops_before_it_returns) {
   assert_int_equal(pillion_task_evict(task), 0);
   assert_int_equal(running.drops, 1);
   assert_int_equal(pillion_task_evict(task), 2);
-  assert_true(pillion_wake(running.waker) >= 0); /* and is not polled */
+  assert_true(pillion_wake(running.waker) >= 0); /* but polls nothing */
   task = spawn(ex, &fresh, 2, PILLION_EVENT);
   assert_int_equal(pillion_task_evict(task), 0);
   assert_int_equal(fresh.drops, 1);
@@ -356,7 +357,7 @@ TEST(a_join_gets_the_result_and_no_event_does) {
   assert_true(bytes_are(pillion_value_data(&parent.got), parent.got.length,
                         "probed"));
   assert_int_equal(child.drops, 1);
-  /* The result went to one poll; the task is gone. */
+  /* One poll has taken the result, and the task is gone. */
   late.child = parent.child;
   assert_ok(pillion_task_spawn(NULL, ex, &parent_future, &late, 9,
                                PILLION_EVENT));
@@ -420,7 +421,7 @@ TEST(detach_gives_a_result_up) {
   spawn(ex, &late, 0, PILLION_JOIN);
   turn(ex, &seen, NULL);
   assert_int_equal(early.drops, 1);
-  assert_ok(pillion_task_detach(early.task)); /* ended already */
+  assert_ok(pillion_task_detach(early.task)); /* has ended */
   assert_ok(pillion_task_detach(late.task));  /* goes on */
   assert_int_equal(pillion_task_detach(early.task), PILLION_EBADHANDLE);
   turn(ex, &seen, &progress);
@@ -445,7 +446,7 @@ TEST(a_poll_may_spawn) {
   spawn(ex, &probe, 4, PILLION_EVENT);
   turn(ex, &seen, NULL);
   assert_ok(probe.answer);
-  assert_int_equal(child.polls, 0); /* in a later turn */
+  assert_int_equal(child.polls, 0); /* a later turn polls it */
   run(ex, &seen);
   assert_int_equal(child.polls, 1);
   assert_int_equal(seen.count, 2);
@@ -589,7 +590,7 @@ TEST(a_closed_executor_refuses_and_drains) {
   turn(ex, &seen, &progress);
   assert_int_equal(seen.count, 1);
   assert_int_equal(progress.live, 1);
-  /* A drain may become a cancel. */
+  /* A cancel may follow a drain. */
   assert_ok(pillion_executor_close(ex, PILLION_CLOSE_CANCEL));
   run(ex, &seen);
   assert_int_equal(seen.count, 2);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Threads that end and leave their executors behind, with C tasks alive and
- * coroutines suspended. Their ends run on the dying thread; afterwards the
- * executor may be freed anywhere.
+ * Threads that end and leave their executors behind, with live C tasks and
+ * suspended coroutines. The dying thread drops the tasks and ends the
+ * coroutines. Afterwards any thread may free the executor.
  */
 #include "support.h"
 
@@ -133,7 +133,8 @@ TEST(an_executor_left_behind_refuses_work) {
   executor_free(left.ex);
 }
 
-/* pthread keys of the program, whose destructors come before or after. */
+/* A key of the program's. Its destructor runs before the library's or after it.
+   */
 static pthread_key_t key;
 static _Atomic int destroyed;
 

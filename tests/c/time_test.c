@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Deadlines of Go functions, and waiting for times, through the library. */
+/* Deadlines of Go functions, and waits for a time, through the library. */
 #include <stdatomic.h>
 
 #include "support.h"
@@ -29,7 +29,7 @@ static void start(pillion_executor ex, const char *name, int64_t deadline) {
   assert_ok(pillion_call_submit_with(NULL, ex, &options));
 }
 
-/* The only event, however long it takes. */
+/* Turns until the only event comes. */
 static pillion_event await_event(pillion_executor ex) {
   pillion_event event;
   int n;
@@ -62,7 +62,7 @@ GIVEN(an_executor, go_sees_the_deadline) {
 
 GIVEN(an_executor, context_ends_though_the_loop_stands_still) {
   start(ex, "test.block", monotonic() + MS);
-  assert_true(readable(ex, 20000) > 0); /* without one turn */
+  assert_true(readable(ex, 20000) > 0); /* no turn was made */
   assert_timed_out(ex, PILLION_OUTCOME_CANCELLED_RUNNING);
 }
 
@@ -162,7 +162,7 @@ struct beat {
   int state, ticks;
 };
 
-/* Half of the waits are in vain. */
+/* Half of its awaits reach their timeout. */
 static int beat_poll(pillion_value *out, pillion_context *cx, void *self) {
   struct beat *beat = self;
   PILLION_ASYNC(beat->state);

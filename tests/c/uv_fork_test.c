@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A forked child that cleans its copy of the loop up: the adapters refuse, since
- * the epoll set and the descriptors in it are the parent's, too.
+ * A forked child cleans up its copy of the loop. The adapter refuses that,
+ * since the parent has the same epoll set and the same descriptors.
  */
 #include <sys/wait.h>
 
@@ -81,7 +81,7 @@ static void start(pillion_event_fn fn) {
   uv_run(&loop, UV_RUN_NOWAIT);
 }
 
-/* The parent's loop hears of every call's end. */
+/* Runs the parent's loop until each call's end has come. */
 static void finish(void) {
   assert_ok(pillion_executor_close(ex, PILLION_CLOSE_CANCEL));
   uv_run(&loop, UV_RUN_DEFAULT);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Executors that gather, with Go's workers behind them, on libuv and on poll(2). */
+/* Executors that gather, with Go's workers behind them, on libuv and on
+   poll(2). */
 #include "pillion/uv.h"
 
 #include "support.h"
@@ -10,7 +11,7 @@
 struct flow {
   pillion_executor ex;
   uint64_t begun, ended, total, seed;
-  int twice; /* events that came a second time, or were never asked for */
+  int twice; /* events that came twice, or unasked */
   unsigned char *seen;
 };
 
@@ -63,7 +64,7 @@ static void flow_free(struct flow *flow) {
   free(flow->seen);
 }
 
-/* Its timer never comes: a loop that waits for it would be seen. */
+/* The timer's delay is too long to wait for: a loop that needs it hangs. */
 TEST(busy_loop_is_woken_once_for_many) {
   uv_loop_t loop;
   pillion_uv uv;
@@ -86,7 +87,7 @@ TEST(lone_calls_wait_for_nothing) {
   flow_free(&flow);
 }
 
-/* Most of what is in flight doesn't end, so only the timer tells of the rest. */
+/* Most calls block, so few ends come, and only the timer tells of these. */
 TEST(few_among_many_that_block_are_told_by_the_timer) {
   struct flow flow = flow_new(20000, 40);
   pillion_task blocked[100];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * One pool with all kinds of workers: a plain thread on the poll loop, one on
- * libuv, and the pool's. They poll C's futures and Go's, and no task of either
- * kind ends before all three have polled some. The adapters know nothing of
- * pools.
+ * One pool with all kinds of workers: a thread on the poll loop, a thread on
+ * libuv, and the pool's own. They poll C's futures and Go's, and tasks of
+ * either kind end only after all three kinds of workers have polled some. The
+ * adapters know nothing of pools.
  */
 #include <stdatomic.h>
 
@@ -15,7 +15,7 @@
 enum { TASKS = 500, KINDS = 3, GOROUTINE = 0, POLL = 1, UV = 2 };
 
 static pillion_pool pool;
-static _Thread_local int kind; /* of the thread; Go's never set it */
+static _Thread_local int kind; /* this thread's; the pool's threads have 0 */
 static _Atomic uint64_t polled_by[KINDS];
 static _Atomic int drops, ready, failed;
 
@@ -52,7 +52,7 @@ static void *runs_uv(void *data) {
   return NULL;
 }
 
-/* Hops on until every kind of worker has had its share. */
+/* Goes back to the queue until every kind of worker has polled some task. */
 static int hops(pillion_value *out, pillion_context *cx, void *self) {
   polled_by[kind]++;
   if (polled_by[GOROUTINE] > 0 && polled_by[POLL] > 0 && polled_by[UV] > 0) {

@@ -5,7 +5,7 @@
 
 #include "support.h"
 
-/* A loop with an executor on it, and what came of it. */
+/* A loop with an executor on it, and the events that came. */
 struct rig {
   uv_loop_t loop;
   pillion_uv uv;
@@ -35,7 +35,7 @@ static void rig_run(struct rig *rig) {
   assert_int_equal(uv_run(&rig->loop, UV_RUN_DEFAULT), 0);
 }
 
-/* The regular end: detach, let the loop close, free. */
+/* The usual end: detach, let the loop close its handles, free. */
 static void rig_free(struct rig *rig) {
   assert_ok(pillion_uv_detach(&rig->uv, on_close));
   assert_int_equal(rig->closed, 0);
@@ -62,7 +62,7 @@ TEST(the_loop_stays_for_a_call_submitted_before_it_runs) {
   rig_run(rig);
   assert_int_equal(rig->seen.count, 1);
   assert_string_equal(rig->seen.event[0].bytes, "ABC");
-  /* And the same again, now that the first turns have let the loop go. */
+  /* The same again, after the first run has let the loop end. */
   submit(rig->ex, "test.upper", "def", 2, PILLION_EVENT);
   rig_run(rig);
   assert_int_equal(rig->seen.count, 2);
@@ -203,7 +203,7 @@ TEST(a_task_that_wakes_itself_does_not_starve_the_loop) {
   rig_free(rig);
 }
 
-/* A future whose deadline has always passed must not hold uv__run_timers. */
+/* Its deadline has always passed, which must not keep uv__run_timers going. */
 static int overdue(struct probe *probe, pillion_context *cx) {
   return pillion_timer_set(probe->data, cx, cx->now - SECOND);
 }
@@ -294,7 +294,7 @@ TEST(a_freed_executors_descriptor_is_unwatched) {
   assert_ok(pillion_executor_fd(&fd, rig->ex));
   uv_run(&rig->loop, UV_RUN_NOWAIT);
   executor_free(rig->ex);
-  /* The number is free for others, on the same loop. */
+  /* Another handle of the same loop may use the number. */
   assert_ok(pipe(again));
   if (again[0] != fd) assert_int_equal(dup2(again[0], fd), fd);
   uv_poll_t poll;
@@ -316,7 +316,7 @@ TEST(the_loop_may_be_closed_first) {
   submit(rig->ex, "test.block", "", 2, PILLION_EVENT);
   uv_run(&rig->loop, UV_RUN_NOWAIT);
   close_loop_by_walk(rig);
-  /* The executor lives on, without a loop. */
+  /* The executor lives without a loop. */
   submit(rig->ex, "test.echo", "x", 3, PILLION_EVENT);
   assert_int_equal(pillion_wake(probe.waker), PILLION_WOKEN);
   assert_ok(pillion_uv_detach(&rig->uv, on_close));
@@ -486,7 +486,7 @@ TEST(attach_elsewhere_moves_the_executor) {
   pillion_task_cancel(blocked);
   assert_ok(uv_run(&other, UV_RUN_DEFAULT));
   assert_int_equal(rig->seen.count, 1);
-  /* The first one's end does not touch the second's hooks. */
+  /* The first adapter's detach doesn't touch the second's hooks. */
   assert_ok(pillion_uv_detach(&rig->uv, NULL));
   rig_run(rig);
   assert_ok(uv_loop_close(&rig->loop));

@@ -69,12 +69,12 @@ TEST(an_open_watch_does_not_keep_the_loop_alive) {
   assert_int_equal(write(ends[1], "x", 1), 1);
   loop_run();
   assert_int_equal(in.bytes, 1);
-  loop_run(); /* returns, although libuv watches it still */
+  loop_run(); /* returns, although libuv still watches */
   loop_end();
   close(ends[1]);
 }
 
-/* The task waits while the executor goes from one loop to another. */
+/* A task waits while its executor goes from one loop to another. */
 TEST(a_detached_executor_watches_on_another_loop) {
   struct stream in;
   uv_loop_t second;
@@ -95,7 +95,7 @@ TEST(a_detached_executor_watches_on_another_loop) {
   assert_int_equal(write(ends[1], "x", 1), 1);
   assert_int_equal(uv_run(&second, UV_RUN_DEFAULT), 0);
   assert_int_equal(in.bytes, 1);
-  /* And to a loop of poll.h, which takes it over. */
+  /* A loop of poll.h takes the executor over. */
   in.length = 2;
   start(executor, &in, &reading);
   assert_int_equal(write(ends[1], "y", 1), 1);
@@ -113,7 +113,7 @@ static void close_handle(uv_handle_t *handle, void *arg) {
   if (!uv_is_closing(handle)) uv_close(handle, NULL);
 }
 
-/* So does a Go task; it hears nothing of it. */
+/* A Go task waits meanwhile, and doesn't notice. */
 TEST(a_go_task_goes_from_loop_to_loop) {
   uv_loop_t second;
   pillion_uv uv2;
@@ -143,7 +143,7 @@ TEST(a_go_task_goes_from_loop_to_loop) {
   close(ends[1]);
 }
 
-/* What watching took is lost then, as uv_handles.h says; nothing else is. */
+/* The watches' memory is lost then, as uv_handles.h says, but nothing else. */
 TEST(the_program_may_close_all_handles_itself) {
   struct stream in, late;
   int ends[2];
@@ -172,7 +172,7 @@ static int runs_the_loop(pillion_value *out, pillion_context *cx, void *self) {
   return PILLION_READY;
 }
 
-/* What is reported while no turn can be made is not forgotten. */
+/* A report that comes inside a poll, where no turn can begin, is kept. */
 TEST(a_poll_runs_the_loop_once_more) {
   static const pillion_future nesting = {sizeof nesting, runs_the_loop, NULL};
   struct stream in;

@@ -2,7 +2,7 @@
 
 /*
  * The program's own thread inside Go: which signals it takes there, on which
- * stack, and that it comes back as it went.
+ * stack, and that it comes back unchanged.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 #define KERNEL_SIGSET 8 /* bytes; the rest of a sigset_t is never written */
 
 static atomic_int heard, elsewhere;
-static char *stack_low, *stack_high; /* of the thread that turns */
+static char *stack_low, *stack_high; /* the turning thread's */
 
 static void handle(int signal, void (*handler)(int), int flags) {
   struct sigaction action;
@@ -72,7 +72,7 @@ GIVEN(an_executor, handlers_run_on_the_threads_own_stack) {
   assert_int_equal(elsewhere, 0);
 }
 
-/* The signals that Go lives by stay open, and glibc's own two. */
+/* Signals that Go itself needs stay open, and so do glibc's own two. */
 GIVEN(an_executor, a_turn_in_go_holds_signals_back) {
   static const int open[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL, SIGTRAP, SIGSYS,
                              SIGABRT, SIGURG, SIGPIPE, SIGSTKFLT, SIGKILL, SIGSTOP,
@@ -90,7 +90,7 @@ GIVEN(an_executor, a_turn_in_go_holds_signals_back) {
   assert_int_equal(blocked, want);
 }
 
-/* Every way into Go gives the mask back as it was: odd, but not what Go's is. */
+/* Every way into Go restores the mask. The test's mask is unlike Go's. */
 TEST(every_entry_gives_the_mask_back) {
   struct seen seen = {0};
   sigset_t odd, now, before;
@@ -167,7 +167,7 @@ static bool mapped(const char *at) {
 
 static const int nest[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGPROF, SIGIO, SIGWINCH};
 
-/* Each interrupts the one before, and has a frame of 48 KiB. */
+/* Each handler interrupts the one before, and has a frame of 48 KiB. */
 static void nested(int signal) {
   volatile char frame[48 << 10];
   for (size_t i = 0; i < sizeof frame; i += 512) frame[i] = (char)signal;
@@ -213,13 +213,13 @@ TEST(the_stack_has_a_guard_below) {
   handle(SIGUSR1, SIG_DFL, 0);
 }
 
-/* A key that was created later is destroyed later: the stack has gone by then. */
+/* A later key's destructor runs later, when the signal stack is gone. */
 static pthread_key_t late;
 static void raise_late(void *data) {
   sigset_t one;
   sigemptyset(&one);
   sigaddset(&one, SIGUSR1);
-  pthread_sigmask(SIG_UNBLOCK, &one, NULL); /* Go goes with the mask it came with */
+  pthread_sigmask(SIG_UNBLOCK, &one, NULL); /* Go has left the mask as it was */
   raise(SIGUSR1);
 }
 
@@ -239,7 +239,7 @@ TEST(a_signal_finds_a_dying_threads_own_stack) {
   assert_ok(pthread_key_delete(late));
 }
 
-/* Threads come and go, and no stack of theirs, nor a guard, is left. */
+/* Each thread that ends gives back its signal stack and the stack's guard. */
 TEST(the_stack_goes_with_its_thread) {
   stack_t stack;
   handle(SIGUSR1, large, SA_ONSTACK);
@@ -282,7 +282,7 @@ static void before_load(int argc, char **argv, char **envp) {
 __attribute__((section(".preinit_array"), used)) static void (
     *preinit)(int, char **, char **) = before_load;
 
-/* A write in Go that nothing reads is an error of that write. */
+/* A write in Go to a pipe without a reader fails with an error. */
 TEST(a_broken_pipe_in_go_is_no_signal) {
   struct seen seen = {0};
   int ends[2];
@@ -299,7 +299,7 @@ TEST(a_broken_pipe_in_go_is_no_signal) {
     assert_string_equal(seen.event[i].bytes, "broken pipe");
   assert_int_equal(heard, 0);
   assert_int_equal(write(ends[1], "x", 1), -1);
-  assert_int_equal(heard, 1); /* one in C is the program's */
+  assert_int_equal(heard, 1); /* a write in C raises SIGPIPE */
   executor_free(ex);
   close(ends[1]);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Go functions of the loop that await descriptors: its reactor does it. */
+/* Go functions on the loop that await descriptors, which the loop watches. */
 #include "watch_support.h"
 
 pillion_task start_cat(pillion_executor ex, int fd) {
@@ -85,7 +85,7 @@ GIVEN(an_executor, a_cancelled_go_task_does_not_spin) {
   loop_begin(ex);
   pillion_task task = start_cat(ex, ends[0]);
   while (library_counts().watches == 0) loop_step();
-  /* What Go watches C can't, and the other way round. */
+  /* C can't watch what Go watches, nor Go what C watches. */
   assert_int_equal(pillion_watch_open(&c.watch, ex, ends[0], 0), PILLION_EBUSY);
   assert_ok(pillion_task_cancel(task));
   assert_int_equal(write(ends[1], "x", 1), 1);

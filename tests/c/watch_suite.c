@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What every loop that watches descriptors must do, on real pipes, sockets and
- * eventfds. That nothing spins shows in the number of turns.
+ * What every loop that watches descriptors must do, with real pipes, sockets
+ * and eventfds. The number of turns shows whether it spins.
  */
 #include "watch_support.h"
 
@@ -98,7 +98,8 @@ GIVEN(an_executor, a_fault_ends_the_wait_of_a_writer) {
   out.length = 1 << 20;
   start(ex, &out, &writing);
   close(ends[0]);
-  /* Fill it first: else the first write would tell already. */
+  /* It fills the pipe first, since a write to the closed pipe would fail
+     itself. */
   loop_run();
   assert_true(out.bytes < out.length);
   assert_int_equal(out.drops, 1);
@@ -108,7 +109,7 @@ GIVEN(an_executor, a_fault_ends_the_wait_of_a_writer) {
   start(ex, &out, &waiting);
   loop_run();
   assert_true(out.events & PILLION_FAULT);
-  out.events = 0; /* and once more, although the host had stopped */
+  out.events = 0; /* again, although the host has stopped */
   start(ex, &out, &waiting);
   loop_run();
   assert_true(out.events & PILLION_FAULT);
@@ -166,7 +167,7 @@ struct nap {
   int left;
 };
 
-/* Cancels a task at first, and lives on for some timers. */
+/* Cancels a task in its first poll, then sleeps some times. */
 static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
   struct nap *nap = self;
   if (nap->other != 0) pillion_task_cancel(nap->other);
@@ -195,7 +196,7 @@ GIVEN(an_executor, what_a_cancelled_task_awaited_does_not_spin) {
   assert_ok(pillion_task_spawn(NULL, ex, &napping, &nap, 0, PILLION_DETACH));
   loop_run();
   assert_int_equal(hung.drops, 1);
-  assert_int_equal(write(ends[1], "x", 1), 1); /* readable from now on */
+  assert_int_equal(write(ends[1], "x", 1), 1); /* it is readable now */
   close(ends[1]);
   nap.left = 3;
   assert_ok(pillion_task_spawn(NULL, ex, &napping, &nap, 0, PILLION_DETACH));
@@ -261,7 +262,7 @@ GIVEN(an_executor, thousands_are_watched) {
     assert_int_equal(in[i].bytes, 10);
     assert_ok(pillion_watch_close(in[i].watch));
   }
-  loop_end(); /* with half of them open */
+  loop_end(); /* half of them are open */
 }
 
 GIVEN(an_executor, an_executor_is_freed_while_tasks_wait) {

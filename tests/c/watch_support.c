@@ -50,7 +50,7 @@ static int stream_write(pillion_value *out, pillion_context *cx, void *self) {
   PILLION_ASYNC_END;
 }
 
-/* Awaits `length` as events, once. */
+/* Awaits the events in `length`, once. */
 static int stream_wait(pillion_value *out, pillion_context *cx, void *self) {
   struct stream *s = self;
   s->polls++;

@@ -11,7 +11,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-/* The loop's program defines them. Ends go to `seen`. */
+/* The test program of each loop defines these. Its executor's ends go to
+   `seen`. */
 void loop_begin(pillion_executor ex); /* puts an executor on the loop */
 void loop_step(void);                 /* waits, and makes a turn */
 void loop_run(void);                  /* until no task lives */
@@ -35,7 +36,7 @@ struct stream {
 int stream_ready(struct stream *s, pillion_context *cx, uint32_t interest);
 void stream_drop(void *self);
 
-/* The waiting one awaits `length` as events, once. */
+/* `waiting` awaits the events in `length`, once. */
 extern const pillion_future reading, writing, waiting;
 
 void start(pillion_executor ex, struct stream *s, const pillion_future *future);

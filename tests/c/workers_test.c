@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * More calls that block in the system than there may be threads. Each case is
- * this program again, in a process of its own.
+ * More calls block in the system than there may be threads. Each case is this
+ * program again, in a process of its own.
  */
 #include <poll.h>
 #include <stdbool.h>
@@ -30,7 +30,7 @@ static void open_pipes(uint32_t max_workers) {
   must(pillion_function_find(&reads, "test.read") == 0);
 }
 
-/* Starts call `i`, which says so in `begun` and ends with a byte in `gate`. */
+/* Starts call `i`, which writes to `begun` and ends with a byte from `gate`. */
 static void begin(int i, int64_t deadline) {
   pillion_call_options options = PILLION_CALL_OPTIONS_INIT;
   char request[64];
@@ -151,7 +151,7 @@ static int go_has_threads_left(void) {
   return 0;
 }
 
-/* Limits on processes don't bind root, so this is another user. */
+/* Limits on processes don't bind root, so another user runs this. */
 static int the_user_has_threads_left(void) {
   uid_t user = 20000 + (uid_t)getpid() % 40000;
   struct rlimit limit = {40, 40};
@@ -180,7 +180,7 @@ static long number(const char *name, const char *request) {
   return strtol(text, NULL, 10);
 }
 
-/* So many calls that compute run at a time, of eight that could. */
+/* Starts eight calls that compute. Answers how many of them run at a time. */
 static long most_computing(void) {
   pillion_function crowd;
   pillion_value value;
@@ -195,18 +195,18 @@ static long most_computing(void) {
   return number("test.crowd", "0");
 }
 
-/* In a process that may use one processor. */
+/* Runs in a process with one processor. */
 static int one_is_left_for_the_loop(void) {
   must(number("test.processors", "") == 2);
   must(most_computing() == 1);
   must(pillion_shutdown(PILLION_CLOSE_DRAIN, LONG_ENOUGH) == 0);
   must(pillion_start(NULL, NULL, 0) == 0);
-  must(number("test.processors", "") == 2); /* once, not with every start */
+  must(number("test.processors", "") == 2); /* a second start adds none */
   must(most_computing() == 1);
   return 0;
 }
 
-/* With GOMAXPROCS=3. */
+/* Runs with GOMAXPROCS=3. */
 static int what_the_user_says_stays(void) {
   must(number("test.processors", "") == 3);
   must(most_computing() <= 3);
@@ -234,7 +234,7 @@ static void on_a_machine_of_its_own(void **state) {
     if (CPU_ISSET(i, &all)) CPU_SET(i, &first);
   assert_ok(unsetenv("GOMAXPROCS"));
   if (strcmp(name, "one_is_left_for_the_loop") == 0 ||
-      strcmp(name, "the_user_has_threads_left") == 0) /* Go needs fewer then */
+      strcmp(name, "the_user_has_threads_left") == 0) /* fewer of Go's threads */
     assert_ok(sched_setaffinity(0, sizeof first, &first));
   if (strcmp(name, "what_the_user_says_stays") == 0)
     assert_ok(setenv("GOMAXPROCS", "3", 1));

@@ -28,9 +28,10 @@ struct test {
 };
 
 /*
- * TEST(name) { … } is a test, and needs no entry in a list. A program's tests run
- * in the order in which they stand. GIVEN(fixture, name) { … } is one that the
- * function `fixture` prepares. TEST=name in the environment runs only that one.
+ * TEST(name) { … } is a test, and needs no entry in a list. A program's tests
+ * run in the order in which they stand. GIVEN(fixture, name) { … } is a test
+ * for which the function `fixture` runs first. TEST=name in the environment
+ * runs only that test.
  */
 #define TEST(name) GIVEN(NULL, name)
 #define GIVEN(fixture, name)                                  \
@@ -43,10 +44,10 @@ struct test {
 
 void test_add(const struct test *test);
 
-/* For a fixture: what is done after the test, and also after one that fails. */
+/* A fixture calls it: `undo` runs after the test, also if the test fails. */
 void afterwards(void (*undo)(void));
 
-extern bool test_passed; /* the test that is being undone */
+extern bool test_passed; /* for `undo`: the test before it has passed */
 
 /* The hooks may be NULL; they answer as cmocka's do. */
 int run_all_tests(int (*before_all)(void **), int (*after_each)(void **),
