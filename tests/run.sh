@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# All checks, on a fresh machine with Go, a C compiler, CPython,
-# Node and Rust. Each step is one line; its output is shown if it fails. The last
-# line has the totals of all runners.
+# All checks, on a fresh machine with Go, a C compiler, CPython, Node and Rust.
+# Each step prints one line, and its output if it fails. The last line has the
+# totals of all runners.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 mkdir -p build/logs

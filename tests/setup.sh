@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Installs what is missing on a Debian 12 machine, as root or with sudo, and says
-# so in a line for each thing; says nothing if all is there.
+# Installs what a Debian 12 machine lacks, as root or with sudo, and prints a line
+# for each thing. It prints nothing if all is there.
 #
 #   tests/setup.sh demo     what the main job needs besides Go and a C compiler
 #   tests/setup.sh test     what the tests need as well, with build/venv
@@ -72,7 +72,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
   apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
   install=("${apt[@]}" install -y --no-install-recommends "${missing[@]}")
-  # It fetches package lists only if those at hand won't do.
+  # It fetches package lists only if the present ones don't do.
   "${install[@]}" >"$log" 2>&1 || {
     quietly "${apt[@]}" update
     quietly "${install[@]}"

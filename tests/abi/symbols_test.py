@@ -79,7 +79,7 @@ def abi() -> str:
 
 
 def test_the_abi_is_the_baseline() -> None:
-    """After an intended change: PILLION_BLESS=1 pytest tests/abi"""
+    """PILLION_BLESS=1 pytest tests/abi accepts an intended change."""
     baseline = ROOT / "tests/abi/baseline.txt"
     if os.environ.get("PILLION_BLESS"):
         baseline.write_text(abi())

@@ -84,7 +84,7 @@ static const char *error_text(int rc) {
     case PILLION_EINVAL: return "invalid";
     case PILLION_EBUSY: return "busy";
     case PILLION_EREENTRANT: return "reentrant";
-    case PILLION_EBADHANDLE: return "finished"; /* and its place is free */
+    case PILLION_EBADHANDLE: return "finished"; /* and its slot is free */
     default: return pillion_strerror(rc);
   }
 }
@@ -155,7 +155,7 @@ static void *do_it(void *data) {
   return NULL;
 }
 
-/* `elsewhere` is another thread, for which the caller waits. */
+/* `elsewhere` does it on another thread, and waits for that. */
 static const char *perform(char *const *words, pillion_context *cx, int *used) {
   struct deed deed = {words[0], words[1], NULL, cx, 1};
   *used = 2;
@@ -190,7 +190,8 @@ static void perform_inside(struct actor *actor, pillion_context *cx) {
   actor->at += used;
 }
 
-/* ---- The future ----------------------------------------------------------- */
+/* ---- The future -----------------------------------------------------------
+   */
 
 static int join(struct actor *actor, pillion_context *cx, const char *name) {
   struct actor *other = actor_of(name);

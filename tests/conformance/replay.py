@@ -23,10 +23,10 @@ ERRORS = {0: "ok", -10: "closed", -7: "again", -1: "invalid", -9: "busy", -5: "r
           -3: "finished"}
 WOKEN = ("woken", "coalesced", "stale")
 ASKED = ("asked", "already", "finished")
-FEATURES = {"evict", "shield", "deadline"}  # the others are C's inline functions
+FEATURES = {"evict", "shield", "deadline"}  # the others are inline in C
 
 
-# Structs grow at their end; a caller's may be longer than the library knows.
+# Structs grow at their end. A caller's may be longer than the library's.
 def fields(name, *names_and_types):
     return type(name, (ctypes.Structure,), {"_fields_": list(names_and_types)})
 
@@ -182,7 +182,7 @@ class Actor:
         return True
 
     def disarm(self, timer):
-        """As pillion_timer_clear: one that was never armed has no operations."""
+        """As pillion_timer_clear: a timer that was never armed has no operations."""
         if any(timer.private):
             if self.stage.ops is None:  # nothing was polled yet
                 lib.pillion_task_deadline(byref(timer), self.task, NEVER)
@@ -224,7 +224,7 @@ class Stage:
         lib.pillion_executor_bind(self.executor)
 
     def perform(self, words, cx=None):
-        """Does the first deed of words; gives its result and its length."""
+        """Does the first deed of words, and returns its result and its length."""
         if words[0] != "elsewhere":
             return self.deed(words[0], words[1], cx, True), 2
         result = []

@@ -47,7 +47,7 @@ for function in run_tasks pillion_executor_turn work told due; do
 done
 for file in executor/{task,cells,spawn,timer,ops} queue/{timers,wheel}; do clean $file || rc=1; done
 
-# The check itself: what does lock must be found out.
+# The check itself must find code that locks.
 if clean executor/wake pillion_wake >/dev/null; then
   echo "pillion_wake should have been found to lock"
   rc=1

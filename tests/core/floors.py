@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shows how often each floor of capi/core uses what is defined on which, and fails
-if one uses what stands above it.
+"""Shows how often each floor of capi/core uses names of each other floor, and fails
+if a floor uses one that stands above it.
 
     tests/core/floors.py [OBJECTS]
 
@@ -56,7 +56,7 @@ def symbols(unit: str, path: Path) -> tuple[str, set[str], set[str]]:
 
 
 def uses(tables: list[tuple[str, set[str], set[str]]]) -> list[tuple[str, str, str]]:
-    """All uses of another unit's: which unit, whose, and what."""
+    """Each use of another unit's name: the user, the owner, and the name."""
     home = {name: unit for unit, defined, _ in tables for name in defined}
     return [(unit, home[name], name) for unit, _, needed in tables
             for name in sorted(needed) if name in home]
@@ -103,7 +103,7 @@ def main() -> int:
     read = sorted(f"{unit.split('/')[0]} {name}" for unit, _, needed in tables for name in needed & wired)
     print("\n".join(f"wired: {use}, {n} files" for use, n in Counter(read).items()))
 
-    # The check itself: a use that does go upward must be found out.
+    # The check itself must find a use that goes upward.
     source = OUT / "planted.c"
     OUT.mkdir(parents=True, exist_ok=True)
     source.write_text("void pillion_executor_turn(void);\n"

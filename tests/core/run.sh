@@ -3,9 +3,9 @@
 #
 # run.sh [FLOOR/NAME...]: builds capi/core without Go and runs its tests
 # (FLOOR/NAME_test.c; all of them by default) five ways: plain, under ASan and
-# UBSan, under clang's UBSan, which knows more, under TSan, and in valgrind those
-# that need no second thread. A log is shown if something in it failed; the last
-# line has the totals. TEST=name in the environment runs only that test of each.
+# UBSan, under clang's UBSan, which knows more, under TSan, and without a second
+# thread also in valgrind. It prints the log of a program that fails; the last line
+# has the totals. TEST=name in the environment runs only that test of each program.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 export out=build/core
@@ -19,7 +19,7 @@ declare -A how=(
   # GCC sees through less when it is instrumented, and TSan through no fences.
   [tsan]="-O1 -fsanitize=thread -Wno-tsan -Wno-maybe-uninitialized"
 )
-# A fixture frees what its test has left, which may not lie in the test's frame.
+# A fixture frees its test's tasks, so these may not lie in the test's frame.
 export ASAN_OPTIONS="detect_stack_use_after_return=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 export CMOCKA_MESSAGE_OUTPUT=stdout
 jobs=$(nproc)

@@ -35,7 +35,7 @@ def test_excerpt_is_from_the_file() -> None:
 
 
 def anchors(page: pathlib.Path) -> set[str]:
-    """What the headings of a page are called in links."""
+    """The names of a page's headings in links."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
     return {re.sub(r"[^\w\- ]", "", h).lower().replace(" ", "-") for h in headings}
 

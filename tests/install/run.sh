@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Installs into folders of its own, then builds and runs a program from there, with
-# find_package and with pkg-config. The prefix is known from the start, or only the
-# install gets it, or the folder is moved afterwards.
+# Installs into new folders, then builds and runs a program from there, with
+# find_package and with pkg-config. The build knows the prefix, or only the
+# install does, or the folder moves afterwards.
 set -eu
 cd "$(dirname "$0")/../.."
 root=$PWD/build/install

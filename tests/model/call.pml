@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A call that a thread waits for, or with -DJOIN a task: capi/core/call/wait.c, and
- * the state of call.c.
+ * A call that a thread waits for, or with -DJOIN a task: capi/core/call/wait.c,
+ * and the state of call.c.
  *
  * A worker takes the call up and completes it. A waiter waits, may time out and
  * wait again, and in the end gives up as pillion_call_wait does: it cancels and
- * detaches. A rival with the same handle does one thing at any time: it cancels,
- * waits or detaches. A freed node serves another call, which only its own worker
- * may touch.
+ * detaches. A rival with the same handle does one thing at any time: it
+ * cancels, waits or detaches. A freed node serves another call, which only its
+ * own worker may touch.
  *
- * A task polls the call. It leaves its waker in `taker` and sleeps until a wake, or
- * it is dropped and abandons the call. The words in `taker` have the generation in
- * them, so that a compare-and-swap in a later call fails.
+ * A task polls the call. It leaves its waker in `taker` and sleeps until a
+ * wake, or it is dropped and abandons the call. The words in `taker` have the
+ * generation in them, so that a compare-and-swap in a later call fails.
  *
- * Properties: the node is freed exactly once, and not touched afterwards; at most
- * one process gets the result; every process comes to an end.
+ * Properties: the node is freed exactly once, and not touched afterwards; at
+ * most one process gets the result; every process comes to an end.
  *
  * BUG names a mistake that the properties have to find.
  */
@@ -44,7 +44,7 @@ bool wakeup = false;
 #define WAKER 1
 #define ENDED 2
 byte taker = OPEN;
-bool woken = false; /* the task's own; a wake of one that is gone is lost */
+bool woken = false; /* the task was woken; a task that is gone isn't */
 byte frees = 0, results = 0;
 
 /* Frees the node, which the next call uses at once. */
@@ -134,7 +134,7 @@ inline do_cancel() {
 }
 
 inline do_detach() {
-  atomic { /* read after the state; one of another call is not used */
+  atomic { /* it reads the word after the state, and ignores another call's */
     who = gen == 1 && taker == WAKER
   };
   atomic {
@@ -191,7 +191,7 @@ inline do_wait() {
   fi
 }
 
-/* Polls until it gets the result or is refused. */
+/* The task: it polls until it gets the result or a refusal. */
 proctype joiner() {
   bool got, refused, registered, ended, had, who, gone, dropped = false;
   if
@@ -276,6 +276,6 @@ init {
 #endif
   _nr_pr == 1; /* every process has ended */
   assert(frees <= 1);
-  /* No process has the result only if the rival's wait was in the waiter's way. */
+  /* A result that no process has: the rival's wait was in the waiter's way. */
   assert(frees == 1 || (phase == DONE && wakeup && !orphan))
 }

@@ -5,10 +5,11 @@
  * executor/offload/pool.go.
  *
  * Two submitters, the dispatcher's goroutine, and a pool of two workers. The
- * pool's lock is an atomic step; the takers' lock is a word. Job 0 blocks its
- * worker until job 1 has run, which is submitted after it. So the model hangs if
- * job 1 is left to that worker, or to none. With -DOTHER job 1 belongs to another
- * pool and must not wait for a worker of this one: both are blocked.
+ * pool's lock is an atomic step; the takers' lock is a word. Job 1 is submitted
+ * after job 0, which blocks its worker until job 1 has run. So the model hangs
+ * if job 1 is left to that worker, or to none. With -DOTHER job 1 belongs to
+ * another pool, and both workers of this one are blocked: it must not wait for
+ * them.
  *
  * Property: all jobs run (there is no invalid end state).
  *
@@ -47,7 +48,7 @@ bool searching = false;
 
 bool ran[N];
 
-/* Under the pool's lock. The wake follows at once. */
+/* The caller has the pool's lock. The wake follows at once. */
 inline call() {
   if
   :: searching || empty(queue)
@@ -60,7 +61,7 @@ inline call() {
   fi
 }
 
-/* With the lock held. It hands out jobs one by one. */
+/* The caller has the takers' lock. It hands out jobs one by one. */
 inline take() {
   atomic { n = 0; h = head };
   do

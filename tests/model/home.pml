@@ -4,9 +4,9 @@
  * Cells that belong to one worker of a pool in Go: executor/pool_pin.go, with
  * executor/pool_ready.go and the parking of a Local.
  *
- * Both cells have a home, a worker, which may leave at any time or stay. Two wakers push one
- * each. As long as the home exists only that worker may poll them; afterwards the
- * other may, too.
+ * Both cells have the same home, a worker that may leave at any time or stay.
+ * Two wakers push one cell each. As long as the home exists only that worker
+ * may poll the cells; afterwards the other may, too.
  *
  * Properties: a cell with a home is polled there; when all processes rest, each
  * cell was polled.
@@ -17,7 +17,7 @@
 #define FIRST 2   /* a leaver empties the home before it says that it is gone */
 #define EAGER 3   /* a worker looks at its home before it says that it is idle */
 #define SILENT 4  /* a leaver pokes no worker for the cells that it leaves */
-#define LISTED 5  /* or a poke can still reach it when it looks for work */
+#define LISTED 5  /* a leaver is still in the idle set when it looks for work */
 #define MUTE 6    /* a waker doesn't poke the home's worker */
 #ifndef BUG
 #define BUG 0

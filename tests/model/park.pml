@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Parking: capi/core/executor/park.c, with the inbox, the host and the descriptor.
+ * Parking: capi/core/executor/park.c, with the inbox, the host and the
+ * descriptor.
  *
- * Posters push into the inbox and poke. One of them closes the executor instead.
- * The owner is a host that turns when it is told. It may free the executor at any
- * time, and make another in the same memory with a descriptor of its own. A
- * turn may end with more to do. The owner's thread may also stand still for good.
+ * Posters push into the inbox and poke. One of them closes the executor
+ * instead. The owner is a host that turns when it is told. It may free the
+ * executor at any time, and make another in the same memory with a descriptor
+ * of its own. A turn may end with more to do. The owner's thread may also stand
+ * still for good.
  *
  * The host has a descriptor and looks at nothing else, but for one turn that it
  * makes unasked. With HOOK it has a wake hook in the descriptor's place. With
  * ENDERS the executor gathers, as in gather.c: that many threads push ends, and
- * each either pokes or arms the timer. The timer may fire, or its time may not come
- * while anything else happens.
+ * each either pokes or arms the timer. The timer may fire, or its time may not
+ * come while anything else happens.
  *
- * Properties: a turn finds each post, and a close; once all is quiet the descriptor
- * is unreadable; no thread writes to a closed descriptor, and none calls a hook
- * after its drop; while an end waits the timer runs, and only ends wait for the
- * timer; the host doesn't spin while a poker stands still; the host is told when a
- * turn has ended with more; a poker tells the host once at most, and ends wherever
- * the owner stands; free ends (there is no invalid end state).
+ * Properties: a turn finds each post, and a close; once all is quiet the
+ * descriptor is unreadable; no thread writes to a closed descriptor, and none
+ * calls a hook after its drop; while an end waits the timer runs, and only ends
+ * wait for the timer; the host doesn't spin while a poker stands still; the
+ * host is told when a turn has ended with more; a poker tells the host once at
+ * most, and ends wherever the owner stands; free ends (there is no invalid end
+ * state).
  *
  * BUG names a mistake that the properties have to find.
  */
@@ -274,7 +277,7 @@ inline leave(more) {
 inline turn() {
   if
   :: !poked && !running && pokers == 0 && inbox == 0 && signaled == NO &&
-     !armed && ended == 0 && !is_armed && closing == closed_with && !left -> skip /* a quiet one */
+     !armed && ended == 0 && !is_armed && closing == closed_with && !left -> skip /* a turn without work */
   :: else ->
      if
      :: closing != closed_with -> closed_with = closing; work = true
@@ -301,7 +304,7 @@ inline turn() {
     if
     :: !work ->
        empty_turns++;
-       assert(empty_turns < 4) /* the host goes on though it was not told */
+       assert(empty_turns < 4) /* it goes on, though the host was not told */
     :: else -> empty_turns = 0
     fi;
     work = false; met = false; won = false; target = 0
@@ -318,8 +321,8 @@ proctype host() {
      :: else
      fi;
      turn()
-  :: whims > 0 -> whims--; turn() /* for something else */
-  :: life + 1 < LIVES -> /* free, and new */
+  :: whims > 0 -> whims--; turn() /* the host comes unasked */
+  :: life + 1 < LIVES -> /* frees it, and makes a new one */
      if
      :: BUG != FREE ->
         atomic { pokers == 0 -> poked = false; running = true }
@@ -336,7 +339,7 @@ proctype host() {
      atomic { poked = false; running = false; armed = false }
   :: atomic {
        finished == POSTERS + ENDERS + 1 && !told[life] && !ticked[life] ->
-       /* Quiet. A post between two lives waits for the next poke. */
+       /* All is quiet. A post between two lives waits for the next poke. */
        assert(!left);
        assert(life > 0 || inbox == 0);
        assert(life > 0 || ended == 0 || ticks[life]);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The idle set, and the pokes: capi/core/pool/ready.c, and its twin in executor/.
+ * The idle set, and the pokes: capi/core/pool/ready.c, and its twin in
+ * executor/.
  *
- * Two workers and two pushers. One of the tasks pushes another into its worker's
- * deque, and wakes itself: the other worker sees neither before a fence. Then
- * the poll blocks its worker until that other task was polled, as a busy loop
- * would; or the first worker's loop is busy for as long between two turns. Only one
- * worker blocks at a time, so that one is left. With -DLEAVE none blocks, and the
- * second worker may leave for good.
+ * Two workers and two pushers. One of the tasks pushes another into its
+ * worker's deque, and wakes itself: the other worker sees neither before a
+ * fence. Then its poll blocks the worker, like a busy loop, until the pushed
+ * task was polled; or the first worker's loop is busy for as long between two
+ * turns. Only one worker blocks at a time, so that one is left. With -DLEAVE
+ * none blocks, and the second worker may leave for good.
  *
- * Properties: all tasks are polled, so no worker sleeps while work waits that the
- * other can't do (there is no invalid end state).
+ * Properties: all tasks are polled, so no worker sleeps while work waits that
+ * the other can't do (there is no invalid end state).
  *
  * BUG names a mistake that the properties have to find.
  */
@@ -91,7 +92,7 @@ inline poll() {
   if
   :: task == BLOCKS -> stand_still()
   :: task == START ->
-     if /* the first into an empty deque needs no look */
+     if /* the first task of an empty deque needs no look */
      :: deque[me] != 0 ->
         atomic { unseen[me] = unseen[me] | FREES; fence(me) };
         look()

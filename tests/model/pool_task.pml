@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A task of a pool, and the threads that may touch it: capi/core/pool/task.c and end.c, and
- * their twins in executor/.
+ * A task of a pool, and the threads that may touch it: capi/core/pool/task.c
+ * and end.c, and their twins in executor/.
  *
  * Its cell lives twice. The first task is joined. Its joiner takes the result,
  * frees the cell, and spawns the second, detached task into it. A waker of the
  * first task may come at any time. The second has two wakers, one of which
- * cancels it with -DCANCEL. Two workers pop and poll. The cell's place in a deque
- * or an inbox is a count here; pool_deque.pml models the deque.
+ * cancels it with -DCANCEL. Two workers pop and poll. The cell's place in a
+ * deque or an inbox is a count here; pool_deque.pml models the deque.
  *
  * Every statement below is one atomic instruction. A read-modify-write loop is
  * one step: the compare-and-swap that succeeds computed from what it found.
@@ -24,7 +24,7 @@
 #define REST 2       /* the holder gives QUEUED back without a look */
 #define UPGRADE 3    /* a wake that finds an older one queued leaves it so */
 #define RECYCLE 4    /* a queued cell is used again */
-#define LATE 5       /* a result that waits isn't marked: late wakers queue it */
+#define LATE 5       /* a waiting result isn't marked: late wakers queue it */
 #define BACK 6       /* the holder gives back an older waker's QUEUED without a look */
 #define OLDER 7      /* a late wake overwrites a newer one */
 #define JOIN 8       /* the end looks for a joiner, then marks the end */

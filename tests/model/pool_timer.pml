@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Time in a pool: capi/core/pool/timer.c and the polls of pool/task.c, and their twins in
- * executor/.
+ * Time in a pool: capi/core/pool/timer.c and the polls of pool/task.c, and
+ * their twins in executor/.
  *
- * Two workers read the clock when a turn begins, and time goes on while they turn.
- * A task sleeps twice, with a timer that any worker fires. Meanwhile another task
- * wakes it for nothing, and sets a timer of its own that is late already. The
- * task's queue and its QUEUED are as in pool_task.pml, but without generations.
- * A fire takes several steps under the lock, since polls don't take the lock.
+ * Two workers read the clock when a turn begins, and time goes on while they
+ * turn. A task sleeps twice, with a timer that any worker fires. Meanwhile
+ * another task wakes it for nothing, and sets a timer of its own that is late
+ * already. The task's queue and its QUEUED are as in pool_task.pml, but without
+ * generations. A fire takes several steps under the lock, since polls don't
+ * take the lock.
  *
- * Properties: a task that its timer has woken sees no time before the timer's; so
- * both sleeps end (there is no invalid end state).
+ * Properties: a task that its timer has woken sees no time before the timer's;
+ * so both sleeps end (there is no invalid end state).
  *
  * BUG names a mistake that the properties have to find.
  */
 #define TURN 1   /* a poll sees the time of its turn */
 #define BEGIN 2  /* a turn looks for the other's fires when it begins */
-#define POP 3    /* it looks for them before it pops the task */
+#define POP 3    /* a turn looks for them before it pops the task */
 #define LATER 4  /* the wakes come first, then the time */
 #define LOWER 5  /* a fire stores the time over a later one */
 #ifndef BUG
@@ -57,7 +58,7 @@ inline note_time(t) {
   fi
 }
 
-/* Under the lock, which the other worker's firing and arming take, too. */
+/* The caller has the lock. The other worker fires and arms under it, too. */
 inline fire(t) {
   atomic {
     !lock;

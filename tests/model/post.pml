@@ -8,9 +8,9 @@
  * Then the place belongs to another executor, with the next generation.
  *
  * Properties: the executor that a poster meant takes the accepted event, or its
- * free drops it, exactly once and in the order of the positions; no poster touches
- * a freed ring, or an entry that waits; the owner doesn't sleep while an entry
- * waits.
+ * free drops it, exactly once and in the order of the positions; no poster
+ * touches a freed ring, or an entry that waits; the owner doesn't sleep while
+ * an entry waits.
  *
  * BUG names a mistake that the properties have to find.
  */
@@ -55,7 +55,7 @@ proctype poster() {
      times++;
      mine = false;
      at = tail;
-     seen = head; /* may be newer than the tail that was read */
+     seen = head; /* may be newer than the tail it has read */
      if
      :: BUG != FULL && at >= seen + SIZE -> skip /* EAGAIN */
      :: else ->
@@ -63,7 +63,7 @@ proctype poster() {
           if
           :: tail == at && (gen == 1 || BUG == BLIND) ->
              tail++; mine = true; accepted++
-          :: else -> skip /* it tries again, or is too late: another time */
+          :: else -> skip /* the poster tries again, or gives up */
           fi
         }
      fi;

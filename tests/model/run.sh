@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Searches the models exhaustively, and then each model with each of its seeded
-# mistakes, which it must find: a check that can't fail is no check. Two at a time;
-# the last line has the totals.
+# Searches each model exhaustively, and then with each of its seeded mistakes,
+# which the search must find: a check that can't fail is no check. Two searches run
+# at a time. The last line has the totals.
 set -u
 cd "$(dirname "$0")" || exit 1
 out=../../build/model

@@ -5,22 +5,22 @@
  *
  * The owner pushes at the tail and pops at the head, in any order. Two thieves
  * take up to half from the head: each says in `from` where it is going to read,
- * moves the head, and only then reads. The ring has two places and grows to four
- * once; the old places stay as they are.
+ * moves the head, and only then reads. The ring has two places and grows to
+ * four once; the old places stay as they are.
  *
- * Properties: no thief reads a place that the owner has written over, so that each
- * item comes out exactly once.
+ * Properties: no thief reads a place that the owner has written over, so that
+ * each item comes out exactly once.
  *
  * BUG names a mistake that the properties have to find.
  */
 #define UNSAID 1  /* a thief moves the head before it says from where it reads */
-#define EARLY 2   /* and takes that back before it has read */
-#define LATE 3    /* it looks for the buffer after it has moved the head */
+#define EARLY 2   /* a thief takes that back before it has read */
+#define LATE 3    /* a thief looks for the buffer after it has moved the head */
 #define NOFROM 4  /* the owner doesn't look at `from` when it wants room */
-#define BEFORE 5  /* or looks at it before it looks at the head */
+#define BEFORE 5  /* the owner looks at `from` before it looks at the head */
 #define UNSEEN 6  /* the tail is shown before the item is there */
 #define STORED 7  /* the owner pops by a store */
-#define EXACT 8   /* the owner takes a limit that has gone back for room */
+#define EXACT 8   /* the owner finds room up to a limit that has gone back */
 #ifndef BUG
 #define BUG 0
 #endif

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A cell and its wakers. In capi/core: pillion__mark of cell/mark.c, pillion_wake
- * of executor/wake.c, the drain of executor/drain.c, pillion__cell_take of
- * executor/cells.c, and the leasing of chunks.
+ * A cell and its wakers. In capi/core: pillion__mark of cell/mark.c,
+ * pillion_wake of executor/wake.c, the drain of executor/drain.c,
+ * pillion__cell_take of executor/cells.c, and the leasing of chunks.
  *
  * The cell lives twice. Its first task belongs to executor 0 and may end at any
- * time; then it is used again, by the same executor or, once that was freed and
- * the chunk leased anew, by executor 1. An old waker, of the first task, may
- * come as late as it likes; new ones are of the second.
+ * time. Then the same executor uses the cell again; or that executor is freed,
+ * the chunk is leased anew, and executor 1 uses the cell. The old waker, of the
+ * first task, may come at any time; the new wakers are the second task's.
  *
  * Every statement below is one atomic instruction. A read-modify-write loop is
  * one step: the compare-and-swap that succeeds computed from what it found.
  *
- * Properties: a wake of the second task is followed by a poll that sees what was
- * written before it; the cell is in one inbox at most, once; no task is polled
- * for another's wake.
+ * Properties: a wake of the second task is followed by a poll that sees what
+ * was written before it; the cell is in one inbox at most, once; no task is
+ * polled for another's wake.
  *
  * BUG names a mistake that the properties have to find.
  */
@@ -24,7 +24,7 @@
 #define RECYCLE 3    /* a queued cell is used again */
 #define INSTALL 4    /* the look at QUEUED comes before the chunk is leased */
 #define GENERATION 5 /* the owner doesn't compare generations */
-#define GUESS 6      /* a wake takes a pending wake of any task for its own */
+#define GUESS 6      /* a wake counts any task's pending wake as its own */
 #ifndef BUG
 #define BUG 0
 #endif
@@ -165,7 +165,7 @@ proctype owners() {
   assert(seen == sequence);
   goto end;
 
-passed_over: /* no process gets a waker of it */
+passed_over: /* no process gets its waker */
   done == 1;
 end:
   skip

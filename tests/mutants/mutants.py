@@ -5,14 +5,14 @@
 
 Half of them are planted in capi/core and half in executor/, in a copy of the tree
 (build/mutants/tree). The seed chooses them. A mistake is found when a test fails,
-crashes, or hangs: those of the core, plain and then under ASan and UBSan, and the
-conformance vectors; or `go test ./executor/...`. One that the compiler makes the
-same code of doesn't count, nor does one that doesn't compile.
+crashes, or hangs. For C these are the core's tests, plain and then under ASan and
+UBSan, and the conformance vectors; for Go, `go test ./executor/...`. A mistake that
+doesn't compile, or compiles to the same code, doesn't count.
 
-equivalent.txt names those that change nothing that a test could see, and says why.
-What was found is remembered in build/mutants/log.jsonl, so that a run that was
-interrupted, or one with a larger number, goes on. The exit code is 1 if a mistake
-survives that isn't named.
+equivalent.txt names mistakes without an effect that a test could see, and says why.
+build/mutants/log.jsonl remembers what was found, so that an interrupted run, or one
+with a larger number, goes on. The exit code is 1 if a mistake survives that isn't
+named.
 """
 
 import hashlib
@@ -60,7 +60,7 @@ def run(command: list[str], seconds: float, memory: int = 0) -> str | None:
 
 
 def built(path: Path, variant: str, suffix: str = "") -> str:
-    """The object of a source, named as that: two folders may have a task.c."""
+    """The object of a source, with the folder's name: two folders may have a task.c."""
     return f"{OUT}/{variant}/{'-'.join(path.relative_to(TREE).with_suffix('').parts)}{suffix}.o"
 
 
@@ -185,7 +185,7 @@ def copy_tree() -> str:
 
 
 def equivalents() -> set[tuple[str, str, str]]:
-    """path, old and new lines of each: three lines in the file, and then why."""
+    """The path, old line and new line of each: its first three lines in the file."""
     named = set()
     for paragraph in Path(__file__).with_name("equivalent.txt").read_text().split("\n\n"):
         lines = [line for line in paragraph.splitlines() if not line.startswith("#")]

@@ -35,7 +35,7 @@ func failure(err error) string {
 	return err.Error()
 }
 
-// gone is failure for deeds that need a live task.
+// gone is failure, for a deed that needs a live task.
 func gone(err error) string {
 	if errors.Is(err, executor.ErrClosed) {
 		return "finished"

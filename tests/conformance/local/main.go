@@ -12,7 +12,7 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
-// features are those that a case may need; a case with another is skipped.
+// features are those that this replayer knows. It skips a case that needs another.
 var features = []string{"evict", "shield", "deadline", "interval", "scope"}
 
 // stage is the present case, and its executor.

@@ -4,8 +4,8 @@
  * The example's four ways, and what each brings into the process: this finds
  * threads, goroutines and descriptors that the program did not ask for.
  *
- * Go's own threads start when it likes. Built against the core alone, without
- * Go, the test counts threads exactly; with the library it counts goroutines.
+ * Go starts its own threads at any time. So the test counts threads where it is
+ * built with the core alone, and goroutines where it is built with the library.
  */
 #define main example_main
 #include "example.c"
@@ -59,7 +59,7 @@ static void check_way(const struct way *way) {
   check_goroutines(way->name);
 }
 
-/* The allocator has to be there before the first executor. */
+/* The allocator must be set before the first executor is made. */
 static unsigned long allocated, freed;
 
 static void *count_alloc(size_t bytes, void *data) {
@@ -81,7 +81,7 @@ static void check_start(void) {
   start.ring = 64;
   start.max_calls = 16;
   expect("start", "result", pillion_start(&start, NULL, 0), 0);
-  /* Go has started now, and opened its descriptors: so once more. */
+  /* Go keeps the descriptors of its first start: a second start opens none. */
   pillion_shutdown(PILLION_CLOSE_CANCEL, PILLION_TIME_NEVER);
   long fds = entries("/proc/self/fd");
   expect("start", "result", pillion_start(&start, NULL, 0), 0);
@@ -89,7 +89,7 @@ static void check_start(void) {
   check_goroutines("start");
 }
 
-/* `replaced` tells what happened. */
+/* What the `replaced` way has done, counted. */
 static void check_replaced(void) {
   const struct way *way = &ways[WAYS - 1];
   pillion_executor ex;

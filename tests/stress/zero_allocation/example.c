@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * No allocation. The executor makes room for the tasks that it is told to
- * expect when it is made, and the loop makes room in its first turn. From then
- * on tasks live in storage of the caller's, and spawn, timers, wakes from any
- * thread, results and the end allocate nothing.
+ * No allocation. An executor's options say how many tasks it must have room
+ * for; it takes that memory when it is made, and the loop takes its own in the
+ * first turn. From then on tasks live in storage of the caller's, and spawns,
+ * timers, wakes from any thread, results and ends allocate nothing.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -33,7 +33,8 @@ static void plain_free(void *memory, void *data) {
 
 static const pillion_allocator counting = {counted_alloc, plain_free, NULL};
 
-/* ---- One task: a sleep, then a wake from another thread ------------------- */
+/* ---- One task: a sleep, then a wake from another thread -------------------
+   */
 
 static sem_t asked;
 static _Atomic pillion_waker asking;
@@ -69,7 +70,8 @@ static void *answer(void *data) {
   }
 }
 
-/* ---- A thousand: each sleeps, ends and is spawned again -------------------- */
+/* ---- A thousand: each sleeps, ends and is spawned again --------------------
+   */
 
 static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
   struct task *task = self;
@@ -79,7 +81,8 @@ static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
 
 static const pillion_future nap_future = {sizeof nap_future, nap_poll, NULL};
 
-/* ---- The program ----------------------------------------------------------- */
+/* ---- The program -----------------------------------------------------------
+   */
 
 static pillion_executor executor;
 static pillion_poll loop; /* makes what it needs in its first turn */

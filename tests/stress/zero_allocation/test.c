@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The example, with a counter in front of the C library's own malloc, which
- * counts the calls of every thread in the process.
+ * The example, with a counter in front of the C library's malloc. It counts the
+ * calls of every thread in the process.
  */
 #define main example_main
 #include "example.c"

@@ -39,7 +39,7 @@ func (c channel) Wake() error {
 func (c channel) wait() { <-c }
 func (c channel) end()  {}
 
-// frames comes by again and again, as a game does, and needn't be woken.
+// frames turns again and again, like a game, and needs no wake.
 type frames struct{}
 
 func (frames) Wake() error { return nil }
