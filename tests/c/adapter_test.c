@@ -274,6 +274,80 @@ TEST(a_handler_may_run_the_loop) {
   loop_end();
 }
 
+static int turn_made;
+
+static void turn_at_once(const pillion_event *event, void *data) {
+  see(event, &seen);
+  if (event->token == 0) turn_made = pillion_adapter_turn(&on.adapter);
+}
+
+TEST(a_turn_in_a_handler_counts_what_it_hands_out) {
+  begin_giving(turn_at_once);
+  step(&on, 0);
+  assert_int_equal(turn_made, 2);
+  loop_end();
+}
+
+/* The first handler reports a descriptor; the second waits for a thread. */
+static int reported;
+
+static int wake_later(void *waker) { return pillion_wake(*(uint64_t *)waker); }
+
+static void report_and_wait(const pillion_event *event, void *data) {
+  struct probe *sleeper = data;
+  see(event, &seen);
+  if (event->token == 0) pillion_adapter_report(&on.adapter, reported, R);
+  if (event->token != 1) return;
+  wrong = on_thread(wake_later, &sleeper->waker) != PILLION_WOKEN ||
+          !readable(executor, 0);
+}
+
+TEST(a_wake_in_a_handler_after_a_report_is_not_lost) {
+  struct probe sleeper = {.ready_at = 2};
+  struct stream in;
+  int ends[2];
+  pair_new(ends);
+  begin_giving(report_and_wait);
+  on.adapter.data = &sleeper;
+  reported = ends[0];
+  open_watch(executor, &in, ends[0]);
+  in.length = R;
+  start(executor, &in, &waiting);
+  spawn(executor, &sleeper, 9, PILLION_EVENT);
+  step(&on, 0);
+  loop_run();
+  assert_int_equal(wrong, 0);
+  assert_int_equal(sleeper.polls, 2);
+  close(ends[1]);
+  loop_end();
+}
+
+/* A handler runs another executor's loop, whose task runs this one. */
+static int run_this_in_poll(struct probe *probe, pillion_context *cx) {
+  step(&on, 0);
+  return (int)seen.count;
+}
+
+static void run_other(const pillion_event *event, void *data) {
+  see(event, &seen);
+  if (seen.count == 1) step(&other, 0);
+}
+
+TEST(no_event_comes_inside_another_executors_turn) {
+  struct probe probe = {.ready_at = 1, .then = run_this_in_poll};
+  pillion_executor second = executor_new();
+  begin_giving(run_other);
+  assert_ok(attach(&other, epoll_create1(EPOLL_CLOEXEC), second, NULL, NULL));
+  spawn(second, &probe, 1, PILLION_DETACH);
+  step(&on, 0);
+  assert_int_equal(probe.answer, 1);
+  assert_int_equal(seen.count, 3);
+  assert_ok(pillion_adapter_detach(&other.adapter));
+  close(other.epoll);
+  executor_free(second);
+  loop_end();
+}
+
 /* Each handler opens another dialog, and looks at its event when it is back. */
 static void open_more(const pillion_event *event, void *data) {
   see(event, &seen);
@@ -329,6 +403,7 @@ TEST(free_in_a_dialog_ends_all_batches) {
   on.adapter.data = &end;
   step(&on, 0);
   assert_int_equal(seen.count, 2);
+  assert_int_equal(pillion_adapter_pending(&on.adapter), 0);
   for (size_t i = 0; i < 3; i++) assert_int_equal(givers[i].released, 1);
   assert_ok(pillion_adapter_detach(&on.adapter));
   close(on.epoll);

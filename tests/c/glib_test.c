@@ -408,6 +408,27 @@ TEST(tasks_calls_and_events_go_on_in_a_loop_that_on_event_runs) {
   rig_free(rig);
 }
 
+/* Nothing but the event behind its own ends the dialog. */
+static void wait_for_the_next(const pillion_event *event, void *data) {
+  struct dialog *dialog = data;
+  see(event, &dialog->rig->seen);
+  if (dialog->rig->seen.count == 1) g_main_loop_run(dialog->loop);
+  else g_main_loop_quit(dialog->loop);
+}
+
+TEST(a_dialog_waits_for_the_event_behind_its_own) {
+  struct rig *rig = rig_new(NULL);
+  struct dialog dialog = {rig, g_main_loop_new(rig->context, FALSE), 0};
+  struct probe probes[2] = {{.ready_at = 1}, {.ready_at = 1}};
+  rig->glib.adapter.on_event = wait_for_the_next;
+  rig->glib.adapter.data = &dialog;
+  for (int i = 0; i < 2; i++) spawn(rig->ex, &probes[i], i, PILLION_EVENT);
+  rig_step(rig);
+  assert_int_equal(rig->seen.count, 2);
+  g_main_loop_unref(dialog.loop);
+  rig_free(rig);
+}
+
 static gboolean quit(gpointer loop) {
   g_main_loop_quit(loop);
   return G_SOURCE_REMOVE;
@@ -442,6 +463,40 @@ TEST(a_nested_loop_in_a_poll_neither_spins_nor_loses_anything) {
   assert_true(loops_made < 10);
   rig_run(rig);
   assert_int_equal(rig->seen.count, 3);
+  g_main_loop_unref(dialog.loop);
+  rig_free(rig);
+}
+
+/* A handler runs a loop, in which another executor's task does. */
+static void nest_once(const pillion_event *event, void *data) {
+  struct dialog *dialog = data;
+  see(event, &dialog->rig->seen);
+  if (dialog->rig->seen.count == 1)
+    g_main_context_iteration(dialog->rig->context, FALSE);
+}
+
+TEST(a_loop_inside_another_executors_poll_does_not_spin) {
+  struct rig *rig = rig_new(NULL);
+  struct dialog dialog = {rig, g_main_loop_new(rig->context, FALSE), 0};
+  struct probe its[2] = {{.ready_at = 1}, {.ready_at = 1}};
+  struct probe probe = {.ready_at = 1, .then = nest_in_poll, .data = &dialog};
+  pillion_executor second = executor_new();
+  pillion_glib glib;
+  assert_ok(pillion_glib_attach(&glib, rig->context, G_PRIORITY_HIGH, second,
+                                NULL, NULL));
+  rig->glib.adapter.on_event = nest_once;
+  rig->glib.adapter.data = &dialog;
+  for (int i = 0; i < 2; i++) spawn(rig->ex, &its[i], i, PILLION_EVENT);
+  g_main_context_iteration(rig->context, FALSE); /* the other one's first turn */
+  spawn(second, &probe, 1, PILLION_DETACH);
+  count_loops(rig);
+  pillion_adapter_turn(&rig->glib.adapter);
+  assert_int_equal(probe.polls, 1);
+  assert_true(loops_made < 15);
+  rig_run(rig);
+  assert_int_equal(rig->seen.count, 2);
+  assert_ok(pillion_glib_detach(&glib));
+  executor_free(second);
   g_main_loop_unref(dialog.loop);
   rig_free(rig);
 }

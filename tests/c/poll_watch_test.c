@@ -113,3 +113,28 @@ TEST(hooks_that_come_later_are_left_alone) {
   loop_end();
   assert_int_equal(dropped, 2);
 }
+
+static void wait_for_the_next(const pillion_event *event, void *data) {
+  see(event, data);
+  if (seen.count == 1 && pillion_poll_once(&loop, SECOND) != 1) seen.count = 9;
+}
+
+/* Nothing but the event behind its own ends the wait. */
+TEST(a_loop_in_a_handler_goes_on_with_the_batch) {
+  struct probe probes[2] = {{.ready_at = 1}, {.ready_at = 1}};
+  struct stream in;
+  int ends[2];
+  pair_new(ends);
+  memset(&seen, 0, sizeof seen);
+  loop_begin(executor_new());
+  loop.adapter.on_event = wait_for_the_next;
+  open_watch(executor, &in, ends[0]);
+  start(executor, &in, &reading);
+  loop_step();
+  for (int i = 0; i < 2; i++) spawn(executor, &probes[i], i, PILLION_EVENT);
+  loop_step();
+  assert_int_equal(seen.count, 2);
+  close(ends[1]);
+  loop_run();
+  loop_end();
+}
