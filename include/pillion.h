@@ -194,6 +194,13 @@
  *   pillion_glib_call_async     calls a function, then a callback
  *   pillion_glib_call_finish    takes the result there
  *
+ * epoll.h: a loop of your own around epoll(7); include it yourself
+ *   pillion_epoll_attach        puts an executor on a set
+ *   pillion_epoll_timeout       says how long epoll_wait may wait
+ *   pillion_epoll_take          takes an event that is the adapter's
+ *   pillion_epoll_turn          makes a turn if one is due
+ *   pillion_epoll_detach        takes it off again
+ *
  * adapter.h: for authors of adapters; include it yourself
  *   pillion_adapter_init        begins to attach
  *   pillion_adapter_hook        becomes the executor's host

@@ -102,7 +102,7 @@ struct pillion_adapter {
   pillion_event_fn on_event; /* or NULL */
   void *data;                /* of on_event */
   int status;    /* 0, or the error for which the loop makes no more turns */
-  uint64_t live; /* what lived at the end of the latest turn */
+  uint64_t live; /* tasks and calls after the latest turn; 1 before the first */
   pillion_executor executor; /* 0: it was freed, or has left this loop */
   const pillion_adapter_loop *loop;
   int64_t deadline;               /* that the timer stands for */
@@ -226,6 +226,7 @@ static inline void pillion__adapter_live(int live, void *data) {
   pillion_adapter *adapter = (pillion_adapter *)data;
   if (adapter->keeps == live) return;
   adapter->keeps = live;
+  if (live && adapter->live == 0) adapter->live = 1;
   if (adapter->loop->live != NULL) adapter->loop->live(adapter, live);
 }
 
@@ -462,6 +463,7 @@ static inline void pillion__adapter_reset(pillion_adapter *out,
   out->data = data;
   out->deadline = INT64_MIN;
   out->keeps = 1;
+  out->live = 1;
 }
 
 /* The executor was freed, or has got another host. */

@@ -41,6 +41,8 @@ program() {
   libs='' shared="test support"
   case $1 in
   *_watch_test | adapter_test) shared="$shared watch_support watch_suite watch_go" ;;
+  epoll_test | event_test | ev_test | sdevent_test)
+    shared="$shared watch_support watch_suite watch_go loop_suite" ;;
   pool_go*) shared="$shared pool_go" ;;
   esac
   case $1 in
@@ -60,7 +62,7 @@ for kind in $kinds; do
   if [ "$kind" = sanitized ]; then
     extra="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined"
   fi
-  for file in tests/support/test.c tests/c/{support,pool_go,watch_support,watch_suite,watch_go}.c; do
+  for file in tests/support/test.c tests/c/{support,pool_go,watch_support,watch_suite,watch_go,loop_suite}.c; do
     echo "$file"
   done | xargs -P "$(nproc)" -I{} bash -c '$CC $flags $extra -c {} -o $BUILD/$(basename {} .c)-$kind.o'
   printf '%s\n' $names | xargs -P "$(nproc)" -I{} bash -c 'program {} $kind'
