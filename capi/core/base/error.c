@@ -5,53 +5,33 @@
 
 #include "base/base.h"
 
+static const char *const texts[] = {
+    [PILLION_OK] = "success",
+    [-PILLION_EINVAL] = "invalid argument",
+    [-PILLION_ENOMEM] = "out of memory",
+    [-PILLION_EBADHANDLE] = "no such handle (stale, or never valid)",
+    [-PILLION_EWRONGTHREAD] = "the executor belongs to another thread",
+    [-PILLION_EREENTRANT] = "not allowed inside a turn",
+    [-PILLION_EFORKED] = "not usable in a forked child",
+    [-PILLION_EAGAIN] = "over a quota; try again later",
+    [-PILLION_EMSGSIZE] = "too large",
+    [-PILLION_EBUSY] = "in use by another",
+    [-PILLION_ECLOSED] = "closing or closed",
+    [-PILLION_ECANCELLED] = "cancelled",
+    [-PILLION_EPANIC] = "the Go function panicked",
+    [-PILLION_EFAILED] = "the Go function returned an error",
+    [-PILLION_ENOTFOUND] = "no such function",
+    [-PILLION_EVERSION] = "header and library versions do not fit",
+    [-PILLION_ETIMEDOUT] = "timed out",
+    [-PILLION_EINTR] = "interrupted by a signal",
+    [-PILLION_ESYSTEM] = "the operating system refused",
+    [-PILLION_EGOEXIT] = "the Go function called runtime.Goexit",
+    [-PILLION_ENOTSUP] = "not supported by the host",
+};
+
 const char *pillion_strerror(int code) {
-  switch (code) {
-    case PILLION_OK:
-      return "success";
-    case PILLION_EINVAL:
-      return "invalid argument";
-    case PILLION_ENOMEM:
-      return "out of memory";
-    case PILLION_EBADHANDLE:
-      return "no such handle (stale, or never valid)";
-    case PILLION_EWRONGTHREAD:
-      return "the executor belongs to another thread";
-    case PILLION_EREENTRANT:
-      return "not allowed inside a turn";
-    case PILLION_EFORKED:
-      return "not usable in a forked child";
-    case PILLION_EAGAIN:
-      return "over a quota; try again later";
-    case PILLION_EMSGSIZE:
-      return "too large";
-    case PILLION_EBUSY:
-      return "in use by another";
-    case PILLION_ECLOSED:
-      return "closing or closed";
-    case PILLION_ECANCELLED:
-      return "cancelled";
-    case PILLION_EPANIC:
-      return "the Go function panicked";
-    case PILLION_EFAILED:
-      return "the Go function returned an error";
-    case PILLION_ENOTFOUND:
-      return "no such function";
-    case PILLION_EVERSION:
-      return "header and library versions do not fit";
-    case PILLION_ETIMEDOUT:
-      return "timed out";
-    case PILLION_EINTR:
-      return "interrupted by a signal";
-    case PILLION_ESYSTEM:
-      return "the operating system refused";
-    case PILLION_EGOEXIT:
-      return "the Go function called runtime.Goexit";
-    case PILLION_ENOTSUP:
-      return "not supported by the host";
-    default:
-      return "unknown error";
-  }
+  int known = sizeof texts / sizeof *texts;
+  return code <= 0 && code > -known ? texts[-code] : "unknown error";
 }
 
 int pillion_version(void) { return PILLION_VERSION_NUMBER; }
