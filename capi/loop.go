@@ -7,7 +7,6 @@ import "C"
 
 import (
 	"context"
-	"math"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -45,7 +44,7 @@ func loopAt(index C.uint32_t) *loop {
 			local: executor.New(executor.Config{
 				Host:    host(index),
 				Clock:   func() int64 { return int64(C.pillion__guest_now(index)) },
-				Arena:   arena(index),
+				Arena:   arena{C.PILLION__CHUNK_GUEST, index},
 				Context: hooks,
 				Seed:    uint64(C.pillion__guest_seed(index)),
 			}),
@@ -165,13 +164,14 @@ func pillion__go_free(index C.uint32_t) {
 }
 
 // arena gives Go's executors cells in C memory, so that a waker of a Go task is the
-// same 64 bits for both sides. It is the index of C's executor.
-type arena C.uint32_t
+// same 64 bits for both sides. The index is of an executor of C's, or of a pool, into
+// whose inbox C's wakes push the cells.
+type arena struct{ kind, index C.uint32_t }
 
 func (a arena) Lease() (uint32, []carrier.Cell, error) {
 	var base C.uint32_t
 	var cells unsafe.Pointer
-	if rc := C.pillion__guest_lease(&base, &cells, C.uint32_t(a)); rc < 0 {
+	if rc := C.pillion__guest_lease(&base, &cells, a.kind, a.index); rc < 0 {
 		return 0, nil, executor.ErrAgain
 	}
 	return uint32(base), unsafe.Slice((*carrier.Cell)(cells), carrier.ChunkCells), nil
@@ -181,7 +181,7 @@ func (a arena) Return(base uint32) { C.pillion__guest_return(C.uint32_t(base)) }
 
 func init() {
 	// Executors that Go code makes for itself share only the slots with C's.
-	if !carrier.SetArena(arena(math.MaxUint32)) {
+	if !carrier.SetArena(arena{kind: C.PILLION__CHUNK_ALIEN}) {
 		warn("an executor was made before Pillion's ABI")
 	}
 }

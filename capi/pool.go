@@ -31,7 +31,7 @@ func poolAt(index uint32) *executor.Pool {
 	}
 	i := C.uint32_t(index)
 	p := executor.NewPool(executor.PoolConfig{
-		Arena: poolArena(index),
+		Arena: arena{C.PILLION__CHUNK_GUEST_POOL, i},
 		Inbox: (*carrier.Inbox)(unsafe.Pointer(C.pillion__guest_pool_inbox(i))),
 		Seed:  uint64(C.pillion__guest_pool_seed(i)),
 	})
@@ -124,17 +124,3 @@ func freePool(index uint32) {
 		warn("a pool's Go tasks were not dropped: " + err.Error())
 	}
 }
-
-// poolArena gives the Go side of a pool its cells, which C's wakes push into its inbox.
-type poolArena C.uint32_t
-
-func (a poolArena) Lease() (uint32, []carrier.Cell, error) {
-	var base C.uint32_t
-	var cells unsafe.Pointer
-	if rc := C.pillion__guest_pool_lease(&base, &cells, C.uint32_t(a)); rc < 0 {
-		return 0, nil, executor.ErrAgain
-	}
-	return uint32(base), unsafe.Slice((*carrier.Cell)(cells), carrier.ChunkCells), nil
-}
-
-func (a poolArena) Return(base uint32) { C.pillion__guest_return(C.uint32_t(base)) }

@@ -8,12 +8,13 @@ void pillion__guest_wake(uint32_t index) {
   pillion__poke_for_go(pillion__executor_at(index));
 }
 
-/* PILLION__NOBODY: a pure Go executor, which C cannot wake. */
-int pillion__guest_lease(uint32_t *base, void **cells, uint32_t index) {
-  bool alien = index == PILLION__NOBODY;
-  int rc = pillion__chunk_lease(
-      base, alien ? PILLION__CHUNK_ALIEN : PILLION__CHUNK_GUEST,
-      alien ? NULL : &pillion__executor_at(index)->base);
+/* The index of an executor or of a pool; ALIEN cells belong to neither. */
+int pillion__guest_lease(uint32_t *base, void **cells, uint32_t type,
+                         uint32_t index) {
+  struct pillion__owner *owner = NULL;
+  if (type == PILLION__CHUNK_GUEST) owner = &pillion__executor_at(index)->base;
+  if (type == PILLION__CHUNK_GUEST_POOL) owner = &pillion__pool_at(index)->base;
+  int rc = pillion__chunk_lease(base, type, owner);
   if (rc == 0) *cells = pillion__cell_at(*base);
   return rc;
 }

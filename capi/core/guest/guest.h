@@ -41,11 +41,10 @@ uintptr_t pillion__guest_capture(uint32_t index);
 void pillion__guest_enter(uint32_t index, uintptr_t context);
 void pillion__guest_leave(uint32_t index, uintptr_t context);
 void pillion__guest_release(uint32_t index, uintptr_t context);
-#define PILLION__NOBODY UINT32_MAX
-int pillion__guest_lease(uint32_t *base, void **cells, uint32_t index);
+int pillion__guest_lease(uint32_t *base, void **cells, uint32_t type,
+                         uint32_t index);
 void pillion__guest_return(uint32_t base);
 int pillion__guest_pool_open(uint32_t pool);
-int pillion__guest_pool_lease(uint32_t *base, void **cells, uint32_t pool);
 _Atomic uint32_t *pillion__guest_pool_inbox(uint32_t pool);
 uint64_t pillion__guest_pool_seed(uint32_t pool);
 int64_t pillion__guest_now(uint32_t index);

@@ -23,13 +23,6 @@ int pillion__guest_pool_open(uint32_t index) {
   return atomic_load(&pool->gen) % 2 == 1;
 }
 
-int pillion__guest_pool_lease(uint32_t *base, void **cells, uint32_t index) {
-  int rc = pillion__chunk_lease(base, PILLION__CHUNK_GUEST_POOL,
-                                &pillion__pool_at(index)->base);
-  if (rc == 0) *cells = pillion__cell_at(*base);
-  return rc;
-}
-
 _Atomic uint32_t *pillion__guest_pool_inbox(uint32_t index) {
   return &pillion__pool_at(index)->guest_inbox;
 }

@@ -265,7 +265,7 @@ GIVEN(two_hosts, reports_for_go_come_with_its_next_turn) {
   uint32_t base, index = pillion__slot_of(ex);
   void *cells;
   host_set(ex, &first);
-  assert_ok(pillion__guest_lease(&base, &cells, index));
+  assert_ok(pillion__guest_lease(&base, &cells, PILLION__CHUNK_GUEST, index));
   struct pillion__head *head = cells;
   uint64_t key = pillion__handle(PILLION__WATCH, base, 1);
   assert_int_equal(pillion__guest_watch(index, -1, R, key), PILLION_EINVAL);

@@ -85,7 +85,7 @@ GIVEN(an_executor, guest_cells_are_leased_and_woken_like_others) {
   guest_reset();
   uint32_t index = pillion__slot_of(ex), base;
   void *cells;
-  assert_ok(pillion__guest_lease(&base, &cells, index));
+  assert_ok(pillion__guest_lease(&base, &cells, PILLION__CHUNK_GUEST, index));
   struct pillion__cell *cell = cells;
   uint32_t gen = atomic_load(&cell->head.gen);
   pillion_waker waker = pillion__handle(PILLION__WAKER, base, gen);
@@ -114,7 +114,8 @@ static int joins_a_handle(struct probe *probe, pillion_value *out,
 GIVEN(an_executor, task_of_gos_is_not_joined) {
   uint32_t base;
   void *cells;
-  assert_ok(pillion__guest_lease(&base, &cells, pillion__slot_of(ex)));
+  assert_ok(pillion__guest_lease(&base, &cells, PILLION__CHUNK_GUEST,
+                                 pillion__slot_of(ex)));
   struct pillion__cell *cell = cells;
   pillion_task task =
       pillion__handle(PILLION__TASK, base, atomic_load(&cell->head.gen));
@@ -131,7 +132,7 @@ GIVEN(an_executor, task_of_gos_is_not_joined) {
 TEST(cells_of_pure_go_executors_cannot_be_woken) {
   uint32_t base, again;
   void *cells;
-  assert_ok(pillion__guest_lease(&base, &cells, PILLION__NOBODY));
+  assert_ok(pillion__guest_lease(&base, &cells, PILLION__CHUNK_ALIEN, 0));
   struct pillion__cell *cell = cells;
   pillion_waker waker = pillion__handle(PILLION__WAKER, base,
                                         atomic_load(&cell->head.gen));
@@ -139,7 +140,7 @@ TEST(cells_of_pure_go_executors_cannot_be_woken) {
   assert_int_equal(pillion_wake_local(waker), PILLION_EBADHANDLE);
   assert_int_equal(atomic_load(&cell->head.pend), 0);
   pillion__guest_return(base);
-  assert_ok(pillion__guest_lease(&again, &cells, PILLION__NOBODY));
+  assert_ok(pillion__guest_lease(&again, &cells, PILLION__CHUNK_ALIEN, 0));
   assert_int_equal(again, base);
   pillion__guest_return(base);
 }

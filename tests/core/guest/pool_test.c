@@ -68,7 +68,8 @@ static void two_workers_with_go(void) {
   assert_int_equal(go.turns, 2);
   assert_int_equal(go.pool, index_of_pool + 1);
   assert_false(readable(one) || readable(two));
-  assert_ok(pillion__guest_pool_lease(&base, &cells, index_of_pool));
+  assert_ok(pillion__guest_lease(&base, &cells, PILLION__CHUNK_GUEST_POOL,
+                                 index_of_pool));
   afterwards(free_all);
 }
 
