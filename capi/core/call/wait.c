@@ -53,22 +53,11 @@ int pillion__call_join(pillion_value *out, pillion_context *cx,
   uint32_t gen = pillion__gen_of(task);
   int rc = call_takable(atomic_load(&call->state), gen);
   if (rc < 0) return rc;
-  uint64_t word = atomic_load(&call->taker);
-  while (word != pillion__joiner(PILLION__JOIN_ENDED, gen)) {
-    if (word == cx->waker) return PILLION_PENDING;
-    if (word == pillion__joiner(PILLION__JOIN_NEVER, gen))
-      return PILLION_EINVAL;
-    if (pillion__joiner_alive(word)) return PILLION_EBUSY;
-    if (word != pillion__joiner(PILLION__JOIN_OPEN, gen) &&
-        pillion__tag_of(word) != PILLION__WAKER)
-      return PILLION_EBADHANDLE; /* another call uses the node */
-    if (!atomic_compare_exchange_strong(&call->taker, &word, cx->waker))
-      continue;
-    /* A detach looks for a taker first. */
-    return call_takable(atomic_load(&call->state), gen) == PILLION_EBADHANDLE
-               ? PILLION_EBADHANDLE
-               : PILLION_PENDING;
-  }
+  rc = pillion__joiner_wait(&call->taker, gen, cx->waker);
+  if (rc == PILLION_PENDING && /* a detach looks for a taker first */
+      call_takable(atomic_load(&call->state), gen) == PILLION_EBADHANDLE)
+    return PILLION_EBADHANDLE;
+  if (rc != PILLION_READY) return rc;
   if (atomic_load(&call->wakeup) == 0) { /* its publisher's next instruction */
     cx->ops->wake(cx->waker);
     return PILLION_PENDING;

@@ -357,6 +357,8 @@ int pillion__ask_once(struct pillion__head *head, uint32_t slot, uint32_t gen,
 /* join.c */
 int pillion__join(pillion_value *out, pillion_context *cx, pillion_task task);
 int pillion__joiner_set(pillion_waker *joiner, pillion_waker waker);
+int pillion__joiner_wait(_Atomic uint64_t *joiner, uint32_t gen,
+                         pillion_waker waker);
 
 /* timer.c */
 int pillion__timer_set(pillion_timer *timer, pillion_context *cx,

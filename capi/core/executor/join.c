@@ -10,6 +10,26 @@ int pillion__joiner_set(pillion_waker *joiner, pillion_waker waker) {
   return PILLION_PENDING;
 }
 
+/*
+ * The same for an end that any thread may bring, by its word. PILLION_READY if
+ * it has come. The word may be a later task's by now.
+ */
+__attribute__((always_inline)) inline int pillion__joiner_wait(
+    _Atomic uint64_t *joiner, uint32_t gen, pillion_waker waker) {
+  uint64_t word = atomic_load(joiner);
+  do {
+    if (word == waker) return PILLION_PENDING;
+    if (word == pillion__joiner(PILLION__JOIN_ENDED, gen)) return PILLION_READY;
+    if (word != pillion__joiner(PILLION__JOIN_OPEN, gen)) {
+      if (word == pillion__joiner(PILLION__JOIN_NEVER, gen))
+        return PILLION_EINVAL;
+      if (pillion__tag_of(word) != PILLION__WAKER) return PILLION_EBADHANDLE;
+      if (pillion__joiner_alive(word)) return PILLION_EBUSY;
+    }
+  } while (!atomic_compare_exchange_strong(joiner, &word, waker));
+  return PILLION_PENDING;
+}
+
 /* For the tasks of executors and of pools. */
 int pillion__join(pillion_value *out, pillion_context *cx, pillion_task task) {
   uint32_t type, slot = pillion__slot_of(task);

@@ -169,25 +169,15 @@ int pillion__pool_task_join(pillion_value *out, pillion_context *cx,
   int rc = pool_task_joinable(task, gen);
   if (rc < 0) return rc;
   if (slot == pillion__slot_of(cx->waker)) return PILLION_EINVAL;
-  uint64_t word = atomic_load(&task->to.joiner);
-  for (;;) {
-    if (word == cx->waker) return PILLION_PENDING;
-    if (word == pillion__joiner(PILLION__JOIN_ENDED, gen)) {
-      if (!atomic_compare_exchange_strong(
-              &task->to.joiner, &word,
-              pillion__joiner(PILLION__JOIN_TAKEN, gen)))
-        continue;
-      pool_task_value(task, out);
-      pillion__pool_cell_free(pillion__pool_of(slot), task, slot);
-      return PILLION_READY;
-    }
-    if (word != pillion__joiner(PILLION__JOIN_OPEN, gen)) {
-      if (pillion__tag_of(word) != PILLION__WAKER) return PILLION_EBADHANDLE;
-      if (pillion__joiner_alive(word)) return PILLION_EBUSY;
-    }
-    if (atomic_compare_exchange_strong(&task->to.joiner, &word, cx->waker))
-      return PILLION_PENDING;
-  }
+  rc = pillion__joiner_wait(&task->to.joiner, gen, cx->waker);
+  if (rc != PILLION_READY) return rc;
+  uint64_t ended = pillion__joiner(PILLION__JOIN_ENDED, gen);
+  if (!atomic_compare_exchange_strong(
+          &task->to.joiner, &ended, pillion__joiner(PILLION__JOIN_TAKEN, gen)))
+    return PILLION_EBADHANDLE; /* another joiner or a detach was faster */
+  pool_task_value(task, out);
+  pillion__pool_cell_free(pillion__pool_of(slot), task, slot);
+  return PILLION_READY;
 }
 
 int pillion__pool_task_detach(struct pillion__head *head, pillion_task handle) {
