@@ -110,10 +110,10 @@ static void call_kind_delivered(struct pillion__executor *ex,
     pillion__call_posted(ex, call, slot, (uint32_t)pend);
 }
 
-static void call_kind_drop(struct pillion__executor *ex,
-                           struct pillion__head *head, uint32_t slot) {
+static void call_kind_drop(struct pillion__head *head, uint32_t slot) {
+  struct pillion__call *call = (struct pillion__call *)head;
   (void)slot;
-  pillion__call_consumed(ex, (struct pillion__call *)head);
+  pillion__call_consumed(atomic_load(&call->executor), call);
 }
 
 static void call_kind_release(struct pillion__head *head, uint32_t slot) {

@@ -34,8 +34,7 @@ struct pillion__kind {
   /* An entry of the executor's list of ends: as an event, or as none. */
   void (*event)(struct pillion__executor *ex, struct pillion__head *head,
                 uint32_t slot, pillion_event *event);
-  void (*drop)(struct pillion__executor *ex, struct pillion__head *head,
-               uint32_t slot);
+  void (*drop)(struct pillion__head *head, uint32_t slot);
   /* The payload that its event has lent ends. */
   void (*release)(struct pillion__head *head, uint32_t slot);
   /* All of an executor's or a pool's: asks them to stop, or ends them. */

@@ -92,6 +92,6 @@ void pillion__drop_events(struct pillion__executor *ex) {
     struct pillion__head *head = pillion__head_at(found - 1, &type);
     if (type == PILLION__CHUNK_TASKS)
       pillion__task_discard(ex, (struct pillion__cell *)head, found - 1);
-    else pillion__kinds[type]->drop(ex, head, found - 1);
+    else pillion__kinds[type]->drop(head, found - 1);
   }
 }

@@ -40,12 +40,6 @@ static void pool_task_kind_delivered(struct pillion__executor *ex,
   pillion__list_push(&ex->done, slot);
 }
 
-static void pool_task_kind_drop(struct pillion__executor *ex,
-                                struct pillion__head *head, uint32_t slot) {
-  (void)ex;
-  pillion__pool_task_release(head, slot);
-}
-
 const struct pillion__kind pillion__pool_kind = {
     .wake = pool_task_kind_wake,
     .wake_local = pillion__pool_wake,
@@ -56,6 +50,6 @@ const struct pillion__kind pillion__pool_kind = {
     .join = pillion__pool_task_join,
     .delivered = pool_task_kind_delivered,
     .event = pillion__pool_task_event,
-    .drop = pool_task_kind_drop,
+    .drop = pillion__pool_task_release,
     .release = pillion__pool_task_release,
 };
