@@ -42,7 +42,7 @@ static int guest_pool_wake(struct pillion__head *head, pillion_waker waker) {
   if (rc != PILLION_WOKEN) return rc;
   struct pillion__pool *pool = pillion__pool_of(slot);
   pillion__inbox_put(&pool->guest_inbox, head, slot);
-  pillion__pool_poke_guest(pool);
+  pillion__pool_poke(pool, true);
   return PILLION_WOKEN;
 }
 

@@ -113,8 +113,8 @@ void pillion__worker_leave(struct pillion__executor *ex) {
   pillion__pool_cells_give(worker);
   if (pillion__pool_work_left(pool) ||
       atomic_load(&pool->deadline) != PILLION_TIME_NEVER)
-    pillion__pool_poke(pool);
-  if (pillion__guest_waits(pool)) pillion__pool_poke_guest(pool);
+    pillion__pool_poke(pool, false);
+  if (pillion__guest_waits(pool)) pillion__pool_poke(pool, true);
   place_give(worker); /* from here on the pool may be freed */
 }
 

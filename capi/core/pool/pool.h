@@ -240,8 +240,7 @@ void pillion__pool_requeue(struct pillion__worker *worker,
                            struct pillion__head *head, uint32_t slot);
 void pillion__idle_add(struct pillion__worker *worker);
 bool pillion__idle_remove(struct pillion__pool *pool, uint32_t index);
-void pillion__pool_poke(struct pillion__pool *pool);
-void pillion__pool_poke_guest(struct pillion__pool *pool);
+void pillion__pool_poke(struct pillion__pool *pool, bool for_go);
 void pillion__pool_tell_waiting(struct pillion__pool *pool);
 void pillion__pool_poke_members(struct pillion__pool *pool, bool for_go);
 uint32_t pillion__pool_take(struct pillion__pool *pool);

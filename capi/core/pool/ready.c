@@ -41,25 +41,21 @@ static void poke_worker(struct pillion__worker *worker, bool for_go) {
   else pillion__poke(ex);
 }
 
-/* Takes one idle worker off the set, if there is any, and pokes it. */
-static void poke_idle(struct pillion__pool *pool, bool guest) {
+/*
+ * Takes one idle worker off the set, if there is any, and pokes it. `for_go`:
+ * that worker's turn must enter Go.
+ */
+void pillion__pool_poke(struct pillion__pool *pool, bool for_go) {
   if (atomic_load(&pool->idle_count) == 0) return;
   for (uint32_t word = 0; word < PILLION__WORKERS / 64; word++) {
     uint64_t bits;
     while ((bits = atomic_load(&pool->idle[word])) != 0) {
       uint32_t index = 64 * word + (uint32_t)__builtin_ctzll(bits);
       if (!pillion__idle_remove(pool, index)) continue;
-      poke_worker(atomic_load(&pool->workers[index]), guest);
+      poke_worker(atomic_load(&pool->workers[index]), for_go);
       return;
     }
   }
-}
-
-void pillion__pool_poke(struct pillion__pool *pool) { poke_idle(pool, false); }
-
-/* For Go's tasks: that worker's turn must enter Go. */
-void pillion__pool_poke_guest(struct pillion__pool *pool) {
-  poke_idle(pool, true);
 }
 
 /* Pokes those whose hosts believe that the pool lives. */
@@ -92,12 +88,12 @@ void pillion__pool_push(struct pillion__pool *pool,
     struct pillion__deque *deque = &worker->deque;
     bool more = pillion__peek(&deque->head) != pillion__peek(&deque->tail);
     if (PILLION__LIKELY(pillion__deque_push(deque, slot, more))) {
-      if (more) pillion__pool_poke(pool);
+      if (more) pillion__pool_poke(pool, false);
       return;
     }
   }
   pillion__inbox_put(&pool->base.inbox, head, slot);
-  pillion__pool_poke(pool);
+  pillion__pool_poke(pool, false);
 }
 
 /* After a poll. The look comes with the next pop. */

@@ -56,7 +56,7 @@ int pillion__pool_task_deadline(pillion_timer *storage,
                           past ? PILLION_TIME_NEVER : at);
   if (rc < 0 || !past) return rc;
   pillion__pool_task_expire(task, slot, gen);
-  pillion__pool_poke(pool);
+  pillion__pool_poke(pool, false);
   return 0;
 }
 

@@ -108,7 +108,7 @@ static uint32_t side_run(struct pillion__executor *ex, uint32_t max_polls,
       continue;
     }
     if (pillion__peek(&pool->idle_count) != 0 && !pillion__deque_empty(deque))
-      pillion__pool_poke(pool);
+      pillion__pool_poke(pool, false);
     polled++;
     pillion__pool_task_run(worker, slot);
   }
@@ -132,7 +132,7 @@ static bool side_more(struct pillion__executor *ex) {
     return guest || atomic_load(&worker->pool->base.inbox) != 0;
   }
   atomic_thread_fence(memory_order_seq_cst);
-  pillion__pool_poke(worker->pool);
+  pillion__pool_poke(worker->pool, false);
   return true;
 }
 
