@@ -3,6 +3,8 @@
 package executor
 
 import (
+	"fmt"
+	"math"
 	"runtime"
 	"testing"
 )
@@ -126,5 +128,113 @@ func TestPoolBoundTasksComeBetweenBusyOnes(t *testing.T) {
 	}
 	if bound.polls < turns/2 {
 		t.Errorf("%d polls in %d turns", bound.polls, turns)
+	}
+}
+
+// mutual gives two tasks of a pool that wake each other for ever, and counts their polls.
+func mutual(t *testing.T, p *Pool) *int {
+	var both [2]probe
+	polls := new(int)
+	for i := range both {
+		both[i].onPoll = func(cx *Context) {
+			*polls++
+			if other := both[1-i].waker; other != 0 {
+				cx.Local().WakeLocal(other)
+			}
+		}
+		mustSpawn[int](t, p, &both[i])
+	}
+	return polls
+}
+
+func TestPoolTasksThatWakeEachOtherUseTheBound(t *testing.T) {
+	c := newPoolRig(t, 1)
+	mutual(t, c.Pool)
+	c.turn(0, 2) // without a bound: a snapshot
+	for _, bound := range []int{1, 10, 100, 1000, math.MaxInt} {
+		progress, err := c.workers[0].Poll(Budget{MaxPolls: bound})
+		equal(t, "error", err, nil)
+		equal(t, "polls", progress.Polled, min(bound, pollOn))
+		equal(t, "more", progress.More, true)
+	}
+	c.Close(CloseCancel)
+	c.turn(0, 0)
+}
+
+func TestPoolTasksLeaveTheBoundsPollsToTheLocals(t *testing.T) {
+	c := newPoolRig(t, 1)
+	mutual(t, c.Pool)
+	own := &probe{onPoll: (*Context).WakeSelf}
+	mustSpawn[int](t, c.workers[0].Local, own)
+	for turns := 1; turns <= 4; turns++ {
+		progress, _ := c.workers[0].Poll(Budget{MaxPolls: 10})
+		equal(t, "polls", progress.Polled, 10)
+		equal(t, "polls of the Local's own", own.polls, turns)
+	}
+	c.Close(CloseCancel)
+}
+
+// All small mixtures of a Local's own tasks with a pool's, of which some wake themselves
+// and some each other. A turn makes as many polls as its bound says. The Local's own
+// tasks are polled once a turn where the bound has room for all, and both kinds within
+// two turns where it has not. No task of a kind gets ahead of the others.
+func TestPoolAndLocalShareEveryBound(t *testing.T) {
+	for own := range 4 {
+		for alone := range 4 {
+			for pairs := range 3 {
+				for bound := 1; bound <= 9; bound++ {
+					t.Run(fmt.Sprint(own, alone, pairs, bound), func(t *testing.T) {
+						sharesBound(t, own, alone, pairs, bound)
+					})
+				}
+			}
+		}
+	}
+}
+
+func sharesBound(t *testing.T, own, alone, pairs, bound int) {
+	const turns = 24
+	c := newPoolRig(t, 1)
+	var locals, chains []*int // the polls of each; a pool's chain has one ready task
+	always := func(in Executor) *int {
+		p := &probe{onPoll: (*Context).WakeSelf}
+		mustSpawn[int](t, in, p)
+		return &p.polls
+	}
+	for range own {
+		locals = append(locals, always(c.workers[0].Local))
+	}
+	for range alone {
+		chains = append(chains, always(c.Pool))
+	}
+	for range pairs {
+		chains = append(chains, mutual(t, c.Pool))
+	}
+	for range turns {
+		progress, err := c.workers[0].Poll(Budget{MaxPolls: bound})
+		equal(t, "error", err, nil)
+		polls := bound
+		if len(chains) == 0 {
+			polls = min(own, bound)
+		}
+		equal(t, "polls", progress.Polled, polls)
+	}
+	shares(t, chains, turns/2*min(len(chains), bound))
+	if bound-own >= alone+2*pairs {
+		shares(t, locals, turns*own)
+	} else {
+		shares(t, locals, turns/2*min(own, bound))
+	}
+}
+
+// shares checks that the polls of all are `least` or more, and nearly alike.
+func shares(t *testing.T, all []*int, least int) {
+	t.Helper()
+	sum, fewest, most := 0, math.MaxInt, 0
+	for _, polls := range all {
+		sum, fewest, most = sum+*polls, min(fewest, *polls), max(most, *polls)
+	}
+	if sum < least || most-fewest > 2 {
+		t.Errorf("%d polls, not %d; from %d to %d of each", sum, least, fewest, most)
 	}
 }

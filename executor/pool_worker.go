@@ -12,10 +12,10 @@ import (
 // can't steal them while the worker polls the others, so the number is small.
 const batchSize = 8
 
-// goWorkerTurn is the number of polls in a turn of Start's goroutines beyond those that
-// were due at its start. No loop waits for such a goroutine, and each turn costs a look
-// at the clock and all queues.
-const goWorkerTurn = 256
+// pollOn is the number of polls up to which a turn also polls tasks that weren't due at
+// its start, or tasks that wake each other would make one hop a turn. Each turn costs
+// a look at the clock and all queues, and a lent loop's turn more.
+const pollOn = 256
 
 // worker is a Local's part in a pool. All but ring belongs to the Local's owner.
 type worker struct {
@@ -85,10 +85,12 @@ func (w *worker) steal() {
 func (w *worker) turns() {
 	l := w.local
 	defer w.endTurn()
-	own, pooled := l.turn.left, w.waiting()
-	if w.pin.group != nil {
-		pooled = max(pooled, goWorkerTurn)
+	own := l.turn.left
+	bound := pollOn
+	if w.pin.group == nil { // a lent loop says how much, and has tasks of its own
+		bound = min(bound, l.turn.max-own)
 	}
+	pooled := max(w.waiting(), bound)
 	if !w.poolFirst {
 		l.bursts()
 	}

@@ -36,7 +36,8 @@ type Progress struct {
 }
 
 // Poll runs one turn: it polls each task once that is ready at its start. A task that
-// becomes ready meanwhile waits for the next turn.
+// becomes ready meanwhile waits for the next turn. Only a [Pool]'s task may be polled in
+// the same turn, if [Budget.MaxPolls] bounds it, up to 256 polls.
 //
 // # Errors
 //
