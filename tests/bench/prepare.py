@@ -17,7 +17,7 @@ LIB = ROOT / "build" / "lib"
 TEST_LIBRARY = LIB / "libpillion-test.so"
 BRIDGE = OUT / "lib" / "libbridge.so"
 PYTHON = OUT / "venv" / "bin" / "python"
-NEEDS_TEST_LIBRARY = {"uv_await", "glib_await", "stall"}
+NEEDS_TEST_LIBRARY = {"uv_await", "glib_await", "stall", "pool_go"}
 
 versions = {}
 

@@ -54,6 +54,10 @@ func init() {
 		n, err := strconv.Atoi(times)
 		return &waits{left: n, err: err}
 	}, export.Doc("Is ready in so many polls after its first; tells how many those were."))
+	export.Async("test.pool_ring", func(hops string) executor.Future[string] {
+		n, err := strconv.Atoi(hops)
+		return &ring{hops: n, err: err}
+	}, export.Doc("A thousand tasks that wake each other in a ring, so often."))
 	export.Func("test.pool_wakers", func(context.Context, []byte) (b []byte, err error) {
 		pooled.Lock()
 		defer pooled.Unlock()
@@ -92,4 +96,55 @@ func (w *waits) Drop() {
 	if w.polls > 0 {
 		waiting.Add(-1)
 	}
+}
+
+const links = 1000
+
+// ring has tasks of one pool, each of which wakes the next. In the last round they end.
+type ring struct {
+	links [links]link
+	begun atomic.Int32
+	hops  int // for the last woken task
+	err   error
+	done  executor.Waker
+}
+
+type link struct {
+	ring  *ring
+	waker executor.Waker
+	next  *link
+}
+
+func (r *ring) Poll(cx *executor.Context) (string, bool, error) {
+	if r.done != 0 || r.err != nil || r.hops < links {
+		return "", true, r.err
+	}
+	r.done = cx.Waker()
+	for i := range r.links {
+		r.links[i] = link{ring: r, next: &r.links[(i+1)%links]}
+	}
+	for i := range r.links {
+		if _, err := executor.Spawn(cx.Executor(), &r.links[i]); err != nil {
+			return "", true, err
+		}
+	}
+	return "", false, nil
+}
+
+func (k *link) Poll(cx *executor.Context) (struct{}, bool, error) {
+	r := k.ring
+	if k.waker == 0 {
+		k.waker = cx.Waker()
+		if r.begun.Add(1) == links {
+			cx.Local().WakeLocal(r.links[0].waker)
+		}
+		return struct{}{}, false, nil
+	}
+	r.hops--
+	next, last := k.next.waker, r.hops < links
+	if r.hops == 0 {
+		next = r.done
+	}
+	cx.Local().WakeLocal(next)
+	return struct{}{}, last, nil
 }
