@@ -51,6 +51,8 @@ typedef struct pillion_context_hooks {
  * pillion_executor_options configure an executor; zero, or NULL, is always a
  * good value. They do not change afterwards.
  *
+ * max_tasks: a task counts until its event is taken, or until its end is joined
+ *   or thrown away. So the handler of its event may spawn the next.
  * ready: room for so many tasks is made at once, so that to spawn them
  *   allocates nothing. When more are alive, a spawn now and then makes room for
  *   1,024 more, or makes the ready ring twice as long.

@@ -61,6 +61,8 @@ typedef uint64_t pillion_pool;
  * pillion_pool_options are what a pool is made of; zero, or NULL, is always a
  * good value.
  *
+ * max_tasks: a task counts as on an executor; so does a call of Go's, until it
+ *   has a result.
  * context_hooks: what every C task of the pool carries, as for executors
  *   (executor.h). `capture` is called on the thread that spawns, whether it is
  *   a worker's or not. The other hooks are called on the worker that polls or

@@ -44,9 +44,9 @@ static void pool_reclaim(struct pillion__pool *pool) {
 void pillion__pool_unref(struct pillion__pool *pool, uint64_t refs) {
   if (refs == 0) return;
   uint64_t left = atomic_fetch_sub(&pool->refs, refs) - refs;
-  if (left == 1)
+  if (left == 0) pool_reclaim(pool);
+  else if ((uint32_t)left == 1)
     pillion__pool_tell_waiting(pool); /* the last task: loops may end */
-  else if (left == 0) pool_reclaim(pool);
 }
 
 /* ---- Free cells ---------------------------------------------------------- */
@@ -162,29 +162,33 @@ int pillion__pool_cell_take(struct pillion__pool *pool,
   return rc;
 }
 
-/* Ends a task's life, with or without a holder of its result. */
+/*
+ * Ends a task's life, with or without a holder of its result. `refs` is what the
+ * pool counts for it: PILLION__POOL_TASK or _LENT.
+ */
 void pillion__pool_cell_free(struct pillion__pool *pool,
-                             struct pillion__pool_task *task, uint32_t slot) {
+                             struct pillion__pool_task *task, uint32_t slot,
+                             uint64_t refs) {
   struct pillion__worker *worker = pillion__worker_here(pool);
   uint32_t gen = pillion__gen(&task->head) + 1;
   pillion__set(&task->head.mode, 0);
   atomic_store_explicit(&task->head.gen, gen, memory_order_release);
   atomic_store_explicit(&task->head.pend, 0, memory_order_release);
-  bool used_up = gen == UINT32_MAX;
+  bool used_up = gen == UINT32_MAX; /* it retires */
   if (worker != NULL) {
     if (!used_up) {
       pool_cells_push(&worker->free_first, slot);
       if (++worker->free_count > KEPT) pool_cells_move(worker, KEPT / 2);
     }
-    if (pool->batch > 1 && worker->credit + 1 < 2 * pool->batch)
+    if (refs == PILLION__POOL_TASK && pool->batch > 1 &&
+        worker->credit + 1 < 2 * pool->batch) {
       worker->credit++;
-    else pillion__pool_unref(pool, 1);
-    return;
-  }
-  if (!used_up) {
+      return;
+    }
+  } else if (!used_up) {
     pthread_mutex_lock(&pool->lock);
     pool_cells_push(&pool->free_first, slot);
     pthread_mutex_unlock(&pool->lock);
   }
-  pillion__pool_unref(pool, 1);
+  pillion__pool_unref(pool, refs);
 }

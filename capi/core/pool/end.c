@@ -65,27 +65,42 @@ static void tell_home(struct pillion__pool_task *task, uint32_t slot,
   }
   ex = home_enter(home);
   if (ex == NULL) {
-    pillion__pool_task_release(&task->head, slot);
+    pillion__pool_task_drop_result(&task->head, slot);
     return;
   }
   pillion__ended_push(ex, &task->head, slot);
   home_leave(ex);
 }
 
-/* Ends a result without a holder. */
-void pillion__pool_task_release(struct pillion__head *head, uint32_t slot) {
+static void result_end(struct pillion__head *head, uint32_t slot,
+                       uint64_t refs) {
   struct pillion__pool_task *task = (struct pillion__pool_task *)head;
   pillion_value value;
   pool_task_value(task, &value);
-  pillion__pool_cell_free(pillion__pool_of(slot), task, slot);
+  pillion__pool_cell_free(pillion__pool_of(slot), task, slot, refs);
   pillion_value_drop(&value);
 }
 
-/* A payload elsewhere keeps its cell until the next turn. */
+/* Ends a result without a holder. */
+void pillion__pool_task_drop_result(struct pillion__head *head, uint32_t slot) {
+  result_end(head, slot, PILLION__POOL_TASK);
+}
+
+/* Ends a payload that an event has lent to the host. */
+void pillion__pool_task_release(struct pillion__head *head, uint32_t slot) {
+  result_end(head, slot, PILLION__POOL_LENT);
+}
+
+/*
+ * A payload elsewhere keeps its cell until the next turn. The task counts no
+ * more: a handler that spawns the next one finds room, and no loop waits for a
+ * task that is gone.
+ */
 void pillion__pool_task_event(struct pillion__executor *ex,
                               struct pillion__head *head, uint32_t slot,
                               pillion_event *event) {
   struct pillion__pool_task *task = (struct pillion__pool_task *)head;
+  struct pillion__pool *pool = pillion__pool_of(slot);
   uint32_t mode = pillion__peek(&head->mode);
   pillion_value value;
   pool_task_value(task, &value);
@@ -97,8 +112,9 @@ void pillion__pool_task_event(struct pillion__executor *ex,
     /* The handle is stale from here on. */
     pillion__set(&task->head.mode, 0);
     pillion__list_push(&ex->taken, slot);
+    pillion__pool_unref(pool, PILLION__POOL_TASK - PILLION__POOL_LENT);
   } else {
-    pillion__pool_cell_free(pillion__pool_of(slot), task, slot);
+    pillion__pool_cell_free(pool, task, slot, PILLION__POOL_TASK);
   }
 }
 
@@ -113,7 +129,7 @@ static void tell_joiner(struct pillion__pool_task *task, uint32_t slot) {
   uint64_t who = atomic_exchange(&task->to.joiner,
                                  pillion__joiner(PILLION__JOIN_ENDED, gen));
   if (who == pillion__joiner(PILLION__JOIN_DETACHED, gen))
-    pillion__pool_task_release(&task->head, slot);
+    pillion__pool_task_drop_result(&task->head, slot);
   else if (who != pillion__joiner(PILLION__JOIN_OPEN, gen))
     pillion__pool_wake(who);
 }
@@ -138,7 +154,7 @@ void pillion__pool_task_end(struct pillion__pool *pool,
     value->status = PILLION_EMSGSIZE;
   }
   if (PILLION__MODE(mode) == PILLION_DETACH) {
-    pillion__pool_cell_free(pool, task, slot);
+    pillion__pool_cell_free(pool, task, slot, PILLION__POOL_TASK);
     pillion_value_drop(value);
     return;
   }
@@ -176,7 +192,8 @@ int pillion__pool_task_join(pillion_value *out, pillion_context *cx,
           &task->to.joiner, &ended, pillion__joiner(PILLION__JOIN_TAKEN, gen)))
     return PILLION_EBADHANDLE; /* another joiner or a detach was faster */
   pool_task_value(task, out);
-  pillion__pool_cell_free(pillion__pool_of(slot), task, slot);
+  pillion__pool_cell_free(pillion__pool_of(slot), task, slot,
+                          PILLION__POOL_TASK);
   return PILLION_READY;
 }
 
@@ -195,7 +212,7 @@ int pillion__pool_task_detach(struct pillion__head *head, pillion_task handle) {
     new = pillion__joiner(ended ? PILLION__JOIN_TAKEN : PILLION__JOIN_DETACHED,
                           gen);
   } while (!atomic_compare_exchange_weak(&task->to.joiner, &word, new));
-  if (ended) pillion__pool_task_release(head, slot);
+  if (ended) pillion__pool_task_drop_result(head, slot);
   else if (pillion__tag_of(word) == PILLION__WAKER)
     pillion__pool_wake(word); /* it would wait in vain */
   return 0;

@@ -50,6 +50,6 @@ const struct pillion__kind pillion__pool_kind = {
     .join = pillion__pool_task_join,
     .delivered = pool_task_kind_delivered,
     .event = pillion__pool_task_event,
-    .drop = pillion__pool_task_release,
+    .drop = pillion__pool_task_drop_result,
     .release = pillion__pool_task_release,
 };

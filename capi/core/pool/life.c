@@ -227,7 +227,7 @@ void pillion__pool_count(pillion_library_counts *out) {
     uint64_t threads = atomic_load(&pool->threads);
     out->workers += threads;
     out->threads += threads;
-    out->tasks += refs - atomic_load(&pool->gen) % 2;
+    out->tasks += (uint32_t)refs - atomic_load(&pool->gen) % 2;
   }
 }
 
@@ -244,7 +244,7 @@ int pillion_pool_stat(pillion_pool_stats *out, pillion_pool pool) {
     stats.polls += pillion__peek(&worker->polls);
     stats.steals += pillion__peek(&worker->steals);
   }
-  stats.live = atomic_load(&p->refs) - 1;
+  stats.live = pillion__pool_tasks(p);
   stats.idle = atomic_load(&p->idle_count);
   stats.threads = atomic_load(&p->threads);
   *out = stats;

@@ -86,10 +86,14 @@ struct pillion__worker {
 /* ---- Pools --------------------------------------------------------------- */
 
 /*
- * Never unmapped, like executors. `refs` counts the tasks that were not
- * consumed, the credits of workers, and the pool itself until its free. The
- * thread that takes off the last reference gives everything back.
+ * Never unmapped, like executors. The low half of `refs` counts the tasks that
+ * were not consumed, the credits of workers, and the pool itself until its
+ * free; the high half counts cells that still lend the payload of an event. The
+ * thread that makes the word 0 gives everything back.
  */
+#define PILLION__POOL_TASK UINT64_C(1)
+#define PILLION__POOL_LENT (UINT64_C(1) << 32)
+
 struct pillion__pool {
   _Alignas(64) struct pillion__owner base;
   _Alignas(64) _Atomic uint32_t idle_count;
@@ -135,6 +139,11 @@ static inline int pillion__pool_get(struct pillion__pool **out,
     return PILLION_EBADHANDLE;
   *out = pool;
   return 0;
+}
+
+/* The tasks that count, before the free. */
+static inline uint32_t pillion__pool_tasks(struct pillion__pool *pool) {
+  return (uint32_t)atomic_load(&pool->refs) - 1;
 }
 
 static inline uint32_t pillion__pool_closing(struct pillion__pool *pool) {
@@ -206,6 +215,7 @@ void pillion__pool_task_end(struct pillion__pool *pool,
 void pillion__pool_task_event(struct pillion__executor *ex,
                               struct pillion__head *head, uint32_t slot,
                               pillion_event *event);
+void pillion__pool_task_drop_result(struct pillion__head *head, uint32_t slot);
 void pillion__pool_task_release(struct pillion__head *head, uint32_t slot);
 int pillion__pool_task_join(pillion_value *out, pillion_context *cx,
                             struct pillion__head *head, pillion_task task);
@@ -215,7 +225,8 @@ int pillion__pool_task_detach(struct pillion__head *head, pillion_task task);
 bool pillion__pool_ref(struct pillion__pool *pool, uint64_t gen);
 void pillion__pool_unref(struct pillion__pool *pool, uint64_t refs);
 void pillion__pool_cell_free(struct pillion__pool *pool,
-                             struct pillion__pool_task *task, uint32_t slot);
+                             struct pillion__pool_task *task, uint32_t slot,
+                             uint64_t refs);
 void pillion__pool_cells_give(struct pillion__worker *worker);
 void pillion__pool_cells_each(struct pillion__pool *pool,
                               void (*fn)(struct pillion__pool_task *task,

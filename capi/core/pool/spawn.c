@@ -13,7 +13,7 @@ int pillion__pool_admit(struct pillion__pool *pool,
   }
   if (!pillion__pool_ref(pool, gen)) return PILLION_EBADHANDLE;
   int rc = pillion__pool_closing(pool) != 0 ? PILLION_ECLOSED : 0;
-  if (rc == 0 && atomic_load(&pool->refs) - 1 > pool->max_tasks)
+  if (rc == 0 && pillion__pool_tasks(pool) > pool->max_tasks)
     rc = PILLION_EAGAIN;
   if (rc < 0) {
     pillion__pool_unref(pool, 1);

@@ -156,7 +156,7 @@ static uint64_t side_live(const struct pillion__executor *ex) {
   struct pillion__worker *worker = ex->worker;
   struct pillion__pool *pool = worker->pool;
   for (;;) {
-    uint64_t live = atomic_load(&pool->refs) - 1;
+    uint64_t live = pillion__pool_tasks(pool);
     if (live == 0 && worker->flags & PILLION_HOLD &&
         pillion__pool_closing(pool) == 0)
       live = 1;

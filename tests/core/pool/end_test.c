@@ -58,6 +58,126 @@ TEST(home_that_was_freed_forgoes_the_event) {
   pool_free(pool);
 }
 
+/* ---- Payloads elsewhere -------------------------------------------------- */
+
+static char far_away[100];
+static int released;
+
+static void release(void *owner) {
+  if (owner == far_away) released++;
+}
+
+static int returns_far(struct probe *probe, pillion_value *out,
+                       pillion_context *cx) {
+  out->length = sizeof far_away;
+  out->payload.ref.data = far_away;
+  out->payload.ref.release = release;
+  out->payload.ref.owner = far_away;
+  return PILLION_READY;
+}
+
+/* As for a local task: the event was taken, so nothing keeps the loop. */
+GIVEN(a_worker, lent_payload_keeps_no_loop) {
+  struct probe probe = {.step = returns_far};
+  released = 0;
+  pool_spawn(pool, ex, &probe, 0, PILLION_EVENT);
+  assert_int_equal(turn(ex), 1);
+  assert_ptr_equal(pillion_event_data(&events[0]), far_away);
+  assert_int_equal(progress.live, 0);
+  assert_int_equal(pool_stats(pool).live, 0);
+  assert_int_equal(library_counts().tasks, 0);
+  assert_int_equal(pillion_task_cancel(events[0].task), PILLION_EBADHANDLE);
+  assert_false(readable(ex));
+  assert_int_equal(released, 0);
+  turn(ex);
+  assert_int_equal(released, 1);
+  assert_int_equal(progress.live, 0);
+  assert_int_equal(pool_stats(pool).live, 0);
+}
+
+/* Whether a worker or another thread releases it. */
+TEST(last_event_ends_the_loops_of_other_workers) {
+  struct probe probe = {.step = returns_far};
+  pillion_pool pool = pool_new();
+  pillion_executor worker = executor_new(), home = executor_new();
+  assert_ok(pillion_pool_join(pool, worker, 0));
+  pool_spawn(pool, home, &probe, 0, PILLION_EVENT);
+  turn(worker);
+  assert_int_equal(progress.live, 1);
+  assert_false(readable(worker));
+  assert_int_equal(turn(home), 1);
+  assert_true(readable(worker));
+  turn(worker);
+  assert_int_equal(progress.live, 0);
+  turn(home);
+  assert_int_equal(pool_stats(pool).live, 0);
+  assert_false(readable(worker));
+  executor_free(worker);
+  executor_free(home);
+  pool_free(pool);
+}
+
+/* The handler of an event starts the next task, within a bound of one. */
+TEST(successor_fits_in_the_bound_on_an_executor_and_on_a_pool) {
+  pillion_executor_options of_home = PILLION_EXECUTOR_OPTIONS_INIT;
+  pillion_pool_options of_pool = PILLION_POOL_OPTIONS_INIT;
+  struct probe first[2] = {{.step = returns_far}, {.step = returns_far}},
+               next[2] = {{.step = returns_far}, {.step = returns_far}},
+               over = {0};
+  pillion_pool pool;
+  of_home.max_tasks = of_pool.max_tasks = 1;
+  pillion_executor home = executor_with(&of_home), worker = executor_new();
+  assert_ok(pillion_pool_new(&pool, &of_pool, NULL, 0));
+  assert_ok(pillion_pool_join(pool, worker, 0));
+  released = 0;
+  spawn(home, &first[0], 0, PILLION_EVENT);
+  pool_spawn(pool, home, &first[1], 0, PILLION_EVENT);
+  turn(worker);
+  assert_int_equal(turn(home), 2);
+  assert_int_equal(released, 0);
+  spawn(home, &next[0], 0, PILLION_EVENT);
+  pool_spawn(pool, home, &next[1], 0, PILLION_EVENT);
+  assert_int_equal(pillion_task_spawn(NULL, home, &probing, &over, 0, 0),
+                   PILLION_EAGAIN);
+  assert_int_equal(pillion_pool_spawn(NULL, pool, home, &probing, &over, 0, 0),
+                   PILLION_EAGAIN);
+  turn(worker);
+  assert_int_equal(turn(home), 2);
+  assert_int_equal(released, 2);
+  turn(home);
+  assert_int_equal(released, 4);
+  executor_free(worker);
+  executor_free(home);
+  pool_free(pool);
+}
+
+/* The cells that lend go back last, or another pool would use them. */
+GIVEN(an_executor, lent_payload_outlives_its_pool) {
+  struct probe probe = {.step = returns_far}, later = {.ready_at = 1};
+  pillion_executor worker = executor_new();
+  pillion_pool pool = pool_new();
+  assert_ok(pillion_pool_join(pool, worker, 0));
+  released = 0;
+  pool_spawn(pool, ex, &probe, 0, PILLION_EVENT);
+  turn(worker);
+  assert_int_equal(turn(ex), 1);
+  assert_ok(pillion_pool_leave(worker));
+  pool_free(pool);
+  assert_int_equal(library_counts().pools, 1);
+  assert_int_equal(library_counts().tasks, 0);
+  pool = pool_new();
+  assert_ok(pillion_pool_join(pool, worker, 0));
+  pool_spawn(pool, ex, &later, 0, PILLION_EVENT);
+  turn(worker);
+  assert_int_equal(released, 0);
+  assert_int_equal(library_counts().pools, 2);
+  assert_int_equal(turn(ex), 1); /* of the later task; releases the first */
+  assert_int_equal(released, 1);
+  assert_int_equal(library_counts().pools, 1);
+  executor_free(worker);
+  pool_free(pool);
+}
+
 static int joins(struct probe *probe, pillion_value *out,
                  pillion_context *cx) {
   probe->rc = pillion_join(&probe->value, cx, probe->task);

@@ -125,19 +125,34 @@ static void event_check(struct executor *ex, const pillion_event *event) {
   a->lent = event->length > PILLION_INLINE;
 }
 
-/* The executor's count of live tasks, beside the model's. */
-static void check_live(int e, uint64_t live) {
-  uint64_t right = tasks_at(e), more = 0;
+/* The model's count of what lives at an executor; `slack`: what may be gone. */
+static uint64_t live_at(int e, uint64_t *slack) {
+  uint64_t live = tasks_at(e);
+  *slack = 0;
   for (int i = 0; i < ACTORS; i++)
-    right += on_pool(&actors[i]) && is_there(actors[i].life) && actors[i].home == e &&
-             actors[i].mode == PILLION_EVENT;
+    live += on_pool(&actors[i]) && is_there(actors[i].life) && actors[i].home == e &&
+            actors[i].mode == PILLION_EVENT;
   for (int i = 0; i < CALLS; i++)
     if (calls[i].home == e && is_there(calls[i].life) && !calls[i].orphan) {
-      right++;
-      more += calls[i].life == ENDED && !calls[i].arrived && calls[i].mode == PILLION_DETACH;
+      live++;
+      *slack += calls[i].life == ENDED && !calls[i].arrived && calls[i].mode == PILLION_DETACH;
     }
-  if (executors[e].pool == NOWHERE && (live > right || live + more < right))
+  return live;
+}
+
+/* The executor's count beside the model's. A worker's may be too high while it works. */
+static void check_live(int e, uint64_t live) {
+  uint64_t slack, right = live_at(e, &slack);
+  if (executors[e].pool == NOWHERE && (live > right || live + slack < right))
     wrong("executor %d has %d alive, not %d", e, (int)live, (int)right);
+}
+
+/* At rest: no loop waits for what is gone. */
+static void check_rest(int e) {
+  const struct executor *ex = &executors[e];
+  uint64_t slack, live = live_at(e, &slack);
+  if (ex->pool != NOWHERE) live += tasks_at(EXECUTORS + ex->pool);
+  if (live == 0 && ex->live_told != 0) wrong("the host of %d waits for nothing", e);
 }
 
 static void step_turn(int e, bool whole) {
@@ -261,6 +276,8 @@ static void settle(void) {
       worked |= executors[e].alive && executors[e].pool == actors[i].place - EXECUTORS;
     if (worked && actors[i].life == LIVE && actors[i].owed) wrong("actor %d is forgotten", i);
   }
+  for (int e = 0; e < EXECUTORS; e++)
+    if (executors[e].alive) check_rest(e);
 }
 
 static void step(void) {
