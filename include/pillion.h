@@ -201,6 +201,10 @@
  *   pillion_epoll_turn          makes a turn if one is due
  *   pillion_epoll_detach        takes it off again
  *
+ * ev.h: libev; include it yourself
+ *   pillion_ev_attach           puts an executor on a loop
+ *   pillion_ev_detach           takes it off again
+ *
  * adapter.h: for authors of adapters; include it yourself
  *   pillion_adapter_init        begins to attach
  *   pillion_adapter_hook        becomes the executor's host

@@ -8,7 +8,6 @@
 #include "pillion/epoll.h"
 
 const int loop_nests = 1, loop_takes_files = 0;
-const uint32_t loop_lacks = 0;
 
 /* A program's own timer, edge-triggered as its others may be. */
 struct own {

@@ -28,7 +28,6 @@ int host_attach(struct host *host, void *loop, pillion_executor ex,
 int host_detach(struct host *host);
 
 extern const int loop_nests;       /* a handler may run it */
-extern const uint32_t loop_lacks;  /* events that it cannot watch */
 extern const int loop_takes_files; /* always ready, as poll(2) says */
 
 #endif

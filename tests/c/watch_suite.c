@@ -71,6 +71,7 @@ GIVEN(an_executor, an_eventfd_is_a_semaphore) {
 GIVEN(an_executor, hang_up_comes_to_whoever_waits) {
   struct stream in, gone;
   int ends[2];
+  if (!loop_has(H)) return;
   pair_new(ends);
   loop_begin(ex);
   open_watch(ex, &in, ends[0]);
@@ -90,7 +91,7 @@ GIVEN(an_executor, hang_up_comes_to_whoever_waits) {
 /* The other end of a pipe is closed: poll(2) says POLLERR. */
 GIVEN(an_executor, a_fault_ends_the_wait_of_a_writer) {
   struct stream out;
-  int ends[2];
+  int ends[2], fault = loop_has(PILLION_FAULT) ? PILLION_FAULT : R | W;
   signal(SIGPIPE, SIG_IGN);
   assert_ok(pipe2(ends, O_NONBLOCK | O_CLOEXEC));
   loop_begin(ex);
@@ -108,11 +109,11 @@ GIVEN(an_executor, a_fault_ends_the_wait_of_a_writer) {
   out.events = 0;
   start(ex, &out, &waiting);
   loop_run();
-  assert_true(out.events & PILLION_FAULT);
+  assert_true(out.events & fault);
   out.events = 0; /* again, although the host has stopped */
   start(ex, &out, &waiting);
   loop_run();
-  assert_true(out.events & PILLION_FAULT);
+  assert_true(out.events & fault);
   loop_end();
 }
 
@@ -120,6 +121,7 @@ GIVEN(an_executor, urgent_data_has_priority) {
   struct sockaddr_in at = {.sin_family = AF_INET};
   socklen_t length = sizeof at;
   struct stream in;
+  if (!loop_has(PILLION_PRIORITY)) return;
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int to = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* pillion/ev.h on a real loop of libev. */
+#include "loop_support.h"
+
+#include "pillion/ev.h"
+
+const int loop_nests = 1, loop_takes_files = 1;
+const uint32_t loop_lacks = PILLION_PRIORITY | PILLION_HANGUP | PILLION_FAULT;
+
+void *loop_new(void) { return ev_loop_new(EVFLAG_AUTO); }
+
+void loop_destroy(void *loop) { ev_loop_destroy(loop); }
+
+void loop_round(void *loop, int wait) {
+  ev_run(loop, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
+}
+
+struct own {
+  ev_timer timer;
+  void (*fn)(void *data);
+  void *data;
+};
+
+static void on_own(struct ev_loop *loop, ev_timer *timer, int events) {
+  struct own *own = (struct own *)timer;
+  own->fn(own->data);
+  free(own);
+}
+
+void loop_after(void *loop, int ms, void (*fn)(void *data), void *data) {
+  struct own *own = malloc(sizeof *own);
+  ev_timer_init(&own->timer, on_own, ms * 1e-3, 0.);
+  own->fn = fn;
+  own->data = data;
+  ev_now_update(loop);
+  ev_timer_start(loop, &own->timer);
+}
+
+int host_attach(struct host *host, void *loop, pillion_executor ex,
+                pillion_event_fn on_event, void *data) {
+  return pillion_ev_attach((pillion_ev *)host, loop, ex, on_event, data);
+}
+
+int host_detach(struct host *host) {
+  return pillion_ev_detach((pillion_ev *)host);
+}
+
+TEST(the_loop_ends_when_nothing_lives_and_not_before) {
+  struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+  pillion_executor executor = executor_new();
+  struct host host;
+  struct stream in;
+  int ends[2];
+  memset(&seen, 0, sizeof seen);
+  assert_ok(host_attach(&host, loop, executor, see, &seen));
+  ev_run(loop, 0);
+  for (int i = 0; i < 3; i++) {
+    submit(executor, "test.echo", "x", i, PILLION_EVENT);
+    ev_run(loop, 0);
+    assert_int_equal(seen.count, i + 1);
+  }
+  pair_new(ends);
+  open_watch(executor, &in, ends[0]);
+  start(executor, &in, &reading);
+  ev_run(loop, EVRUN_NOWAIT);
+  pillion_task_cancel(in.task);
+  ev_run(loop, 0); /* what it has awaited is watched yet */
+  assert_int_equal(in.drops, 1);
+  close(ends[1]);
+  assert_ok(host_detach(&host));
+  executor_free(executor);
+  ev_run(loop, 0);
+  ev_loop_destroy(loop);
+}
+
+/* As libev does it; its own assertions come first in most builds. */
+static void kill_watcher(struct ev_loop *loop, void *io) {
+  ev_io_stop(loop, io);
+  ev_feed_event(loop, io, EV_ERROR | EV_READ | EV_WRITE);
+}
+
+TEST(a_bad_descriptor_is_a_fault) {
+  struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+  pillion_executor executor = executor_new();
+  struct host host;
+  struct stream in;
+  int ends[2];
+  pair_new(ends);
+  assert_ok(host_attach(&host, loop, executor, see, &seen));
+  open_watch(executor, &in, ends[0]);
+  in.length = R;
+  start(executor, &in, &waiting);
+  for (int i = 0; i < 3; i++) ev_run(loop, EVRUN_NOWAIT);
+  kill_watcher(loop, host.as.adapter.watches[ends[0]].as.handle);
+  ev_run(loop, 0);
+  assert_int_equal(in.events, PILLION_FAULT);
+  kill_watcher(loop, &((pillion_ev *)&host)->io);
+  ev_run(loop, 0); /* its count of what keeps it is right */
+  assert_int_equal(host.as.adapter.status, PILLION_ESYSTEM);
+  assert_ok(host_detach(&host));
+  executor_free(executor);
+  close(ends[1]);
+  ev_run(loop, 0);
+  ev_loop_destroy(loop);
+}
