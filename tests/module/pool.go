@@ -124,7 +124,7 @@ func (r *ring) Poll(cx *executor.Context) (string, bool, error) {
 		r.links[i] = link{ring: r, next: &r.links[(i+1)%links]}
 	}
 	for i := range r.links {
-		if _, err := executor.Spawn(cx.Executor(), &r.links[i]); err != nil {
+		if _, err := executor.Spawn(cx, &r.links[i]); err != nil {
 			return "", true, err
 		}
 	}
