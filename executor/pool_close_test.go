@@ -79,6 +79,7 @@ func TestPoolIsFreedWhileItIsWokenAndSpawnedOn(t *testing.T) {
 		}
 		var started, dropped atomic.Int32
 		var others sync.WaitGroup
+		underWay := make(chan struct{})
 		for range 2 {
 			others.Go(func() {
 				var wakers []Waker
@@ -89,7 +90,9 @@ func TestPoolIsFreedWhileItIsWokenAndSpawnedOn(t *testing.T) {
 						equal(t, "the error", err, ErrClosed)
 						break
 					}
-					started.Add(1)
+					if started.Add(1) == 100 {
+						close(underWay)
+					}
 					wakers = append(wakers, makeWaker(task.slot, task.gen))
 				}
 				for _, w := range wakers {
@@ -97,7 +100,7 @@ func TestPoolIsFreedWhileItIsWokenAndSpawnedOn(t *testing.T) {
 				}
 			})
 		}
-		eventually(func() bool { return started.Load() > 100 })
+		<-underWay
 		p.Stop()
 		equal(t, "free", p.Free(), nil)
 		others.Wait()
@@ -110,17 +113,18 @@ func TestPoolIsClosedWhileItRuns(t *testing.T) {
 	if err := p.Start(2); err != nil {
 		t.Fatal(err)
 	}
-	var ended atomic.Int32
+	var ended sync.WaitGroup
+	ended.Add(500)
 	for range 500 {
 		mustSpawn[int](t, p, &probe{onPoll: (*Context).WakeSelf}, OnDone[int](func(_ int, err error, o Outcome) {
 			if o == Returned || err != ErrCancelled {
 				t.Error(o, err)
 			}
-			ended.Add(1)
+			ended.Done()
 		}))
 	}
 	p.Close(CloseCancel)
-	eventually(func() bool { return ended.Load() == 500 })
+	ended.Wait()
 	p.Stop()
 	equal(t, "free", p.Free(), nil)
 }

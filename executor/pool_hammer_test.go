@@ -53,13 +53,6 @@ func (k *tokens) give() {
 	}
 }
 
-// eventually has the started goroutines do something until done says so.
-func eventually(done func() bool) {
-	for !done() {
-		runtime.Gosched()
-	}
-}
-
 func TestPoolLosesNoWake(t *testing.T) {
 	const tasks, each, wakers = 300, 20, 4
 	p := NewPool(PoolConfig{})
@@ -69,6 +62,8 @@ func TestPoolLosesNoWake(t *testing.T) {
 	all := make([]tokens, tasks)
 	handles := make([]*Task[int], tasks)
 	var finished atomic.Int32
+	var ended, others sync.WaitGroup
+	ended.Add(tasks)
 	for i := range all {
 		all[i].t, all[i].want = t, each*wakers
 		handles[i] = mustSpawn(t, p, &all[i], OnDone[int](func(v int, err error, o Outcome) {
@@ -76,9 +71,9 @@ func TestPoolLosesNoWake(t *testing.T) {
 				t.Error(v, err, o)
 			}
 			finished.Add(1)
+			ended.Done()
 		}))
 	}
-	var others sync.WaitGroup
 	for w := range wakers {
 		others.Go(func() {
 			random := rand.New(rand.NewPCG(1, uint64(w)))
@@ -117,7 +112,7 @@ func TestPoolLosesNoWake(t *testing.T) {
 		})
 	}
 	others.Wait()
-	eventually(func() bool { return finished.Load() == tasks })
+	ended.Wait()
 	p.Stop()
 	equal(t, "free", p.Free(), nil)
 	for i := range all {
@@ -132,15 +127,17 @@ func TestPoolSpawnsJoinsAndCancelsAcross(t *testing.T) {
 		t.Fatal(err)
 	}
 	const parents, rounds = 50, 40
-	var drops, done atomic.Int32
+	var drops atomic.Int32
+	var ended sync.WaitGroup
+	ended.Add(parents)
 	for range parents {
 		f := &parent{t: t, pool: p, rounds: rounds, drops: &drops}
-		mustSpawn(t, p, f, OnDone[int](func(int, error, Outcome) { done.Add(1) }))
+		mustSpawn(t, p, f, OnDone[int](func(int, error, Outcome) { ended.Done() }))
 	}
-	eventually(func() bool { return done.Load() == parents })
+	ended.Wait()
+	p.Stop() // a child counts as live until its worker has told the parent
 	equal(t, "children dropped", drops.Load(), parents*rounds)
 	equal(t, "live", p.Live(), 0)
-	p.Stop()
 	equal(t, "free", p.Free(), nil)
 }
 

@@ -85,7 +85,7 @@ func ExampleAwait_promise() {
 	l := executor.New(executor.Config{})
 	defer l.Free()
 	executor.Spawn(l, coro.New(func(co *coro.Co) (int, error) {
-		p := future.NewPromise[int](func() { fmt.Println("nobody wants it any more") })
+		p := future.NewPromise[int](func() { fmt.Println("its task was cancelled") })
 		go p.Resolve(42) // any goroutine
 		v, err := coro.Await(co, p)
 		fmt.Println(v, err)
