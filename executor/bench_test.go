@@ -5,6 +5,8 @@ package executor
 import (
 	"context"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 func selfWaking(cx *Context) (int, bool, error) {
@@ -32,7 +34,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		task.Spawn(l, f, onDone)
 		l.Poll(Budget{})
 	})
-	equal(t, "completions", done, 201)
+	test.Equal(t, "completions", done, 201)
 
 	var timer Timer
 	var sleep Task[struct{}]
@@ -91,15 +93,15 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		}
 	}()
 	wantNoAllocs(t, "wake from another goroutine", func() {
-		ask <- p.waker
+		ask <- p.Waker
 		<-woken
 		l.Poll(Budget{})
 	})
 	close(ask)
 	wantNoAllocs(t, "wake and poll", func() {
-		p.waker.Wake()
+		p.Waker.Wake()
 		l.Poll(Budget{})
-		l.WakeLocal(p.waker)
+		l.WakeLocal(p.Waker)
 		l.Poll(Budget{})
 	})
 }
@@ -167,7 +169,7 @@ func BenchmarkWake(b *testing.B) {
 	b.ReportAllocs()
 	for n := 0; n < b.N; n += len(probes) {
 		for i := range probes {
-			probes[i].waker.Wake()
+			probes[i].Waker.Wake()
 		}
 		l.Poll(Budget{})
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // tracer notes what is done with its tokens, which it counts.
@@ -46,8 +48,8 @@ func newTraced(t *testing.T) (*rig, *tracer) {
 }
 
 func (h *tracer) probe() *probe {
-	return &probe{onPoll: func(*Context) { h.trace = append(h.trace, "poll") },
-		onDrop: func() { h.trace = append(h.trace, "drop") }}
+	return &probe{OnPoll: func(*Context) { h.trace = append(h.trace, "poll") },
+		OnDrop: func() { h.trace = append(h.trace, "drop") }}
 }
 
 func (h *tracer) done() OnDone[int] {
@@ -61,12 +63,12 @@ func TestHooksAreRoundPollsAndTheEnd(t *testing.T) {
 	mustSpawn[int](t, r.Local, plain, h.done())
 
 	r.turn(2)
-	equal(t, "first polls", h.take(), "+1 poll -1 poll")
-	carrying.ready, plain.ready = true, true
-	carrying.waker.Wake()
-	plain.waker.Wake()
+	test.Equal(t, "first polls", h.take(), "+1 poll -1 poll")
+	carrying.Ready, plain.Ready = true, true
+	carrying.Waker.Wake()
+	plain.Waker.Wake()
 	r.turn(2)
-	equal(t, "last polls", h.take(), "+1 poll -1 +1 drop done0 -1 free1 poll drop done0")
+	test.Equal(t, "last polls", h.take(), "+1 poll -1 +1 drop done0 -1 free1 poll drop done0")
 }
 
 func TestHooksOfCancelledTasks(t *testing.T) {
@@ -74,38 +76,38 @@ func TestHooksOfCancelledTasks(t *testing.T) {
 	task := mustSpawn[int](t, r.Local, h.probe(), h.done())
 	task.Cancel()
 	r.turn(0)
-	equal(t, "before the start", h.take(), "+1 drop done1 -1 free1")
+	test.Equal(t, "before the start", h.take(), "+1 drop done1 -1 free1")
 	h.spawned++
 	task = mustSpawn[int](t, r.Local, h.probe())
 	r.turn(1)
 	task.Cancel()
 	r.turn(0)
-	equal(t, "running", h.take(), "+3 poll -3 +3 -3 +3 drop -3 free3")
+	test.Equal(t, "running", h.take(), "+3 poll -3 +3 -3 +3 drop -3 free3")
 	h.spawned++
 	mustSpawn[int](t, r.Local, h.probe())
 	r.Free()
-	equal(t, "freed", h.take(), "+5 drop -5 free5")
+	test.Equal(t, "freed", h.take(), "+5 drop -5 free5")
 }
 
 func TestHooksAreLeftAfterAPanic(t *testing.T) {
 	r, h := newTraced(t)
 	p := h.probe()
-	p.onPoll = func(*Context) { panic(1) }
+	p.OnPoll = func(*Context) { panic(1) }
 	mustSpawn[int](t, r.Local, p)
 	r.turn(1)
-	equal(t, "trace", h.take(), "+1 -1 +1 drop -1 free1")
+	test.Equal(t, "trace", h.take(), "+1 -1 +1 drop -1 free1")
 }
 
 func TestHooksAreLeftAfterAPanicInOnDone(t *testing.T) {
 	r, h := newTraced(t)
 	p := h.probe()
-	p.ready = true
+	p.Ready = true
 	mustSpawn[int](t, r.Local, p, OnDone[int](func(int, error, Outcome) { panic("mine") }))
 	func() {
-		defer func() { equal(t, "recovered", recover(), any("mine")) }()
+		defer func() { test.Equal(t, "recovered", recover(), any("mine")) }()
 		r.Poll(Budget{})
 	}()
-	equal(t, "trace", h.take(), "+1 poll -1 +1 drop -1 free1")
+	test.Equal(t, "trace", h.take(), "+1 poll -1 +1 drop -1 free1")
 }
 
 // No context gets into the storage's next task.
@@ -113,12 +115,12 @@ func TestHooksOfAReusedStorage(t *testing.T) {
 	r, h := newTraced(t)
 	var task Task[int]
 	p := h.probe()
-	p.ready = true
+	p.Ready = true
 	task.Spawn(r.Local, p, OnDone[int](func(int, error, Outcome) { task.Spawn(r.Local, p) }))
 	r.turn(1)
-	equal(t, "trace", h.take(), "+1 poll -1 +1 drop -1 free1")
+	test.Equal(t, "trace", h.take(), "+1 poll -1 +1 drop -1 free1")
 	r.turn(1)
-	equal(t, "trace", h.take(), "poll drop")
+	test.Equal(t, "trace", h.take(), "poll drop")
 }
 
 func TestHooksNestWhenATaskIsEvicted(t *testing.T) {
@@ -126,28 +128,28 @@ func TestHooksNestWhenATaskIsEvicted(t *testing.T) {
 	victim := mustSpawn[int](t, r.Local, h.probe())
 	h.spawned++
 	outer := h.probe()
-	outer.onPoll = func(*Context) { r.Evict(victim.Handle()) }
+	outer.OnPoll = func(*Context) { r.Evict(victim.Handle()) }
 	mustSpawn[int](t, r.Local, outer)
 	r.turn(2)
-	equal(t, "trace", h.take(), "+1 poll -1 +3 +1 drop -1 free1 -3")
+	test.Equal(t, "trace", h.take(), "+1 poll -1 +3 +1 drop -1 free1 -3")
 }
 
 func TestChosenTokenIsNotCaptured(t *testing.T) {
 	r, h := newTraced(t)
 	c := r.Carrier()
 	p := h.probe()
-	p.ready = true
+	p.Ready = true
 	mustSpawn[int](t, r.Local, p, c.WithToken("own"))
 	r.turn(1)
-	equal(t, "trace", h.take(), "+own poll -own +own drop -own freeown")
+	test.Equal(t, "trace", h.take(), "+own poll -own +own drop -own freeown")
 	mustSpawn[int](t, r.Local, p, c.WithToken(nil))
 	r.turn(1)
-	equal(t, "trace", h.take(), "poll drop")
-	equal(t, "captured", h.spawned, 0)
+	test.Equal(t, "trace", h.take(), "poll drop")
+	test.Equal(t, "captured", h.spawned, 0)
 	r.Close(CloseDrain)
 	_, err := Spawn[int](r.Local, p, c.WithToken("refused"))
-	equal(t, "error", err, ErrClosed)
-	equal(t, "a token that wasn't taken", h.take(), "")
+	test.Equal(t, "error", err, ErrClosed)
+	test.Equal(t, "a token that wasn't taken", h.take(), "")
 }
 
 func TestTokenWhereNothingEntersIt(t *testing.T) {
@@ -155,7 +157,7 @@ func TestTokenWhereNothingEntersIt(t *testing.T) {
 	p := new(probe)
 	mustSpawn[int](t, r.Local, p, r.Carrier().WithToken("no hooks"))
 	r.turn(1)
-	p.want(t, 1, 0)
+	p.Want(t, 1, 0)
 }
 
 func TestContextOfATask(t *testing.T) {
@@ -165,31 +167,31 @@ func TestContextOfATask(t *testing.T) {
 	}{
 		"cancel":   {func(_ *rig, task *Task[int], _ *probe) { task.Cancel() }, context.Canceled},
 		"deadline": {func(r *rig, task *Task[int], _ *probe) { r.cancelWith(&task.task, ErrTimedOut) }, context.DeadlineExceeded},
-		"return":   {func(_ *rig, _ *Task[int], p *probe) { p.ready = true; p.waker.Wake() }, context.Canceled},
+		"return":   {func(_ *rig, _ *Task[int], p *probe) { p.Ready = true; p.Waker.Wake() }, context.Canceled},
 		"evict":    {func(r *rig, task *Task[int], _ *probe) { r.Evict(task.Handle()) }, context.Canceled},
 	} {
 		t.Run(what, func(t *testing.T) {
 			r := newRig(t)
 			var ctx context.Context
 			p := new(probe)
-			p.onPoll = func(cx *Context) {
+			p.OnPoll = func(cx *Context) {
 				if ctx == nil {
 					ctx = cx.Context()
 				}
-				equal(t, "the same each time", cx.Context(), ctx)
+				test.Equal(t, "the same each time", cx.Context(), ctx)
 			}
 			task := mustSpawn[int](t, r.Local, p, with(level{}, 7))
 			r.turn(1)
-			equal(t, "error", ctx.Err(), nil)
-			equal(t, "value", ctx.Value(level{}), any(7))
-			equal(t, "value", ctx.Value(name{}), nil)
+			test.Equal(t, "error", ctx.Err(), nil)
+			test.Equal(t, "value", ctx.Value(level{}), any(7))
+			test.Equal(t, "value", ctx.Value(name{}), nil)
 			_, has := ctx.Deadline()
-			equal(t, "has a deadline", has, false)
+			test.Equal(t, "has a deadline", has, false)
 			c.end(r, task, p)
 			r.Poll(Budget{})
 			<-ctx.Done()
-			equal(t, "error", ctx.Err(), c.want)
-			equal(t, "done", task.Done(), true)
+			test.Equal(t, "error", ctx.Err(), c.want)
+			test.Equal(t, "done", task.Done(), true)
 		})
 	}
 }
@@ -199,12 +201,12 @@ func TestContextOfAShieldedTask(t *testing.T) {
 	done := false
 	p := shieldUntil(t, &done)
 	var ctx, late context.Context
-	shield := p.onPoll
-	p.onPoll = func(cx *Context) {
+	shield := p.OnPoll
+	p.OnPoll = func(cx *Context) {
 		if ctx == nil {
 			ctx = cx.Context()
 		}
-		equal(t, "error", ctx.Err(), nil)
+		test.Equal(t, "error", ctx.Err(), nil)
 		shield(cx)
 		late = cx.Context()
 	}
@@ -212,10 +214,10 @@ func TestContextOfAShieldedTask(t *testing.T) {
 	r.turn(1)
 	task.Cancel()
 	done = true
-	p.waker.Wake()
+	p.Waker.Wake()
 	r.turn(1)
-	equal(t, "after the section", ctx.Err(), context.Canceled)
-	equal(t, "after the section", late.Err(), context.Canceled)
+	test.Equal(t, "after the section", ctx.Err(), context.Canceled)
+	test.Equal(t, "after the section", late.Err(), context.Canceled)
 }
 
 // One that is made in the section, after the cancel, goes on as well.
@@ -224,11 +226,11 @@ func TestContextMadeInAShieldedTask(t *testing.T) {
 	done := false
 	p := shieldUntil(t, &done)
 	var ctx context.Context
-	shield := p.onPoll
-	p.onPoll = func(cx *Context) {
+	shield := p.OnPoll
+	p.OnPoll = func(cx *Context) {
 		if cx.Err() != nil {
 			ctx = cx.Context()
-			equal(t, "error", ctx.Err(), nil)
+			test.Equal(t, "error", ctx.Err(), nil)
 		}
 		shield(cx)
 	}
@@ -237,25 +239,25 @@ func TestContextMadeInAShieldedTask(t *testing.T) {
 	task.Cancel()
 	r.turn(1)
 	done = true
-	p.waker.Wake()
+	p.Waker.Wake()
 	r.turn(1)
-	equal(t, "after the section", ctx.Err(), context.Canceled)
+	test.Equal(t, "after the section", ctx.Err(), context.Canceled)
 }
 
 func TestContextHasTheDeadline(t *testing.T) {
 	r := newRig(t)
 	p := new(probe)
-	p.onPoll = func(cx *Context) {
-		equal(t, "carries nothing yet", cx.base(), nil)
+	p.OnPoll = func(cx *Context) {
+		test.Equal(t, "carries nothing yet", cx.base(), nil)
 		cx.local.current.more().carried.deadline = cx.Now() + int64(time.Hour)
 		at, has := cx.Context().Deadline()
-		equal(t, "has a deadline", has, true)
+		test.Equal(t, "has a deadline", has, true)
 		left := time.Until(at)
-		equal(t, "in about an hour", left > 0 && left <= time.Hour, true)
+		test.Equal(t, "in about an hour", left > 0 && left <= time.Hour, true)
 	}
 	mustSpawn[int](t, r.Local, p)
 	r.turn(1)
 	outside := &Context{r.Local, r.Local}
-	equal(t, "outside of a poll", outside.Context(), context.Background())
-	equal(t, "outside of a poll", outside.base(), nil)
+	test.Equal(t, "outside of a poll", outside.Context(), context.Background())
+	test.Equal(t, "outside of a poll", outside.base(), nil)
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 func TestSeedIsAnOrder(t *testing.T) {
@@ -17,7 +19,7 @@ func TestSeedIsAnOrder(t *testing.T) {
 		out, rnd := "", rand.New(rand.NewPCG(1, 1))
 		var tasks []*Task[int]
 		for i := range 10 {
-			tasks = append(tasks, mustSpawn[int](t, l, &probe{onPoll: func(*Context) { out += fmt.Sprint(i) }}))
+			tasks = append(tasks, mustSpawn[int](t, l, &probe{OnPoll: func(*Context) { out += fmt.Sprint(i) }}))
 		}
 		for range 5 {
 			out += " "
@@ -34,10 +36,10 @@ func TestSeedIsAnOrder(t *testing.T) {
 		return out
 	}
 	for _, turn := range strings.Fields(run(0)) {
-		equal(t, "unseeded: in order", slices.IsSorted([]byte(turn)), true)
+		test.Equal(t, "unseeded: in order", slices.IsSorted([]byte(turn)), true)
 	}
-	equal(t, "replayed", run(7), run(7))
-	equal(t, "lengths", len(run(7)), len(run(0)))
+	test.Equal(t, "replayed", run(7), run(7))
+	test.Equal(t, "lengths", len(run(7)), len(run(0)))
 	if run(7) == run(8) || run(7) == run(0) {
 		t.Error("the seed has no effect")
 	}
@@ -46,12 +48,12 @@ func TestSeedIsAnOrder(t *testing.T) {
 func TestConfigBudgetAndReady(t *testing.T) {
 	l := New(Config{Budget: Budget{MaxPolls: 2}, Ready: 1000})
 	defer l.Free()
-	equal(t, "places", len(l.ready.buf), 1024)
+	test.Equal(t, "places", len(l.ready.buf), 1024)
 	for range 5 {
 		mustSpawn(t, l, FutureFunc[int](readyAtOnce))
 	}
 	p, _ := l.Poll(Budget{})
-	equal(t, "the default", p.Polled, 2)
+	test.Equal(t, "the default", p.Polled, 2)
 	p, _ = l.Poll(Budget{MaxPolls: 100})
-	equal(t, "told otherwise", p.Polled, 3)
+	test.Equal(t, "told otherwise", p.Polled, 3)
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 func TestDeadlineCancels(t *testing.T) {
@@ -15,19 +17,19 @@ func TestDeadlineCancels(t *testing.T) {
 	var ended Outcome
 	task := mustSpawn[int](t, r.Local, p, WithDeadline(100), OnDone[int](func(_ int, err error, o Outcome) {
 		ended = o
-		equal(t, "error", err, ErrTimedOut)
+		test.Equal(t, "error", err, ErrTimedOut)
 	}))
 	joiner := mustSpawn(t, r.Local, task)
-	equal(t, "deadline", r.turn(2).Deadline, 100)
+	test.Equal(t, "deadline", r.turn(2).Deadline, 100)
 	r.now = 99
 	r.turn(0)
 	r.now = 100
-	equal(t, "deadline", r.turn(0).Deadline, Never)
-	p.want(t, 1, 1)
-	equal(t, "outcome", ended, CancelledRunning)
+	test.Equal(t, "deadline", r.turn(0).Deadline, Never)
+	p.Want(t, 1, 1)
+	test.Equal(t, "outcome", ended, CancelledRunning)
 	r.turn(1)
 	_, err := joiner.Result()
-	equal(t, "error of the joiner", err, ErrTimedOut)
+	test.Equal(t, "error of the joiner", err, ErrTimedOut)
 }
 
 func TestDeadlineBeforeTheFirstPoll(t *testing.T) {
@@ -36,52 +38,52 @@ func TestDeadlineBeforeTheFirstPoll(t *testing.T) {
 	soon := mustSpawn[int](t, r.Local, p, WithDeadline(100))
 	r.now = 100
 	r.turn(0)
-	equal(t, "outcome", soon.Outcome(), CancelledBeforeStart)
+	test.Equal(t, "outcome", soon.Outcome(), CancelledBeforeStart)
 	past := mustSpawn[int](t, r.Local, p, WithDeadline(50))
 	r.turn(0)
-	equal(t, "outcome", past.Outcome(), CancelledBeforeStart)
-	p.want(t, 0, 2)
+	test.Equal(t, "outcome", past.Outcome(), CancelledBeforeStart)
+	p.Want(t, 0, 2)
 }
 
 func TestDeadlineGoesWithTheTask(t *testing.T) {
 	r := newRig(t)
-	task := mustSpawn[int](t, r.Local, &probe{ready: true}, WithDeadline(100))
-	equal(t, "deadline", r.turn(1).Deadline, Never)
-	equal(t, "too late", task.SetDeadline(200), ErrClosed)
+	task := mustSpawn[int](t, r.Local, &probe{Ready: true}, WithDeadline(100))
+	test.Equal(t, "deadline", r.turn(1).Deadline, Never)
+	test.Equal(t, "too late", task.SetDeadline(200), ErrClosed)
 
 	p := new(probe) // the storage is used again, and has no deadline
 	if err := task.Spawn(r.Local, p); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "deadline", r.turn(1).Deadline, Never)
+	test.Equal(t, "deadline", r.turn(1).Deadline, Never)
 	r.now = 1000
 	r.turn(0)
-	p.want(t, 1, 0)
+	p.Want(t, 1, 0)
 }
 
 func TestDeadlineMoves(t *testing.T) {
 	r := newRig(t)
 	task := mustSpawn[int](t, r.Local, new(probe), WithDeadline(100))
-	equal(t, "deadline", r.turn(1).Deadline, 100)
+	test.Equal(t, "deadline", r.turn(1).Deadline, 100)
 	pokes := r.pokes
-	equal(t, "later", task.SetDeadline(200), nil)
-	equal(t, "sooner", task.SetDeadline(50), nil)
+	test.Equal(t, "later", task.SetDeadline(200), nil)
+	test.Equal(t, "sooner", task.SetDeadline(50), nil)
 	if r.pokes == pokes {
 		t.Error("the host was not told of an earlier deadline")
 	}
-	equal(t, "deadline", r.turn(0).Deadline, 50)
-	equal(t, "none", task.SetDeadline(Never), nil)
-	equal(t, "deadline", r.turn(0).Deadline, Never)
-	equal(t, "now", task.SetDeadline(0), nil)
-	equal(t, "live", r.turn(0).Live, 0)
+	test.Equal(t, "deadline", r.turn(0).Deadline, 50)
+	test.Equal(t, "none", task.SetDeadline(Never), nil)
+	test.Equal(t, "deadline", r.turn(0).Deadline, Never)
+	test.Equal(t, "now", task.SetDeadline(0), nil)
+	test.Equal(t, "live", r.turn(0).Live, 0)
 }
 
 func TestShieldHoldsADeadlineOff(t *testing.T) {
 	r := newRig(t)
 	p := new(probe)
 	shielded := true
-	p.onPoll = func(cx *Context) {
-		if p.polls == 1 || !shielded {
+	p.OnPoll = func(cx *Context) {
+		if p.Polls == 1 || !shielded {
 			cx.Shield(shielded)
 		}
 	}
@@ -90,12 +92,12 @@ func TestShieldHoldsADeadlineOff(t *testing.T) {
 	r.now = 100
 	r.turn(1)
 	shielded = false
-	p.waker.Wake()
+	p.Waker.Wake()
 	r.turn(1)
 	r.turn(0)
-	p.want(t, 3, 1)
+	p.Want(t, 3, 1)
 	_, err := task.Result()
-	equal(t, "error", err, ErrTimedOut)
+	test.Equal(t, "error", err, ErrTimedOut)
 }
 
 func TestCancelBeforeTheDeadlineCounts(t *testing.T) {
@@ -104,9 +106,9 @@ func TestCancelBeforeTheDeadlineCounts(t *testing.T) {
 	r.turn(1)
 	task.Cancel()
 	r.now = 100
-	equal(t, "deadline", r.turn(0).Deadline, Never)
+	test.Equal(t, "deadline", r.turn(0).Deadline, Never)
 	_, err := task.Result()
-	equal(t, "error", err, ErrCancelled)
+	test.Equal(t, "error", err, ErrCancelled)
 }
 
 func TestDeadlineIsNotRefused(t *testing.T) {
@@ -114,40 +116,40 @@ func TestDeadlineIsNotRefused(t *testing.T) {
 	defer l.Free()
 	mustSpawn[int](t, l, new(probe), WithDeadline(100))
 	second := mustSpawn[int](t, l, new(probe))
-	equal(t, "set", second.SetDeadline(50), nil)
+	test.Equal(t, "set", second.SetDeadline(50), nil)
 	sleep := mustSpawn(t, l, Sleep(5))
 	p, _ := l.Poll(Budget{})
-	equal(t, "deadline", p.Deadline, 50)
+	test.Equal(t, "deadline", p.Deadline, 50)
 	_, err := sleep.Result()
-	equal(t, "error of a sleep", err, ErrAgain)
+	test.Equal(t, "error of a sleep", err, ErrAgain)
 }
 
 func TestDeadlineInAPool(t *testing.T) {
 	c := newPoolRig(t, 2)
 	p := new(probe)
 	task := mustSpawn[int](t, c.Pool, p, WithDeadline(10))
-	equal(t, "deadline", c.turn(0, 1).Deadline, 10)
+	test.Equal(t, "deadline", c.turn(0, 1).Deadline, 10)
 	var other *Task[int]
-	q := &probe{onPoll: func(*Context) { other.SetDeadline(20) }}
+	q := &probe{OnPoll: func(*Context) { other.SetDeadline(20) }}
 	other = mustSpawn[int](t, c.Pool, q, WithDeadline(5))
-	done := mustSpawn[int](t, c.Pool, &probe{ready: true}, WithDeadline(7))
-	equal(t, "deadline", c.turn(1, 2).Deadline, 10)
-	equal(t, "done", done.Done(), true)
+	done := mustSpawn[int](t, c.Pool, &probe{Ready: true}, WithDeadline(7))
+	test.Equal(t, "deadline", c.turn(1, 2).Deadline, 10)
+	test.Equal(t, "done", done.Done(), true)
 
 	c.workers[1].now = 10
-	equal(t, "deadline", c.turn(1, 0).Deadline, 20)
-	p.want(t, 1, 1)
+	test.Equal(t, "deadline", c.turn(1, 0).Deadline, 20)
+	p.Want(t, 1, 1)
 	_, err := task.Result()
-	equal(t, "error", err, ErrTimedOut)
-	equal(t, "outcome", task.Outcome(), CancelledRunning)
-	equal(t, "too late", task.SetDeadline(30), ErrClosed)
+	test.Equal(t, "error", err, ErrTimedOut)
+	test.Equal(t, "outcome", task.Outcome(), CancelledRunning)
+	test.Equal(t, "too late", task.SetDeadline(30), ErrClosed)
 	other.Cancel()
-	equal(t, "deadline", c.turn(0, 0).Deadline, Never)
+	test.Equal(t, "deadline", c.turn(0, 0).Deadline, Never)
 	late := mustSpawn[int](t, c.Pool, new(probe), WithDeadline(-1))
 	for !late.Done() {
 		c.workers[0].Poll(Budget{})
 	}
-	equal(t, "outcome", late.Outcome(), CancelledBeforeStart)
+	test.Equal(t, "outcome", late.Outcome(), CancelledBeforeStart)
 }
 
 // Deadlines are set, moved, reached and taken back by whichever goroutine has the
@@ -187,5 +189,5 @@ func TestPoolDeadlinesOnSeveralThreads(t *testing.T) {
 	if err := p.Free(); err != nil {
 		t.Error(err)
 	}
-	equal(t, "armed", p.timers.wheel.Count, 0)
+	test.Equal(t, "armed", p.timers.wheel.Count, 0)
 }

@@ -2,7 +2,11 @@
 
 package executor
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
+)
 
 // A join that is made while the joined task is being dropped, inside the poll of the
 // task that evicts it, is refused: no task waits in vain.
@@ -11,14 +15,14 @@ func TestJoinInTheDropOfTheJoinedTask(t *testing.T) {
 	p := new(probe)
 	victim := mustSpawn[int](t, r.Local, p)
 	r.turn(1)
-	mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: func(cx *Context) {
-		p.onDrop = func() {
+	mustSpawn[int](t, r.Local, &probe{Ready: true, OnPoll: func(cx *Context) {
+		p.OnDrop = func() {
 			_, ready, err := victim.Poll(cx)
-			equal(t, "ready", ready, true)
-			equal(t, "the error", err, ErrJoinItself)
+			test.Equal(t, "ready", ready, true)
+			test.Equal(t, "the error", err, ErrJoinItself)
 		}
-		equal(t, "evict", r.Evict(victim.Handle()), nil)
+		test.Equal(t, "evict", r.Evict(victim.Handle()), nil)
 	}})
 	r.turn(1)
-	p.want(t, 1, 1)
+	p.Want(t, 1, 1)
 }

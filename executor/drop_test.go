@@ -5,6 +5,8 @@ package executor
 import (
 	"runtime"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // By the time of the drop the slot isn't the task's any more, and the next task that
@@ -15,26 +17,26 @@ func TestDeadlineIsNotSetDuringTheDrop(t *testing.T) {
 	for _, on := range []Executor{r.Local, c.Pool} {
 		var task *Task[int]
 		var got error
-		p := &probe{onDrop: func() { got = task.SetDeadline(r.now + 10) }}
+		p := &probe{OnDrop: func() { got = task.SetDeadline(r.now + 10) }}
 		task = mustSpawn[int](t, on, p)
 		r.turn(1)
 		task.Cancel()
 		r.turn(0)
-		p.want(t, 1, 1)
-		equal(t, "error", got, ErrClosed)
+		p.Want(t, 1, 1)
+		test.Equal(t, "error", got, ErrClosed)
 		other := mustSpawn[int](t, on, new(probe))
-		equal(t, "deadline", r.turn(1).Deadline, Never)
+		test.Equal(t, "deadline", r.turn(1).Deadline, Never)
 		r.now += 10
 		r.turn(0)
-		equal(t, "the slot's next task is done", other.Done(), false)
+		test.Equal(t, "the slot's next task is done", other.Done(), false)
 		if err := task.Spawn(on, p, WithDeadline(r.now+10)); err != nil {
 			t.Fatal(err)
 		}
-		equal(t, "deadline", r.turn(1).Deadline, r.now+10)
+		test.Equal(t, "deadline", r.turn(1).Deadline, r.now+10)
 		r.now += 10
 		r.turn(0)
-		equal(t, "done", task.Done(), true)
-		equal(t, "deadline", r.turn(0).Deadline, Never)
+		test.Equal(t, "done", task.Done(), true)
+		test.Equal(t, "deadline", r.turn(0).Deadline, Never)
 	}
 }
 
@@ -44,22 +46,22 @@ func TestEvictPokesForWhomTheDropWakes(t *testing.T) {
 	r := c.workers[0]
 	waits := new(probe)
 	mustSpawn[int](t, c.Pool, waits)
-	task := mustSpawn[int](t, r.Local, &probe{onDrop: func() { r.WakeLocal(waits.waker) }})
+	task := mustSpawn[int](t, r.Local, &probe{OnDrop: func() { r.WakeLocal(waits.Waker) }})
 	r.turn(2)
 	r.turn(0)
 	r.pokes = 0
 	if err := r.Evict(task.Handle()); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "pokes", r.pokes, 1)
+	test.Equal(t, "pokes", r.pokes, 1)
 	r.turn(1)
-	waits.want(t, 2, 0)
+	waits.Want(t, 2, 0)
 }
 
 // It must not, but what it does harm to is its own task.
 func TestGoexitInADrop(t *testing.T) {
 	r := newRig(t)
-	task := mustSpawn[int](t, r.Local, &probe{onDrop: runtime.Goexit})
+	task := mustSpawn[int](t, r.Local, &probe{OnDrop: runtime.Goexit})
 	r.turn(1)
 	task.Cancel()
 	done := make(chan struct{})
@@ -68,7 +70,7 @@ func TestGoexitInADrop(t *testing.T) {
 		r.Poll(Budget{})
 	}()
 	<-done
-	other := mustSpawn[int](t, r.Local, &probe{ready: true})
-	equal(t, "live", r.turn(1).Live, 0)
-	equal(t, "the other task", other.Done(), true)
+	other := mustSpawn[int](t, r.Local, &probe{Ready: true})
+	test.Equal(t, "live", r.turn(1).Live, 0)
+	test.Equal(t, "the other task", other.Done(), true)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor/carrier"
 	"github.com/pillion-dev/pillion/executor/internal/cell"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 func TestSelfWakingTaskGoesToTheBack(t *testing.T) {
@@ -28,7 +29,7 @@ func TestSelfWakingTaskGoesToTheBack(t *testing.T) {
 	for range 3 {
 		r.turn(2) // a snapshot: not one turn for ever
 	}
-	equal(t, "trace", strings.Join(trace, ""), "ababab")
+	test.Equal(t, "trace", strings.Join(trace, ""), "ababab")
 }
 
 // yielding is a future that lets every other ready task go first, once.
@@ -44,32 +45,32 @@ func yielding() Future[int] {
 func TestYieldAndSpawnOrder(t *testing.T) {
 	r := newRig(t)
 	y := mustSpawn(t, r.Local, yielding())
-	p := &probe{ready: true}
+	p := &probe{Ready: true}
 	r.turn(1)
 	mustSpawn[int](t, r.Local, p)
 	r.turn(2)
-	equal(t, "done", y.Done(), true)
+	test.Equal(t, "done", y.Done(), true)
 }
 
 func TestSpawnInsideAPollWaitsForTheNextTurn(t *testing.T) {
 	r := newRig(t)
-	child := &probe{ready: true}
-	mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: func(cx *Context) {
+	child := &probe{Ready: true}
+	mustSpawn[int](t, r.Local, &probe{Ready: true, OnPoll: func(cx *Context) {
 		mustSpawn[int](t, cx.Local(), child)
 	}})
 	p := r.turn(1)
-	equal(t, "more", p.More, true)
-	equal(t, "live", p.Live, 1)
+	test.Equal(t, "more", p.More, true)
+	test.Equal(t, "live", p.Live, 1)
 	r.turn(1)
-	equal(t, "pokes", r.pokes, 1)
+	test.Equal(t, "pokes", r.pokes, 1)
 }
 
 func TestPollIsNotReentrant(t *testing.T) {
 	r := newRig(t)
-	mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: func(*Context) {
+	mustSpawn[int](t, r.Local, &probe{Ready: true, OnPoll: func(*Context) {
 		_, err := r.Poll(Budget{})
-		equal(t, "Poll", err, ErrReentrant)
-		equal(t, "Free", r.Free(), ErrReentrant)
+		test.Equal(t, "Poll", err, ErrReentrant)
+		test.Equal(t, "Free", r.Free(), ErrReentrant)
 	}})
 	r.turn(1)
 }
@@ -77,9 +78,9 @@ func TestPollIsNotReentrant(t *testing.T) {
 func TestContextAfterThePoll(t *testing.T) {
 	r := newRig(t)
 	var kept *Context
-	mustSpawn[int](t, r.Local, &probe{onPoll: func(cx *Context) { kept = cx }})
+	mustSpawn[int](t, r.Local, &probe{OnPoll: func(cx *Context) { kept = cx }})
 	r.turn(1)
-	equal(t, "waker", kept.Waker(), 0)
+	test.Equal(t, "waker", kept.Waker(), 0)
 	kept.WakeSelf()
 	r.turn(0)
 }
@@ -87,12 +88,12 @@ func TestContextAfterThePoll(t *testing.T) {
 func TestMaxPolls(t *testing.T) {
 	r := newRig(t)
 	for range 10 {
-		mustSpawn[int](t, r.Local, &probe{ready: true})
+		mustSpawn[int](t, r.Local, &probe{Ready: true})
 	}
 	for _, want := range []int{4, 4, 2} {
 		p, _ := r.Poll(Budget{MaxPolls: 4})
-		equal(t, "polled", p.Polled, want)
-		equal(t, "more", p.More, p.Live > 0)
+		test.Equal(t, "polled", p.Polled, want)
+		test.Equal(t, "more", p.More, p.Live > 0)
 	}
 }
 
@@ -100,11 +101,11 @@ func TestMaxPolls(t *testing.T) {
 func TestMaxPollsBeyondALook(t *testing.T) {
 	r := newRig(t)
 	for range 200 {
-		mustSpawn[int](t, r.Local, &probe{ready: true})
+		mustSpawn[int](t, r.Local, &probe{Ready: true})
 	}
 	for _, want := range []int{100, 100, 0} {
 		p, _ := r.Poll(Budget{MaxPolls: 100})
-		equal(t, "polled", p.Polled, want)
+		test.Equal(t, "polled", p.Polled, want)
 	}
 }
 
@@ -113,33 +114,33 @@ func TestMaxTimeIsLookedAtEvery64Polls(t *testing.T) {
 	reads := 0
 	r.clock = func() int64 { reads++; return r.now }
 	for range 200 {
-		mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: func(*Context) { r.now += 10 }})
+		mustSpawn[int](t, r.Local, &probe{Ready: true, OnPoll: func(*Context) { r.now += 10 }})
 	}
 	p, _ := r.Poll(Budget{MaxTime: 1000})
-	equal(t, "polled", p.Polled, 128)
-	equal(t, "clock reads", reads, 3)
+	test.Equal(t, "polled", p.Polled, 128)
+	test.Equal(t, "clock reads", reads, 3)
 	r.turn(72)
 }
 
 func TestMaxTimeReachedExactlyEndsTheTurn(t *testing.T) {
 	r := newRig(t)
 	for range 200 {
-		mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: func(*Context) { r.now++ }})
+		mustSpawn[int](t, r.Local, &probe{Ready: true, OnPoll: func(*Context) { r.now++ }})
 	}
 	p, _ := r.Poll(Budget{MaxTime: 64})
-	equal(t, "polled", p.Polled, 64)
-	equal(t, "more", p.More, true)
+	test.Equal(t, "polled", p.Polled, 64)
+	test.Equal(t, "more", p.More, true)
 	p, _ = r.Poll(Budget{MaxTime: 65})
-	equal(t, "polled with a nanosecond left", p.Polled, 128)
+	test.Equal(t, "polled with a nanosecond left", p.Polled, 128)
 }
 
 func TestMaxTasks(t *testing.T) {
 	l := New(Config{MaxTasks: 2})
 	defer l.Free()
-	mustSpawn[int](t, l, &probe{ready: true})
+	mustSpawn[int](t, l, &probe{Ready: true})
 	mustSpawn[int](t, l, new(probe))
 	_, err := Spawn[int](l, new(probe))
-	equal(t, "third", err, ErrAgain)
+	test.Equal(t, "third", err, ErrAgain)
 	l.Poll(Budget{})
 	mustSpawn[int](t, l, new(probe))
 }
@@ -153,11 +154,11 @@ func TestManyChunks(t *testing.T) {
 	}
 	r.turn(n)
 	for i := range probes {
-		probes[i].ready = true
-		probes[i].waker.Wake()
+		probes[i].Ready = true
+		probes[i].Waker.Wake()
 	}
-	equal(t, "live", r.turn(n).Live, 0)
-	equal(t, "pokes", r.pokes, 2)
+	test.Equal(t, "live", r.turn(n).Live, 0)
+	test.Equal(t, "pokes", r.pokes, 2)
 }
 
 func TestWakesArePolledInTheirOrder(t *testing.T) {
@@ -165,15 +166,15 @@ func TestWakesArePolledInTheirOrder(t *testing.T) {
 	var trace []string
 	probes := make([]*probe, 4)
 	for i := range probes {
-		probes[i] = &probe{onPoll: func(*Context) { trace = append(trace, fmt.Sprint(i)) }}
+		probes[i] = &probe{OnPoll: func(*Context) { trace = append(trace, fmt.Sprint(i)) }}
 		mustSpawn[int](t, r.Local, probes[i])
 	}
 	r.turn(4)
 	for _, i := range []int{2, 0, 3, 1} {
-		probes[i].waker.Wake()
+		probes[i].Waker.Wake()
 	}
 	r.turn(4)
-	equal(t, "trace", strings.Join(trace, ""), "01232031")
+	test.Equal(t, "trace", strings.Join(trace, ""), "01232031")
 }
 
 // What a carrier does with a cell that it found in an inbox of its own.
@@ -186,7 +187,7 @@ func TestDeliver(t *testing.T) {
 	ce.Pend.Store(uint64(task.gen)<<32 | cell.Queued | cell.Wake)
 	r.Carrier().Deliver(cell.SlotMask) // no task's
 	r.Carrier().Deliver(task.slot)
-	equal(t, "pend", ce.Pend.Load(), 0)
+	test.Equal(t, "pend", ce.Pend.Load(), 0)
 	r.turn(1)
 	ce.Pend.Store(uint64(task.gen)<<32 | cell.Queued | cell.Wake)
 	other.Carrier().Deliver(task.slot) // not his: it goes on to r
@@ -194,7 +195,7 @@ func TestDeliver(t *testing.T) {
 	ce.Pend.Store(uint64(task.gen)<<32 | cell.Queued | cell.Cancel)
 	r.Carrier().Deliver(task.slot)
 	r.turn(0)
-	equal(t, "outcome", task.Outcome(), CancelledRunning)
+	test.Equal(t, "outcome", task.Outcome(), CancelledRunning)
 }
 
 func TestCloseDrain(t *testing.T) {
@@ -204,22 +205,22 @@ func TestCloseDrain(t *testing.T) {
 	r.turn(1)
 	r.Close(CloseDrain)
 	_, err := Spawn[int](r.Local, new(probe))
-	equal(t, "Spawn", err, ErrClosed)
-	equal(t, "live", r.turn(0).Live, 1)
-	p.ready = true
-	p.waker.Wake()
-	equal(t, "live", r.turn(1).Live, 0)
-	p.want(t, 2, 1)
+	test.Equal(t, "Spawn", err, ErrClosed)
+	test.Equal(t, "live", r.turn(0).Live, 1)
+	p.Ready = true
+	p.Waker.Wake()
+	test.Equal(t, "live", r.turn(1).Live, 0)
+	p.Want(t, 2, 1)
 }
 
 // No poke comes for it, so the turn must report more.
 func TestCloseDuringAPoll(t *testing.T) {
 	r := newRig(t)
-	p := &probe{onPoll: func(*Context) { r.Close(CloseCancel) }}
+	p := &probe{OnPoll: func(*Context) { r.Close(CloseCancel) }}
 	mustSpawn[int](t, r.Local, p)
-	equal(t, "more", r.turn(1).More, true)
-	equal(t, "live", r.turn(0).Live, 0)
-	p.want(t, 1, 1)
+	test.Equal(t, "more", r.turn(1).More, true)
+	test.Equal(t, "live", r.turn(0).Live, 0)
+	p.Want(t, 1, 1)
 }
 
 func TestCloseCancelFromAnotherGoroutine(t *testing.T) {
@@ -232,25 +233,25 @@ func TestCloseCancelFromAnotherGoroutine(t *testing.T) {
 	done := make(chan struct{})
 	go func() { r.Close(CloseDrain); r.Close(CloseCancel); r.Close(CloseDrain); close(done) }()
 	<-done
-	equal(t, "pokes", r.pokes, 3)
-	equal(t, "live", r.turn(0).Live, 0)
-	running.want(t, 1, 1)
-	fresh.want(t, 1, 1)
-	equal(t, "outcome", task.Outcome(), CancelledRunning)
+	test.Equal(t, "pokes", r.pokes, 3)
+	test.Equal(t, "live", r.turn(0).Live, 0)
+	running.Want(t, 1, 1)
+	fresh.Want(t, 1, 1)
+	test.Equal(t, "outcome", task.Outcome(), CancelledRunning)
 }
 
 func TestAFreedExecutorThatIsKeptKeepsNoSlots(t *testing.T) {
 	r := newRig(t)
 	for range 100 {
-		mustSpawn[int](t, r.Local, &probe{ready: true})
+		mustSpawn[int](t, r.Local, &probe{Ready: true})
 	}
 	r.turn(100)
-	equal(t, "slots", len(r.Local.free), 100)
-	equal(t, "Free", r.Free(), nil)
-	equal(t, "chunks", cap(r.chunks), 0)
-	equal(t, "fresh slots", r.freshEnd-r.fresh, 0)
-	equal(t, "slots", cap(r.Local.free), 0)
-	equal(t, "due", cap(r.ready.buf), 0)
+	test.Equal(t, "slots", len(r.Local.free), 100)
+	test.Equal(t, "Free", r.Free(), nil)
+	test.Equal(t, "chunks", cap(r.chunks), 0)
+	test.Equal(t, "fresh slots", r.freshEnd-r.fresh, 0)
+	test.Equal(t, "slots", cap(r.Local.free), 0)
+	test.Equal(t, "due", cap(r.ready.buf), 0)
 }
 
 func TestFreeDropsWhatIsLive(t *testing.T) {
@@ -258,28 +259,28 @@ func TestFreeDropsWhatIsLive(t *testing.T) {
 	p, fresh := new(probe), new(probe)
 	outcomes := []Outcome{}
 	done := OnDone[int](func(_ int, err error, o Outcome) {
-		equal(t, "error", err, ErrCancelled)
+		test.Equal(t, "error", err, ErrCancelled)
 		outcomes = append(outcomes, o)
 		_, err = r.Poll(Budget{})
-		equal(t, "Poll inside Free", err, ErrReentrant)
+		test.Equal(t, "Poll inside Free", err, ErrReentrant)
 	})
 	mustSpawn[int](t, r.Local, p, done)
 	sleep := mustSpawn(t, r.Local, Sleep(time.Hour))
 	r.turn(2)
 	mustSpawn[int](t, r.Local, fresh, done)
-	equal(t, "Free", r.Free(), nil)
-	equal(t, "Free again", r.Free(), nil)
-	p.want(t, 1, 1)
-	fresh.want(t, 0, 1)
-	equal(t, "outcomes", fmt.Sprint(outcomes), fmt.Sprint([]Outcome{CancelledRunning, CancelledBeforeStart}))
-	equal(t, "sleep", sleep.Outcome(), CancelledRunning)
+	test.Equal(t, "Free", r.Free(), nil)
+	test.Equal(t, "Free again", r.Free(), nil)
+	p.Want(t, 1, 1)
+	fresh.Want(t, 0, 1)
+	test.Equal(t, "outcomes", fmt.Sprint(outcomes), fmt.Sprint([]Outcome{CancelledRunning, CancelledBeforeStart}))
+	test.Equal(t, "sleep", sleep.Outcome(), CancelledRunning)
 	_, err := Spawn[int](r.Local, p)
-	equal(t, "Spawn", err, ErrClosed)
+	test.Equal(t, "Spawn", err, ErrClosed)
 }
 
 func TestArenaCannotChangeUnderALocal(t *testing.T) {
 	New(Config{})
-	equal(t, "SetArena", carrier.SetArena(new(heapArena)), false)
+	test.Equal(t, "SetArena", carrier.SetArena(new(heapArena)), false)
 }
 
 func TestChunksGoOnWithTheirGenerations(t *testing.T) {
@@ -290,10 +291,10 @@ func TestChunksGoOnWithTheirGenerations(t *testing.T) {
 		mustSpawn[int](t, r.Local, p)
 		r.turn(1)
 		if old != 0 {
-			equal(t, "slot", uint32(p.waker>>32), uint32(old>>32))
-			equal(t, "wake of the earlier executor's task", old.Wake(), Stale)
+			test.Equal(t, "slot", uint32(p.Waker>>32), uint32(old>>32))
+			test.Equal(t, "wake of the earlier executor's task", old.Wake(), Stale)
 		}
-		old = p.waker
+		old = p.Waker
 		r.Free()
 	}
 }

@@ -5,6 +5,7 @@ package executor
 import (
 	"testing"
 
+	"github.com/pillion-dev/pillion/executor/internal/test"
 	"go.uber.org/goleak"
 )
 
@@ -49,37 +50,12 @@ func (r *rig) turn(polls int) Progress {
 	return p
 }
 
-// probe is a future that counts what is done to it.
-type probe struct {
-	polls, drops int
-	waker        Waker
-	ready        bool
-	onPoll       func(cx *Context)
-	onDrop       func()
-}
-
-func (p *probe) Poll(cx *Context) (int, bool, error) {
-	p.polls++
-	p.waker = cx.Waker()
-	if p.onPoll != nil {
-		p.onPoll(cx)
-	}
-	return p.polls, p.ready, nil
-}
-
-func (p *probe) Drop() {
-	p.drops++
-	if p.onDrop != nil {
-		p.onDrop()
-	}
-}
-
-func (p *probe) want(t *testing.T, polls, drops int) {
-	t.Helper()
-	if p.polls != polls || p.drops != drops {
-		t.Fatalf("%d polls and %d drops, want %d and %d", p.polls, p.drops, polls, drops)
-	}
-}
+// Futures of package test, with this package's types.
+type (
+	probe = test.Probe[*Context, Waker]
+	kid   = test.Kid[*Context, Waker, Answer]
+	slow  = test.Slow[*Context, Waker]
+)
 
 func mustSpawn[T any](t testing.TB, l Executor, f Future[T], o ...Option) *Task[T] {
 	t.Helper()
@@ -88,11 +64,4 @@ func mustSpawn[T any](t testing.TB, l Executor, f Future[T], o ...Option) *Task[
 		t.Fatalf("Spawn: %v", err)
 	}
 	return task
-}
-
-func equal[T comparable](t testing.TB, what string, got, want T) {
-	t.Helper()
-	if got != want {
-		t.Fatalf("%s: got %v, want %v", what, got, want)
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pillion-dev/pillion/executor/internal/cell"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 func TestPoolDrains(t *testing.T) {
@@ -16,13 +17,13 @@ func TestPoolDrains(t *testing.T) {
 	mustSpawn[int](t, c.Pool, p)
 	c.Close(CloseDrain)
 	_, err := Spawn[int](c.Pool, new(probe))
-	equal(t, "spawn", err, ErrClosed)
+	test.Equal(t, "spawn", err, ErrClosed)
 	c.turn(0, 1)
-	p.ready = true
-	p.waker.Wake()
+	p.Ready = true
+	p.Waker.Wake()
 	c.turn(1, 1)
-	p.want(t, 2, 1)
-	equal(t, "live", c.Live(), 0)
+	p.Want(t, 2, 1)
+	test.Equal(t, "live", c.Live(), 0)
 }
 
 func TestPoolCancelsAll(t *testing.T) {
@@ -36,21 +37,21 @@ func TestPoolCancelsAll(t *testing.T) {
 	c.turn(0, 0)
 	c.turn(1, 0)
 	for i := range probes {
-		probes[i].want(t, 1, 1)
+		probes[i].Want(t, 1, 1)
 	}
-	equal(t, "live", c.Live(), 0)
+	test.Equal(t, "live", c.Live(), 0)
 }
 
 func TestPoolFreeEndsShieldedTasks(t *testing.T) {
 	c := newPoolRig(t, 1)
-	p := &probe{onPoll: func(cx *Context) { cx.Shield(true) }}
+	p := &probe{OnPoll: func(cx *Context) { cx.Shield(true) }}
 	task := mustSpawn[int](t, c.Pool, p)
 	c.turn(0, 1)
-	equal(t, "leave", c.Leave(c.workers[0].Local), nil)
-	equal(t, "free", c.Free(), nil)
-	p.want(t, 1, 1)
-	equal(t, "outcome", task.Outcome(), CancelledRunning)
-	equal(t, "the late wake", p.waker.Wake(), Stale)
+	test.Equal(t, "leave", c.Leave(c.workers[0].Local), nil)
+	test.Equal(t, "free", c.Free(), nil)
+	p.Want(t, 1, 1)
+	test.Equal(t, "outcome", task.Outcome(), CancelledRunning)
+	test.Equal(t, "the late wake", p.Waker.Wake(), Stale)
 }
 
 func TestFreedPoolForwardsItsInbox(t *testing.T) {
@@ -58,17 +59,17 @@ func TestFreedPoolForwardsItsInbox(t *testing.T) {
 	p := new(probe)
 	mustSpawn[int](t, c.Pool, p)
 	c.turn(0, 1)
-	slot := uint32(p.waker>>32) & cell.SlotMask
+	slot := uint32(p.Waker>>32) & cell.SlotMask
 	chunk := lookup(slot)
 	ce := &chunk.cells[slot&cell.Mask]
-	equal(t, "leave", c.Leave(c.workers[0].Local), nil)
-	equal(t, "free", c.Free(), nil)
-	ce.Pend.Store(uint64(uint32(p.waker))<<32 | cell.Queued | cell.Wake)
+	test.Equal(t, "leave", c.Leave(c.workers[0].Local), nil)
+	test.Equal(t, "free", c.Free(), nil)
+	ce.Pend.Store(uint64(uint32(p.Waker))<<32 | cell.Queued | cell.Wake)
 	chunk.pool.Store(c.Pool) // the waker has read it before Free cleared it
 	chunk.push(slot)
 	chunk.pool.Store(nil)
-	equal(t, "pend", ce.Pend.Load(), 0)
-	equal(t, "inbox", c.inbox.Empty(), true)
+	test.Equal(t, "pend", ce.Pend.Load(), 0)
+	test.Equal(t, "inbox", c.inbox.Empty(), true)
 }
 
 func TestPoolIsFreedWhileItIsWokenAndSpawnedOn(t *testing.T) {
@@ -87,7 +88,7 @@ func TestPoolIsFreedWhileItIsWokenAndSpawnedOn(t *testing.T) {
 					k := &tokens{t: t, want: 1 << 30}
 					task, err := Spawn(p, Future[int](k), OnDone[int](func(int, error, Outcome) { dropped.Add(1) }))
 					if err != nil {
-						equal(t, "the error", err, ErrClosed)
+						test.Equal(t, "the error", err, ErrClosed)
 						break
 					}
 					if started.Add(1) == 100 {
@@ -102,9 +103,9 @@ func TestPoolIsFreedWhileItIsWokenAndSpawnedOn(t *testing.T) {
 		}
 		<-underWay
 		p.Stop()
-		equal(t, "free", p.Free(), nil)
+		test.Equal(t, "free", p.Free(), nil)
 		others.Wait()
-		equal(t, "dropped", dropped.Load(), started.Load())
+		test.Equal(t, "dropped", dropped.Load(), started.Load())
 	}
 }
 
@@ -116,7 +117,7 @@ func TestPoolIsClosedWhileItRuns(t *testing.T) {
 	var ended sync.WaitGroup
 	ended.Add(500)
 	for range 500 {
-		mustSpawn[int](t, p, &probe{onPoll: (*Context).WakeSelf}, OnDone[int](func(_ int, err error, o Outcome) {
+		mustSpawn[int](t, p, &probe{OnPoll: (*Context).WakeSelf}, OnDone[int](func(_ int, err error, o Outcome) {
 			if o == Returned || err != ErrCancelled {
 				t.Error(o, err)
 			}
@@ -126,5 +127,5 @@ func TestPoolIsClosedWhileItRuns(t *testing.T) {
 	p.Close(CloseCancel)
 	ended.Wait()
 	p.Stop()
-	equal(t, "free", p.Free(), nil)
+	test.Equal(t, "free", p.Free(), nil)
 }

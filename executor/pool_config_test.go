@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // ledger is hooks that count, and tokens that know whether they are entered.
@@ -67,11 +69,11 @@ func TestPoolHooksComeInPairs(t *testing.T) {
 	if err := p.Free(); err != nil {
 		t.Error(err)
 	}
-	equal(t, "tokens", h.captured.Load(), tasks)
-	equal(t, "tokens released", h.released.Load(), tasks)
+	test.Equal(t, "tokens", h.captured.Load(), tasks)
+	test.Equal(t, "tokens released", h.released.Load(), tasks)
 	// Each poll, and each end; the cancelled ones have an end only.
-	equal(t, "entered", h.entered.Load(), tasks*(polls+1)-tasks/10*polls)
-	equal(t, "left", h.left.Load(), h.entered.Load())
+	test.Equal(t, "entered", h.entered.Load(), tasks*(polls+1)-tasks/10*polls)
+	test.Equal(t, "left", h.left.Load(), h.entered.Load())
 }
 
 func TestPoolMaxTimers(t *testing.T) {
@@ -83,13 +85,13 @@ func TestPoolMaxTimers(t *testing.T) {
 	second := mustSpawn(t, p, Future[struct{}](SleepUntil(5)))
 	r.turn(2)
 	deadline := mustSpawn[int](t, p, new(probe), WithDeadline(7))
-	equal(t, "deadline", r.turn(1).Deadline, 7)
+	test.Equal(t, "deadline", r.turn(1).Deadline, 7)
 	_, err := second.Result()
-	equal(t, "over the quota", err, ErrAgain)
-	equal(t, "what is a task's own isn't refused", deadline.Done(), false)
+	test.Equal(t, "over the quota", err, ErrAgain)
+	test.Equal(t, "what is a task's own isn't refused", deadline.Done(), false)
 	r.now = 10
 	r.turn(1)
-	equal(t, "done", first.Done() && deadline.Done(), true)
+	test.Equal(t, "done", first.Done() && deadline.Done(), true)
 	if err := r.Local.Free(); err != nil {
 		t.Error(err)
 	}
@@ -104,8 +106,8 @@ func TestPoolClockIsTheStartedOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	now, err := Run(p, Future[int64](FutureFunc[int64](func(cx *Context) (int64, bool, error) { return cx.Now(), true, nil })))
-	equal(t, "now", now, 42)
-	equal(t, "error", err, nil)
+	test.Equal(t, "now", now, 42)
+	test.Equal(t, "error", err, nil)
 	p.Stop()
 	if err := p.Free(); err != nil {
 		t.Error(err)
@@ -117,8 +119,8 @@ func TestPoolClockIsTheStartedOnes(t *testing.T) {
 func robbed(c *poolRig) string {
 	c.t.Helper()
 	for _, victim := range c.workers[:2] {
-		mustSpawn[int](c.t, c.Pool, &probe{ready: true})
-		mustSpawn[int](c.t, c.Pool, &probe{ready: true})
+		mustSpawn[int](c.t, c.Pool, &probe{Ready: true})
+		mustSpawn[int](c.t, c.Pool, &probe{Ready: true})
 		if p, err := victim.Poll(Budget{MaxPolls: 1}); err != nil || p.Polled != 1 {
 			c.t.Fatal(p, err)
 		}
@@ -140,19 +142,19 @@ func TestPoolStealsFromEveryoneAsTheSeedSays(t *testing.T) {
 		for range 30 {
 			order += robbed(c)
 		}
-		equal(t, "the first is robbed in "+order, strings.Contains(order, "0"), true)
-		equal(t, "the second is robbed in "+order, strings.Contains(order, "1"), true)
+		test.Equal(t, "the first is robbed in "+order, strings.Contains(order, "0"), true)
+		test.Equal(t, "the second is robbed in "+order, strings.Contains(order, "1"), true)
 		all[order] = true
 	}
-	equal(t, "orders", len(all), 4)
+	test.Equal(t, "orders", len(all), 4)
 }
 
 func TestPoolHas256Workers(t *testing.T) {
 	c := newPoolRig(t, 256)
-	equal(t, "one more", c.Join(newRig(t).Local), ErrAgain)
-	mustSpawn[int](t, c.Pool, &probe{ready: true})
+	test.Equal(t, "one more", c.Join(newRig(t).Local), ErrAgain)
+	mustSpawn[int](t, c.Pool, &probe{Ready: true})
 	c.turn(255, 1)
-	equal(t, "leave", c.Leave(c.workers[7].Local), nil)
-	equal(t, "in its place", c.Join(newRig(t).Local), nil)
-	equal(t, "one more", c.Join(newRig(t).Local), ErrAgain)
+	test.Equal(t, "leave", c.Leave(c.workers[7].Local), nil)
+	test.Equal(t, "in its place", c.Join(newRig(t).Local), nil)
+	test.Equal(t, "one more", c.Join(newRig(t).Local), ErrAgain)
 }

@@ -7,6 +7,8 @@ import (
 	"math"
 	"runtime"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 func TestPoolPokesEachOfManyWorkers(t *testing.T) {
@@ -15,7 +17,7 @@ func TestPoolPokesEachOfManyWorkers(t *testing.T) {
 	c.pokes()
 	var probes [n]probe
 	for i := range probes {
-		probes[i].ready = true
+		probes[i].Ready = true
 		mustSpawn[int](t, c.Pool, &probes[i])
 	}
 	for i, r := range c.workers {
@@ -28,7 +30,7 @@ func TestPoolPokesEachOfManyWorkers(t *testing.T) {
 		c.turn(i, 0)
 	}
 	for i := range probes {
-		probes[i].want(t, 1, 1)
+		probes[i].Want(t, 1, 1)
 	}
 }
 
@@ -37,7 +39,7 @@ func TestPoolKnowsWhichOfManyWorkersAreIdle(t *testing.T) {
 	const n = 150
 	c := newPoolRig(t, n)
 	for at, r := range c.workers {
-		mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: func(*Context) {
+		mustSpawn[int](t, r.Local, &probe{Ready: true, OnPoll: func(*Context) {
 			for i := range n {
 				idle := c.Pool.idle[i/64].Load()>>(i%64)&1 == 1
 				if idle != (i != at) {
@@ -53,7 +55,7 @@ func TestPoolKnowsWhichOfManyWorkersAreIdle(t *testing.T) {
 // others are told of it.
 func TestPoolBatchOutlivesGoexit(t *testing.T) {
 	c := newPoolRig(t, 2)
-	gone := &probe{onPoll: func(*Context) {
+	gone := &probe{OnPoll: func(*Context) {
 		c.turn(1, 0) // it finds nothing: the batch is worker 0's
 		c.pokes()
 		runtime.Goexit()
@@ -62,7 +64,7 @@ func TestPoolBatchOutlivesGoexit(t *testing.T) {
 	var others [5]probe
 	for i := range others {
 		p := c.named(string(rune('a'+i)), &others[i])
-		p.ready = true
+		p.Ready = true
 		mustSpawn[int](t, c.Pool, p)
 	}
 	done := make(chan struct{})
@@ -71,13 +73,13 @@ func TestPoolBatchOutlivesGoexit(t *testing.T) {
 		c.workers[0].Poll(Budget{})
 	}()
 	<-done
-	equal(t, "pokes", c.pokes(), "[0 1]")
+	test.Equal(t, "pokes", c.pokes(), "[0 1]")
 	c.turn(1, 3)
 	c.turn(0, 2)
 	c.wantTrace("a1 b1 c1 d0 e0")
-	gone.want(t, 1, 1)
+	gone.Want(t, 1, 1)
 	for i := range others {
-		others[i].want(t, 1, 1)
+		others[i].Want(t, 1, 1)
 	}
 }
 
@@ -89,11 +91,11 @@ func TestPoolLastTaskOfABlockedLoopIsTaken(t *testing.T) {
 		var probes [batchSize + 1]probe
 		for i := range probes {
 			p := c.named(string(rune('a'+i)), &probes[i])
-			p.ready = true
+			p.Ready = true
 			mustSpawn[int](t, c.Pool, p)
 		}
-		inside := probes[0].onPoll
-		probes[0].onPoll = func(cx *Context) {
+		inside := probes[0].OnPoll
+		probes[0].OnPoll = func(cx *Context) {
 			inside(cx)
 			c.turn(1, 1)
 		}
@@ -104,11 +106,11 @@ func TestPoolLastTaskOfABlockedLoopIsTaken(t *testing.T) {
 		c := newPoolRig(t, 2)
 		c.pokes()
 		a := c.named("a", new(probe))
-		a.onPoll = both(a.onPoll, (*Context).WakeSelf)
+		a.OnPoll = both(a.OnPoll, (*Context).WakeSelf)
 		mustSpawn[int](t, c.Pool, a)
-		equal(t, "pokes", c.pokes(), "[1 0]")
+		test.Equal(t, "pokes", c.pokes(), "[1 0]")
 		c.turn(0, 1)
-		equal(t, "pokes", c.pokes(), "[0 1]")
+		test.Equal(t, "pokes", c.pokes(), "[0 1]")
 		c.turn(1, 1)
 		c.wantTrace("a0 a1")
 	})
@@ -117,17 +119,17 @@ func TestPoolLastTaskOfABlockedLoopIsTaken(t *testing.T) {
 // Tasks that can't be stolen get their share, however busy the others are.
 func TestPoolBoundTasksComeBetweenBusyOnes(t *testing.T) {
 	c := newPoolRig(t, 1)
-	bound := &probe{onPoll: func(cx *Context) { cx.Local().Carrier().Bind(); cx.WakeSelf() }}
+	bound := &probe{OnPoll: func(cx *Context) { cx.Local().Carrier().Bind(); cx.WakeSelf() }}
 	mustSpawn[int](t, c.Pool, bound)
 	for range batchSize {
-		mustSpawn[int](t, c.Pool, &probe{onPoll: (*Context).WakeSelf})
+		mustSpawn[int](t, c.Pool, &probe{OnPoll: (*Context).WakeSelf})
 	}
 	const turns = 100
 	for range turns {
 		c.turn(0, batchSize+1)
 	}
-	if bound.polls < turns/2 {
-		t.Errorf("%d polls in %d turns", bound.polls, turns)
+	if bound.Polls < turns/2 {
+		t.Errorf("%d polls in %d turns", bound.Polls, turns)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // tokens is a future that is ready when it was given all its tokens. Its fields
@@ -114,10 +116,10 @@ func TestPoolLosesNoWake(t *testing.T) {
 	others.Wait()
 	ended.Wait()
 	p.Stop()
-	equal(t, "free", p.Free(), nil)
+	test.Equal(t, "free", p.Free(), nil)
 	for i := range all {
-		equal(t, "drops", all[i].drops.Load(), 1)
-		equal(t, "done", handles[i].Done(), true)
+		test.Equal(t, "drops", all[i].drops.Load(), 1)
+		test.Equal(t, "done", handles[i].Done(), true)
 	}
 }
 
@@ -136,9 +138,9 @@ func TestPoolSpawnsJoinsAndCancelsAcross(t *testing.T) {
 	}
 	ended.Wait()
 	p.Stop() // a child counts as live until its worker has told the parent
-	equal(t, "children dropped", drops.Load(), parents*rounds)
-	equal(t, "live", p.Live(), 0)
-	equal(t, "free", p.Free(), nil)
+	test.Equal(t, "children dropped", drops.Load(), parents*rounds)
+	test.Equal(t, "live", p.Live(), 0)
+	test.Equal(t, "free", p.Free(), nil)
 }
 
 // parent spawns a child a round, cancels each third, and awaits it.

@@ -6,6 +6,8 @@ import (
 	"hash/crc32"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // randomPool steps a pool through a random program, in one goroutine, as its hosts
@@ -129,12 +131,12 @@ func (p *randomPool) step() {
 	switch p.random.IntN(16) {
 	case 0:
 		if w.joined && len(p.joined()) > 1 && !p.isHome(w) {
-			equal(p.t, "leave", p.pool.Leave(w.Local), nil)
+			test.Equal(p.t, "leave", p.pool.Leave(w.Local), nil)
 			w.joined = false
 		}
 	case 1:
 		if !w.joined {
-			equal(p.t, "join", p.pool.Join(w.Local), nil)
+			test.Equal(p.t, "join", p.pool.Join(w.Local), nil)
 			w.joined = true
 		}
 	case 7:
@@ -161,7 +163,7 @@ func (p *randomPool) step() {
 // replace frees a worker to which no task is bound, and lets another join if none would
 // be left.
 func (p *randomPool) replace(w *randomWorker) {
-	equal(p.t, "free a worker", w.Local.Free(), nil)
+	test.Equal(p.t, "free a worker", w.Local.Free(), nil)
 	for _, f := range p.futures {
 		if f.at == w.Local {
 			f.bound = false
@@ -169,7 +171,7 @@ func (p *randomPool) replace(w *randomWorker) {
 	}
 	w.Local, w.due, w.deadline, w.joined = p.newLocal(w), false, Never, false
 	if len(p.joined()) == 0 {
-		equal(p.t, "join", p.pool.Join(w.Local), nil)
+		test.Equal(p.t, "join", p.pool.Join(w.Local), nil)
 		w.joined = true
 	}
 }
@@ -226,7 +228,7 @@ func newRandomPool(t *testing.T, random *rand.Rand, seed uint64) *randomPool {
 		w.Local = p.newLocal(w)
 		p.workers = append(p.workers, w)
 	}
-	equal(t, "join", p.pool.Join(p.workers[0].Local), nil)
+	test.Equal(t, "join", p.pool.Join(p.workers[0].Local), nil)
 	p.workers[0].joined = true
 	return p
 }
@@ -235,11 +237,11 @@ func newRandomPool(t *testing.T, random *rand.Rand, seed uint64) *randomPool {
 func (p *randomPool) end() {
 	p.settle()
 	for _, w := range p.workers {
-		equal(p.t, "free a worker", w.Local.Free(), nil)
+		test.Equal(p.t, "free a worker", w.Local.Free(), nil)
 	}
-	equal(p.t, "free", p.pool.Free(), nil)
+	test.Equal(p.t, "free", p.pool.Free(), nil)
 	for _, f := range p.futures {
-		equal(p.t, "drops", f.drops, 1)
+		test.Equal(p.t, "drops", f.drops, 1)
 	}
 }
 

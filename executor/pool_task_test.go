@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pillion-dev/pillion/executor/internal/cell"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 func TestPoolWakesCoalesce(t *testing.T) {
@@ -18,19 +19,19 @@ func TestPoolWakesCoalesce(t *testing.T) {
 	mustSpawn[int](t, c.Pool, p)
 	c.turn(0, 1)
 	// During a poll: one more poll, after any number of wakes by any worker.
-	p.onPoll = both(p.onPoll, func(cx *Context) {
-		p.onPoll = nil
-		p.waker.Wake()
+	p.OnPoll = both(p.OnPoll, func(cx *Context) {
+		p.OnPoll = nil
+		p.Waker.Wake()
 		cx.WakeSelf()
-		cx.Local().WakeLocal(p.waker)
+		cx.Local().WakeLocal(p.Waker)
 	})
-	c.workers[1].WakeLocal(p.waker)
-	p.waker.Wake()
+	c.workers[1].WakeLocal(p.Waker)
+	p.Waker.Wake()
 	c.turn(1, 1)
 	c.turn(1, 1)
 	c.turn(1, 0)
 	c.turn(0, 0)
-	p.want(t, 3, 0)
+	p.Want(t, 3, 0)
 }
 
 func TestPoolWakeInATurnStaysWithTheWorker(t *testing.T) {
@@ -39,11 +40,11 @@ func TestPoolWakeInATurnStaysWithTheWorker(t *testing.T) {
 	mustSpawn[int](t, c.Pool, a)
 	mustSpawn[int](t, c.Pool, b)
 	c.turn(0, 2)
-	a.onPoll = both(a.onPoll, func(cx *Context) {
-		equal(t, "the wake", cx.Local().WakeLocal(b.waker), Accepted)
-		equal(t, "again", cx.Local().WakeLocal(b.waker), Coalesced)
+	a.OnPoll = both(a.OnPoll, func(cx *Context) {
+		test.Equal(t, "the wake", cx.Local().WakeLocal(b.Waker), Accepted)
+		test.Equal(t, "again", cx.Local().WakeLocal(b.Waker), Coalesced)
 	})
-	a.waker.Wake()
+	a.Waker.Wake()
 	c.pokes()
 	c.turn(0, 1)
 	c.turn(0, 1)
@@ -54,31 +55,31 @@ func TestPoolCancelBeforeFirstPollAndBetweenPolls(t *testing.T) {
 	c := newPoolRig(t, 2)
 	before, between := new(probe), new(probe)
 	first := mustSpawn[int](t, c.Pool, before)
-	equal(t, "cancel", first.Cancel(), Accepted)
-	equal(t, "again", first.Cancel(), Coalesced)
+	test.Equal(t, "cancel", first.Cancel(), Accepted)
+	test.Equal(t, "again", first.Cancel(), Coalesced)
 	c.turn(0, 0)
-	before.want(t, 0, 1)
-	equal(t, "outcome", first.Outcome(), CancelledBeforeStart)
-	equal(t, "too late", first.Cancel(), Stale)
+	before.Want(t, 0, 1)
+	test.Equal(t, "outcome", first.Outcome(), CancelledBeforeStart)
+	test.Equal(t, "too late", first.Cancel(), Stale)
 
 	second := mustSpawn[int](t, c.Pool, between)
 	c.turn(0, 1)
 	second.Cancel()
 	c.turn(1, 0)
-	between.want(t, 1, 1)
-	equal(t, "outcome", second.Outcome(), CancelledRunning)
-	equal(t, "error", second.Err(), ErrCancelled)
+	between.Want(t, 1, 1)
+	test.Equal(t, "outcome", second.Outcome(), CancelledRunning)
+	test.Equal(t, "error", second.Err(), ErrCancelled)
 }
 
 func TestPoolShieldHoldsBackACancel(t *testing.T) {
 	c := newPoolRig(t, 2)
 	p := new(probe)
-	p.onPoll = func(cx *Context) {
-		switch p.polls {
+	p.OnPoll = func(cx *Context) {
+		switch p.Polls {
 		case 1:
 			cx.Shield(true)
 		case 2:
-			equal(t, "asked", cx.Err() != nil, true)
+			test.Equal(t, "asked", cx.Err() != nil, true)
 		case 3:
 			cx.Shield(false)
 		}
@@ -87,15 +88,15 @@ func TestPoolShieldHoldsBackACancel(t *testing.T) {
 	c.turn(0, 1)
 	task.Cancel()
 	c.turn(1, 1)
-	p.want(t, 2, 0)
+	p.Want(t, 2, 0)
 	task.Cancel()
 	c.turn(0, 0) // a second one says nothing new
-	p.waker.Wake()
+	p.Waker.Wake()
 	c.turn(0, 1)
-	equal(t, "not yet", task.Done(), false)
+	test.Equal(t, "not yet", task.Done(), false)
 	c.turn(1, 0)
-	p.want(t, 3, 1)
-	equal(t, "outcome", task.Outcome(), CancelledRunning)
+	p.Want(t, 3, 1)
+	test.Equal(t, "outcome", task.Outcome(), CancelledRunning)
 }
 
 // What was meant for an earlier task may come after the slot's next one was spawned.
@@ -108,18 +109,18 @@ func TestPoolOlderRequestIsNotTheNewerTasks(t *testing.T) {
 	chunk.cells[task.slot&cell.Mask].Pend.Store(uint64(task.gen-1)<<32 | cell.Queued | cell.Wake | cell.Cancel)
 	c.Pool.push(chunk, task.slot)
 	c.turn(0, 0)
-	equal(t, "wake", p.waker.Wake(), Accepted)
+	test.Equal(t, "wake", p.Waker.Wake(), Accepted)
 	c.turn(0, 1)
-	p.want(t, 2, 0)
+	p.Want(t, 2, 0)
 }
 
 func TestPoolSkipsARetiredSlot(t *testing.T) {
 	c := newPoolRig(t, 1)
-	first := mustSpawn[int](t, c.Pool, &probe{ready: true}).slot
+	first := mustSpawn[int](t, c.Pool, &probe{Ready: true}).slot
 	ce := &lookup(first + 1).cells[(first+1)&cell.Mask]
 	before := ce.Gen.Load()
 	ce.Gen.Store(cell.LastGen)
-	equal(t, "slot", mustSpawn[int](t, c.Pool, &probe{ready: true}).slot, first+2)
+	test.Equal(t, "slot", mustSpawn[int](t, c.Pool, &probe{Ready: true}).slot, first+2)
 	c.turn(0, 2)
 	t.Cleanup(func() { ce.Gen.Store(before) }) // other tests lease the chunk
 }
@@ -127,29 +128,29 @@ func TestPoolSkipsARetiredSlot(t *testing.T) {
 // A wake in the turn and a second cancel from elsewhere meet in one cell.
 func TestPoolSecondCancelDoesNotHideAWake(t *testing.T) {
 	c := newPoolRig(t, 1)
-	p := &probe{onPoll: func(cx *Context) { cx.Shield(true) }}
+	p := &probe{OnPoll: func(cx *Context) { cx.Shield(true) }}
 	task := mustSpawn[int](t, c.Pool, p)
 	c.turn(0, 1)
 	task.Cancel()
 	c.turn(0, 1)
-	mustSpawn[int](t, c.Pool, &probe{ready: true, onPoll: func(cx *Context) {
-		equal(t, "wake", cx.Local().WakeLocal(p.waker), Accepted)
+	mustSpawn[int](t, c.Pool, &probe{Ready: true, OnPoll: func(cx *Context) {
+		test.Equal(t, "wake", cx.Local().WakeLocal(p.Waker), Accepted)
 		task.Cancel()
 	}})
 	c.turn(0, 1)
 	c.turn(0, 1)
-	p.want(t, 3, 0)
+	p.Want(t, 3, 0)
 }
 
 func TestPoolDeadlineIsACancel(t *testing.T) {
 	c := newPoolRig(t, 2)
 	p := new(probe)
 	task := mustSpawn[int](t, c.Pool, p, WithDeadline(10))
-	equal(t, "the deadline", c.turn(0, 1).Deadline, 10)
+	test.Equal(t, "the deadline", c.turn(0, 1).Deadline, 10)
 	c.workers[1].now = 10
 	c.turn(1, 0)
-	p.want(t, 1, 1)
-	equal(t, "timed out", errors.Is(task.Err(), context.DeadlineExceeded), true)
+	p.Want(t, 1, 1)
+	test.Equal(t, "timed out", errors.Is(task.Err(), context.DeadlineExceeded), true)
 }
 
 func TestPoolTaskIsAwaitedFromEverywhere(t *testing.T) {
@@ -164,19 +165,19 @@ func TestPoolTaskIsAwaitedFromEverywhere(t *testing.T) {
 		}
 		other := mustSpawn(t, outside.Local, task)
 		outside.turn(1)
-		equal(t, "another one", other.Err(), ErrBusy)
-		p.ready = true
-		p.waker.Wake()
+		test.Equal(t, "another one", other.Err(), ErrBusy)
+		p.Ready = true
+		p.Waker.Wake()
 		c.turn(0, 1)
 		for _, r := range []*rig{outside, c.workers[0]} {
 			r.Poll(Budget{})
 		}
 		v, err := join.Result()
-		equal(t, "the value", v, 2)
-		equal(t, "the error", err, nil)
+		test.Equal(t, "the value", v, 2)
+		test.Equal(t, "the error", err, nil)
 		late := mustSpawn(t, outside, task)
 		outside.turn(1)
-		equal(t, "a late one", late.Err(), nil)
+		test.Equal(t, "a late one", late.Err(), nil)
 	}
 }
 
@@ -199,8 +200,8 @@ func TestPoolTaskIsAwaitedAgainByTheSameTask(t *testing.T) {
 	task.Cancel()
 	c.turn(0, 0)
 	c.turn(0, 1)
-	equal(t, "done", joiner.Done(), true)
-	equal(t, "polls", polls, 4)
+	test.Equal(t, "done", joiner.Done(), true)
+	test.Equal(t, "polls", polls, 4)
 }
 
 func TestPoolTaskCannotAwaitALocalsTask(t *testing.T) {
@@ -208,7 +209,7 @@ func TestPoolTaskCannotAwaitALocalsTask(t *testing.T) {
 	local := mustSpawn[int](t, c.workers[0].Local, new(probe))
 	join := mustSpawn(t, c.Pool, local)
 	c.turn(0, 2)
-	equal(t, "error", join.Err(), ErrWrongLocal)
+	test.Equal(t, "error", join.Err(), ErrWrongLocal)
 }
 
 func TestPoolStorageIsUsedAgain(t *testing.T) {
@@ -218,30 +219,30 @@ func TestPoolStorageIsUsedAgain(t *testing.T) {
 	var again OnDone[int]
 	again = func(int, error, Outcome) {
 		if spawned++; spawned < 3 {
-			if err := task.Spawn(c.Pool, &probe{ready: true}, again); err != nil {
+			if err := task.Spawn(c.Pool, &probe{Ready: true}, again); err != nil {
 				t.Error(err)
 			}
 		}
 	}
-	if err := task.Spawn(c.Pool, &probe{ready: true}, again); err != nil {
+	if err := task.Spawn(c.Pool, &probe{Ready: true}, again); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
 		c.turn(0, 1)
 	}
 	c.turn(0, 0)
-	equal(t, "spawned", spawned, 3)
+	test.Equal(t, "spawned", spawned, 3)
 }
 
 func TestPoolTaskInheritsThroughItsExecutor(t *testing.T) {
 	c := newPoolRig(t, 1)
 	var got any
-	mustSpawn[int](t, c.Pool, &probe{ready: true, onPoll: func(cx *Context) {
-		mustSpawn[int](t, cx, &probe{ready: true, onPoll: func(cx *Context) { got = cx.Context().Value(name{}) }})
+	mustSpawn[int](t, c.Pool, &probe{Ready: true, OnPoll: func(cx *Context) {
+		mustSpawn[int](t, cx, &probe{Ready: true, OnPoll: func(cx *Context) { got = cx.Context().Value(name{}) }})
 	}}, with(name{}, "x"))
 	c.turn(0, 1)
 	c.turn(0, 1)
-	equal(t, "the value", got, any("x"))
+	test.Equal(t, "the value", got, any("x"))
 }
 
 // joined counts the workers.
@@ -256,14 +257,14 @@ func TestRunWaitsForTheResult(t *testing.T) {
 	if err := p.Start(2); err != nil {
 		t.Fatal(err)
 	}
-	v, err := Run[int](p, &probe{ready: true})
-	equal(t, "the value", v, 1)
-	equal(t, "the error", err, nil)
+	v, err := Run[int](p, &probe{Ready: true})
+	test.Equal(t, "the value", v, 1)
+	test.Equal(t, "the error", err, nil)
 	p.Stop()
-	equal(t, "workers", p.joined(), 0)
-	equal(t, "free", p.Free(), nil)
+	test.Equal(t, "workers", p.joined(), 0)
+	test.Equal(t, "free", p.Free(), nil)
 	_, err = Run[int](p, new(probe))
-	equal(t, "the error", err, ErrClosed)
+	test.Equal(t, "the error", err, ErrClosed)
 }
 
 func TestGoexitCostsThePoolNoWorker(t *testing.T) {
@@ -272,15 +273,15 @@ func TestGoexitCostsThePoolNoWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		_, err := Run(p, Future[int](&probe{onPoll: func(*Context) { runtime.Goexit() }}))
-		equal(t, "error", err, ErrGoexit)
-		n, err := Run(p, Future[int](&probe{ready: true}))
-		equal(t, "polls", n, 1)
-		equal(t, "error", err, nil)
-		equal(t, "workers", p.joined(), 1)
+		_, err := Run(p, Future[int](&probe{OnPoll: func(*Context) { runtime.Goexit() }}))
+		test.Equal(t, "error", err, ErrGoexit)
+		n, err := Run(p, Future[int](&probe{Ready: true}))
+		test.Equal(t, "polls", n, 1)
+		test.Equal(t, "error", err, nil)
+		test.Equal(t, "workers", p.joined(), 1)
 	}
 	p.Stop()
-	equal(t, "workers", p.joined(), 0)
+	test.Equal(t, "workers", p.joined(), 0)
 	if err := p.Free(); err != nil {
 		t.Error(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // poolRig is a pool whose workers are stepped by hand, in one goroutine, so that
@@ -38,7 +40,7 @@ func newPoolRigWith(t *testing.T, config PoolConfig, n int) *poolRig {
 		if err := c.Pool.Free(); err != nil {
 			t.Error(err)
 		}
-		equal(t, "live at the end", c.Live(), 0)
+		test.Equal(t, "live at the end", c.Live(), 0)
 	})
 	return c
 }
@@ -61,7 +63,7 @@ func (c *poolRig) pokes() string {
 
 // named writes its name into the trace at each poll, with the worker's number.
 func (c *poolRig) named(name string, p *probe) *probe {
-	p.onPoll = func(cx *Context) {
+	p.OnPoll = func(cx *Context) {
 		for i, r := range c.workers {
 			if r.Local == cx.Local() {
 				fmt.Fprintf(&c.trace, "%s%d ", name, i)
@@ -75,7 +77,7 @@ func (c *poolRig) wantTrace(want string) {
 	c.t.Helper()
 	got := strings.TrimSpace(c.trace.String())
 	c.trace.Reset()
-	equal(c.t, "the trace", got, want)
+	test.Equal(c.t, "the trace", got, want)
 }
 
 func TestPoolTaskRunsOnAnyWorker(t *testing.T) {
@@ -83,27 +85,27 @@ func TestPoolTaskRunsOnAnyWorker(t *testing.T) {
 	c.pokes()
 	p := c.named("a", new(probe))
 	task := mustSpawn[int](t, c.Pool, p)
-	equal(t, "pokes", c.pokes(), "[1 0]")
+	test.Equal(t, "pokes", c.pokes(), "[1 0]")
 	c.turn(1, 1)
 	c.turn(0, 0)
-	p.ready = true
-	equal(t, "the wake", p.waker.Wake(), Accepted)
-	equal(t, "the second wake", p.waker.Wake(), Coalesced)
+	p.Ready = true
+	test.Equal(t, "the wake", p.Waker.Wake(), Accepted)
+	test.Equal(t, "the second wake", p.Waker.Wake(), Coalesced)
 	c.turn(0, 1)
 	c.wantTrace("a1 a0")
-	p.want(t, 2, 1)
-	equal(t, "the late wake", p.waker.Wake(), Stale)
+	p.Want(t, 2, 1)
+	test.Equal(t, "the late wake", p.Waker.Wake(), Stale)
 	v, err := task.Result()
-	equal(t, "the value", v, 2)
-	equal(t, "the error", err, nil)
-	equal(t, "live", c.Live(), 0)
+	test.Equal(t, "the value", v, 2)
+	test.Equal(t, "the error", err, nil)
+	test.Equal(t, "live", c.Live(), 0)
 }
 
 func TestPoolStealsHalf(t *testing.T) {
 	c := newPoolRig(t, 2)
 	for i := range 8 {
 		p := c.named(string(rune('a'+i)), new(probe))
-		p.onPoll = both(p.onPoll, (*Context).WakeSelf)
+		p.OnPoll = both(p.OnPoll, (*Context).WakeSelf)
 		mustSpawn[int](t, c.Pool, p)
 	}
 	c.turn(0, 8)
@@ -121,29 +123,29 @@ func TestPoolLeaveHandsOver(t *testing.T) {
 	var probes [3]probe
 	for i := range probes {
 		p := c.named(string(rune('a'+i)), &probes[i])
-		p.onPoll = both(p.onPoll, (*Context).WakeSelf)
+		p.OnPoll = both(p.OnPoll, (*Context).WakeSelf)
 		mustSpawn[int](t, c.Pool, p)
 	}
 	c.turn(0, 3)
 	c.pokes()
-	equal(t, "leave", c.Leave(c.workers[0].Local), nil)
-	equal(t, "pokes", c.pokes(), "[0 0]") // it was poked for the work that was left
-	equal(t, "leave twice", c.Leave(c.workers[0].Local), ErrWrongLocal)
+	test.Equal(t, "leave", c.Leave(c.workers[0].Local), nil)
+	test.Equal(t, "pokes", c.pokes(), "[0 0]") // it was poked for the work that was left
+	test.Equal(t, "leave twice", c.Leave(c.workers[0].Local), ErrWrongLocal)
 	c.turn(0, 0)
 	c.turn(1, 3)
 	c.wantTrace("a0 b0 c0 a1 b1 c1")
-	equal(t, "join again", c.Join(c.workers[0].Local), nil)
+	test.Equal(t, "join again", c.Join(c.workers[0].Local), nil)
 	c.turn(0, 2)
-	equal(t, "leave", c.Free(), ErrBusy)
+	test.Equal(t, "leave", c.Free(), ErrBusy)
 }
 
 func TestPoolLocalTasksStay(t *testing.T) {
 	c := newPoolRig(t, 2)
 	local := c.named("l", new(probe))
-	local.onPoll = both(local.onPoll, (*Context).WakeSelf)
+	local.OnPoll = both(local.OnPoll, (*Context).WakeSelf)
 	mustSpawn[int](t, c.workers[0].Local, local)
 	pooled := c.named("p", new(probe))
-	pooled.onPoll = both(pooled.onPoll, (*Context).WakeSelf)
+	pooled.OnPoll = both(pooled.OnPoll, (*Context).WakeSelf)
 	mustSpawn[int](t, c.Pool, pooled)
 	c.turn(0, 2)
 	c.turn(1, 1)
@@ -157,7 +159,7 @@ func TestPoolSharesTheBudget(t *testing.T) {
 	for range 2 {
 		for name, e := range map[string]Executor{"l": c.workers[0].Local, "p": c.Pool} {
 			p := c.named(name, new(probe))
-			p.onPoll = both(p.onPoll, (*Context).WakeSelf)
+			p.OnPoll = both(p.OnPoll, (*Context).WakeSelf)
 			mustSpawn[int](t, e, p)
 		}
 	}
@@ -172,34 +174,34 @@ func TestPoolSharesTheBudget(t *testing.T) {
 
 func TestPoolMisuseIsNamed(t *testing.T) {
 	r, p := newRig(t), NewPool(PoolConfig{MaxTasks: 1})
-	equal(t, "leave before join", p.Leave(r.Local), ErrWrongLocal)
-	equal(t, "join", p.Join(r.Local), nil)
-	equal(t, "join twice", p.Join(r.Local), ErrBusy)
-	equal(t, "join two", NewPool(PoolConfig{}).Join(r.Local), ErrBusy)
-	equal(t, "free with workers", p.Free(), ErrBusy)
-	equal(t, "workers", p.joined(), 1)
-	task := mustSpawn[int](t, p, &probe{onPoll: func(*Context) {
-		equal(t, "leave from a poll", p.Leave(r.Local), ErrReentrant)
-		equal(t, "join from a poll", p.Join(r.Local), ErrReentrant)
+	test.Equal(t, "leave before join", p.Leave(r.Local), ErrWrongLocal)
+	test.Equal(t, "join", p.Join(r.Local), nil)
+	test.Equal(t, "join twice", p.Join(r.Local), ErrBusy)
+	test.Equal(t, "join two", NewPool(PoolConfig{}).Join(r.Local), ErrBusy)
+	test.Equal(t, "free with workers", p.Free(), ErrBusy)
+	test.Equal(t, "workers", p.joined(), 1)
+	task := mustSpawn[int](t, p, &probe{OnPoll: func(*Context) {
+		test.Equal(t, "leave from a poll", p.Leave(r.Local), ErrReentrant)
+		test.Equal(t, "join from a poll", p.Join(r.Local), ErrReentrant)
 	}})
 	r.turn(1)
-	equal(t, "spawn live", task.Spawn(p, new(probe)), ErrBusy)
+	test.Equal(t, "spawn live", task.Spawn(p, new(probe)), ErrBusy)
 	_, err := Spawn[int](p, new(probe))
-	equal(t, "over the quota", err, ErrAgain)
+	test.Equal(t, "over the quota", err, ErrAgain)
 	r.Local.Free()
-	equal(t, "join when freed", p.Join(r.Local), ErrClosed)
-	equal(t, "free", p.Free(), nil)
-	equal(t, "free twice", p.Free(), nil)
-	equal(t, "outcome", task.Outcome(), CancelledRunning)
+	test.Equal(t, "join when freed", p.Join(r.Local), ErrClosed)
+	test.Equal(t, "free", p.Free(), nil)
+	test.Equal(t, "free twice", p.Free(), nil)
+	test.Equal(t, "outcome", task.Outcome(), CancelledRunning)
 	_, err = Spawn[int](p, new(probe))
-	equal(t, "spawn when freed", err, ErrClosed)
-	equal(t, "join to a freed pool", p.Join(newRig(t).Local), ErrClosed)
+	test.Equal(t, "spawn when freed", err, ErrClosed)
+	test.Equal(t, "join to a freed pool", p.Join(newRig(t).Local), ErrClosed)
 }
 
 func TestPoolContainsPanicAndGoexit(t *testing.T) {
 	c := newPoolRig(t, 1)
-	bad := mustSpawn[int](t, c.Pool, &probe{onPoll: func(*Context) { panic("no") }})
-	good := c.named("g", &probe{ready: true})
+	bad := mustSpawn[int](t, c.Pool, &probe{OnPoll: func(*Context) { panic("no") }})
+	good := c.named("g", &probe{Ready: true})
 	mustSpawn[int](t, c.Pool, good)
 	c.turn(0, 2)
 	_, err := bad.Result()
@@ -213,17 +215,17 @@ func TestPoolTimersFireOnAnyWorker(t *testing.T) {
 	c := newPoolRig(t, 2)
 	timed := mustSpawn[struct{}](t, c.Pool, SleepUntil(10))
 	dropped := mustSpawn[struct{}](t, c.Pool, SleepUntil(5))
-	equal(t, "the deadline", c.turn(0, 2).Deadline, 5)
+	test.Equal(t, "the deadline", c.turn(0, 2).Deadline, 5)
 	dropped.Cancel()
-	equal(t, "the deadline without it", c.turn(1, 0).Deadline, 10)
+	test.Equal(t, "the deadline without it", c.turn(1, 0).Deadline, 10)
 	c.workers[0].now = 9
 	c.turn(0, 0)
 	c.pokes()
-	equal(t, "leave", c.Leave(c.workers[0].Local), nil)
-	equal(t, "pokes", c.pokes(), "[0 1]") // somebody else has to report the deadline
+	test.Equal(t, "leave", c.Leave(c.workers[0].Local), nil)
+	test.Equal(t, "pokes", c.pokes(), "[0 1]") // somebody else has to report the deadline
 	c.workers[1].now = 10
-	equal(t, "the deadline", c.turn(1, 1).Deadline, Never)
-	equal(t, "done", timed.Done(), true)
+	test.Equal(t, "the deadline", c.turn(1, 1).Deadline, Never)
+	test.Equal(t, "done", timed.Done(), true)
 }
 
 // A test's clock may be set to a deadline without a look at it.
@@ -233,14 +235,14 @@ func TestPoolAtTheEndOfTime(t *testing.T) {
 	c.turn(0, 1)
 	c.workers[0].now = Never
 	c.turn(0, 1)
-	equal(t, "done", nap.Done(), true)
+	test.Equal(t, "done", nap.Done(), true)
 	c.turn(0, 0)
 }
 
 // A worker that was poked for what is in another's ring leaves before it has looked.
 func TestPokedWorkerThatLeavesPokesAnother(t *testing.T) {
 	c := newPoolRig(t, 3)
-	mustSpawn[int](t, c.Pool, &probe{ready: true, onPoll: func(cx *Context) {
+	mustSpawn[int](t, c.Pool, &probe{Ready: true, OnPoll: func(cx *Context) {
 		for range 3 {
 			mustSpawn[int](t, cx, new(probe))
 		}
@@ -249,14 +251,14 @@ func TestPokedWorkerThatLeavesPokesAnother(t *testing.T) {
 	if _, err := c.workers[0].Poll(Budget{MaxPolls: 1}); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "pokes", c.pokes(), "[0 1 0]")
+	test.Equal(t, "pokes", c.pokes(), "[0 1 0]")
 	if err := c.Leave(c.workers[1].Local); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "pokes", c.pokes(), "[0 0 1]")
+	test.Equal(t, "pokes", c.pokes(), "[0 0 1]")
 	c.turn(2, 2)
 	if err := c.Leave(c.workers[2].Local); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "pokes: it had looked, and nothing is left", c.pokes(), "[0 0 0]")
+	test.Equal(t, "pokes: it had looked, and nothing is left", c.pokes(), "[0 0 0]")
 }

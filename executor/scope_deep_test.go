@@ -2,7 +2,11 @@
 
 package executor
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
+)
 
 // nested is a task that is alone in the scope of the one before.
 type nested struct {
@@ -44,7 +48,7 @@ func TestScopesNestedDeep(t *testing.T) {
 			l.Poll(Budget{})
 		}
 		end(l, task.Handle())
-		equal(t, "dropped", dropped, depth+1)
+		test.Equal(t, "dropped", dropped, depth+1)
 		l.Free()
 	}
 }

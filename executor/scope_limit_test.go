@@ -2,7 +2,11 @@
 
 package executor
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
+)
 
 // A child that waits for the limit is cancelled as if it had begun, also if the cancel
 // came before its wait.
@@ -19,10 +23,10 @@ func TestDeadlineOfWhoWaitsForTheLimit(t *testing.T) {
 		}
 		r.now = 10
 		r.turn(0)
-		equal(t, "done", late.Done(), true)
-		p.want(t, 0, 1)
+		test.Equal(t, "done", late.Done(), true)
+		p.Want(t, 0, 1)
 		s.Drop()
-		equal(t, "live", r.Live(), 0)
+		test.Equal(t, "live", r.Live(), 0)
 	}
 }
 
@@ -50,13 +54,13 @@ func TestDetachPokes(t *testing.T) {
 		r.turn(0)
 		r.pokes = 0
 		children[i].Detach()
-		equal(t, "pokes", r.pokes, 1)
+		test.Equal(t, "pokes", r.pokes, 1)
 		r.turn(polls)
 	}
 	r.turn(0)
 	r.pokes = 0
 	children[2].Detach()
-	equal(t, "pokes for the scope's end", r.pokes, 1)
+	test.Equal(t, "pokes for the scope's end", r.pokes, 1)
 	r.turn(1)
 	held := NewScope(r.Local, ScopeConfig{Limit: 1})
 	defer held.Drop()
@@ -66,6 +70,6 @@ func TestDetachPokes(t *testing.T) {
 	r.turn(0)
 	r.pokes = 0
 	last.Detach()
-	equal(t, "pokes for who was held back", r.pokes, 1)
+	test.Equal(t, "pokes for who was held back", r.pokes, 1)
 	r.turn(1)
 }

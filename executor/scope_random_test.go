@@ -6,6 +6,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // world is tasks with scopes that do to each other whatever can be done.
@@ -184,10 +186,10 @@ func TestScopesInAnyOrder(t *testing.T) {
 			for range 1000 {
 				w.Poll(Budget{})
 			}
-			equal(t, "live after a cancel", w.Live(), 0)
+			test.Equal(t, "live after a cancel", w.Live(), 0)
 		}
 		w.rig.Free()
-		equal(t, "live", w.Live(), 0)
+		test.Equal(t, "live", w.Live(), 0)
 		for _, n := range w.nodes {
 			if n.drops != 1 || n.dones != 1 || !n.task.Done() || n.scope.head != nil || n.scope.running != 0 {
 				t.Fatalf("seed %d: %d drops, %d ends, %d children run", seed, n.drops, n.dones, n.scope.running)

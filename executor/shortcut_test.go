@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pillion-dev/pillion/executor/internal/place"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // switcher is a future with a shortcut, as package coro makes them, that notes what
@@ -73,15 +74,15 @@ func TestShortcutIsTakenUntilTheBodyEnds(t *testing.T) {
 	s := &switcher{left: 3}
 	task := mustSpawn[int](t, r.Local, s)
 	for _, want := range []string{"poll", "resume", "resume", "resume poll drop"} {
-		equal(t, "done", task.Done(), false)
+		test.Equal(t, "done", task.Done(), false)
 		r.turn(1)
-		equal(t, "calls", s.take(), want)
+		test.Equal(t, "calls", s.take(), want)
 		s.waker.Wake()
 	}
 	v, err := task.Result()
-	equal(t, "value", v, 7)
-	equal(t, "error", err, nil)
-	equal(t, "outcome", task.Outcome(), Returned)
+	test.Equal(t, "value", v, 7)
+	test.Equal(t, "error", err, nil)
+	test.Equal(t, "outcome", task.Outcome(), Returned)
 	r.turn(0)
 }
 
@@ -97,8 +98,8 @@ func TestShortcutCountsForTheBudget(t *testing.T) {
 		all[i].waker.Wake()
 	}
 	p, _ := r.Poll(Budget{MaxPolls: 3})
-	equal(t, "polled", p.Polled, 3)
-	equal(t, "more", p.More, true)
+	test.Equal(t, "polled", p.Polled, 3)
+	test.Equal(t, "more", p.More, true)
 	r.turn(2)
 }
 
@@ -117,8 +118,8 @@ func TestShortcutIsForTheTasksOwnFuture(t *testing.T) {
 				s.waker.Wake()
 				r.turn(1)
 			}
-			equal(t, "done", task.Done(), true)
-			equal(t, "calls", strings.TrimSuffix(s.take(), " drop"), "poll poll poll")
+			test.Equal(t, "done", task.Done(), true)
+			test.Equal(t, "calls", strings.TrimSuffix(s.take(), " drop"), "poll poll poll")
 		})
 	}
 }
@@ -131,24 +132,24 @@ func TestHooksAreRoundEveryTurnOfACoroutine(t *testing.T) {
 	h.take()
 	s.waker.Wake()
 	r.turn(1)
-	equal(t, "hooks", h.take(), "+1 -1")
-	equal(t, "calls", s.take(), "poll poll")
+	test.Equal(t, "hooks", h.take(), "+1 -1")
+	test.Equal(t, "calls", s.take(), "poll poll")
 }
 
 func TestPoolTasksHaveNoShortcut(t *testing.T) {
 	p := NewPool(PoolConfig{})
 	r := newRig(t)
-	equal(t, "join", p.Join(r.Local), nil)
+	test.Equal(t, "join", p.Join(r.Local), nil)
 	s := &switcher{left: 2}
 	mustSpawn[int](t, p, s)
 	r.turn(1)
 	s.waker.Wake()
 	r.turn(1)
-	equal(t, "calls", s.take(), "poll poll")
+	test.Equal(t, "calls", s.take(), "poll poll")
 	s.waker.Wake()
 	r.turn(1)
 	r.Free()
-	equal(t, "free", p.Free(), nil)
+	test.Equal(t, "free", p.Free(), nil)
 }
 
 func TestCancelComesByNoShortcut(t *testing.T) {
@@ -170,8 +171,8 @@ func TestCancelComesByNoShortcut(t *testing.T) {
 			s.take()
 			s.waker.Wake()
 			c.end(r, task.Handle())
-			equal(t, "calls", s.take(), c.want)
-			equal(t, "outcome", task.Outcome(), CancelledRunning)
+			test.Equal(t, "calls", s.take(), c.want)
+			test.Equal(t, "outcome", task.Outcome(), CancelledRunning)
 		})
 	}
 }
@@ -190,12 +191,12 @@ func TestBodyThatEndsAfterItHasAskedForMore(t *testing.T) {
 	s.left = 1
 	r.WakeLocal(s.waker)
 	r.turn(1)
-	equal(t, "calls", s.take(), "poll resume poll drop")
-	equal(t, "outcome", task.Outcome(), Returned)
+	test.Equal(t, "calls", s.take(), "poll resume poll drop")
+	test.Equal(t, "outcome", task.Outcome(), Returned)
 	again := &probe{}
-	equal(t, "spawn", task.Spawn(r.Local, again), nil) // into the same storage
+	test.Equal(t, "spawn", task.Spawn(r.Local, again), nil) // into the same storage
 	r.turn(1)
-	again.want(t, 1, 0)
+	again.Want(t, 1, 0)
 	r.turn(0)
 }
 
@@ -211,24 +212,24 @@ func TestStorageIsFreeAfterAShortcut(t *testing.T) {
 			task := mustSpawn[int](t, r.Local, s)
 			r.turn(1)
 			end(r, s, task.Handle())
-			equal(t, "done", task.Done(), true)
+			test.Equal(t, "done", task.Done(), true)
 			s.take()
 			next := &probe{}
-			equal(t, "spawn", task.Spawn(r.Local, next), nil)
+			test.Equal(t, "spawn", task.Spawn(r.Local, next), nil)
 			for range 2 {
 				r.turn(1)
-				next.waker.Wake()
+				next.Waker.Wake()
 			}
-			next.want(t, 2, 0)
-			equal(t, "calls", s.take(), "")
+			next.Want(t, 2, 0)
+			test.Equal(t, "calls", s.take(), "")
 			r.Evict(task.Handle())
 			other := &switcher{left: 9}
-			equal(t, "spawn", task.Spawn(r.Local, other), nil)
+			test.Equal(t, "spawn", task.Spawn(r.Local, other), nil)
 			r.turn(1)
 			s.close() // it has long been
 			other.waker.Wake()
 			r.turn(1)
-			equal(t, "calls", other.take(), "poll resume")
+			test.Equal(t, "calls", other.take(), "poll resume")
 		})
 	}
 }
@@ -244,12 +245,12 @@ func TestShortcutThatAnotherTaskHasClosed(t *testing.T) {
 	r.turn(1)
 	r.WakeLocal(makeWaker(second.slot, second.gen))
 	r.turn(1)
-	equal(t, "second", second.Done(), true)
+	test.Equal(t, "second", second.Done(), true)
 	s.take()
 	s.waker.Wake()
 	r.turn(1)
-	equal(t, "calls", s.take(), "poll drop")
-	equal(t, "first", first.Done(), true)
+	test.Equal(t, "calls", s.take(), "poll drop")
+	test.Equal(t, "first", first.Done(), true)
 }
 
 func TestPanicInAShortcutIsContained(t *testing.T) {
@@ -259,8 +260,8 @@ func TestPanicInAShortcutIsContained(t *testing.T) {
 	r.turn(1)
 	s.waker.Wake()
 	r.turn(1)
-	equal(t, "calls", s.take(), "poll resume drop")
+	test.Equal(t, "calls", s.take(), "poll resume drop")
 	_, err := task.Result()
 	p, _ := err.(*PanicError)
-	equal(t, "error", p != nil && p.Value == "at the disco", true)
+	test.Equal(t, "error", p != nil && p.Value == "at the disco", true)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pillion-dev/pillion/executor/internal/cell"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 type badArena struct {
@@ -32,9 +33,9 @@ func TestSpawnFailsWithItsArena(t *testing.T) {
 		if err == nil || a.err != nil && err != cause {
 			t.Fatalf("error: %v", err)
 		}
-		equal(t, "live", l.Live(), 0)
+		test.Equal(t, "live", l.Live(), 0)
 		l.Poll(Budget{})
-		p.want(t, 0, 0)
+		p.Want(t, 0, 0)
 		l.Free()
 	}
 }

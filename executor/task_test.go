@@ -8,38 +8,40 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 func TestTaskReturns(t *testing.T) {
 	r := newRig(t)
-	p := &probe{ready: true}
+	p := &probe{Ready: true}
 	var trace []string
-	p.onDrop = func() { trace = append(trace, "drop") }
+	p.OnDrop = func() { trace = append(trace, "drop") }
 	task := mustSpawn[int](t, r.Local, p, OnDone[int](func(v int, err error, o Outcome) {
 		trace = append(trace, "done")
-		equal(t, "value", v, 1)
-		equal(t, "error", err, nil)
-		equal(t, "outcome", o, Returned)
+		test.Equal(t, "value", v, 1)
+		test.Equal(t, "error", err, nil)
+		test.Equal(t, "outcome", o, Returned)
 	}))
-	equal(t, "done", task.Done(), false)
-	equal(t, "live", r.turn(1).Live, 0)
-	equal(t, "done", task.Done(), true)
-	equal(t, "trace", strings.Join(trace, " "), "drop done")
-	equal(t, "cancel", task.Cancel(), Stale)
-	p.want(t, 1, 1)
+	test.Equal(t, "done", task.Done(), false)
+	test.Equal(t, "live", r.turn(1).Live, 0)
+	test.Equal(t, "done", task.Done(), true)
+	test.Equal(t, "trace", strings.Join(trace, " "), "drop done")
+	test.Equal(t, "cancel", task.Cancel(), Stale)
+	p.Want(t, 1, 1)
 }
 
 func TestCancelBeforeFirstPoll(t *testing.T) {
 	r := newRig(t)
 	p := new(probe)
 	task := mustSpawn[int](t, r.Local, p)
-	equal(t, "cancel", task.Cancel(), Accepted)
-	equal(t, "cancel", task.Cancel(), Coalesced)
+	test.Equal(t, "cancel", task.Cancel(), Accepted)
+	test.Equal(t, "cancel", task.Cancel(), Coalesced)
 	r.turn(0)
-	p.want(t, 0, 1)
-	equal(t, "outcome", task.Outcome(), CancelledBeforeStart)
+	p.Want(t, 0, 1)
+	test.Equal(t, "outcome", task.Outcome(), CancelledBeforeStart)
 	_, err := task.Result()
-	equal(t, "error", errors.Is(err, ErrCancelled) && errors.Is(err, context.Canceled), true)
+	test.Equal(t, "error", errors.Is(err, ErrCancelled) && errors.Is(err, context.Canceled), true)
 }
 
 func TestCancelWhileWaiting(t *testing.T) {
@@ -47,24 +49,24 @@ func TestCancelWhileWaiting(t *testing.T) {
 	p := new(probe)
 	task := mustSpawn[int](t, r.Local, p)
 	r.turn(1)
-	p.waker.Wake()
-	equal(t, "cancel beside a wake", task.Cancel(), Accepted)
+	p.Waker.Wake()
+	test.Equal(t, "cancel beside a wake", task.Cancel(), Accepted)
 	r.turn(0)
-	p.want(t, 1, 1)
-	equal(t, "outcome", task.Outcome(), CancelledRunning)
-	equal(t, "pokes", r.pokes, 2)
+	p.Want(t, 1, 1)
+	test.Equal(t, "outcome", task.Outcome(), CancelledRunning)
+	test.Equal(t, "pokes", r.pokes, 2)
 }
 
 func TestCancelDuringOwnPollThatReturns(t *testing.T) {
 	r := newRig(t)
-	p := &probe{ready: true}
+	p := &probe{Ready: true}
 	var task *Task[int]
-	p.onPoll = func(*Context) { task.Cancel() }
+	p.OnPoll = func(*Context) { task.Cancel() }
 	task = mustSpawn[int](t, r.Local, p)
 	r.turn(1)
 	r.turn(0)
-	p.want(t, 1, 1)
-	equal(t, "outcome", task.Outcome(), Returned)
+	p.Want(t, 1, 1)
+	test.Equal(t, "outcome", task.Outcome(), Returned)
 }
 
 func TestJoinIsForOneTask(t *testing.T) {
@@ -78,20 +80,20 @@ func TestJoinIsForOneTask(t *testing.T) {
 	}))
 	second := mustSpawn(t, r.Local, task)
 	r.turn(3)
-	equal(t, "another one", second.Err(), ErrBusy)
+	test.Equal(t, "another one", second.Err(), ErrBusy)
 	Waker(first.Handle() ^ (kindTask^kindWaker)<<56).Wake() // polled once more, still the one
 	r.turn(1)
-	p.ready = true
-	p.waker.Wake()
+	p.Ready = true
+	p.Waker.Wake()
 	r.turn(1)
 	r.turn(1)
-	equal(t, "polls", polls, 3)
+	test.Equal(t, "polls", polls, 3)
 	v, err := first.Result()
-	equal(t, "joined value", v, 2)
-	equal(t, "joined error", err, nil)
+	test.Equal(t, "joined value", v, 2)
+	test.Equal(t, "joined error", err, nil)
 	late := mustSpawn(t, r.Local, task)
 	r.turn(1)
-	equal(t, "a late join", late.Err(), nil)
+	test.Equal(t, "a late join", late.Err(), nil)
 }
 
 func TestJoinerThatIsGoneMakesRoom(t *testing.T) {
@@ -105,13 +107,13 @@ func TestJoinerThatIsGoneMakesRoom(t *testing.T) {
 		c.turn(0, 0)
 		next := mustSpawn(t, on, task)
 		c.turn(0, 1)
-		p.ready = true
-		p.waker.Wake()
+		p.Ready = true
+		p.Waker.Wake()
 		c.turn(0, 1)
 		c.turn(0, 1)
 		v, err := next.Result()
-		equal(t, "joined value", v, 2)
-		equal(t, "joined error", err, nil)
+		test.Equal(t, "joined value", v, 2)
+		test.Equal(t, "joined error", err, nil)
 	}
 }
 
@@ -124,8 +126,8 @@ func TestJoinOfCancelledTask(t *testing.T) {
 	r.turn(0)
 	r.turn(1)
 	_, err := joiner.Result()
-	equal(t, "error", err, ErrCancelled)
-	equal(t, "outcome of the joiner", joiner.Outcome(), Returned)
+	test.Equal(t, "error", err, ErrCancelled)
+	test.Equal(t, "outcome of the joiner", joiner.Outcome(), Returned)
 }
 
 func TestJoinerCancelledLeavesTask(t *testing.T) {
@@ -135,11 +137,11 @@ func TestJoinerCancelledLeavesTask(t *testing.T) {
 	joiner := mustSpawn(t, r.Local, task)
 	r.turn(2)
 	joiner.Cancel()
-	equal(t, "live", r.turn(0).Live, 1)
-	p.ready = true
-	p.waker.Wake()
+	test.Equal(t, "live", r.turn(0).Live, 1)
+	p.Ready = true
+	p.Waker.Wake()
 	r.turn(1)
-	equal(t, "outcome", task.Outcome(), Returned)
+	test.Equal(t, "outcome", task.Outcome(), Returned)
 }
 
 func TestJoinFromAnotherLocal(t *testing.T) {
@@ -148,19 +150,19 @@ func TestJoinFromAnotherLocal(t *testing.T) {
 	joiner := mustSpawn(t, other.Local, task)
 	other.turn(1)
 	_, err := joiner.Result()
-	equal(t, "error", err, ErrWrongLocal)
+	test.Equal(t, "error", err, ErrWrongLocal)
 }
 
 func TestPanicIsTheTasksError(t *testing.T) {
 	r := newRig(t)
 	cause := errors.New("cause")
-	p := &probe{onPoll: func(*Context) { panic(cause) }}
-	before, after := &probe{ready: true}, &probe{ready: true}
+	p := &probe{OnPoll: func(*Context) { panic(cause) }}
+	before, after := &probe{Ready: true}, &probe{Ready: true}
 	mustSpawn[int](t, r.Local, before)
 	task := mustSpawn[int](t, r.Local, p)
 	mustSpawn[int](t, r.Local, after)
-	equal(t, "live", r.turn(3).Live, 0)
-	p.want(t, 1, 1)
+	test.Equal(t, "live", r.turn(3).Live, 0)
+	p.Want(t, 1, 1)
 	_, err := task.Result()
 	var pe *PanicError
 	if !errors.As(err, &pe) || !errors.Is(err, cause) || err.Error() != "panic: cause" {
@@ -173,7 +175,7 @@ func TestPanicIsTheTasksError(t *testing.T) {
 
 func TestPanicInDrop(t *testing.T) {
 	r := newRig(t)
-	task := mustSpawn[int](t, r.Local, &probe{ready: true, onDrop: func() { panic("drop") }})
+	task := mustSpawn[int](t, r.Local, &probe{Ready: true, OnDrop: func() { panic("drop") }})
 	r.turn(1)
 	_, err := task.Result()
 	if err == nil || err.Error() != "panic: drop" {
@@ -184,19 +186,19 @@ func TestPanicInDrop(t *testing.T) {
 func TestPanicsKeepToTheBudget(t *testing.T) {
 	r := newRig(t)
 	for range 5 {
-		mustSpawn[int](t, r.Local, &probe{onPoll: func(*Context) { panic(1) }})
+		mustSpawn[int](t, r.Local, &probe{OnPoll: func(*Context) { panic(1) }})
 	}
 	p, _ := r.Poll(Budget{MaxPolls: 2})
-	equal(t, "polled", p.Polled, 2)
-	equal(t, "more", p.More, true)
+	test.Equal(t, "polled", p.Polled, 2)
+	test.Equal(t, "more", p.More, true)
 	r.turn(3)
 }
 
 // Goexit ends the goroutine that polls; the executor stays usable.
 func TestGoexitInAFuture(t *testing.T) {
 	r := newRig(t)
-	task := mustSpawn[int](t, r.Local, &probe{onPoll: func(*Context) { runtime.Goexit() }})
-	rest := mustSpawn[int](t, r.Local, &probe{ready: true})
+	task := mustSpawn[int](t, r.Local, &probe{OnPoll: func(*Context) { runtime.Goexit() }})
+	rest := mustSpawn[int](t, r.Local, &probe{Ready: true})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -205,9 +207,9 @@ func TestGoexitInAFuture(t *testing.T) {
 	}()
 	<-done
 	_, err := task.Result()
-	equal(t, "error", err, ErrGoexit)
+	test.Equal(t, "error", err, ErrGoexit)
 	r.turn(1)
-	equal(t, "the other task", rest.Done(), true)
+	test.Equal(t, "the other task", rest.Done(), true)
 }
 
 func TestStorageIsReused(t *testing.T) {
@@ -217,35 +219,35 @@ func TestStorageIsReused(t *testing.T) {
 	if err := task.Spawn(r.Local, p); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "spawn into a live task", task.Spawn(r.Local, p), ErrBusy)
-	p.ready = true
+	test.Equal(t, "spawn into a live task", task.Spawn(r.Local, p), ErrBusy)
+	p.Ready = true
 	r.turn(1)
 	first := task.Handle()
 	if err := task.Spawn(r.Local, p); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "cancel of the first", first.Cancel(), Stale)
+	test.Equal(t, "cancel of the first", first.Cancel(), Stale)
 	r.turn(1)
-	p.want(t, 2, 2)
+	p.Want(t, 2, 2)
 }
 
 func TestRespawnFromOnDone(t *testing.T) {
 	r := newRig(t)
 	var task Task[int]
-	p := &probe{ready: true}
+	p := &probe{Ready: true}
 	done := 0
 	var onDone OnDone[int]
 	onDone = func(int, error, Outcome) {
 		if done++; done < 3 {
-			equal(t, "spawn", task.Spawn(r.Local, p, onDone), nil)
+			test.Equal(t, "spawn", task.Spawn(r.Local, p, onDone), nil)
 		}
 	}
 	task.Spawn(r.Local, p, onDone)
 	for range 3 {
 		r.turn(1)
 	}
-	p.want(t, 3, 3)
-	equal(t, "live", r.Live(), 0)
+	p.Want(t, 3, 3)
+	test.Equal(t, "live", r.Live(), 0)
 }
 
 // The task has made itself ready before it finished: its place in the ring must not
@@ -253,40 +255,40 @@ func TestRespawnFromOnDone(t *testing.T) {
 func TestReadyTaskFinishes(t *testing.T) {
 	r := newRig(t)
 	var task Task[int]
-	p := &probe{ready: true, onPoll: func(cx *Context) { cx.WakeSelf() }}
+	p := &probe{Ready: true, OnPoll: func(cx *Context) { cx.WakeSelf() }}
 	task.Spawn(r.Local, p)
-	equal(t, "more", r.turn(1).More, true)
+	test.Equal(t, "more", r.turn(1).More, true)
 	next := new(probe)
 	task.Spawn(r.Local, next)
 	r.turn(1)
 	r.turn(0)
-	next.want(t, 1, 0)
+	next.Want(t, 1, 0)
 }
 
 func TestCancelLocalTakesEffectInThisTurn(t *testing.T) {
 	r := newRig(t)
 	later := &probe{}
 	var task *Task[int]
-	mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: func(*Context) {
-		equal(t, "first", r.CancelLocal(task.Handle()), Accepted)
-		equal(t, "second", r.CancelLocal(task.Handle()), Coalesced)
+	mustSpawn[int](t, r.Local, &probe{Ready: true, OnPoll: func(*Context) {
+		test.Equal(t, "first", r.CancelLocal(task.Handle()), Accepted)
+		test.Equal(t, "second", r.CancelLocal(task.Handle()), Coalesced)
 	}})
 	task = mustSpawn[int](t, r.Local, later)
 	r.turn(1)
-	later.want(t, 0, 1)
-	equal(t, "outcome", task.Outcome(), CancelledBeforeStart)
-	equal(t, "late", r.CancelLocal(task.Handle()), Stale)
-	equal(t, "forged", r.CancelLocal(0), BadHandle)
+	later.Want(t, 0, 1)
+	test.Equal(t, "outcome", task.Outcome(), CancelledBeforeStart)
+	test.Equal(t, "late", r.CancelLocal(task.Handle()), Stale)
+	test.Equal(t, "forged", r.CancelLocal(0), BadHandle)
 }
 
 func TestCancelLocalOfAnothersTaskIsPosted(t *testing.T) {
 	r, other := newRig(t), newRig(t)
 	p := new(probe)
 	task := mustSpawn[int](t, other.Local, p)
-	equal(t, "CancelLocal", r.CancelLocal(task.Handle()), Accepted)
+	test.Equal(t, "CancelLocal", r.CancelLocal(task.Handle()), Accepted)
 	r.turn(0)
 	other.turn(0)
-	p.want(t, 0, 1)
+	p.Want(t, 0, 1)
 }
 
 func TestATaskCannotJoinItself(t *testing.T) {
@@ -297,5 +299,5 @@ func TestATaskCannotJoinItself(t *testing.T) {
 	}))
 	r.turn(1)
 	_, err := task.Result()
-	equal(t, "error", err, ErrJoinItself)
+	test.Equal(t, "error", err, ErrJoinItself)
 }

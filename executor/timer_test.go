@@ -8,25 +8,27 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 func TestSleepCountsFromItsFirstPoll(t *testing.T) {
 	r := newRig(t)
 	task := mustSpawn(t, r.Local, Sleep(100))
 	r.now = 50
-	equal(t, "deadline", r.turn(1).Deadline, 150)
+	test.Equal(t, "deadline", r.turn(1).Deadline, 150)
 	r.now = 149
-	equal(t, "deadline", r.turn(0).Deadline, 150)
+	test.Equal(t, "deadline", r.turn(0).Deadline, 150)
 	r.now = 150
-	equal(t, "deadline", r.turn(1).Deadline, Never)
-	equal(t, "done", task.Done(), true)
+	test.Equal(t, "deadline", r.turn(1).Deadline, Never)
+	test.Equal(t, "done", task.Done(), true)
 }
 
 func TestSleepThatIsDueIsReadyAtOnce(t *testing.T) {
 	r := newRig(t)
 	mustSpawn(t, r.Local, Sleep(-5))
 	mustSpawn(t, r.Local, SleepUntil(r.now))
-	equal(t, "live", r.turn(2).Live, 0)
+	test.Equal(t, "live", r.turn(2).Live, 0)
 }
 
 func TestSleepForever(t *testing.T) {
@@ -34,8 +36,8 @@ func TestSleepForever(t *testing.T) {
 	mustSpawn(t, r.Local, SleepUntil(Never))
 	mustSpawn(t, r.Local, Sleep(1<<63-1))
 	p := r.turn(2)
-	equal(t, "deadline", p.Deadline, Never)
-	equal(t, "live", p.Live, 2)
+	test.Equal(t, "deadline", p.Deadline, Never)
+	test.Equal(t, "live", p.Live, 2)
 }
 
 func TestCancelTakesTheTimerBack(t *testing.T) {
@@ -43,7 +45,7 @@ func TestCancelTakesTheTimerBack(t *testing.T) {
 	task := mustSpawn(t, r.Local, Sleep(100))
 	r.turn(1)
 	task.Cancel()
-	equal(t, "deadline", r.turn(0).Deadline, Never)
+	test.Equal(t, "deadline", r.turn(0).Deadline, Never)
 }
 
 func TestTimerIsUsedAgain(t *testing.T) {
@@ -63,17 +65,17 @@ func TestTimerIsUsedAgain(t *testing.T) {
 func TestTimerOutlivesItsExecutor(t *testing.T) {
 	for _, dropped := range []bool{true, false} {
 		r, timer := newRig(t), SleepUntil(100)
-		mustSpawn[int](t, r.Local, &probe{onPoll: func(cx *Context) { timer.Poll(cx) }}) // its drop leaves the timer
-		equal(t, "deadline", r.turn(1).Deadline, 100)
+		mustSpawn[int](t, r.Local, &probe{OnPoll: func(cx *Context) { timer.Poll(cx) }}) // its drop leaves the timer
+		test.Equal(t, "deadline", r.turn(1).Deadline, 100)
 		r.Free()
 		if dropped {
 			timer.Drop()
 		}
 		other := newRig(t)
 		mustSpawn(t, other.Local, timer)
-		equal(t, "deadline elsewhere", other.turn(1).Deadline, 100)
+		test.Equal(t, "deadline elsewhere", other.turn(1).Deadline, 100)
 		other.now = 100
-		equal(t, "live", other.turn(1).Live, 0)
+		test.Equal(t, "live", other.turn(1).Live, 0)
 	}
 }
 
@@ -93,7 +95,7 @@ func TestEqualDeadlinesFireInTheirOrder(t *testing.T) {
 	r.turn(20)
 	r.now += 10
 	r.turn(20)
-	equal(t, "sorted", slices.IsSorted(got), true)
+	test.Equal(t, "sorted", slices.IsSorted(got), true)
 }
 
 func TestTimersAgainstASortedList(t *testing.T) {
@@ -127,7 +129,7 @@ func TestTimersAgainstASortedList(t *testing.T) {
 			r.now = p.Deadline
 		}
 	}
-	equal(t, "order", fmt.Sprint(got), fmt.Sprint(want))
+	test.Equal(t, "order", fmt.Sprint(got), fmt.Sprint(want))
 }
 
 func TestDefaultClockRuns(t *testing.T) {
@@ -140,7 +142,7 @@ func TestDefaultClockRuns(t *testing.T) {
 	for !task.Done() {
 		l.Poll(Budget{})
 	}
-	equal(t, "at least a millisecond", l.Now() >= a+int64(time.Millisecond), true)
+	test.Equal(t, "at least a millisecond", l.Now() >= a+int64(time.Millisecond), true)
 }
 
 func TestMaxTimers(t *testing.T) {
@@ -150,11 +152,11 @@ func TestMaxTimers(t *testing.T) {
 	first, second := mustSpawn(t, l, Sleep(5)), mustSpawn(t, l, Sleep(5))
 	l.Poll(Budget{})
 	_, err := second.Result()
-	equal(t, "error", err, ErrAgain)
-	equal(t, "the first", first.Done(), false)
+	test.Equal(t, "error", err, ErrAgain)
+	test.Equal(t, "the first", first.Done(), false)
 	now += 5
 	third := mustSpawn(t, l, Sleep(5))
 	l.Poll(Budget{})
-	equal(t, "the first", first.Done(), true)
-	equal(t, "the third", third.Done(), false)
+	test.Equal(t, "the first", first.Done(), true)
+	test.Equal(t, "the third", third.Done(), false)
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 type (
@@ -20,12 +22,12 @@ func with(key, value any) Option {
 // in runs f as the first poll of a task.
 func in(t *testing.T, r *rig, f func(cx *Context), o ...Option) {
 	t.Helper()
-	mustSpawn[int](t, r.Local, &probe{ready: true, onPoll: f}, o...)
+	mustSpawn[int](t, r.Local, &probe{Ready: true, OnPoll: f}, o...)
 }
 
 func wantValue(t *testing.T, cx *Context, key, want any) {
 	t.Helper()
-	equal(t, "value", cx.Context().Value(key), want)
+	test.Equal(t, "value", cx.Context().Value(key), want)
 }
 
 func TestValuesAreInherited(t *testing.T) {
@@ -54,23 +56,23 @@ func TestValuesOfDropAreTheTasks(t *testing.T) {
 	r := newRig(t)
 	var kept *Context
 	var dropped any
-	task := mustSpawn[int](t, r.Local, &probe{onPoll: func(cx *Context) { kept = cx }, onDrop: func() {
+	task := mustSpawn[int](t, r.Local, &probe{OnPoll: func(cx *Context) { kept = cx }, OnDrop: func() {
 		dropped = kept.Context().Value(name{})
 	}}, with(name{}, "mine"))
 	r.turn(1)
 	in(t, r, func(*Context) { r.Evict(task.Handle()) }, with(name{}, "not mine"))
 	r.turn(1)
-	equal(t, "value in Drop", dropped, any("mine"))
+	test.Equal(t, "value in Drop", dropped, any("mine"))
 	wantValue(t, kept, name{}, nil)
 }
 
 func TestValuesAreNotLeftInTheStorage(t *testing.T) {
 	r := newRig(t)
 	var task Task[int]
-	p := &probe{ready: true}
+	p := &probe{Ready: true}
 	task.Spawn(r.Local, p, with(level{}, 1))
 	r.turn(1)
-	p.onPoll = func(cx *Context) { wantValue(t, cx, level{}, nil) }
+	p.OnPoll = func(cx *Context) { wantValue(t, cx, level{}, nil) }
 	task.Spawn(r.Local, p)
 	r.turn(1)
 }
@@ -81,8 +83,8 @@ func TestValuesComeWithoutTheEndOfTheirContext(t *testing.T) {
 	cancel()
 	in(t, r, func(cx *Context) {
 		_, has := cx.Context().Deadline()
-		equal(t, "has a deadline", has, false)
-		equal(t, "error", cx.Context().Err(), nil)
+		test.Equal(t, "has a deadline", has, false)
+		test.Equal(t, "error", cx.Context().Err(), nil)
 	}, WithValues(ctx))
 	r.turn(1)
 }
@@ -90,8 +92,8 @@ func TestValuesComeWithoutTheEndOfTheirContext(t *testing.T) {
 func TestOnDoneIsOfTheTasksType(t *testing.T) {
 	r := newRig(t)
 	defer func() {
-		equal(t, "panic", recover(), any("executor: Spawn of a Task[int] with a executor.OnDone[string]"))
-		equal(t, "live", r.Live(), 0)
+		test.Equal(t, "panic", recover(), any("executor: Spawn of a Task[int] with a executor.OnDone[string]"))
+		test.Equal(t, "live", r.Live(), 0)
 	}()
 	Spawn[int](r.Local, new(probe), OnDone[string](func(string, error, Outcome) {}))
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pillion-dev/pillion/executor/internal/cell"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 func TestWakeBeforeFirstPoll(t *testing.T) {
@@ -16,12 +17,12 @@ func TestWakeBeforeFirstPoll(t *testing.T) {
 	p := new(probe)
 	task := mustSpawn[int](t, r.Local, p)
 	w := Waker(task.Handle()) ^ (kindTask^kindWaker)<<56
-	equal(t, "first wake", w.Wake(), Accepted)
-	equal(t, "second wake", w.Wake(), Coalesced)
+	test.Equal(t, "first wake", w.Wake(), Accepted)
+	test.Equal(t, "second wake", w.Wake(), Coalesced)
 	r.turn(1) // the poll that spawn asked for is the one that the wakes get
 	r.turn(0)
-	p.want(t, 1, 0)
-	equal(t, "pokes", r.pokes, 1)
+	p.Want(t, 1, 0)
+	test.Equal(t, "pokes", r.pokes, 1)
 }
 
 func TestManyWakesOnePoll(t *testing.T) {
@@ -34,13 +35,13 @@ func TestManyWakesOnePoll(t *testing.T) {
 		if i == 0 {
 			want = Accepted
 		}
-		equal(t, "wake", p.waker.Wake(), want)
+		test.Equal(t, "wake", p.Waker.Wake(), want)
 	}
-	equal(t, "local wake before the drain", r.WakeLocal(p.waker), Accepted)
-	equal(t, "local wake", r.WakeLocal(p.waker), Coalesced)
+	test.Equal(t, "local wake before the drain", r.WakeLocal(p.Waker), Accepted)
+	test.Equal(t, "local wake", r.WakeLocal(p.Waker), Coalesced)
 	r.turn(1)
-	p.want(t, 2, 0)
-	equal(t, "pokes: one for the spawn, one for the burst", r.pokes, 2)
+	p.Want(t, 2, 0)
+	test.Equal(t, "pokes: one for the spawn, one for the burst", r.pokes, 2)
 }
 
 func TestWakeDuringPoll(t *testing.T) {
@@ -51,34 +52,34 @@ func TestWakeDuringPoll(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			p := new(probe)
-			p.onPoll = func(cx *Context) {
-				if p.polls == 1 {
-					equal(t, "wake", wake(r.Local, cx.Waker()), Accepted)
-					equal(t, "wake", wake(r.Local, cx.Waker()), Coalesced)
+			p.OnPoll = func(cx *Context) {
+				if p.Polls == 1 {
+					test.Equal(t, "wake", wake(r.Local, cx.Waker()), Accepted)
+					test.Equal(t, "wake", wake(r.Local, cx.Waker()), Coalesced)
 				}
 			}
 			mustSpawn[int](t, r.Local, p)
-			equal(t, "more", r.turn(1).More, true)
-			equal(t, "more", r.turn(1).More, false)
+			test.Equal(t, "more", r.turn(1).More, true)
+			test.Equal(t, "more", r.turn(1).More, false)
 			r.turn(0)
-			p.want(t, 2, 0)
-			equal(t, "pokes", r.pokes, 1) // none from inside a turn
+			p.Want(t, 2, 0)
+			test.Equal(t, "pokes", r.pokes, 1) // none from inside a turn
 		})
 	}
 }
 
 func TestWakeAfterCompletionIsStale(t *testing.T) {
 	r := newRig(t)
-	p := &probe{ready: true}
+	p := &probe{Ready: true}
 	mustSpawn[int](t, r.Local, p)
 	r.turn(1)
-	equal(t, "wake", p.waker.Wake(), Stale)
-	equal(t, "local wake", r.WakeLocal(p.waker), Stale)
+	test.Equal(t, "wake", p.Waker.Wake(), Stale)
+	test.Equal(t, "local wake", r.WakeLocal(p.Waker), Stale)
 	next := new(probe)
 	mustSpawn[int](t, r.Local, next)
 	r.turn(1)
-	equal(t, "the slot is used again", uint32(next.waker>>32), uint32(p.waker>>32))
-	equal(t, "wake of the earlier task", p.waker.Wake(), Stale)
+	test.Equal(t, "the slot is used again", uint32(next.Waker>>32), uint32(p.Waker>>32))
+	test.Equal(t, "wake of the earlier task", p.Waker.Wake(), Stale)
 	r.turn(0)
 }
 
@@ -88,11 +89,11 @@ func TestWakeAfterFreeIsStale(t *testing.T) {
 	mustSpawn[int](t, r.Local, p)
 	r.turn(1)
 	r.Free()
-	p.want(t, 1, 1)
-	equal(t, "wake", p.waker.Wake(), Stale)
-	equal(t, "cancel", p.waker.Handle().Cancel(), Stale)
+	p.Want(t, 1, 1)
+	test.Equal(t, "wake", p.Waker.Wake(), Stale)
+	test.Equal(t, "cancel", p.Waker.Handle().Cancel(), Stale)
 	_, err := r.Poll(Budget{})
-	equal(t, "Poll", err, ErrClosed)
+	test.Equal(t, "Poll", err, ErrClosed)
 }
 
 func TestForgedWakersAreRefused(t *testing.T) {
@@ -103,25 +104,25 @@ func TestForgedWakersAreRefused(t *testing.T) {
 	for _, w := range []Waker{
 		0, 1, ^Waker(0),
 		Waker(task.Handle()),        // a task is no waker
-		p.waker &^ (1<<32 - 1),      // generation 0
+		p.Waker &^ (1<<32 - 1),      // generation 0
 		makeWaker(cell.SlotMask, 1), // no such chunk
-		p.waker | Waker(0x80)<<56,   // no such kind
+		p.Waker | Waker(0x80)<<56,   // no such kind
 	} {
-		equal(t, "wake", w.Wake(), BadHandle)
-		equal(t, "local wake", r.WakeLocal(w), BadHandle)
+		test.Equal(t, "wake", w.Wake(), BadHandle)
+		test.Equal(t, "local wake", r.WakeLocal(w), BadHandle)
 	}
 	for _, h := range []Handle{
-		0, 1, ^Handle(0), Handle(p.waker), task.Handle() &^ (1<<32 - 1), Handle(kindTask)<<56 | cell.SlotMask<<32 | 1,
+		0, 1, ^Handle(0), Handle(p.Waker), task.Handle() &^ (1<<32 - 1), Handle(kindTask)<<56 | cell.SlotMask<<32 | 1,
 	} {
-		equal(t, "cancel", h.Cancel(), BadHandle)
-		equal(t, "local cancel", r.CancelLocal(h), BadHandle)
+		test.Equal(t, "cancel", h.Cancel(), BadHandle)
+		test.Equal(t, "local cancel", r.CancelLocal(h), BadHandle)
 	}
 	// A guess at the generation that comes next passes, and does nothing.
-	equal(t, "wake", makeWaker(task.slot+1, 1).Wake(), Stale)
+	test.Equal(t, "wake", makeWaker(task.slot+1, 1).Wake(), Stale)
 	task.Cancel()
 	r.turn(0)
-	guess := p.waker + 1
-	equal(t, "guess", guess.Wake(), Accepted)
+	guess := p.Waker + 1
+	test.Equal(t, "guess", guess.Wake(), Accepted)
 	r.turn(0)
 }
 
@@ -129,10 +130,10 @@ func TestForgedWakersAreRefused(t *testing.T) {
 // and the next one in the slot. What it leaves behind must not hurt that one.
 func TestWakeOvertakenByRecycling(t *testing.T) {
 	r := newRig(t)
-	p := &probe{ready: true}
+	p := &probe{Ready: true}
 	mustSpawn[int](t, r.Local, p)
 	r.turn(1)
-	slot, gen := uint32(p.waker>>32)&cell.SlotMask, uint32(p.waker)
+	slot, gen := uint32(p.Waker>>32)&cell.SlotMask, uint32(p.Waker)
 	ce := &lookup(slot).cells[slot&cell.Mask]
 
 	// The second half of post, for the task that has just finished.
@@ -146,7 +147,7 @@ func TestWakeOvertakenByRecycling(t *testing.T) {
 	r.turn(1)
 	r.turn(0)
 	third := mustSpawn[int](t, r.Local, new(probe))
-	equal(t, "slot after it was popped", third.slot, slot)
+	test.Equal(t, "slot after it was popped", third.slot, slot)
 }
 
 func TestOlderWakeDoesNotOverwriteNewer(t *testing.T) {
@@ -157,12 +158,12 @@ func TestOlderWakeDoesNotOverwriteNewer(t *testing.T) {
 	ce := &lookup(task.slot).cells[task.slot&cell.Mask]
 	newer := uint64(task.gen+1)<<32 | cell.Queued | cell.Wake
 	ce.Pend.Store(newer)
-	equal(t, "wake", p.waker.Wake(), Stale)
-	equal(t, "pend", ce.Pend.Load(), newer)
+	test.Equal(t, "wake", p.Waker.Wake(), Stale)
+	test.Equal(t, "pend", ce.Pend.Load(), newer)
 	// And a newer one takes over what an older one has queued.
 	ce.Pend.Store(uint64(task.gen-1)<<32 | cell.Queued | cell.Cancel)
-	equal(t, "wake", p.waker.Wake(), Coalesced)
-	equal(t, "pend", ce.Pend.Load(), uint64(task.gen)<<32|cell.Queued|cell.Wake)
+	test.Equal(t, "wake", p.Waker.Wake(), Coalesced)
+	test.Equal(t, "pend", ce.Pend.Load(), uint64(task.gen)<<32|cell.Queued|cell.Wake)
 	lookup(task.slot).push(task.slot)
 	r.turn(1)
 }
@@ -176,8 +177,8 @@ func TestOlderRequestIsNotTheNewerTasks(t *testing.T) {
 	ce := &lookup(task.slot).cells[task.slot&cell.Mask]
 	ce.Pend.Store(uint64(task.gen-1)<<32 | cell.Queued | cell.Wake | cell.Cancel)
 	lookup(task.slot).push(task.slot)
-	equal(t, "live", r.turn(0).Live, 1)
-	p.want(t, 1, 0)
+	test.Equal(t, "live", r.turn(0).Live, 1)
+	p.Want(t, 1, 0)
 }
 
 // A cell that is pushed to an executor that is gone must come out again.
@@ -186,28 +187,28 @@ func TestPushAfterFree(t *testing.T) {
 	p := new(probe)
 	mustSpawn[int](t, r.Local, p)
 	r.turn(1)
-	slot := uint32(p.waker>>32) & cell.SlotMask
+	slot := uint32(p.Waker>>32) & cell.SlotMask
 	c := lookup(slot)
 	ce := &c.cells[slot&cell.Mask]
-	ce.Pend.Store(uint64(uint32(p.waker))<<32 | cell.Queued | cell.Wake)
+	ce.Pend.Store(uint64(uint32(p.Waker))<<32 | cell.Queued | cell.Wake)
 	r.Free()
 	c.local.Store(r.Local) // the waker has read it before Free cleared it
 	c.push(slot)
 	c.local.Store(nil)
-	equal(t, "pend", ce.Pend.Load(), 0)
-	equal(t, "inbox is empty", r.inbox.Empty(), true)
+	test.Equal(t, "pend", ce.Pend.Load(), 0)
+	test.Equal(t, "inbox is empty", r.inbox.Empty(), true)
 }
 
 func TestSlotIsRetiredWithItsLastGeneration(t *testing.T) {
 	r := newRig(t)
-	task := mustSpawn[int](t, r.Local, &probe{ready: true})
+	task := mustSpawn[int](t, r.Local, &probe{Ready: true})
 	slot := task.slot
 	ce := &lookup(slot).cells[slot&cell.Mask]
 	before := ce.Gen.Load()
 	ce.Gen.Store(cell.LastGen - 1)
 	task.gen = cell.LastGen - 1
 	r.turn(1)
-	equal(t, "generation", ce.Gen.Load(), uint32(cell.LastGen))
+	test.Equal(t, "generation", ce.Gen.Load(), uint32(cell.LastGen))
 	for range 3 {
 		if mustSpawn[int](t, r.Local, &probe{}).slot == slot {
 			t.Fatal("a retired slot was used")
@@ -225,7 +226,7 @@ func TestWakeOfAnOldSlotsTask(t *testing.T) {
 	ce.Gen.Store(1<<31 + 5)
 	task.gen = 1<<31 + 5
 	r.turn(1)
-	equal(t, "wake", p.waker.Wake(), Accepted)
+	test.Equal(t, "wake", p.Waker.Wake(), Accepted)
 	r.turn(1)
 	t.Cleanup(func() { ce.Gen.Store(before + 1) }) // other tests lease the chunk
 }
@@ -241,19 +242,19 @@ func TestPollsMeetAPoker(t *testing.T) {
 	r.onWake = func() {
 		r.onWake = nil
 		for _, polled := range []int{1, 0} {
-			equal(t, "more beside a poker", r.turn(polled).More, false)
-			equal(t, "park", r.park.Load(), parkPoker)
+			test.Equal(t, "more beside a poker", r.turn(polled).More, false)
+			test.Equal(t, "park", r.park.Load(), parkPoker)
 		}
-		equal(t, "the next wake", p.waker.Wake(), Accepted)
-		equal(t, "pokes", r.pokes, 2)
-		equal(t, "park", r.park.Load(), parkAwake+parkPoker)
+		test.Equal(t, "the next wake", p.Waker.Wake(), Accepted)
+		test.Equal(t, "pokes", r.pokes, 2)
+		test.Equal(t, "park", r.park.Load(), parkAwake+parkPoker)
 	}
-	p.waker.Wake()
-	equal(t, "pokes", r.pokes, 2)
-	equal(t, "park", r.park.Load(), parkAwake)
-	equal(t, "more", r.turn(1).More, false)
-	equal(t, "park", r.park.Load(), 0)
-	p.want(t, 3, 0)
+	p.Waker.Wake()
+	test.Equal(t, "pokes", r.pokes, 2)
+	test.Equal(t, "park", r.park.Load(), parkAwake)
+	test.Equal(t, "more", r.turn(1).More, false)
+	test.Equal(t, "park", r.park.Load(), 0)
+	p.Want(t, 3, 0)
 }
 
 func TestPokerWhoseLoopPreemptsItCallsTheHostOnce(t *testing.T) {
@@ -268,9 +269,9 @@ func TestPokerWhoseLoopPreemptsItCallsTheHostOnce(t *testing.T) {
 		}
 	}
 	for i := 1; i <= 3; i++ {
-		p.waker.Wake()
-		equal(t, "pokes", r.pokes, i)
-		p.want(t, 1+i, 0)
+		p.Waker.Wake()
+		test.Equal(t, "pokes", r.pokes, i)
+		p.Want(t, 1+i, 0)
 	}
 	r.onWake = nil
 }
@@ -283,7 +284,7 @@ func TestFreeWaitsForPoking(t *testing.T) {
 	inside, leave := make(chan struct{}), make(chan struct{})
 	r.onWake = func() { close(inside); <-leave }
 	woken := make(chan struct{})
-	go func() { p.waker.Wake(); close(woken) }()
+	go func() { p.Waker.Wake(); close(woken) }()
 	<-inside
 	freed := make(chan struct{})
 	go func() { r.Local.Free(); close(freed) }()
@@ -298,23 +299,12 @@ func TestFreeWaitsForPoking(t *testing.T) {
 	close(leave)
 	<-freed
 	<-woken
-	equal(t, "park", r.park.Load(), parkFreed)
-}
-
-// chanHost parks its owner on a channel.
-type chanHost chan struct{}
-
-func (h chanHost) Wake() error {
-	select {
-	case h <- struct{}{}:
-	default: // the owner polled without taking the last one
-	}
-	return nil
+	test.Equal(t, "park", r.park.Load(), parkFreed)
 }
 
 func TestHammerNoWakeIsLost(t *testing.T) {
 	const tasks, wakers, rounds = 8, 4, 3000
-	h := make(chanHost, 1)
+	h := make(test.ChanHost, 1)
 	l := New(Config{Host: h})
 	defer l.Free()
 	var asked, seen [tasks]atomic.Int64
@@ -375,9 +365,9 @@ func TestHammerLateWakes(t *testing.T) {
 		for range 50 {
 			drops := 0
 			for range 20 {
-				mustSpawn[int](t, l, &probe{onPoll: func(cx *Context) {
+				mustSpawn[int](t, l, &probe{OnPoll: func(cx *Context) {
 					latest.Store(uint64(cx.Waker()))
-				}, onDrop: func() { drops++ }})
+				}, OnDrop: func() { drops++ }})
 			}
 			for range 3 {
 				l.Poll(Budget{})
@@ -387,7 +377,7 @@ func TestHammerLateWakes(t *testing.T) {
 				l.Poll(Budget{})
 			}
 			l.closed = open
-			equal(t, "drops", drops, 20)
+			test.Equal(t, "drops", drops, 20)
 		}
 		l.Free()
 	}

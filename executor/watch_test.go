@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/pillion-dev/pillion/executor/internal/cell"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // watchRig is a rig whose host records what it is told to watch.
@@ -45,7 +46,7 @@ func newWatchRig(t *testing.T, c Config) *watchRig {
 
 func (r *watchRig) traced(want string) {
 	r.t.Helper()
-	equal(r.t, "trace", strings.Join(r.trace, " "), want)
+	test.Equal(r.t, "trace", strings.Join(r.trace, " "), want)
 	r.trace = nil
 }
 
@@ -93,8 +94,8 @@ func TestAwaitingAgainCostsNoCallOfTheHost(t *testing.T) {
 		}
 		r.turn(1)
 	}
-	equal(t, "done", task.Done(), true)
-	equal(t, "polls", a.polls, 101)
+	test.Equal(t, "done", task.Done(), true)
+	test.Equal(t, "polls", a.polls, 101)
 	r.traced("watch7:1")
 	r.Ready(r.key, Readable)
 	r.Ready(r.key, Readable) // late
@@ -114,7 +115,7 @@ func TestCancelTakesTheInterestBack(t *testing.T) {
 	r.turn(1)
 	r.Ready(r.key, Readable)
 	r.turn(1)
-	equal(t, "events", a.got[0], Readable)
+	test.Equal(t, "events", a.got[0], Readable)
 	r.traced("watch7:1")
 }
 
@@ -128,7 +129,7 @@ func TestTheWokenWhoDoesNotAskDoesNotSpin(t *testing.T) {
 	r.Ready(r.key, Readable)
 	r.traced("watch7:0")
 	r.turn(1)
-	equal(t, "events", a.got[0], Readable)
+	test.Equal(t, "events", a.got[0], Readable)
 }
 
 func TestWhatNobodyAwaitsLeavesTheOtherDirection(t *testing.T) {
@@ -143,7 +144,7 @@ func TestWhatNobodyAwaitsLeavesTheOtherDirection(t *testing.T) {
 	r.traced("watch7:1 watch7:3 watch7:2")
 	r.Ready(r.key, Writable)
 	r.turn(1)
-	equal(t, "b", b.got[0], Writable)
+	test.Equal(t, "b", b.got[0], Writable)
 }
 
 func TestTwoDirectionsHaveTwoTasks(t *testing.T) {
@@ -154,14 +155,14 @@ func TestTwoDirectionsHaveTwoTasks(t *testing.T) {
 	_, third := r.await(w, Readable, 1)
 	r.turn(3)
 	_, err := third.Result()
-	equal(t, "third", err, ErrBusy)
+	test.Equal(t, "third", err, ErrBusy)
 	r.traced("watch7:5 watch7:7")
 	r.Ready(r.key, Writable)
 	r.turn(1)
-	equal(t, "b", b.got[0], Writable)
+	test.Equal(t, "b", b.got[0], Writable)
 	r.Ready(r.key, Readable|Writable)
 	r.turn(1)
-	equal(t, "a", a.got[0], Readable)
+	test.Equal(t, "a", a.got[0], Readable)
 	r.traced("watch7:5") // no task awaits Writable any more
 }
 
@@ -173,11 +174,11 @@ func TestHangupAndFaultComeToEverybody(t *testing.T) {
 	r.turn(2)
 	r.Ready(r.key, Hangup)
 	r.turn(2)
-	equal(t, "a", a.got[0], Hangup)
-	equal(t, "b", b.got[0], Hangup)
+	test.Equal(t, "a", a.got[0], Hangup)
+	test.Equal(t, "b", b.got[0], Hangup)
 	r.Ready(r.key, Fault|Readable)
 	r.turn(1)
-	equal(t, "a", a.got[1], Fault|Readable)
+	test.Equal(t, "a", a.got[1], Fault|Readable)
 	r.traced("watch7:1 watch7:3")
 	r.Ready(r.key, Fault) // the host has stopped by itself
 	r.traced("")
@@ -197,27 +198,27 @@ func TestCloseTellsTheHostFirst(t *testing.T) {
 		r.traced("watch7:1 unwatch7")
 		return failed
 	}))
-	equal(t, "open", w.Open(r.Local, 8, nil), ErrBusy)
+	test.Equal(t, "open", w.Open(r.Local, 8, nil), ErrBusy)
 	a, task := r.await(&w, Readable, 1)
 	r.turn(1)
 	pokes := r.pokes
-	equal(t, "close", w.CloseLocal(), failed)
-	equal(t, "pokes", r.pokes, pokes+1)
+	test.Equal(t, "close", w.CloseLocal(), failed)
+	test.Equal(t, "pokes", r.pokes, pokes+1)
 	r.turn(1)
 	_, err := task.Result()
-	equal(t, "err", err, ErrClosed)
-	equal(t, "again", w.CloseLocal(), ErrClosed)
-	equal(t, "again", w.Close(), ErrClosed)
-	equal(t, "late", r.Ready(r.key, Readable), false)
+	test.Equal(t, "err", err, ErrClosed)
+	test.Equal(t, "again", w.CloseLocal(), ErrClosed)
+	test.Equal(t, "again", w.Close(), ErrClosed)
+	test.Equal(t, "late", r.Ready(r.key, Readable), false)
 	old := r.key
 	w.Open(r.Local, 7, nil)
 	b, _ := r.await(&w, Readable, 1)
 	r.turn(1)
-	equal(t, "late", r.Ready(old, Readable), false)
+	test.Equal(t, "late", r.Ready(old, Readable), false)
 	a.Drop() // the future of before
 	r.Ready(r.key, Readable)
 	r.turn(1)
-	equal(t, "b", b.got[0], Readable)
+	test.Equal(t, "b", b.got[0], Readable)
 }
 
 func TestCloseFromAnyGoroutine(t *testing.T) {
@@ -239,15 +240,15 @@ func TestCloseFromAnyGoroutine(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	equal(t, "first", first.Load(), 1)
+	test.Equal(t, "first", first.Load(), 1)
 	r.traced("watch7:1")
 	r.turn(1)
 	_, err := task.Result()
-	equal(t, "err", err, ErrClosed)
-	equal(t, "closed", closed, 1)
+	test.Equal(t, "err", err, ErrClosed)
+	test.Equal(t, "closed", closed, 1)
 	r.traced("unwatch7")
-	equal(t, "again", w.Close(), ErrClosed)
-	equal(t, "never opened", new(Watch).Close(), ErrClosed)
+	test.Equal(t, "again", w.Close(), ErrClosed)
+	test.Equal(t, "never opened", new(Watch).Close(), ErrClosed)
 }
 
 // A watch ends once, with any closer, and its waiter hears of it.
@@ -278,7 +279,7 @@ func TestClosersAndTheOwnerRace(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	equal(t, "closed", closed, rounds)
+	test.Equal(t, "closed", closed, rounds)
 }
 
 func TestFreeClosesWatches(t *testing.T) {
@@ -288,16 +289,16 @@ func TestFreeClosesWatches(t *testing.T) {
 	var w, untold, more Watch
 	w.Open(r.Local, 7, count)
 	untold.Open(r.Local, 8, count)
-	equal(t, "twice", more.Open(r.Local, 7, nil), ErrBusy)
-	equal(t, "negative", more.Open(r.Local, -1, nil), ErrUnwatchable)
-	equal(t, "quota", more.Open(r.Local, 9, nil), ErrAgain)
+	test.Equal(t, "twice", more.Open(r.Local, 7, nil), ErrBusy)
+	test.Equal(t, "negative", more.Open(r.Local, -1, nil), ErrUnwatchable)
+	test.Equal(t, "quota", more.Open(r.Local, 9, nil), ErrAgain)
 	r.await(&w, Readable, 1)
 	r.turn(1)
 	r.Free()
-	equal(t, "closed", closed, 2)
+	test.Equal(t, "closed", closed, 2)
 	r.traced("watch7:1 unwatch7")
-	equal(t, "freed", more.Open(r.Local, 9, nil), ErrClosed)
-	equal(t, "freed", w.Close(), ErrClosed)
+	test.Equal(t, "freed", more.Open(r.Local, 9, nil), ErrClosed)
+	test.Equal(t, "freed", w.Close(), ErrClosed)
 }
 
 func TestHostsThatCannotWatch(t *testing.T) {
@@ -307,8 +308,8 @@ func TestHostsThatCannotWatch(t *testing.T) {
 	task := mustSpawn[Events](t, plain.Local, w.Ready(Readable))
 	plain.turn(1)
 	_, err := task.Result()
-	equal(t, "err", err, ErrUnwatchable)
-	equal(t, "is", errors.Is(err, errors.ErrUnsupported), true)
+	test.Equal(t, "err", err, ErrUnwatchable)
+	test.Equal(t, "is", errors.Is(err, errors.ErrUnsupported), true)
 
 	r := newWatchRig(t, Config{})
 	on.Open(r.Local, 7, nil)
@@ -316,13 +317,13 @@ func TestHostsThatCannotWatch(t *testing.T) {
 	_, refused := r.await(&on, Readable, 1)
 	r.turn(1)
 	_, err = refused.Result()
-	equal(t, "err", err, r.refuses)
+	test.Equal(t, "err", err, r.refuses)
 	stranger := mustSpawn[Events](t, r.Local, w.Ready(Readable))
 	r.turn(1)
 	_, err = stranger.Result()
-	equal(t, "err", err, ErrWrongLocal)
+	test.Equal(t, "err", err, ErrWrongLocal)
 	defer func() {
-		equal(t, "panic", fmt.Sprint(recover()), "executor: Ready without an event")
+		test.Equal(t, "panic", fmt.Sprint(recover()), "executor: Ready without an event")
 	}()
 	on.Ready(Fault)
 }
@@ -337,12 +338,12 @@ func TestRewatchTellsANewHost(t *testing.T) {
 	r.Carrier().Rewatch() // 7 was woken, and has not asked yet
 	r.traced("watch8:2")
 	r.turn(1)
-	equal(t, "a", a.got[0], Readable)
+	test.Equal(t, "a", a.got[0], Readable)
 	r.refuses = ErrUnwatchable
 	r.Carrier().Rewatch()
 	r.turn(1)
 	_, err := b.Result()
-	equal(t, "err", err, ErrUnwatchable)
+	test.Equal(t, "err", err, ErrUnwatchable)
 }
 
 // What a host in C reports comes with the cell.
@@ -353,9 +354,9 @@ func TestReportsAreDelivered(t *testing.T) {
 	post(r.key, uint64(Readable)<<cell.EventsShift)
 	post(r.key, uint64(Hangup)<<cell.EventsShift)
 	r.turn(1)
-	equal(t, "events", a.got[0], Readable|Hangup)
+	test.Equal(t, "events", a.got[0], Readable|Hangup)
 	post(r.key, uint64(Readable)<<cell.EventsShift|cell.Close)
 	r.turn(1)
-	equal(t, "times", len(a.got), 1)
+	test.Equal(t, "times", len(a.got), 1)
 	r.traced("watch7:1 unwatch7")
 }

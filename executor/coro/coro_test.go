@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 	"go.uber.org/goleak"
 )
 
@@ -41,13 +42,6 @@ func poll(l *executor.Local) executor.Progress {
 	return p
 }
 
-func equal[T comparable](t testing.TB, what string, got, want T) {
-	t.Helper()
-	if got != want {
-		t.Fatalf("%s: got %v, want %v", what, got, want)
-	}
-}
-
 // gate is ready once it was opened, and counts.
 type gate struct {
 	open         bool
@@ -70,19 +64,19 @@ func TestAwait(t *testing.T) {
 		n, err := Await(co, g)
 		return fmt.Sprint(n), err
 	})
-	equal(t, "begun before its first poll", Suspended(l), 0)
+	test.Equal(t, "begun before its first poll", Suspended(l), 0)
 	poll(l)
-	equal(t, "suspended", Suspended(l), 1)
+	test.Equal(t, "suspended", Suspended(l), 1)
 	g.open = true
 	g.waker.Wake()
 	poll(l)
 	v, err := task.Result()
-	equal(t, "value", v, "7")
-	equal(t, "error", err, nil)
-	equal(t, "suspended", Suspended(l), 0)
-	equal(t, "idle", Idle(l), 1)
-	equal(t, "polls", g.polls, 2)
-	equal(t, "drops", g.drops, 1)
+	test.Equal(t, "value", v, "7")
+	test.Equal(t, "error", err, nil)
+	test.Equal(t, "suspended", Suspended(l), 0)
+	test.Equal(t, "idle", Idle(l), 1)
+	test.Equal(t, "polls", g.polls, 2)
+	test.Equal(t, "drops", g.drops, 1)
 }
 
 func TestCoroutinesAreReused(t *testing.T) {
@@ -92,9 +86,9 @@ func TestCoroutinesAreReused(t *testing.T) {
 			spawn(t, l, func(co *Co) (int, error) { return 0, co.Yield() })
 		}
 		poll(l)
-		equal(t, "suspended", Suspended(l), 5)
+		test.Equal(t, "suspended", Suspended(l), 5)
 		poll(l)
-		equal(t, "idle", Idle(l), 5)
+		test.Equal(t, "idle", Idle(l), 5)
 	}
 }
 
@@ -105,7 +99,7 @@ func TestIdleCoroutinesAreBounded(t *testing.T) {
 	}
 	poll(l)
 	poll(l)
-	equal(t, "idle", Idle(l), maxIdle)
+	test.Equal(t, "idle", Idle(l), maxIdle)
 }
 
 func TestCancelBeforeFirstPoll(t *testing.T) {
@@ -116,8 +110,8 @@ func TestCancelBeforeFirstPoll(t *testing.T) {
 	})
 	task.Cancel()
 	poll(l)
-	equal(t, "outcome", task.Outcome(), executor.CancelledBeforeStart)
-	equal(t, "idle", Idle(l), 0)
+	test.Equal(t, "outcome", task.Outcome(), executor.CancelledBeforeStart)
+	test.Equal(t, "idle", Idle(l), 0)
 }
 
 func TestCancelUnwinds(t *testing.T) {
@@ -140,13 +134,13 @@ func TestCancelUnwinds(t *testing.T) {
 	task.Cancel()
 	poll(l)
 	const c = "executor: cancelled"
-	equal(t, "trace", strings.Join(trace, ", "), "first: "+c+", second: "+c+", yield: "+c+", deferred: "+c)
-	equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
+	test.Equal(t, "trace", strings.Join(trace, ", "), "first: "+c+", second: "+c+", yield: "+c+", deferred: "+c)
+	test.Equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
 	_, err := task.Result()
-	equal(t, "error", err, executor.ErrCancelled)
-	equal(t, "polls", g.polls, 1)
-	equal(t, "drops", g.drops, 2) // it was awaited twice
-	equal(t, "idle", Idle(l), 1)
+	test.Equal(t, "error", err, executor.ErrCancelled)
+	test.Equal(t, "polls", g.polls, 1)
+	test.Equal(t, "drops", g.drops, 2) // it was awaited twice
+	test.Equal(t, "idle", Idle(l), 1)
 }
 
 func TestPanicInABody(t *testing.T) {
@@ -162,8 +156,8 @@ func TestPanicInABody(t *testing.T) {
 	if !errors.As(err, &pe) || pe.Value != "at the disco" || !strings.Contains(string(pe.Stack), "TestPanicInABody") {
 		t.Fatalf("error: %v", err)
 	}
-	equal(t, "idle: a panic costs no coroutine", Idle(l), 1)
-	equal(t, "lost", Lost(l), 0)
+	test.Equal(t, "idle: a panic costs no coroutine", Idle(l), 1)
+	test.Equal(t, "lost", Lost(l), 0)
 }
 
 func TestPanicWhileUnwinding(t *testing.T) {
@@ -179,7 +173,7 @@ func TestPanicWhileUnwinding(t *testing.T) {
 	if err == nil || err.Error() != "panic: late" {
 		t.Fatalf("error: %v", err)
 	}
-	equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
+	test.Equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
 }
 
 func TestGoexitIsContained(t *testing.T) {
@@ -193,10 +187,10 @@ func TestGoexitIsContained(t *testing.T) {
 	poll(l)
 	poll(l)
 	_, err := task.Result()
-	equal(t, "error", err, executor.ErrGoexit)
-	equal(t, "lost", Lost(l), 1)
-	equal(t, "suspended", Suspended(l), 0)
-	equal(t, "the other", other.Done(), true)
+	test.Equal(t, "error", err, executor.ErrGoexit)
+	test.Equal(t, "lost", Lost(l), 1)
+	test.Equal(t, "suspended", Suspended(l), 0)
+	test.Equal(t, "the other", other.Done(), true)
 	l.Carrier().Retire()
 }
 
@@ -218,14 +212,14 @@ func TestNestedCoroutines(t *testing.T) {
 	}
 	a, b := outer(1), outer(1000)
 	poll(l)
-	equal(t, "suspended", Suspended(l), 4)
+	test.Equal(t, "suspended", Suspended(l), 4)
 	poll(l)
 	v, _ := a.Result()
-	equal(t, "value", v, 1)
+	test.Equal(t, "value", v, 1)
 	b.Cancel()
 	poll(l)
-	equal(t, "suspended", Suspended(l), 0)
-	equal(t, "deferred calls", drops, 2)
+	test.Equal(t, "suspended", Suspended(l), 0)
+	test.Equal(t, "deferred calls", drops, 2)
 }
 
 func TestRetireEndsEveryCoroutine(t *testing.T) {
@@ -240,18 +234,18 @@ func TestRetireEndsEveryCoroutine(t *testing.T) {
 	b := spawn(t, l, func(co *Co) (int, error) { return Await(co, New(body)) })
 	spawn(t, l, func(*Co) (int, error) { return 0, nil })
 	poll(l)
-	equal(t, "idle", Idle(l), 1)
+	test.Equal(t, "idle", Idle(l), 1)
 	l.Carrier().Retire()
-	equal(t, "unwound", unwound, 2)
-	equal(t, "suspended", Suspended(l), 0)
-	equal(t, "idle", Idle(l), 0)
-	equal(t, "live", poll(l).Live, 0)
-	equal(t, "outcome", a.Outcome(), executor.CancelledRunning)
-	equal(t, "outcome", b.Outcome(), executor.CancelledRunning)
-	equal(t, "deadline", poll(l).Deadline, executor.Never)
+	test.Equal(t, "unwound", unwound, 2)
+	test.Equal(t, "suspended", Suspended(l), 0)
+	test.Equal(t, "idle", Idle(l), 0)
+	test.Equal(t, "live", poll(l).Live, 0)
+	test.Equal(t, "outcome", a.Outcome(), executor.CancelledRunning)
+	test.Equal(t, "outcome", b.Outcome(), executor.CancelledRunning)
+	test.Equal(t, "deadline", poll(l).Deadline, executor.Never)
 	c := spawn(t, l, body)
 	poll(l)
-	equal(t, "begun after it", c.Done(), false)
+	test.Equal(t, "begun after it", c.Done(), false)
 }
 
 // The executor moves to another thread, as it may while no coroutine is there.
@@ -265,7 +259,7 @@ func TestMoveAfterRetire(t *testing.T) {
 			task := spawn(t, l, func(co *Co) (int, error) { return 1, co.Yield() })
 			poll(l)
 			poll(l)
-			equal(t, "done", task.Done(), true)
+			test.Equal(t, "done", task.Done(), true)
 			l.Carrier().Retire()
 		}()
 		<-done
@@ -284,8 +278,8 @@ func TestFreeUnwinds(t *testing.T) {
 	})
 	poll(l)
 	l.Free()
-	equal(t, "unwound", unwound, true)
-	equal(t, "drops", g.drops, 1)
+	test.Equal(t, "unwound", unwound, true)
+	test.Equal(t, "drops", g.drops, 1)
 }
 
 func TestAwaitATask(t *testing.T) {
@@ -299,7 +293,7 @@ func TestAwaitATask(t *testing.T) {
 	poll(l)
 	poll(l)
 	v, _ := parent.Result()
-	equal(t, "value", v, 7)
+	test.Equal(t, "value", v, 7)
 }
 
 func TestSwitchAllocatesNothing(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/future"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // choir is coroutines that await each other in combinators, with limits on the time.
@@ -117,8 +118,8 @@ func TestCancelledExecutorRunsDry(t *testing.T) {
 				t.Fatalf("seed %d: somebody is never woken", seed)
 			}
 		}
-		equal(t, "bodies that ended", w.ended, w.begun)
-		equal(t, "suspended", Suspended(w.l), 0)
+		test.Equal(t, "bodies that ended", w.ended, w.begun)
+		test.Equal(t, "suspended", Suspended(w.l), 0)
 		w.l.Free()
 	}
 }

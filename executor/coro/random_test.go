@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // troupe is coroutines that open scopes in each other, and fail at any point.
@@ -121,11 +122,11 @@ func TestCoroutinesInAnyOrder(t *testing.T) {
 		w.ending = true
 		if seed%2 == 0 {
 			w.l.Carrier().Retire()
-			equal(t, "suspended after Retire", Suspended(w.l), 0)
+			test.Equal(t, "suspended after Retire", Suspended(w.l), 0)
 		}
 		w.l.Free()
-		equal(t, "suspended", Suspended(w.l), 0)
-		equal(t, "live", w.l.Live(), 0)
+		test.Equal(t, "suspended", Suspended(w.l), 0)
+		test.Equal(t, "live", w.l.Live(), 0)
 		if w.begun != w.ended {
 			t.Fatalf("seed %d: %d bodies have begun and %d ended", seed, w.begun, w.ended)
 		}

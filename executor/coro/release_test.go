@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // The runtime ends the process if a coroutine goes on where it wasn't made, so that
@@ -27,27 +28,27 @@ func TestReleaseMovesAnExecutor(t *testing.T) {
 			if err := l.Release(); err != executor.ErrBusy {
 				t.Errorf("error: %v", err)
 			}
-			equal(t, "suspended", Suspended(l), 1)
+			test.Equal(t, "suspended", Suspended(l), 1)
 			poll(l)
-			equal(t, "done", task.Done(), true)
-			equal(t, "idle", Idle(l), 1)
+			test.Equal(t, "done", task.Done(), true)
+			test.Equal(t, "idle", Idle(l), 1)
 			moved <- l.Release()
 		}()
-		equal(t, "error", <-moved, nil)
-		equal(t, "idle", Idle(l), 0)
+		test.Equal(t, "error", <-moved, nil)
+		test.Equal(t, "idle", Idle(l), 0)
 	}
-	equal(t, "sleeps on", sleep.Done(), false)
+	test.Equal(t, "sleeps on", sleep.Done(), false)
 	open(l, g)
-	equal(t, "outcome", waiting.Outcome(), executor.Returned)
+	test.Equal(t, "outcome", waiting.Outcome(), executor.Returned)
 }
 
 func TestReleaseWhereItCannotBe(t *testing.T) {
 	l := newLocal(t)
 	spawn(t, l, func(co *Co) (int, error) {
-		equal(t, "from inside", co.Local().Release(), executor.ErrReentrant)
+		test.Equal(t, "from inside", co.Local().Release(), executor.ErrReentrant)
 		return 0, nil
 	})
 	poll(l)
 	l.Free()
-	equal(t, "after Free", l.Release(), executor.ErrClosed)
+	test.Equal(t, "after Free", l.Release(), executor.ErrClosed)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 var errFailed = errors.New("failed")
@@ -50,11 +51,11 @@ func TestWithScopeWaits(t *testing.T) {
 		return v, err
 	})
 	settle(l)
-	equal(t, "done", task.Done(), false)
+	test.Equal(t, "done", task.Done(), false)
 	open(l, g)
 	settle(l)
-	equal(t, "trace", trace, "body; after 7")
-	equal(t, "error", task.Err(), nil)
+	test.Equal(t, "trace", trace, "body; after 7")
+	test.Equal(t, "error", task.Err(), nil)
 }
 
 const c = "executor: cancelled"
@@ -72,8 +73,8 @@ func TestWithScopeAfterAnError(t *testing.T) {
 			Spawn(s, func(co *Co) (int, error) { return 0, errFailed })
 			_, err := Await(co, executor.Sleep(time.Hour))
 			*trace += fmt.Sprintf("body: %v; ", err)
-			equal(t, "Yield", co.Yield(), executor.ErrCancelled)
-			equal(t, "in a section", Shield(co, co.Yield), nil)
+			test.Equal(t, "Yield", co.Yield(), executor.ErrCancelled)
+			test.Equal(t, "in a section", Shield(co, co.Yield), nil)
 			return err
 		}, "a: " + c + "; body: " + c + "; "},
 	} {
@@ -85,19 +86,19 @@ func TestWithScopeAfterAnError(t *testing.T) {
 					Spawn(s, kid(&trace, "a"))
 					return f.body(co, s, &trace)
 				})(co)
-				equal(t, "afterwards all goes on", co.Yield(), nil)
+				test.Equal(t, "afterwards all goes on", co.Yield(), nil)
 				return 0, err
 			})
 			settle(l)
 			var scope *executor.ScopeError
-			equal(t, "error", errors.As(task.Err(), &scope) && scope.First == errFailed && len(scope.Others) == 0, true)
+			test.Equal(t, "error", errors.As(task.Err(), &scope) && scope.First == errFailed && len(scope.Others) == 0, true)
 			if name == "of a child" {
-				equal(t, "length", len(trace), len(f.trace)) // either may come first
+				test.Equal(t, "length", len(trace), len(f.trace)) // either may come first
 			} else {
-				equal(t, "trace", trace, f.trace)
+				test.Equal(t, "trace", trace, f.trace)
 			}
-			equal(t, "outcome", task.Outcome(), executor.Returned)
-			equal(t, "suspended", Suspended(l), 0)
+			test.Equal(t, "outcome", task.Outcome(), executor.Returned)
+			test.Equal(t, "suspended", Suspended(l), 0)
 		})
 	}
 }
@@ -111,9 +112,9 @@ func TestPanicInAScope(t *testing.T) {
 		panic(errFailed)
 	}))
 	settle(l)
-	equal(t, "trace", trace, "a: "+c+"; ")
-	equal(t, "error", errors.Is(task.Err(), errFailed), true)
-	equal(t, "suspended", Suspended(l), 0)
+	test.Equal(t, "trace", trace, "a: "+c+"; ")
+	test.Equal(t, "error", errors.Is(task.Err(), errFailed), true)
+	test.Equal(t, "suspended", Suspended(l), 0)
 }
 
 func TestCancelOfACoroutineWithAScope(t *testing.T) {
@@ -145,12 +146,12 @@ func TestCancelOfACoroutineWithAScope(t *testing.T) {
 			settle(l)
 			task.Cancel()
 			settle(l)
-			equal(t, "done", task.Done(), false)
+			test.Equal(t, "done", task.Done(), false)
 			open(l, g)
 			settle(l)
-			equal(t, "trace", trace, "a: "+c+"; cleaned up; after; ")
-			equal(t, "error", got, executor.ErrCancelled)
-			equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
+			test.Equal(t, "trace", trace, "a: "+c+"; cleaned up; after; ")
+			test.Equal(t, "error", got, executor.ErrCancelled)
+			test.Equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
 		})
 	}
 }
@@ -180,12 +181,12 @@ func TestScopeGoesWithItsCoroutine(t *testing.T) {
 					return err
 				}))
 				settle(l)
-				equal(t, "suspended", Suspended(l), 3)
+				test.Equal(t, "suspended", Suspended(l), 3)
 				end(l, task.Handle())
-				equal(t, "suspended", Suspended(l), 0)
-				equal(t, "live", l.Live(), 0)
+				test.Equal(t, "suspended", Suspended(l), 0)
+				test.Equal(t, "live", l.Live(), 0)
 				if name == "evict" {
-					equal(t, "trace", trace, "body: "+c+"; child: "+c+"; grandchild: "+c+"; ")
+					test.Equal(t, "trace", trace, "body: "+c+"; child: "+c+"; grandchild: "+c+"; ")
 				}
 				l.Free()
 			}()
@@ -208,9 +209,9 @@ func TestNestedScopes(t *testing.T) {
 		return err
 	}))
 	settle(l)
-	equal(t, "trace", trace, "body: "+c+"; inner: "+c+"; between: "+c)
-	equal(t, "error", errors.Is(task.Err(), errFailed), true)
-	equal(t, "suspended", Suspended(l), 0)
+	test.Equal(t, "trace", trace, "body: "+c+"; inner: "+c+"; between: "+c)
+	test.Equal(t, "error", errors.Is(task.Err(), errFailed), true)
+	test.Equal(t, "suspended", Suspended(l), 0)
 }
 
 func TestShieldAroundAScope(t *testing.T) {
@@ -227,8 +228,8 @@ func TestShieldAroundAScope(t *testing.T) {
 		})
 	})
 	settle(l)
-	equal(t, "trace", trace, "body: "+c+"; ")
-	equal(t, "error", errors.Is(task.Err(), errFailed), true)
+	test.Equal(t, "trace", trace, "body: "+c+"; ")
+	test.Equal(t, "error", errors.Is(task.Err(), errFailed), true)
 }
 
 func TestScopeIsCancelledByItsBody(t *testing.T) {
@@ -241,6 +242,6 @@ func TestScopeIsCancelledByItsBody(t *testing.T) {
 		return nil
 	}))
 	settle(l)
-	equal(t, "trace", trace, "a: "+c+"; ")
-	equal(t, "error", task.Err(), nil)
+	test.Equal(t, "trace", trace, "a: "+c+"; ")
+	test.Equal(t, "error", task.Err(), nil)
 }

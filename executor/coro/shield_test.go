@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 func open(l *executor.Local, g *gate) {
@@ -35,13 +36,13 @@ func TestShieldHoldsACancelOff(t *testing.T) {
 	poll(l)
 	task.Cancel()
 	poll(l)
-	equal(t, "done", task.Done(), false)
+	test.Equal(t, "done", task.Done(), false)
 	open(l, g)
 	poll(l)
 	poll(l)
-	equal(t, "trace", trace, "inside 7 <nil>; shield <nil>; after executor: cancelled")
-	equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
-	equal(t, "polls", after.polls, 1)
+	test.Equal(t, "trace", trace, "inside 7 <nil>; shield <nil>; after executor: cancelled")
+	test.Equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
+	test.Equal(t, "polls", after.polls, 1)
 }
 
 func TestAwaitFailsAgainAfterTheShieldOfACancelledCoroutine(t *testing.T) {
@@ -63,12 +64,12 @@ func TestAwaitFailsAgainAfterTheShieldOfACancelledCoroutine(t *testing.T) {
 	poll(l)
 	task.Cancel()
 	poll(l)
-	equal(t, "done", task.Done(), false)
+	test.Equal(t, "done", task.Done(), false)
 	open(l, section)
-	equal(t, "trace", trace, "await executor: cancelled; inside 7 <nil>; after executor: cancelled")
-	equal(t, "polls", after.polls, 0)
-	equal(t, "drops", after.drops, 1)
-	equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
+	test.Equal(t, "trace", trace, "await executor: cancelled; inside 7 <nil>; after executor: cancelled")
+	test.Equal(t, "polls", after.polls, 0)
+	test.Equal(t, "drops", after.drops, 1)
+	test.Equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
 }
 
 func TestDeferredCleanUpAwaits(t *testing.T) {
@@ -91,18 +92,18 @@ func TestDeferredCleanUpAwaits(t *testing.T) {
 	poll(l)
 	task.Cancel()
 	poll(l)
-	equal(t, "done", task.Done(), false)
-	equal(t, "suspended", Suspended(l), 1)
+	test.Equal(t, "done", task.Done(), false)
+	test.Equal(t, "suspended", Suspended(l), 1)
 	task.Cancel() // a second one hurries nothing
 	poll(l)
-	equal(t, "done", task.Done(), false)
+	test.Equal(t, "done", task.Done(), false)
 	open(l, shutdown)
-	equal(t, "trace", trace, "await executor: cancelled; again executor: cancelled; shut down 7 <nil>; ")
-	equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
+	test.Equal(t, "trace", trace, "await executor: cancelled; again executor: cancelled; shut down 7 <nil>; ")
+	test.Equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
 	poll(l)
 	_, err := joiner.Result()
-	equal(t, "joined error", err, executor.ErrCancelled)
-	equal(t, "drops", shutdown.drops, 1)
+	test.Equal(t, "joined error", err, executor.ErrCancelled)
+	test.Equal(t, "drops", shutdown.drops, 1)
 }
 
 func TestCleanUpThatFailsIsTheError(t *testing.T) {
@@ -128,8 +129,8 @@ func TestCleanUpThatFailsIsTheError(t *testing.T) {
 		poll(l)
 		poll(l)
 		_, err := task.Result()
-		equal(t, "error", errors.Is(err, failed), true)
-		equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
+		test.Equal(t, "error", errors.Is(err, failed), true)
+		test.Equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
 	}
 }
 
@@ -152,12 +153,12 @@ func TestCleanUpOfANestedCoroutine(t *testing.T) {
 	poll(l)
 	task.Cancel()
 	poll(l)
-	equal(t, "trace", trace, "")
-	equal(t, "suspended", Suspended(l), 2)
+	test.Equal(t, "trace", trace, "")
+	test.Equal(t, "suspended", Suspended(l), 2)
 	open(l, shutdown)
-	equal(t, "trace", trace, "inner outer")
-	equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
-	equal(t, "suspended", Suspended(l), 0)
+	test.Equal(t, "trace", trace, "inner outer")
+	test.Equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
+	test.Equal(t, "suspended", Suspended(l), 0)
 }
 
 func TestRetireAndFreeIgnoreShields(t *testing.T) {
@@ -185,11 +186,11 @@ func TestRetireAndFreeIgnoreShields(t *testing.T) {
 					task.Cancel()
 				}
 				poll(l)
-				equal(t, "suspended", Suspended(l), 1)
+				test.Equal(t, "suspended", Suspended(l), 1)
 				end(l, task.Handle())
-				equal(t, "error", got, executor.ErrCancelled)
-				equal(t, "suspended", Suspended(l), 0)
-				equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
+				test.Equal(t, "error", got, executor.ErrCancelled)
+				test.Equal(t, "suspended", Suspended(l), 0)
+				test.Equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
 			})
 		}
 	}

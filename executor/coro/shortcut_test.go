@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 func TestTurnResumesABodyByItself(t *testing.T) {
@@ -21,9 +22,9 @@ func TestTurnResumesABodyByItself(t *testing.T) {
 	f.co.cx = nil // what Poll sets
 	poll(l)
 	v, err := task.Result()
-	equal(t, "value", v, 7)
-	equal(t, "error", err, nil)
-	equal(t, "past Poll", direct, true)
+	test.Equal(t, "value", v, 7)
+	test.Equal(t, "error", err, nil)
+	test.Equal(t, "past Poll", direct, true)
 }
 
 // A future that two tasks poll is a mistake, which must not reach a third.
@@ -37,15 +38,15 @@ func TestBodyThatAnotherTaskHasEnded(t *testing.T) {
 	second, _ := executor.Spawn(l, executor.Future[int](executor.FutureFunc[int](f.Poll)))
 	poll(l)
 	open(l, g)
-	equal(t, "second", second.Done(), true)
+	test.Equal(t, "second", second.Done(), true)
 	spawn(t, l, func(co *Co) (int, error) { return Await(co, other) })
 	poll(l)
-	equal(t, "idle: it has the same coroutine", Idle(l), 0)
+	test.Equal(t, "idle: it has the same coroutine", Idle(l), 0)
 	waker.Wake()
 	poll(l)
 	v, _ := first.Result()
-	equal(t, "first", v, 7)
-	equal(t, "polls of the third's", other.polls, 1)
+	test.Equal(t, "first", v, 7)
+	test.Equal(t, "polls of the third's", other.polls, 1)
 }
 
 func TestCoroutineInAStream(t *testing.T) {
@@ -55,12 +56,12 @@ func TestCoroutineInAStream(t *testing.T) {
 		err = WithScope(co, executor.ScopeConfig{Stream: true}, func(s *executor.Scope) error {
 			child, _ = Spawn(s, func(co *Co) (int, error) { return 7, co.Yield() })
 			ended, err := Await(co, s.Next())
-			equal(t, "ended", ended, executor.Child(child))
+			test.Equal(t, "ended", ended, executor.Child(child))
 			return err
 		})
 		return n, err
 	})
 	settle(l)
-	equal(t, "error", parent.Err(), nil)
-	equal(t, "done", parent.Done() && child.Done(), true)
+	test.Equal(t, "error", parent.Err(), nil)
+	test.Equal(t, "done", parent.Done() && child.Done(), true)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // traced records what happens to it, and is ready when it has been polled twice.
@@ -59,16 +60,16 @@ func started(t *testing.T, name, request string) (*executor.Local, *executor.Tas
 	l := executor.New(executor.Config{})
 	t.Cleanup(func() { l.Free() })
 	task, err := executor.Spawn(l, Lookup(name).Start([]byte(request)))
-	equal(t, "spawn", err, nil)
-	equal(t, "calls before the first poll", len(trace), 0)
+	test.Equal(t, "spawn", err, nil)
+	test.Equal(t, "calls before the first poll", len(trace), 0)
 	return l, task
 }
 
 func tracedTo(t *testing.T, want ...string) {
 	t.Helper()
-	equal(t, "steps", len(trace), len(want))
+	test.Equal(t, "steps", len(trace), len(want))
 	for i := range want {
-		equal(t, "step", trace[i], want[i])
+		test.Equal(t, "step", trace[i], want[i])
 	}
 }
 
@@ -77,8 +78,8 @@ func TestAsyncIsPolledToItsEnd(t *testing.T) {
 	l.Poll(executor.Budget{})
 	l.Poll(executor.Budget{})
 	response, err := task.Result()
-	equal(t, "response", string(response), "text")
-	equal(t, "error", err, nil)
+	test.Equal(t, "response", string(response), "text")
+	test.Equal(t, "error", err, nil)
 	tracedTo(t, "call", "poll", "poll", "drop")
 }
 
@@ -87,43 +88,43 @@ func TestAsyncFails(t *testing.T) {
 	l.Poll(executor.Budget{})
 	l.Poll(executor.Budget{})
 	_, err := task.Result()
-	equal(t, "error", err.Error(), "failed")
+	test.Equal(t, "error", err.Error(), "failed")
 	tracedTo(t, "call", "poll", "poll", "drop")
 
 	l, task = started(t, "test.traced", "panic")
 	l.Poll(executor.Budget{})
 	_, err = task.Result()
 	var panicked *executor.PanicError
-	equal(t, "panic", errors.As(err, &panicked), true)
+	test.Equal(t, "panic", errors.As(err, &panicked), true)
 	tracedTo(t, "call")
 
 	l, task = started(t, "test.async", "{")
 	l.Poll(executor.Budget{})
 	_, err = task.Result()
-	equal(t, "malformed", errors.Is(err, ErrRequest), true)
+	test.Equal(t, "malformed", errors.Is(err, ErrRequest), true)
 }
 
 func TestAsyncCancelledBeforeAndAfterTheFirstPoll(t *testing.T) {
 	l, task := started(t, "test.traced", "")
 	task.Cancel()
 	l.Poll(executor.Budget{})
-	equal(t, "outcome", task.Outcome(), executor.CancelledBeforeStart)
+	test.Equal(t, "outcome", task.Outcome(), executor.CancelledBeforeStart)
 	tracedTo(t)
 
 	l, task = started(t, "test.traced", "")
 	l.Poll(executor.Budget{})
 	task.Cancel()
 	l.Poll(executor.Budget{})
-	equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
+	test.Equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
 	tracedTo(t, "call", "poll", "unwind", "drop")
 }
 
 func TestExpiredEndsAsADeadlineDoes(t *testing.T) {
 	l, task := started(t, "test.traced", "")
-	equal(t, "expire", executor.Carrier{}.Expire(task.Handle()), executor.Accepted)
-	equal(t, "again", task.Handle().Cancel(), executor.Coalesced)
+	test.Equal(t, "expire", executor.Carrier{}.Expire(task.Handle()), executor.Accepted)
+	test.Equal(t, "again", task.Handle().Cancel(), executor.Coalesced)
 	l.Poll(executor.Budget{})
 	_, err := task.Result()
-	equal(t, "error", err, executor.ErrTimedOut)
-	equal(t, "afterwards", executor.Carrier{}.Expire(task.Handle()), executor.Stale)
+	test.Equal(t, "error", err, executor.ErrTimedOut)
+	test.Equal(t, "afterwards", executor.Carrier{}.Expire(task.Handle()), executor.Stale)
 }

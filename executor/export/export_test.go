@@ -18,6 +18,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 	"github.com/pillion-dev/pillion/executor/offload"
 )
 
@@ -76,13 +77,6 @@ func init() {
 	})
 }
 
-func equal[T comparable](t testing.TB, what string, got, want T) {
-	t.Helper()
-	if got != want {
-		t.Fatalf("%s: got %v, want %v", what, got, want)
-	}
-}
-
 func TestCall(t *testing.T) {
 	for _, c := range []struct{ name, request, response string }{
 		{"test.raw", "a\x00b", "a\x00b"},
@@ -96,36 +90,36 @@ func TestCall(t *testing.T) {
 		{"test.upper", "a", "A!"},
 	} {
 		b, err := Lookup(c.name).Call(t.Context(), []byte(c.request))
-		equal(t, c.name, err, nil)
-		equal(t, c.name, string(b), c.response)
+		test.Equal(t, c.name, err, nil)
+		test.Equal(t, c.name, string(b), c.response)
 	}
 }
 
 func TestCallErrors(t *testing.T) {
 	call := func(name, request string) error {
 		b, err := Lookup(name).Call(t.Context(), []byte(request))
-		equal(t, "response with an error", b == nil, err != nil)
+		test.Equal(t, "response with an error", b == nil, err != nil)
 		return err
 	}
 	err := call("test.coded", "")
-	equal(t, "code", Code(err), 7)
-	equal(t, "message", err.Error(), "outer: inner")
-	equal(t, "code of another", Code(errors.New("x")), 0)
-	equal(t, "code on nil", WithCode(nil, 7), nil)
-	equal(t, "malformed", errors.Is(call("test.swap", "{"), ErrRequest), true)
-	equal(t, "no time", errors.Is(call("test.at", "noon"), ErrRequest), true)
-	equal(t, "unencodable", errors.Is(call("test.unencodable", ""), ErrResponse), true)
-	equal(t, "kind", call("test.loop", "{}"), ErrKind)
+	test.Equal(t, "code", Code(err), 7)
+	test.Equal(t, "message", err.Error(), "outer: inner")
+	test.Equal(t, "code of another", Code(errors.New("x")), 0)
+	test.Equal(t, "code on nil", WithCode(nil, 7), nil)
+	test.Equal(t, "malformed", errors.Is(call("test.swap", "{"), ErrRequest), true)
+	test.Equal(t, "no time", errors.Is(call("test.at", "noon"), ErrRequest), true)
+	test.Equal(t, "unencodable", errors.Is(call("test.unencodable", ""), ErrResponse), true)
+	test.Equal(t, "kind", call("test.loop", "{}"), ErrKind)
 	var pe *executor.PanicError
-	equal(t, "panic", errors.As(call("test.panic", ""), &pe), true)
-	equal(t, "stack", strings.Contains(string(pe.Stack), "export_test.go"), true)
+	test.Equal(t, "panic", errors.As(call("test.panic", ""), &pe), true)
+	test.Equal(t, "stack", strings.Contains(string(pe.Stack), "export_test.go"), true)
 }
 
 func TestCancelledContextReachesTheFunction(t *testing.T) {
 	c := offload.NewContext()
 	c.Cancel()
 	_, err := Lookup("test.ctx").Call(c, nil)
-	equal(t, "error", err, context.Canceled)
+	test.Equal(t, "error", err, context.Canceled)
 }
 
 func TestRunAnswersOnceOnGoexit(t *testing.T) {
@@ -136,8 +130,8 @@ func TestRunAnswersOnceOnGoexit(t *testing.T) {
 		Lookup("test.goexit").Run(context.Background(), nil, func(_ []byte, err error) { answers <- err })
 	}()
 	<-ended
-	equal(t, "answers", len(answers), 1)
-	equal(t, "error", <-answers, executor.ErrGoexit)
+	test.Equal(t, "answers", len(answers), 1)
+	test.Equal(t, "error", <-answers, executor.ErrGoexit)
 }
 
 func TestStartOfEveryKind(t *testing.T) {
@@ -161,8 +155,8 @@ func TestStartOfEveryKind(t *testing.T) {
 			}
 		}
 		b, err := task.Result()
-		equal(t, c.name, err, nil)
-		equal(t, c.name, string(b), c.response)
+		test.Equal(t, c.name, err, nil)
+		test.Equal(t, c.name, string(b), c.response)
 	}
 }
 
@@ -190,7 +184,7 @@ func TestDescriptors(t *testing.T) {
 		"test.async": `{"name":"async","module":"test","kind":"async","codec":"json","request":` + p + `,"response":"int","doc":""}`,
 		"test.loop":  `{"name":"loop","module":"test","kind":"loop","codec":"json","request":` + p + `,"response":"int","doc":""}`,
 	} {
-		equal(t, name, Lookup(name).Descriptor(), want)
+		test.Equal(t, name, Lookup(name).Descriptor(), want)
 	}
 }
 
@@ -205,7 +199,7 @@ func TestTypeDescriptions(t *testing.T) {
 		own  int
 	}
 	b, _ := json.Marshal(describe[node]())
-	equal(t, "description", string(b), `{"struct":[{"name":"x","type":"int"},{"name":"y","type":"float","omit":true},`+
+	test.Equal(t, "description", string(b), `{"struct":[{"name":"x","type":"int"},{"name":"y","type":"float","omit":true},`+
 		`{"name":"Next","type":{"optional":"any"}},{"name":"At","type":"string"},`+
 		`{"name":"tags","type":{"map":{"list":"string"}}},{"name":"Any","type":"any"}]}`)
 }
@@ -215,9 +209,9 @@ func TestFunctionsAreSorted(t *testing.T) {
 	for _, f := range Functions() {
 		names = append(names, f.Module+"."+f.Name)
 	}
-	equal(t, "sorted", slices.IsSorted(names), true)
-	equal(t, "count", len(names), 17)
-	equal(t, "unknown", Lookup("test.unknown"), nil)
+	test.Equal(t, "sorted", slices.IsSorted(names), true)
+	test.Equal(t, "count", len(names), 17)
+	test.Equal(t, "unknown", Lookup("test.unknown"), nil)
 }
 
 func TestMistakesAreTold(t *testing.T) {
@@ -258,17 +252,17 @@ func TestMistakesAreTold(t *testing.T) {
 		before := len(Functions())
 		_, file, line, _ := runtime.Caller(0)
 		c.register()
-		equal(t, "functions", len(Functions()), before)
+		test.Equal(t, "functions", len(Functions()), before)
 		text := Err().Error()
 		text = text[strings.LastIndex(text, "\n")+1:]
 		place, text, _ := strings.Cut(text, ": export: ")
-		equal(t, "mistake", text, c.want)
-		equal(t, "file of "+text, strings.HasPrefix(place, file+":"), true)
+		test.Equal(t, "mistake", text, c.want)
+		test.Equal(t, "file of "+text, strings.HasPrefix(place, file+":"), true)
 		var at int
 		fmt.Sscan(place[len(file)+1:], &at)
-		equal(t, "line before this of "+text, at < line && at > line-60, true)
+		test.Equal(t, "line before this of "+text, at < line && at > line-60, true)
 	}
-	equal(t, "the first", Lookup("test.raw"), raw)
+	test.Equal(t, "the first", Lookup("test.raw"), raw)
 }
 
 type named struct {

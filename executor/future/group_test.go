@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	. "github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // await polls a future in a task of its own.
@@ -22,16 +23,16 @@ func TestJoin2(t *testing.T) {
 	r := newRig(t)
 	a, b := new(kid), NewPromise[string](nil)
 	task := await(t, r, Join2[int, string](a, b))
-	a.end(nil)
+	a.End(nil)
 	r.turn(1)
-	equal(t, "done", task.Done(), false)
-	a.want(t, 2, 1)
+	test.Equal(t, "done", task.Done(), false)
+	a.Want(t, 2, 1)
 	b.Resolve("b")
 	r.turn(1)
 	both, err := task.Result()
-	equal(t, "both", both, Both[int, string]{2, "b"})
-	equal(t, "error", err, nil)
-	a.want(t, 2, 1)
+	test.Equal(t, "both", both, Both[int, string]{2, "b"})
+	test.Equal(t, "error", err, nil)
+	a.Want(t, 2, 1)
 }
 
 func TestJoin2DropsTheOtherAfterAnError(t *testing.T) {
@@ -39,11 +40,11 @@ func TestJoin2DropsTheOtherAfterAnError(t *testing.T) {
 		r := newRig(t)
 		cs := []*kid{new(kid), new(kid)}
 		task := await(t, r, Join2[int, int](cs[0], cs[1]))
-		cs[which].end(errFirst)
+		cs[which].End(errFirst)
 		r.turn(1)
-		equal(t, "error", task.Err(), errFirst)
-		cs[0].want(t, 2, 1)
-		cs[1].want(t, 1+which, 1)
+		test.Equal(t, "error", task.Err(), errFirst)
+		cs[0].Want(t, 2, 1)
+		cs[1].Want(t, 1+which, 1)
 	}
 }
 
@@ -52,16 +53,16 @@ func TestAll(t *testing.T) {
 	cs := []*kid{new(kid), new(kid), new(kid)}
 	task := await(t, r, All[int](cs[0], cs[1], cs[2]))
 	for i := range cs {
-		equal(t, "done", task.Done(), false)
-		cs[2-i].end(nil)
+		test.Equal(t, "done", task.Done(), false)
+		cs[2-i].End(nil)
 		r.turn(1)
 	}
 	v, err := task.Result()
-	equal(t, "values", fmt.Sprint(v), "[4 3 2]")
-	equal(t, "error", err, nil)
+	test.Equal(t, "values", fmt.Sprint(v), "[4 3 2]")
+	test.Equal(t, "error", err, nil)
 	v, err = await(t, r, All[int]()).Result()
-	equal(t, "of none", len(v), 0)
-	equal(t, "error", err, nil)
+	test.Equal(t, "of none", len(v), 0)
+	test.Equal(t, "error", err, nil)
 }
 
 func TestRaceDropsTheLosers(t *testing.T) {
@@ -69,15 +70,15 @@ func TestRaceDropsTheLosers(t *testing.T) {
 		r := newRig(t)
 		cs := []*kid{new(kid), new(kid), new(kid)}
 		task := await(t, r, Race[int](cs[0], cs[1], cs[2]))
-		cs[1].end(failure)
-		cs[2].end(nil)
+		cs[1].End(failure)
+		cs[2].End(nil)
 		r.turn(1)
 		v, err := task.Result()
-		equal(t, "value", v, 2)
-		equal(t, "error", err, failure)
-		cs[0].want(t, 2, 1)
-		cs[1].want(t, 2, 1)
-		cs[2].want(t, 1, 1)
+		test.Equal(t, "value", v, 2)
+		test.Equal(t, "error", err, failure)
+		cs[0].Want(t, 2, 1)
+		cs[1].Want(t, 2, 1)
+		cs[2].Want(t, 1, 1)
 	}
 }
 
@@ -85,18 +86,18 @@ func TestFirst(t *testing.T) {
 	r := newRig(t)
 	a, b := new(kid), new(kid)
 	task := await(t, r, First[int](a, b))
-	a.end(errFirst)
+	a.End(errFirst)
 	r.turn(1)
-	equal(t, "done", task.Done(), false)
-	b.end(nil)
+	test.Equal(t, "done", task.Done(), false)
+	b.End(nil)
 	r.turn(1)
 	v, err := task.Result()
-	equal(t, "value", v, 3)
-	equal(t, "error", err, nil)
+	test.Equal(t, "value", v, 3)
+	test.Equal(t, "error", err, nil)
 
-	a, b = &kid{probe: probe{ready: true}, err: errFirst}, &kid{probe: probe{ready: true}, err: errSecond}
+	a, b = &kid{Probe: probe{Ready: true}, Err: errFirst}, &kid{Probe: probe{Ready: true}, Err: errSecond}
 	err = await(t, r, First[int](a, b)).Err()
-	equal(t, "all errors", errors.Is(err, errFirst) && errors.Is(err, errSecond), true)
+	test.Equal(t, "all errors", errors.Is(err, errFirst) && errors.Is(err, errSecond), true)
 }
 
 // What is ended early takes its turns for it, and the result waits.
@@ -108,7 +109,7 @@ func TestCombinatorsUnwind(t *testing.T) {
 		"race":  {func(a *kid, b *slow) Future[int] { return Race[int](a, b) }, nil},
 		"first": {func(a *kid, b *slow) Future[int] { return First[int](b, a) }, nil},
 		"join2": {func(a *kid, b *slow) Future[int] {
-			a.err = errFirst
+			a.Err = errFirst
 			j := Join2[int, int](a, b)
 			return FutureFunc[int](func(cx *Context) (int, bool, error) {
 				_, ready, err := j.Poll(cx)
@@ -118,16 +119,16 @@ func TestCombinatorsUnwind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			a, b := new(kid), &slow{turns: 1, err: errSecond}
+			a, b := new(kid), &slow{Turns: 1, Err: errSecond}
 			task := await(t, r, c.make(a, b))
-			a.end(a.err)
+			a.End(a.Err)
 			r.turn(1)
-			equal(t, "unwinds", b.unwinds, 1)
-			equal(t, "done", task.Done(), false)
-			b.waker.Wake()
+			test.Equal(t, "unwinds", b.Unwinds, 1)
+			test.Equal(t, "done", task.Done(), false)
+			b.Waker.Wake()
 			r.turn(1)
-			equal(t, "error", task.Err(), c.want)
-			b.want(t, b.polls, 1)
+			test.Equal(t, "error", task.Err(), c.want)
+			b.Want(t, b.Polls, 1)
 		})
 	}
 }
@@ -139,18 +140,18 @@ func TestCancelOfACombinator(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			a, b := new(kid), &slow{turns: 1, err: errSecond}
+			a, b := new(kid), &slow{Turns: 1, Err: errSecond}
 			task := await(t, r, make(a, b))
 			task.Cancel()
 			r.turn(0)
-			a.want(t, 1, 1)
-			equal(t, "done", task.Done(), false)
-			b.waker.Wake()
+			a.Want(t, 1, 1)
+			test.Equal(t, "done", task.Done(), false)
+			b.Waker.Wake()
 			r.turn(1)
-			equal(t, "outcome", task.Outcome(), CancelledRunning)
-			equal(t, "what went wrong in the end", task.Err(), errSecond)
-			a.want(t, 1, 1)
-			b.want(t, 2, 1)
+			test.Equal(t, "outcome", task.Outcome(), CancelledRunning)
+			test.Equal(t, "what went wrong in the end", task.Err(), errSecond)
+			a.Want(t, 1, 1)
+			b.Want(t, 2, 1)
 		})
 	}
 	r := newRig(t)
@@ -158,22 +159,22 @@ func TestCancelOfACombinator(t *testing.T) {
 	task := await(t, r, Join2[int, int](a, b))
 	task.Cancel()
 	r.turn(0)
-	equal(t, "error", task.Err(), ErrCancelled)
+	test.Equal(t, "error", task.Err(), ErrCancelled)
 	a, b = new(kid), new(kid)
 	lists := await(t, r, All[int](a, b))
 	r.Evict(lists.Handle())
-	a.want(t, 1, 1)
-	b.want(t, 1, 1)
+	a.Want(t, 1, 1)
+	b.Want(t, 1, 1)
 }
 
 // That a piece was cancelled says nothing beside what went wrong in another.
 func TestCancelledCombinatorTellsWhatWentWrong(t *testing.T) {
 	r := newRig(t)
-	a, b := &slow{turns: 1, err: ErrCancelled}, &slow{turns: 1, err: errSecond}
+	a, b := &slow{Turns: 1, Err: ErrCancelled}, &slow{Turns: 1, Err: errSecond}
 	task := await(t, r, Race[int](a, b))
 	task.Cancel()
 	r.turn(0)
-	a.waker.Wake()
+	a.Waker.Wake()
 	r.turn(1)
-	equal(t, "error", task.Err(), errSecond)
+	test.Equal(t, "error", task.Err(), errSecond)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	. "github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // ticks takes ticks at the given times and says when and how many were missed.
@@ -39,35 +40,35 @@ func ticks(t *testing.T, policy Missed, times ...int64) string {
 
 func TestIntervalInTime(t *testing.T) {
 	for _, policy := range []Missed{MissedBurst, MissedDelay, MissedSkip} {
-		equal(t, "ticks", ticks(t, policy, 1050, 1100, 1150, 1200), "1100:0 1200:0 1300")
+		test.Equal(t, "ticks", ticks(t, policy, 1050, 1100, 1150, 1200), "1100:0 1200:0 1300")
 	}
 }
 
 func TestIntervalThatIsLate(t *testing.T) {
-	equal(t, "MissedBurst", ticks(t, MissedBurst, 1100, 1430), "1100:0 1430:2 1430:1 1430:0 1500")
-	equal(t, "MissedDelay", ticks(t, MissedDelay, 1100, 1430), "1100:0 1430:2 1530")
-	equal(t, "MissedSkip", ticks(t, MissedSkip, 1100, 1430), "1100:0 1430:2 1500")
-	equal(t, "MissedSkip, just in time", ticks(t, MissedSkip, 1200), "1200:1 1300")
+	test.Equal(t, "MissedBurst", ticks(t, MissedBurst, 1100, 1430), "1100:0 1430:2 1430:1 1430:0 1500")
+	test.Equal(t, "MissedDelay", ticks(t, MissedDelay, 1100, 1430), "1100:0 1430:2 1530")
+	test.Equal(t, "MissedSkip", ticks(t, MissedSkip, 1100, 1430), "1100:0 1430:2 1500")
+	test.Equal(t, "MissedSkip, just in time", ticks(t, MissedSkip, 1200), "1200:1 1300")
 }
 
 func TestIntervalIsDroppedBetweenTicks(t *testing.T) {
 	r := newRig(t)
 	i := NewInterval(100, MissedSkip)
 	first := mustSpawn(t, r.Local, i.Tick())
-	equal(t, "deadline", r.turn(1).Deadline, 101)
+	test.Equal(t, "deadline", r.turn(1).Deadline, 101)
 	first.Cancel()
-	equal(t, "deadline", r.turn(0).Deadline, Never)
+	test.Equal(t, "deadline", r.turn(0).Deadline, Never)
 	r.now = 150
 	second := mustSpawn(t, r.Local, i.Tick())
 	r.turn(1)
-	equal(t, "the tick was kept", second.Done(), true)
+	test.Equal(t, "the tick was kept", second.Done(), true)
 	third := mustSpawn(t, r.Local, i.Tick())
-	equal(t, "deadline", r.turn(1).Deadline, 201)
+	test.Equal(t, "deadline", r.turn(1).Deadline, 201)
 	third.Cancel()
 	r.turn(0)
 	i.Reset()
 	mustSpawn(t, r.Local, i.Tick())
-	equal(t, "deadline", r.turn(1).Deadline, 250)
+	test.Equal(t, "deadline", r.turn(1).Deadline, 250)
 }
 
 func TestIntervalOverTheQuota(t *testing.T) {
@@ -77,11 +78,11 @@ func TestIntervalOverTheQuota(t *testing.T) {
 	task := mustSpawn(t, l, NewInterval(5, MissedBurst).Tick())
 	l.Poll(Budget{})
 	_, err := task.Result()
-	equal(t, "error", err, ErrAgain)
+	test.Equal(t, "error", err, ErrAgain)
 }
 
 func TestIntervalOfNothing(t *testing.T) {
-	defer func() { equal(t, "panicked", recover() != nil, true) }()
+	defer func() { test.Equal(t, "panicked", recover() != nil, true) }()
 	NewInterval(0, MissedBurst)
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	. "github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 	"go.uber.org/goleak"
 )
 
@@ -37,7 +38,7 @@ func (r *rig) turn(polls int) Progress {
 	if err != nil {
 		r.t.Fatalf("Poll: %v", err)
 	}
-	equal(r.t, "polls of the turn", p.Polled, polls)
+	test.Equal(r.t, "polls of the turn", p.Polled, polls)
 	return p
 }
 
@@ -60,10 +61,10 @@ func newPoolRig(t *testing.T, n int) *poolRig {
 	}
 	t.Cleanup(func() {
 		for _, r := range c.workers {
-			equal(t, "freeing a worker", r.Local.Free(), nil)
+			test.Equal(t, "freeing a worker", r.Local.Free(), nil)
 		}
-		equal(t, "freeing the pool", c.Pool.Free(), nil)
-		equal(t, "live at the end", c.Live(), 0)
+		test.Equal(t, "freeing the pool", c.Pool.Free(), nil)
+		test.Equal(t, "live at the end", c.Live(), 0)
 	})
 	return c
 }
@@ -73,76 +74,14 @@ func (c *poolRig) turn(i, polls int) Progress {
 	return c.workers[i].turn(polls)
 }
 
-// probe is a future that counts what is done to it.
-type probe struct {
-	polls, drops int
-	waker        Waker
-	ready        bool
-	onPoll       func(cx *Context)
-	onDrop       func()
-}
-
-func (p *probe) Poll(cx *Context) (int, bool, error) {
-	p.polls++
-	p.waker = cx.Waker()
-	if p.onPoll != nil {
-		p.onPoll(cx)
-	}
-	return p.polls, p.ready, nil
-}
-
-func (p *probe) Drop() {
-	p.drops++
-	if p.onDrop != nil {
-		p.onDrop()
-	}
-}
-
-func (p *probe) want(t *testing.T, polls, drops int) {
-	t.Helper()
-	if p.polls != polls || p.drops != drops {
-		t.Fatalf("%d polls and %d drops, want %d and %d", p.polls, p.drops, polls, drops)
-	}
-}
+// Futures of package test, with this package's types.
+type (
+	probe = test.Probe[*Context, Waker]
+	kid   = test.Kid[*Context, Waker, Answer]
+	slow  = test.Slow[*Context, Waker]
+)
 
 var errFirst, errSecond = errors.New("first"), errors.New("second")
-
-// kid is a future that ends as it is told.
-type kid struct {
-	probe
-	err error
-}
-
-func (c *kid) Poll(cx *Context) (int, bool, error) {
-	v, ready, _ := c.probe.Poll(cx)
-	return v, ready, c.err
-}
-
-func (c *kid) end(err error) {
-	c.ready, c.err = true, err
-	c.waker.Wake()
-}
-
-// slow waits, and takes turns to unwind.
-type slow struct {
-	probe
-	unwinds, turns int
-	err            error
-}
-
-func (s *slow) Poll(cx *Context) (int, bool, error) {
-	v, _, _ := s.probe.Poll(cx)
-	if s.unwinds > 0 {
-		s.turns--
-		return v, s.turns == 0, s.err
-	}
-	return 0, false, nil
-}
-
-func (s *slow) Unwind(cx *Context) (bool, error) {
-	s.unwinds++
-	return s.turns == 0, s.err
-}
 
 func mustSpawn[T any](t testing.TB, e Executor, f Future[T], o ...Option) *Task[T] {
 	t.Helper()
@@ -151,11 +90,4 @@ func mustSpawn[T any](t testing.TB, e Executor, f Future[T], o ...Option) *Task[
 		t.Fatalf("Spawn: %v", err)
 	}
 	return task
-}
-
-func equal[T comparable](t testing.TB, what string, got, want T) {
-	t.Helper()
-	if got != want {
-		t.Fatalf("%s: got %v, want %v", what, got, want)
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 const early, late = 10, 20
@@ -42,14 +43,14 @@ func believer(cx *Context) bool {
 // sleepers has a sleeper of each kind wait for late, on worker 1. Worker 0 has a task
 // that keeps it from what it fires, with a budget of one poll.
 func (c *poolRig) sleepers() (all []*sleeper, fire func()) {
-	busy := &probe{onPoll: (*Context).WakeSelf}
+	busy := &probe{OnPoll: (*Context).WakeSelf}
 	mustSpawn[int](c.t, c.Pool, busy)
 	fire = func() {
 		c.workers[0].now = late
 		if p, err := c.workers[0].Poll(Budget{MaxPolls: 1}); err != nil || p.Polled != 1 {
 			c.t.Fatal(p, err)
 		}
-		busy.ready = true
+		busy.Ready = true
 	}
 	c.workers[0].now, c.workers[1].now = early, early
 	c.turn(0, 1)
@@ -82,14 +83,14 @@ func (c *poolRig) wantSlept(all []*sleeper) {
 	if _, err := c.workers[0].Poll(Budget{}); err != nil { // the end of the busy one
 		c.t.Fatal(err)
 	}
-	equal(c.t, "live", c.Live(), 0)
+	test.Equal(c.t, "live", c.Live(), 0)
 }
 
 // What is fired elsewhere while it waits for its poll already, woken for something else.
 func TestPoolQueuedInATurnThatBeganBeforeTheFiring(t *testing.T) {
 	c := newPoolRig(t, 2)
 	all, fire := c.sleepers()
-	mustSpawn[int](t, c.Pool, &probe{ready: true, onPoll: func(*Context) { fire() }})
+	mustSpawn[int](t, c.Pool, &probe{Ready: true, OnPoll: func(*Context) { fire() }})
 	for _, s := range all {
 		s.waker.Wake()
 	}

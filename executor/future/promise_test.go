@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	. "github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 func TestPromise(t *testing.T) {
@@ -24,21 +25,21 @@ func TestPromise(t *testing.T) {
 				p := NewPromise[int](func() { t.Error("cancelled") })
 				task := mustSpawn[int](t, r.Local, p)
 				if before {
-					equal(t, "first", complete(p), true)
+					test.Equal(t, "first", complete(p), true)
 					r.turn(1)
 				} else {
 					r.turn(1)
-					equal(t, "first", complete(p), true)
+					test.Equal(t, "first", complete(p), true)
 					r.turn(1)
 				}
-				equal(t, "first", p.Resolve(9), false)
+				test.Equal(t, "first", p.Resolve(9), false)
 				r.turn(0)
 				v, err := task.Result()
 				if name == "resolved" {
-					equal(t, "value", v, 7)
-					equal(t, "error", err, nil)
+					test.Equal(t, "value", v, 7)
+					test.Equal(t, "error", err, nil)
 				} else {
-					equal(t, "error", err, failed)
+					test.Equal(t, "error", err, failed)
 				}
 			})
 		}
@@ -57,15 +58,15 @@ func TestCancelledTaskCancelsItsPromise(t *testing.T) {
 			var p *Promise[int]
 			p = NewPromise[int](func() {
 				cancels++
-				equal(t, "reject from inside", p.Reject(ErrCancelled), false)
+				test.Equal(t, "reject from inside", p.Reject(ErrCancelled), false)
 			})
 			task := mustSpawn[int](t, r.Local, p)
 			r.turn(1)
 			end(r, task.Handle())
 			p.Drop()
-			equal(t, "first", p.Resolve(1), false)
-			equal(t, "cancels", cancels, 1)
-			equal(t, "outcome", task.Outcome(), CancelledRunning)
+			test.Equal(t, "first", p.Resolve(1), false)
+			test.Equal(t, "cancels", cancels, 1)
+			test.Equal(t, "outcome", task.Outcome(), CancelledRunning)
 		})
 	}
 }
@@ -77,7 +78,7 @@ func TestPromiseHasOneWaiter(t *testing.T) {
 	first, second := mustSpawn[int](t, r.Local, await), mustSpawn[int](t, r.Local, await)
 	r.turn(2)
 	_, err := second.Result()
-	equal(t, "error", err, ErrBusy)
+	test.Equal(t, "error", err, ErrBusy)
 	first.Cancel()
 	r.turn(0)
 	third := mustSpawn[int](t, r.Local, await)
@@ -85,13 +86,13 @@ func TestPromiseHasOneWaiter(t *testing.T) {
 	p.Resolve(3)
 	r.turn(1)
 	v, err := third.Result()
-	equal(t, "value", v, 3)
-	equal(t, "error", err, nil)
+	test.Equal(t, "value", v, 3)
+	test.Equal(t, "error", err, nil)
 	dropped := new(Promise[int])
 	dropped.Drop()
 	after := mustSpawn[int](t, r.Local, FutureFunc[int](dropped.Poll))
 	r.turn(1)
-	equal(t, "error", after.Err(), ErrCancelled)
+	test.Equal(t, "error", after.Err(), ErrCancelled)
 }
 
 // actor is somebody who takes steps in their order; a step may be impossible.
@@ -173,18 +174,7 @@ func TestPromiseInEveryOrder(t *testing.T) {
 			r.Free()
 		})
 	}
-	equal(t, "orders", orders, 2*210)
-}
-
-// chanHost parks its owner on a channel.
-type chanHost chan struct{}
-
-func (h chanHost) Wake() error {
-	select {
-	case h <- struct{}{}:
-	default: // the owner polled without taking the last one
-	}
-	return nil
+	test.Equal(t, "orders", orders, 2*210)
 }
 
 func TestPromiseAllocatesNothing(t *testing.T) {
@@ -192,7 +182,7 @@ func TestPromiseAllocatesNothing(t *testing.T) {
 	defer l.Free()
 	promise := new(Promise[int])
 	var waits Task[int]
-	equal(t, "allocations", testing.AllocsPerRun(100, func() {
+	test.Equal(t, "allocations", testing.AllocsPerRun(100, func() {
 		*promise = Promise[int]{}
 		waits.Spawn(l, promise)
 		l.Poll(Budget{})
@@ -203,7 +193,7 @@ func TestPromiseAllocatesNothing(t *testing.T) {
 
 func TestHammerPromise(t *testing.T) {
 	const rounds, completers = 2000, 3
-	h := make(chanHost, 1)
+	h := make(test.ChanHost, 1)
 	l := New(Config{Host: h})
 	defer l.Free()
 	returned := 0
@@ -232,9 +222,9 @@ func TestHammerPromise(t *testing.T) {
 			}
 		}
 		wg.Wait()
-		equal(t, "ends", firsts.Load()+cancels.Load(), 1)
+		test.Equal(t, "ends", firsts.Load()+cancels.Load(), 1)
 		if v, err := task.Result(); err == nil {
-			equal(t, "it has a value", v > 0, true)
+			test.Equal(t, "it has a value", v > 0, true)
 			returned++
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	. "github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // mob is tasks that call anything from anywhere: from Poll, Unwind, Drop, OnDone and
@@ -204,7 +205,7 @@ func (m *mob) act(cx *Context) {
 func (m *mob) refused() {
 	_, poll := m.Poll(Budget{})
 	for _, err := range []error{poll, m.Local.Free(), m.Local.Release(), m.pool.Join(m.Local), m.pool.Leave(m.Local)} {
-		equal(m.t, "error", err, ErrReentrant)
+		test.Equal(m.t, "error", err, ErrReentrant)
 	}
 }
 
@@ -222,9 +223,9 @@ func TestAnythingIsCalledFromAnywhere(t *testing.T) {
 		}
 		for m.panics(func() { m.Local.Free() }) {
 		}
-		equal(t, "live", m.Live(), 0)
-		equal(t, "hooks entered and not left", m.balance, 0)
-		equal(t, "tokens not released", m.captured, 0)
+		test.Equal(t, "live", m.Live(), 0)
+		test.Equal(t, "hooks entered and not left", m.balance, 0)
+		test.Equal(t, "tokens not released", m.captured, 0)
 		for _, r := range m.all {
 			if r.drops != 1 || r.dones != 1 {
 				t.Fatalf("seed %d: dropped %d times, reported %d times", seed, r.drops, r.dones)
@@ -238,7 +239,7 @@ func (m *mob) panics(f func()) (yes bool) {
 	defer func() {
 		if r := recover(); r != nil {
 			yes = true
-			equal[any](m.t, "panic", r, "any")
+			test.Equal[any](m.t, "panic", r, "any")
 		}
 	}()
 	f()

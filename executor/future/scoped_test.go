@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	. "github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // family of Scoped: a body and one child.
@@ -24,38 +25,38 @@ func newScoped(t *testing.T) (r *rig, body, son *kid, kidTask **Task[int], task 
 
 func TestScopedWaitsForAll(t *testing.T) {
 	r, body, kid, _, task := newScoped(t)
-	body.end(nil)
+	body.End(nil)
 	r.turn(1)
-	equal(t, "done", task.Done(), false)
-	kid.end(nil)
+	test.Equal(t, "done", task.Done(), false)
+	kid.End(nil)
 	r.turn(1)
 	r.turn(1)
 	v, err := task.Result()
-	equal(t, "value", v, 2)
-	equal(t, "error", err, nil)
-	body.want(t, 2, 1)
+	test.Equal(t, "value", v, 2)
+	test.Equal(t, "error", err, nil)
+	body.Want(t, 2, 1)
 }
 
 func TestScopedEndsTheBodyAfterAChildsError(t *testing.T) {
 	r, body, kid, _, task := newScoped(t)
-	kid.end(errFirst)
+	kid.End(errFirst)
 	r.turn(1)
 	r.turn(1)
-	equal(t, "error", errors.Is(task.Err(), errFirst), true)
-	body.want(t, 1, 1)
+	test.Equal(t, "error", errors.Is(task.Err(), errFirst), true)
+	body.Want(t, 1, 1)
 }
 
 func TestScopedEndsTheChildrenAfterTheBodysError(t *testing.T) {
 	r, body, kid, kidTask, task := newScoped(t)
-	body.end(errFirst)
+	body.End(errFirst)
 	r.turn(1)
-	equal(t, "done", task.Done(), false)
+	test.Equal(t, "done", task.Done(), false)
 	r.turn(1)
-	equal(t, "outcome of the child", (*kidTask).Outcome(), CancelledRunning)
+	test.Equal(t, "outcome of the child", (*kidTask).Outcome(), CancelledRunning)
 	r.turn(0)
 	var scope *ScopeError
-	equal(t, "error", errors.As(task.Err(), &scope) && scope.First == errFirst, true)
-	kid.want(t, 1, 1)
+	test.Equal(t, "error", errors.As(task.Err(), &scope) && scope.First == errFirst, true)
+	kid.Want(t, 1, 1)
 }
 
 func TestScopedIsCancelled(t *testing.T) {
@@ -69,10 +70,10 @@ func TestScopedIsCancelled(t *testing.T) {
 				r.Poll(Budget{})
 			}
 		}
-		equal(t, "error", task.Err(), ErrCancelled)
-		equal(t, "outcome of the child", (*kidTask).Outcome(), CancelledRunning)
-		body.want(t, 1, 1)
-		kid.want(t, 1, 1)
+		test.Equal(t, "error", task.Err(), ErrCancelled)
+		test.Equal(t, "outcome of the child", (*kidTask).Outcome(), CancelledRunning)
+		body.Want(t, 1, 1)
+		kid.Want(t, 1, 1)
 	}
 }
 
@@ -80,7 +81,7 @@ func TestPoolTasksHaveNoScopes(t *testing.T) {
 	c := newPoolRig(t, 1)
 	whole := mustSpawn(t, c.Pool, Scoped(ScopeConfig{}, func(*Scope) Future[int] { return new(probe) }))
 	c.turn(0, 1)
-	equal(t, "error", whole.Err(), ErrWrongLocal)
+	test.Equal(t, "error", whole.Err(), ErrWrongLocal)
 }
 
 func TestPanicInTheDropOfOneDropsTheOthers(t *testing.T) {
@@ -95,16 +96,16 @@ func TestPanicInTheDropOfOneDropsTheOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			bad, good := &probe{onDrop: func() { panic("bad") }}, new(probe)
+			bad, good := &probe{OnDrop: func() { panic("bad") }}, new(probe)
 			task := mustSpawn(t, r.Local, make(bad, good))
 			r.Poll(Budget{})
 			r.Poll(Budget{})
 			r.Evict(task.Handle())
 			_, err := task.Result()
-			equal(t, "error", err.Error(), "panic: bad")
-			bad.want(t, 1, 1)
-			good.want(t, 1, 1)
-			equal(t, "live", r.Live(), 0)
+			test.Equal(t, "error", err.Error(), "panic: bad")
+			bad.Want(t, 1, 1)
+			good.Want(t, 1, 1)
+			test.Equal(t, "live", r.Live(), 0)
 		})
 	}
 }

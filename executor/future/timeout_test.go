@@ -8,20 +8,21 @@ import (
 	"testing"
 
 	. "github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 func TestTimeoutPassesOnWhatIsReady(t *testing.T) {
 	r := newRig(t)
 	p := new(probe)
 	task := mustSpawn(t, r.Local, Timeout[int](100, p))
-	equal(t, "deadline", r.turn(1).Deadline, 101)
-	p.ready = true
+	test.Equal(t, "deadline", r.turn(1).Deadline, 101)
+	p.Ready = true
 	r.now = 101 // both at once: what is ready counts
-	equal(t, "deadline", r.turn(1).Deadline, Never)
-	p.want(t, 2, 1)
+	test.Equal(t, "deadline", r.turn(1).Deadline, Never)
+	p.Want(t, 2, 1)
 	value, err := task.Result()
-	equal(t, "value", value, 2)
-	equal(t, "error", err, nil)
+	test.Equal(t, "value", value, 2)
+	test.Equal(t, "error", err, nil)
 }
 
 func TestTimeoutDropsWhatIsLate(t *testing.T) {
@@ -33,7 +34,7 @@ func TestTimeoutDropsWhatIsLate(t *testing.T) {
 		if limited != nil {
 			var ready bool
 			if _, ready, err = limited.Poll(cx); ready {
-				p.want(t, 2, 1) // at once, while the task goes on
+				p.Want(t, 2, 1) // at once, while the task goes on
 				limited = nil
 			}
 		}
@@ -42,31 +43,31 @@ func TestTimeoutDropsWhatIsLate(t *testing.T) {
 	r.turn(1)
 	r.now = 50
 	r.turn(1)
-	equal(t, "error", err, ErrTimedOut)
+	test.Equal(t, "error", err, ErrTimedOut)
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Error("not as a context has it")
 	}
-	equal(t, "deadline", r.turn(0).Deadline, Never)
+	test.Equal(t, "deadline", r.turn(0).Deadline, Never)
 }
 
 func TestTimeoutOfACancelledTask(t *testing.T) {
 	r := newRig(t)
-	p, s := new(probe), &slow{turns: 2}
+	p, s := new(probe), &slow{Turns: 2}
 	task, slowly := mustSpawn(t, r.Local, Timeout[int](100, p)), mustSpawn(t, r.Local, Timeout[int](100, s))
 	r.turn(2)
 	task.Cancel()
 	slowly.Cancel()
 	r.turn(0)
 	for range 2 {
-		equal(t, "done", slowly.Done(), false)
-		s.waker.Wake()
+		test.Equal(t, "done", slowly.Done(), false)
+		s.Waker.Wake()
 		r.turn(1)
 	}
-	equal(t, "done", slowly.Done(), true)
-	p.want(t, 1, 1)
-	equal(t, "unwinds", s.unwinds, 1)
-	equal(t, "drops", s.drops, 1)
-	equal(t, "deadline", r.turn(0).Deadline, Never)
+	test.Equal(t, "done", slowly.Done(), true)
+	p.Want(t, 1, 1)
+	test.Equal(t, "unwinds", s.Unwinds, 1)
+	test.Equal(t, "drops", s.Drops, 1)
+	test.Equal(t, "deadline", r.turn(0).Deadline, Never)
 }
 
 func TestTimeoutOverTheQuota(t *testing.T) {
@@ -77,39 +78,39 @@ func TestTimeoutOverTheQuota(t *testing.T) {
 	task := mustSpawn(t, l, Timeout[int](5, p))
 	l.Poll(Budget{})
 	_, err := task.Result()
-	equal(t, "error", err, ErrAgain)
-	p.want(t, 1, 1)
+	test.Equal(t, "error", err, ErrAgain)
+	p.Want(t, 1, 1)
 }
 
 func TestTimeoutUnwinds(t *testing.T) {
 	for _, failure := range []error{nil, errSecond} {
 		r := newRig(t)
-		s := &slow{turns: 1, err: failure}
+		s := &slow{Turns: 1, Err: failure}
 		task := await(t, r, Timeout[int](10, s))
 		r.now += 10
 		r.turn(1)
-		equal(t, "unwinds", s.unwinds, 1)
-		equal(t, "done", task.Done(), false)
-		s.waker.Wake()
+		test.Equal(t, "unwinds", s.Unwinds, 1)
+		test.Equal(t, "done", task.Done(), false)
+		s.Waker.Wake()
 		if failure != nil {
 			task.Cancel() // on its way already: nothing is unwound twice, nor is the wake lost
 			r.turn(0)
 		} else {
 			r.turn(1)
 		}
-		equal(t, "timed out", errors.Is(task.Err(), ErrTimedOut), true)
-		equal(t, "what went wrong", errors.Is(task.Err(), errSecond), failure != nil)
-		s.want(t, 3, 1)
+		test.Equal(t, "timed out", errors.Is(task.Err(), ErrTimedOut), true)
+		test.Equal(t, "what went wrong", errors.Is(task.Err(), errSecond), failure != nil)
+		s.Want(t, 3, 1)
 	}
 	r := newRig(t)
-	s := &slow{turns: 1}
+	s := &slow{Turns: 1}
 	task := await(t, r, Timeout[int](10, s))
 	task.SetDeadline(r.now + 5)
 	r.now += 5
 	r.turn(0)
-	s.waker.Wake()
+	s.Waker.Wake()
 	r.turn(1)
-	equal(t, "the task's own end", task.Err(), ErrTimedOut)
-	equal(t, "deadline", r.turn(0).Deadline, Never)
-	s.want(t, 2, 1)
+	test.Equal(t, "the task's own end", task.Err(), ErrTimedOut)
+	test.Equal(t, "deadline", r.turn(0).Deadline, Never)
+	s.Want(t, 2, 1)
 }

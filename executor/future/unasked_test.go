@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	. "github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // Executors, tasks, timers and workers start no goroutine; only Start does.
@@ -19,7 +20,7 @@ func TestNothingIsStartedUnasked(t *testing.T) {
 	for _, on := range []Executor{r.Local, p} {
 		mustSpawn(t, on, Future[struct{}](SleepUntil(5)))
 		mustSpawn[int](t, on, Timeout[int](5, NewPromise[int](nil)))
-		mustSpawn[int](t, on, &probe{onPoll: func(cx *Context) { cx.Context().Done() }}, WithDeadline(5))
+		mustSpawn[int](t, on, &probe{OnPoll: func(cx *Context) { cx.Context().Done() }}, WithDeadline(5))
 	}
 	r.turn(6)
 	if n := runtime.NumGoroutine(); n > before {
@@ -27,7 +28,7 @@ func TestNothingIsStartedUnasked(t *testing.T) {
 	}
 	r.now = 10
 	r.turn(4)
-	equal(t, "live", r.Live()+p.Live(), 0)
+	test.Equal(t, "live", r.Live()+p.Live(), 0)
 	if err := r.Local.Free(); err != nil {
 		t.Error(err)
 	}

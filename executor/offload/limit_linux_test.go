@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"testing"
 	"testing/fstest"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // machine is a kernel's files with 100 threads, and no limit that matters.
@@ -68,11 +70,11 @@ func TestThreadsLeft(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			root = machine(c.files)
-			equal(t, "left", threadsLeft(20000), c.left)
+			test.Equal(t, "left", threadsLeft(20000), c.left)
 		})
 	}
 	root = fstest.MapFS{} // nothing is known
-	equal(t, "limit", DefaultLimit(), mostWorkers)
+	test.Equal(t, "limit", DefaultLimit(), mostWorkers)
 	root = machine(map[string]string{"proc/self/limits": limits("11", "unlimited")})
-	equal(t, "limit", DefaultLimit(), 1)
+	test.Equal(t, "limit", DefaultLimit(), 1)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 	"go.uber.org/goleak"
 )
 
@@ -26,13 +27,6 @@ func TestMain(m *testing.M) {
 		code = 1
 	}
 	os.Exit(code)
-}
-
-func equal[T comparable](t testing.TB, what string, got, want T) {
-	t.Helper()
-	if got != want {
-		t.Fatalf("%s: got %v, want %v", what, got, want)
-	}
 }
 
 type jobFunc func()
@@ -52,12 +46,12 @@ func TestJobsRunInTheirOrder(t *testing.T) {
 		p.Submit(jobFunc(func() { got = append(got, i) }), jobFunc(func() { got = append(got, i) }))
 	}
 	p.Close()
-	equal(t, "jobs run", len(got), 400)
+	test.Equal(t, "jobs run", len(got), 400)
 	for i, v := range got {
-		equal(t, "order", v, i/2)
+		test.Equal(t, "order", v, i/2)
 	}
-	equal(t, "Submit", p.Submit(jobFunc(func() {})), executor.ErrClosed)
-	equal(t, "workers", p.Workers(), 0)
+	test.Equal(t, "Submit", p.Submit(jobFunc(func() {})), executor.ErrClosed)
+	test.Equal(t, "workers", p.Workers(), 0)
 }
 
 // Each job waits for all others to have begun, so one worker that is missing hangs.
@@ -131,7 +125,7 @@ func TestNoWorkerIsStartedWithoutAJob(t *testing.T) {
 	p := newPool(t, 1)
 	p.SetLimit(3)
 	p.Submit()
-	equal(t, "workers", p.Workers(), 0)
+	test.Equal(t, "workers", p.Workers(), 0)
 }
 
 func TestIdleWorkersEnd(t *testing.T) {
@@ -156,7 +150,7 @@ func TestGoexitInAJobCostsNoWorker(t *testing.T) {
 		p.Submit(jobFunc(func() { runtime.Goexit() }), jobFunc(func() { ran++ }))
 	}
 	p.Close()
-	equal(t, "jobs run", ran, 10)
+	test.Equal(t, "jobs run", ran, 10)
 }
 
 func TestQueueWrapsAndGrows(t *testing.T) {
@@ -167,7 +161,7 @@ func TestQueueWrapsAndGrows(t *testing.T) {
 		for i := range batch {
 			n := next
 			next++
-			batch[i] = jobFunc(func() { equal(t, "order", n, want) })
+			batch[i] = jobFunc(func() { test.Equal(t, "order", n, want) })
 		}
 		q.push(batch)
 		for range min(q.len(), round%41) {
@@ -179,7 +173,7 @@ func TestQueueWrapsAndGrows(t *testing.T) {
 		q.pop().Run()
 		want++
 	}
-	equal(t, "jobs", want, next)
+	test.Equal(t, "jobs", want, next)
 }
 
 func TestHammerPool(t *testing.T) {
@@ -199,7 +193,7 @@ func TestHammerPool(t *testing.T) {
 	}
 	wg.Wait()
 	p.Close()
-	equal(t, "jobs run", ran.Load(), 8000)
+	test.Equal(t, "jobs run", ran.Load(), 8000)
 }
 
 // loop is an executor whose host can be waited for.
@@ -244,8 +238,8 @@ func TestGo(t *testing.T) {
 		task, _ := executor.Spawn(l.Local, f)
 		l.run()
 		v, err := task.Result()
-		equal(t, "value", v, 42)
-		equal(t, "error", err, nil)
+		test.Equal(t, "value", v, 42)
+		test.Equal(t, "error", err, nil)
 	}
 }
 
@@ -256,9 +250,9 @@ func TestPanicAndGoexitInGo(t *testing.T) {
 	l.run()
 	_, err := a.Result()
 	var pe *executor.PanicError
-	equal(t, "a panic", errors.As(err, &pe), true)
+	test.Equal(t, "a panic", errors.As(err, &pe), true)
 	_, err = b.Result()
-	equal(t, "error", err, executor.ErrGoexit)
+	test.Equal(t, "error", err, executor.ErrGoexit)
 }
 
 func TestCancelCancelsTheContext(t *testing.T) {
@@ -274,8 +268,8 @@ func TestCancelCancelsTheContext(t *testing.T) {
 	<-begun
 	task.Cancel()
 	l.run()
-	equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
-	equal(t, "error", <-ended, context.Canceled)
+	test.Equal(t, "outcome", task.Outcome(), executor.CancelledRunning)
+	test.Equal(t, "error", <-ended, context.Canceled)
 }
 
 func TestGoOnAClosedPool(t *testing.T) {
@@ -285,31 +279,31 @@ func TestGoOnAClosedPool(t *testing.T) {
 	task, _ := executor.Spawn(l.Local, executor.Future[int](&call[int]{pool: func() *Pool { return p }}))
 	l.run()
 	_, err := task.Result()
-	equal(t, "error", err, executor.ErrClosed)
+	test.Equal(t, "error", err, executor.ErrClosed)
 }
 
 func TestContext(t *testing.T) {
 	c := NewContext()
-	equal(t, "error", c.Err(), nil)
+	test.Equal(t, "error", c.Err(), nil)
 	before := runtime.NumGoroutine()
 	child, cancel := context.WithCancel(c)
 	defer cancel()
-	equal(t, "goroutines for a derived context", runtime.NumGoroutine(), before)
+	test.Equal(t, "goroutines for a derived context", runtime.NumGoroutine(), before)
 	ran := make(chan struct{})
 	stopped := context.AfterFunc(c, func() { t.Error("it was stopped") })
-	equal(t, "stop", stopped(), true)
-	equal(t, "stop", stopped(), false)
+	test.Equal(t, "stop", stopped(), true)
+	test.Equal(t, "stop", stopped(), false)
 	context.AfterFunc(c, func() { close(ran) })
 	c.Cancel()
 	c.Cancel()
 	<-ran
 	<-child.Done()
 	<-c.Done()
-	equal(t, "error", c.Err(), context.Canceled)
+	test.Equal(t, "error", c.Err(), context.Canceled)
 	late := make(chan struct{})
 	context.AfterFunc(c, func() { close(late) })
 	<-late
-	equal(t, "value", c.Value(1), nil)
+	test.Equal(t, "value", c.Value(1), nil)
 }
 
 func TestContextWithADeadline(t *testing.T) {
@@ -319,19 +313,19 @@ func TestContextWithADeadline(t *testing.T) {
 	far.Until(at)
 	child, cancel := context.WithCancel(far)
 	defer cancel()
-	equal(t, "goroutines that wait for it", runtime.NumGoroutine(), before)
+	test.Equal(t, "goroutines that wait for it", runtime.NumGoroutine(), before)
 	seen, ok := child.Deadline()
-	equal(t, "deadline", seen == at && ok, true)
+	test.Equal(t, "deadline", seen == at && ok, true)
 	far.Stop()
 	far.Cancel()
-	equal(t, "error", far.Err(), context.Canceled)
+	test.Equal(t, "error", far.Err(), context.Canceled)
 
 	near := NewContext()
 	near.Until(time.Now().Add(time.Millisecond))
 	<-near.Done()
-	equal(t, "error", near.Err(), context.DeadlineExceeded)
+	test.Equal(t, "error", near.Err(), context.DeadlineExceeded)
 	near.Cancel()
-	equal(t, "error", near.Err(), context.DeadlineExceeded)
+	test.Equal(t, "error", near.Err(), context.DeadlineExceeded)
 	near.Stop()
 }
 
@@ -387,7 +381,7 @@ func TestValuesOfTheTaskAreTheFunctions(t *testing.T) {
 	without, _ := executor.Spawn(l.Local, Go(value))
 	l.run()
 	v, _ := with.Result()
-	equal(t, "value", v, any("here"))
+	test.Equal(t, "value", v, any("here"))
 	v, _ = without.Result()
-	equal(t, "value", v, nil)
+	test.Equal(t, "value", v, nil)
 }

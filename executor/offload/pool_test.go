@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // A limit that is raised lets those in that wait.
@@ -21,8 +22,8 @@ func TestLimitIsRaised(t *testing.T) {
 	for range 3 {
 		p.Submit(jobFunc(func() { all.Done(); all.Wait(); done.Done() }))
 	}
-	equal(t, "limit", p.Limit(), 1)
-	equal(t, "workers", p.Workers(), 1)
+	test.Equal(t, "limit", p.Limit(), 1)
+	test.Equal(t, "workers", p.Workers(), 1)
 	p.SetLimit(3)
 	done.Wait()
 	p.SetLimit(1) // they end as they become idle
@@ -75,7 +76,7 @@ func TestJobsThatAreMootAreForgotten(t *testing.T) {
 			kept--
 		}
 	}
-	equal(t, "missing", kept, 0)
+	test.Equal(t, "missing", kept, 0)
 }
 
 // A future that one task has begun and another awaits wakes the one that polled last.
@@ -90,12 +91,12 @@ func TestFutureIsHandedToAnotherTask(t *testing.T) {
 	turn := func(polls int) {
 		t.Helper()
 		progress, err := l.Poll(executor.Budget{})
-		equal(t, "error", err, nil)
-		equal(t, "polls", progress.Polled, polls)
+		test.Equal(t, "error", err, nil)
+		test.Equal(t, "polls", progress.Polled, polls)
 	}
 	begins := executor.FutureFunc[struct{}](func(cx *executor.Context) (none struct{}, ready bool, err error) {
 		_, ready, err = begun.Poll(cx)
-		equal(t, "ready", ready, false)
+		test.Equal(t, "ready", ready, false)
 		return none, true, err
 	})
 	executor.Spawn(l.Local, executor.Future[struct{}](begins))
@@ -106,6 +107,6 @@ func TestFutureIsHandedToAnotherTask(t *testing.T) {
 	p.Close() // when the job has run, and has woken whom it knew of
 	turn(1)
 	v, err := task.Result()
-	equal(t, "value", v, 42)
-	equal(t, "error", err, nil)
+	test.Equal(t, "value", v, 42)
+	test.Equal(t, "error", err, nil)
 }

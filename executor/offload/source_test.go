@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 // shelf is a source, and those who put jobs there. Like C's ring it tells a goroutine
@@ -85,14 +87,14 @@ func TestWorkersAttendWhileAllAreAtWork(t *testing.T) {
 	block := func() { begun <- struct{}{}; <-end; ended <- struct{}{} }
 	s.put(block)
 	<-begun
-	equal(t, "attended by one of two", s.attended.Load(), false)
+	test.Equal(t, "attended by one of two", s.attended.Load(), false)
 	s.put(block)
 	<-begun
 	for !s.attended.Load() { // the second is told of before it is said
 		runtime.Gosched()
 	}
 	s.put(block) // no worker is told
-	equal(t, "told", len(s.told), 0)
+	test.Equal(t, "told", len(s.told), 0)
 	end <- struct{}{}
 	<-ended
 	<-begun // by the one that fetched it
@@ -115,7 +117,7 @@ func TestMoreWorkersThanAttended(t *testing.T) {
 	}
 	s.put(func() { end <- struct{}{} }) // ends the first, if there is a worker
 	s.pool.SetLimit(2)
-	equal(t, "jobs left", len(s.jobs), 0)
+	test.Equal(t, "jobs left", len(s.jobs), 0)
 }
 
 // Each second job waits for the next one.

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
 func TestRingIsFirstInFirstOut(t *testing.T) {
@@ -18,18 +20,18 @@ func TestRingIsFirstInFirstOut(t *testing.T) {
 		r.Push(i)
 		if i%3 == 0 { // so that it goes round, and grows
 			for _, slot := range into[:r.Pop(into[:i%2+1])] {
-				equal(t, "the slot", slot, next)
+				test.Equal(t, "the slot", slot, next)
 				next++
 			}
 		}
 	}
 	for n := r.Pop(into); n > 0; n = r.Pop(into) {
 		for _, slot := range into[:n] {
-			equal(t, "the slot", slot, next)
+			test.Equal(t, "the slot", slot, next)
 			next++
 		}
 	}
-	equal(t, "slots", next, 5*firstRing)
+	test.Equal(t, "slots", next, 5*firstRing)
 }
 
 func TestThiefTakesHalfOfWhatIsPublished(t *testing.T) {
@@ -37,18 +39,18 @@ func TestThiefTakesHalfOfWhatIsPublished(t *testing.T) {
 	for i := range uint32(7) {
 		r.Push(i)
 	}
-	equal(t, "unpublished", r.Stealable(), false)
-	equal(t, "stolen", r.Steal(&thief), 0)
+	test.Equal(t, "unpublished", r.Stealable(), false)
+	test.Equal(t, "stolen", r.Steal(&thief), 0)
 	r.Publish()
-	equal(t, "published", r.Stealable(), true)
-	equal(t, "stolen", r.Steal(&thief), 4)
-	equal(t, "stolen", r.Steal(&thief), 2)
-	equal(t, "stolen", r.Steal(&thief), 1)
-	equal(t, "stolen", r.Steal(&thief), 0)
+	test.Equal(t, "published", r.Stealable(), true)
+	test.Equal(t, "stolen", r.Steal(&thief), 4)
+	test.Equal(t, "stolen", r.Steal(&thief), 2)
+	test.Equal(t, "stolen", r.Steal(&thief), 1)
+	test.Equal(t, "stolen", r.Steal(&thief), 0)
 	r.Push(7)
-	equal(t, "popped", r.Pop(make([]uint32, 8)), 1) // unpublished
-	equal(t, "behind", r.Stealable(), false)
-	equal(t, "stolen", r.Steal(&thief), 0)
+	test.Equal(t, "popped", r.Pop(make([]uint32, 8)), 1) // unpublished
+	test.Equal(t, "behind", r.Stealable(), false)
+	test.Equal(t, "stolen", r.Steal(&thief), 0)
 }
 
 func TestRingGivesEachSlotOnce(t *testing.T) {
@@ -95,8 +97,8 @@ func TestRingGivesEachSlotOnce(t *testing.T) {
 	}
 	r.Publish()
 	all.Wait()
-	equal(t, "a slot came twice", twice.Load(), false)
-	equal(t, "left", r.Len(), 0)
+	test.Equal(t, "a slot came twice", twice.Load(), false)
+	test.Equal(t, "left", r.Len(), 0)
 }
 
 // A thief who has moved the head reads the slots afterwards, at any time.
@@ -110,20 +112,13 @@ func TestRingKeepsWhatALateThiefReads(t *testing.T) {
 	r.from.Store(1)
 	r.head.Store(100)
 	var into [firstRing]uint32
-	equal(t, "what the thief has left", r.Pop(into[:]), firstRing-100)
+	test.Equal(t, "what the thief has left", r.Pop(into[:]), firstRing-100)
 	for range 2 * firstRing {
 		r.Push(firstRing)
 	}
 	for i, slot := range old[:100] {
-		equal(t, "what the thief reads", slot, uint32(i))
+		test.Equal(t, "what the thief reads", slot, uint32(i))
 	}
 	r.from.Store(0)
-	equal(t, "what was pushed", r.Len(), 2*firstRing)
-}
-
-func equal[T comparable](t *testing.T, what string, got, want T) {
-	t.Helper()
-	if got != want {
-		t.Fatalf("%s: got %v, want %v", what, got, want)
-	}
+	test.Equal(t, "what was pushed", r.Len(), 2*firstRing)
 }
