@@ -138,9 +138,9 @@ func mutual(t *testing.T, p *Pool) *int {
 	var both [2]probe
 	polls := new(int)
 	for i := range both {
-		both[i].onPoll = func(cx *Context) {
+		both[i].OnPoll = func(cx *Context) {
 			*polls++
-			if other := both[1-i].waker; other != 0 {
+			if other := both[1-i].Waker; other != 0 {
 				cx.Local().WakeLocal(other)
 			}
 		}
@@ -155,9 +155,9 @@ func TestPoolTasksThatWakeEachOtherUseTheBound(t *testing.T) {
 	c.turn(0, 2) // without a bound: a snapshot
 	for _, bound := range []int{1, 10, 100, 1000, math.MaxInt} {
 		progress, err := c.workers[0].Poll(Budget{MaxPolls: bound})
-		equal(t, "error", err, nil)
-		equal(t, "polls", progress.Polled, min(bound, pollOn))
-		equal(t, "more", progress.More, true)
+		test.Equal(t, "error", err, nil)
+		test.Equal(t, "polls", progress.Polled, min(bound, pollOn))
+		test.Equal(t, "more", progress.More, true)
 	}
 	c.Close(CloseCancel)
 	c.turn(0, 0)
@@ -166,12 +166,12 @@ func TestPoolTasksThatWakeEachOtherUseTheBound(t *testing.T) {
 func TestPoolTasksLeaveTheBoundsPollsToTheLocals(t *testing.T) {
 	c := newPoolRig(t, 1)
 	mutual(t, c.Pool)
-	own := &probe{onPoll: (*Context).WakeSelf}
+	own := &probe{OnPoll: (*Context).WakeSelf}
 	mustSpawn[int](t, c.workers[0].Local, own)
 	for turns := 1; turns <= 4; turns++ {
 		progress, _ := c.workers[0].Poll(Budget{MaxPolls: 10})
-		equal(t, "polls", progress.Polled, 10)
-		equal(t, "polls of the Local's own", own.polls, turns)
+		test.Equal(t, "polls", progress.Polled, 10)
+		test.Equal(t, "polls of the Local's own", own.Polls, turns)
 	}
 	c.Close(CloseCancel)
 }
@@ -199,9 +199,9 @@ func sharesBound(t *testing.T, own, alone, pairs, bound int) {
 	c := newPoolRig(t, 1)
 	var locals, chains []*int // the polls of each; a pool's chain has one ready task
 	always := func(in Executor) *int {
-		p := &probe{onPoll: (*Context).WakeSelf}
+		p := &probe{OnPoll: (*Context).WakeSelf}
 		mustSpawn[int](t, in, p)
-		return &p.polls
+		return &p.Polls
 	}
 	for range own {
 		locals = append(locals, always(c.workers[0].Local))
@@ -214,12 +214,12 @@ func sharesBound(t *testing.T, own, alone, pairs, bound int) {
 	}
 	for range turns {
 		progress, err := c.workers[0].Poll(Budget{MaxPolls: bound})
-		equal(t, "error", err, nil)
+		test.Equal(t, "error", err, nil)
 		polls := bound
 		if len(chains) == 0 {
 			polls = min(own, bound)
 		}
-		equal(t, "polls", progress.Polled, polls)
+		test.Equal(t, "polls", progress.Polled, polls)
 	}
 	shares(t, chains, turns/2*min(len(chains), bound))
 	if bound-own >= alone+2*pairs {
