@@ -205,6 +205,14 @@
  *   pillion_ev_attach           puts an executor on a loop
  *   pillion_ev_detach           takes it off again
  *
+ * event.h: libevent; include it yourself
+ *   pillion_libevent_attach     puts an executor on a base
+ *   pillion_libevent_detach     takes it off again
+ *
+ * sdevent.h: sd-event, the loop of libsystemd; include it yourself
+ *   pillion_sdevent_attach      puts an executor on a loop
+ *   pillion_sdevent_detach      takes it off again
+ *
  * adapter.h: for authors of adapters; include it yourself
  *   pillion_adapter_init        begins to attach
  *   pillion_adapter_hook        becomes the executor's host

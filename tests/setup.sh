@@ -26,7 +26,8 @@ test_needs=(
   /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a:libclang-rt-14-dev
   /usr/include/cmocka.h:libcmocka-dev
   /usr/include/glib-2.0/glib.h:libglib2.0-dev
-  /usr/include/ev.h:libev-dev
+  /usr/include/ev.h:libev-dev /usr/include/event2/event.h:libevent-dev
+  /usr/include/systemd/sd-event.h:libsystemd-dev
   /usr/include/gtk-4.0/gtk/gtk.h:libgtk-4-dev
   Xvfb:xvfb import:imagemagick xdotool:xdotool
 )

@@ -49,6 +49,8 @@ program() {
   uv_*) libs=$(pkg-config --libs libuv) ;;
   glib_*) libs=$(pkg-config --cflags --libs gio-2.0) ;;
   ev_test) libs=-lev ;;
+  event_test) libs=-levent_core ;;
+  sdevent_test) libs=-lsystemd ;;
   esac
   # shellcheck disable=SC2046,SC2086
   $CC $flags $extra "tests/c/$1.c" $(printf "$BUILD/%s-$2.o " $shared) \

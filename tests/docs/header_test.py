@@ -108,7 +108,7 @@ def test_a_fault_of_the_index_shows() -> None:
     assert len(faults(page.replace(" * task.h:", " * call.h:"))) == 2 * 8  # in the wrong place
 
 
-ADAPTERS = {"epoll.h", "ev.h", "glib.h", "poll.h", "uv.h"}
+ADAPTERS = {"epoll.h", "ev.h", "event.h", "glib.h", "poll.h", "sdevent.h", "uv.h"}
 ON_THEM = {"gio.h"}  # needs no host, but a library
 
 

@@ -37,8 +37,10 @@ expect "$(printf '%s\n' 'Hello, you!' cancelled)" "$out/hello_glib"
 g++ -x c++ -o "$out/hello_glib" tests/examples/hello_glib.c $flags $(pkg-config --cflags --libs gio-2.0)
 expect "$(printf '%s\n' 'Hello, you!' cancelled)" "$out/hello_glib"
 
-cc -std=c11 -o "$out/hello_ev" tests/examples/hello_ev.c $flags -lev
-expect 'Hello, you!' "$out/hello_ev"
+for loop in ev:-lev event:-levent_core sdevent:-lsystemd; do
+  cc -std=c11 -o "$out/hello" "tests/examples/hello_${loop%:*}.c" $flags "${loop#*:}"
+  expect 'Hello, you!' "$out/hello"
+done
 cc -std=c11 -o "$out/hello_epoll" tests/examples/hello_epoll.c $flags
 expect "$(printf '%s\n' 'Hello, you!' 'a line')" sh -c "echo a line | '$out/hello_epoll'"
 
