@@ -10,9 +10,9 @@
  *     event_base_dispatch(base);
  *
  * The deadline is met late by libevent's resolution, never early. libevent
- * cannot end a loop when nothing lives any more: a handler that wants that looks
- * at adapter.live, and calls event_base_loopbreak. Detaching the executor,
- * freeing it and the base may come in any order.
+ * cannot end a loop when nothing lives any more: a handler that wants that
+ * looks at adapter.live, and calls event_base_loopbreak. Detaching the
+ * executor, freeing it and the base may come in any order.
  *
  * libevent knows no priority events: a task that awaits PILLION_PRIORITY gets
  * PILLION_ENOTSUP. Its header and that of libev cannot be in one source file.
@@ -123,8 +123,8 @@ static inline void pillion__libevent_unwatch(pillion_adapter *adapter,
 }
 
 /*
- * pillion_libevent_attach puts `executor` on `base` in place of other hooks: the
- * loop makes its turns, and `on_event` (may be NULL) hears what has ended.
+ * pillion_libevent_attach puts `executor` on `base` in place of other hooks:
+ * the loop makes its turns, and `on_event` (may be NULL) hears what has ended.
  *
  * Threads: the loop's, which becomes the executor's owner.
  * Reentrancy: not inside a turn.
@@ -156,7 +156,7 @@ static inline int pillion_libevent_attach(pillion_libevent *out,
 }
 
 /*
- * pillion_libevent_detach takes an executor off, as pillion_adapter_detach does.
+ * pillion_libevent_detach takes an executor off: see pillion_adapter_detach.
  *
  * Threads: the loop's.
  * Reentrancy: anywhere but in a turn that the loop did not make.

@@ -122,7 +122,7 @@ static inline void pillion__sdevent_unwatch(pillion_adapter *adapter,
  * Threads: the loop's, which becomes the executor's owner.
  * Reentrancy: not inside a turn.
  * Ownership: *out must stay until it was detached; `data` is the caller's.
- * Returns: 0, PILLION_EBUSY, PILLION_ENOMEM, PILLION_ESYSTEM (the loop refused),
+ * Returns: 0, PILLION_EBUSY, PILLION_ENOMEM, PILLION_ESYSTEM (it was refused),
  *   or as pillion_adapter_init and pillion_adapter_hook.
  * Since: 0.1
  */
