@@ -39,6 +39,7 @@
 #include "core/executor/timer.c"
 #include "core/executor/watch.c"
 #include "core/executor/watches.c"
+#include "core/executor/epoll.c"
 #include "core/executor/post.c"
 #include "core/executor/take.c"
 #include "core/executor/turn.c"

@@ -104,6 +104,7 @@
  * host.h: what a loop does for an executor
  *   pillion_host_set            sets the hooks
  *   pillion_host_get            tells the hooks
+ *   pillion_host_epoll          watches descriptors itself, by an epoll set
  *   pillion_executor_ready      reports a watched descriptor
  *
  * call.h: functions of Go

@@ -78,6 +78,26 @@ int pillion_host_set(pillion_executor executor, const pillion_host *host);
  */
 int pillion_host_get(pillion_host *out, pillion_executor executor);
 
+/*
+ * pillion_host_epoll makes the library itself watch the descriptors that tasks
+ * await, in an epoll(7) set: for loops that are reached without a compiler, and
+ * for loops that find it easier to watch one descriptor than many. (A C program
+ * with a set of its own has pillion/epoll.h.) *out is the set. Watch it for
+ * reading, level-triggered, beside pillion_executor_fd, and make a turn when it
+ * is readable. The executor's other hooks are removed, as by pillion_host_set.
+ * If the set is there already, nothing changes.
+ *
+ * Threads: the owner's.
+ * Reentrancy: not inside a turn.
+ * Ownership: *out is the library's: it is closed when other hooks are set, and
+ *   by pillion_executor_free. Unwatch it before.
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EINVAL, PILLION_EWRONGTHREAD,
+ *   PILLION_EREENTRANT, PILLION_ESYSTEM (no descriptor is left) or
+ *   PILLION_ENOMEM (the earlier hooks stay).
+ * Since: 0.1
+ */
+int pillion_host_epoll(int *out, pillion_executor executor);
+
 /* For pillion_executor_ready: the host makes a turn right afterwards, so the
  * executor need not wake it for one. */
 #define PILLION_TURN_FOLLOWS 0x80000000u

@@ -99,6 +99,9 @@ static inline uint64_t pillion__me(void) {
 /* descriptor.c */
 int pillion__descriptor_event(void);
 int pillion__descriptor_timer(void);
+int pillion__descriptor_epoll(void);
+struct epoll_event;
+int pillion__descriptor_look(int set, struct epoll_event *events, int cap);
 int pillion__descriptor_set(int event, int timer);
 int pillion__descriptor_copy(int fd);
 bool pillion__descriptor_poke(int fd);

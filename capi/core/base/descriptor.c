@@ -39,10 +39,14 @@ int pillion__descriptor_timer(void) {
       timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
 }
 
+int pillion__descriptor_epoll(void) {
+  return above_stdio(epoll_create1(EPOLL_CLOEXEC));
+}
+
 /* One descriptor that is readable while either of two is. */
 int pillion__descriptor_set(int event, int timer) {
   struct epoll_event readable = {.events = EPOLLIN};
-  int set = above_stdio(epoll_create1(EPOLL_CLOEXEC));
+  int set = pillion__descriptor_epoll();
   if (set < 0 || (epoll_ctl(set, EPOLL_CTL_ADD, event, &readable) == 0 &&
                   epoll_ctl(set, EPOLL_CTL_ADD, timer, &readable) == 0))
     return set;
@@ -65,6 +69,14 @@ bool pillion__descriptor_poke(int fd) {
 bool pillion__descriptor_empty(int fd) {
   uint64_t count;
   return syscall(SYS_read, fd, &count, sizeof count) == sizeof count;
+}
+
+/* What is ready in an epoll set, without a wait. */
+int pillion__descriptor_look(int set, struct epoll_event *events, int cap) {
+  int saved = errno;
+  int n = (int)syscall(SYS_epoll_pwait, set, events, cap, 0, NULL, 0);
+  errno = saved;
+  return n;
 }
 
 /* 0 ns: never; it also forgets an expiry that it has reported. */

@@ -95,6 +95,8 @@ struct pillion__executor {
   struct pillion__list unwatched; /* watches that others have closed */
   uint32_t *watched;              /* by descriptor: the slot + 1 of its watch */
   uint32_t watched_cap, max_watches;
+  int epoll;        /* the set, if the library is the host */
+  uint32_t epolled; /* descriptors in it */
   int64_t guest_deadline, told_deadline;
   struct pillion__worker *worker; /* its place in a pool, or NULL */
   uint32_t pooled; /* it works for that pool, and is not known to be idle */
@@ -290,6 +292,7 @@ void pillion__host_forget(pillion_host *old);
 int pillion__host_watch(struct pillion__executor *ex, int fd, uint32_t events,
                         uint64_t key);
 void pillion__host_unwatch(struct pillion__executor *ex, int fd, uint64_t key);
+void pillion__epoll_look(struct pillion__executor *ex);
 int pillion__fd_claim(struct pillion__executor *ex, int fd, uint32_t slot);
 void pillion__fd_let_go(struct pillion__executor *ex, int fd);
 
@@ -383,6 +386,8 @@ uint32_t pillion__watch_awaited(const struct pillion__watch *watch);
 void pillion__watch_forget(struct pillion__watch *watch, uint32_t events);
 uint32_t pillion__watch_wake(struct pillion__executor *ex,
                              struct pillion__watch *watch, uint32_t events);
+int pillion__watch_report(struct pillion__executor *ex, uint64_t key,
+                          uint32_t events);
 int pillion__watch_ready(uint32_t *events, pillion_context *cx,
                          pillion_watch handle, uint32_t interest);
 void pillion__watch_clear(pillion_context *cx, pillion_watch handle,

@@ -52,7 +52,7 @@ static uint32_t run_tasks(struct pillion__executor *ex, uint32_t max_polls,
 static uint32_t work(struct pillion__executor *ex) {
   uint32_t own = (ex->ready_tail ^ ex->ready_head) | ex->done.first |
                  ex->taken.first | ex->guest.first | ex->guest_more |
-                 ex->unwatched.first | ex->lending | ex->pooled;
+                 ex->unwatched.first | ex->lending | ex->pooled | ex->epolled;
   uint32_t shared = pillion__peek(&ex->base.inbox) |
                     pillion__peek(&ex->guest_wake) |
                     (pillion__closing(ex) ^ ex->closed_with);
@@ -113,6 +113,7 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
   uint32_t closing = pillion__closing(ex);
   if (closing != ex->closed_with) close_now(ex, closing);
   pillion__park_enter(ex);
+  if (PILLION__UNLIKELY(ex->epolled != 0)) pillion__epoll_look(ex);
   pillion__drain(ex);
   if (PILLION__UNLIKELY(ex->unwatched.first != 0))
     pillion__watches_close_asked(ex);

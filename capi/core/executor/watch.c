@@ -179,12 +179,9 @@ static bool report(struct pillion__executor *ex, struct pillion__watch *watch,
   return woken != 0;
 }
 
-int pillion_executor_ready(pillion_executor executor, uint64_t key,
-                           uint32_t events) {
-  struct pillion__executor *ex;
+int pillion__watch_report(struct pillion__executor *ex, uint64_t key,
+                          uint32_t events) {
   uint32_t type, slot = pillion__slot_of(key);
-  int rc = pillion__executor_mine(&ex, executor);
-  if (rc < 0) return rc;
   bool follows = events & PILLION_TURN_FOLLOWS && !pillion__turning;
   events &= ~PILLION_TURN_FOLLOWS;
   if (events & ~(PILLION__AWAITABLE | PILLION_FAULT)) return PILLION_EINVAL;
@@ -197,12 +194,19 @@ int pillion_executor_ready(pillion_executor executor, uint64_t key,
     return PILLION_EBADHANDLE;
   if (follows) pillion__park_enter(ex); /* no thread pokes any more */
   if (type == PILLION__CHUNK_GUEST) {
-    rc = pillion__ask(head, slot, pillion__gen_of(key),
-                      events << PILLION__PEND_EVENTS_SHIFT);
+    int rc = pillion__ask(head, slot, pillion__gen_of(key),
+                          events << PILLION__PEND_EVENTS_SHIFT);
     return rc == PILLION_STALE ? PILLION_EBADHANDLE : 0;
   }
   if (report(ex, (struct pillion__watch *)head, slot, events) &&
       !pillion__in_turn(ex))
     pillion__poke(ex);
   return 0;
+}
+
+int pillion_executor_ready(pillion_executor executor, uint64_t key,
+                           uint32_t events) {
+  struct pillion__executor *ex;
+  int rc = pillion__executor_mine(&ex, executor);
+  return rc < 0 ? rc : pillion__watch_report(ex, key, events);
 }

@@ -92,6 +92,14 @@ class ExecutorStats(ctypes.Structure):
     _fields_ = [("size", c_size_t)] + [(name, c_uint64) for name in names]
 
 
+class CallOptions(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t), ("function", c_uint64), ("request", c_char_p), ("length", c_size_t),
+        ("token", c_uint64), ("flags", c_uint32), ("reserved", c_uint32), ("deadline", c_int64),
+        ("pool", c_uint64),
+    ]  # fmt: skip
+
+
 class Progress(ctypes.Structure):
     _fields_ = [
         ("size", c_size_t), ("polled", c_uint32), ("more", c_uint32),
@@ -178,6 +186,9 @@ class Abi:
             submit = (c_void_p, c_uint64, c_uint64, c_char_p, c_size_t, c_uint64, c_uint32)
             self.submit = of(quick, "call_submit", *submit)
             self.submit_large = of(slow, "call_submit", *submit)
+            self.submit_with = of(quick, "call_submit_with", c_void_p, c_uint64, c_void_p)
+            self.submit_with_large = of(slow, "call_submit_with", c_void_p, c_uint64, c_void_p)
+            self.host_epoll = of(quick, "host_epoll", c_void_p, c_uint64)
             self.task_cancel = of(quick, "task_cancel", c_uint64)
             self.task_detach = of(quick, "task_detach", c_uint64)
             self.task_wait = of(slow, "task_wait", POINTER(Value), c_uint64, c_int64)
@@ -220,6 +231,25 @@ class Abi:
             self.executor_free(executor)
         self.check(rc)
         return executor.value, fd.value
+
+    def start_call(
+        self, out: Any, executor: int, function: int, request: bytes, token: int, flags: int,
+        deadline: Optional[int],
+    ) -> int:  # fmt: skip
+        """Submits one call. `deadline` is for the function's context."""
+        large = len(request) >= LARGE
+        if deadline is None:
+            submit = self.submit_large if large else self.submit
+            return submit(out, executor, function, request, len(request), token, flags)
+        size = ctypes.sizeof(CallOptions)
+        options = CallOptions(size, function, request, len(request), token, flags, 0, deadline)
+        submit = self.submit_with_large if large else self.submit_with
+        return submit(out, executor, ctypes.byref(options))
+
+    def epoll(self, executor: int) -> Optional[int]:
+        """The set in which the library watches descriptors, if the system grants one."""
+        fd = c_int()
+        return fd.value if self.host_epoll(ctypes.byref(fd), executor) == 0 else None
 
     def stats(self, executor: int) -> ExecutorStats:
         stats = ExecutorStats(ctypes.sizeof(ExecutorStats))

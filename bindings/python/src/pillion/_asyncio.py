@@ -68,6 +68,7 @@ class Host(Sending):
         self.backlog: Deque[Burst] = deque()
         self.retry: Optional[asyncio.TimerHandle] = None
         self.loop_functions = core.loop_functions
+        self.set: Optional[int] = None  # in which the library watches descriptors
         self.guests: Set[int] = set()  # tokens of the calls that run in our turns
         self.deadline: Optional[int] = _abi.NEVER
         self.timer: Optional[asyncio.TimerHandle] = None
@@ -234,6 +235,8 @@ class Host(Sending):
                 timer.cancel()
         self.timer = self.retry = None
         if not self.loop.is_closed():
+            if self.set is not None:
+                self.loop.remove_reader(self.set)
             self.loop.remove_reader(self.fd)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from array import array
 from asyncio import Future
 from itertools import accumulate
-from typing import List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from . import _abi
 
@@ -33,7 +33,7 @@ class Burst:
 
     __slots__ = (
         "abi", "number", "calls", "futures", "functions", "requests", "tasks", "sent", "live",
-        "dropped",
+        "dropped", "deadlines",
     )  # fmt: skip
 
     def __init__(self, abi: _abi.Abi, number: int) -> None:
@@ -47,6 +47,7 @@ class Burst:
         self.sent = 0
         self.live = 0
         self.dropped = False  # some were cancelled before they were sent
+        self.deadlines: Dict[int, int] = {}  # ns, of the calls that have one
 
     def split(self) -> array[int]:
         """Turns the calls into columns; `tasks` comes last, as the sign that this is done."""
@@ -81,6 +82,7 @@ class Table:
     """
 
     def __init__(self, abi: _abi.Abi) -> None:
+        self.abi = abi
         self.batch = abi.batch
         self.batch_large = abi.batch_large
         self.single = abi.submit
@@ -98,6 +100,10 @@ class Table:
         token = burst.number << 32 | first
         assert burst.tasks is not None
         out = burst.tasks.buffer_info()[0] + 8 * first
+        if first in burst.deadlines:  # it comes alone
+            deadline = burst.deadlines[first]
+            arguments = functions[first], requests[first], token, _abi.EVENT, deadline
+            return self.abi.start_call(out, executor, *arguments) or 1
         if count == 1 and len(requests[first]) < _abi.LARGE:
             request = requests[first]
             arguments = functions[first], request, len(request), token, _abi.EVENT

@@ -78,7 +78,7 @@ class Library:
         """Awaits a Go function: `await lib.call("hello.greet", "you")`.
 
         Cancelling the awaiting task, or `timeout` seconds, cancels the call in
-        Go too. Raises GoError, GoPanic, GoExit or another `Error`.
+        Go too; the function sees the timeout as its context's deadline. Raises GoError, GoPanic, GoExit or another `Error`.
         """
         host: Host = self._local.host
         if not host.running():
@@ -96,6 +96,8 @@ class Library:
 
     @staticmethod
     async def _until(timeout: float, burst: Burst, index: int, future: Future[bytes]) -> bytes:
+        burst.deadlines[index] = _sync.deadline(timeout)
+
         def expire() -> None:
             if not future.done():
                 future.set_exception(Timeout())

@@ -25,12 +25,13 @@ OWN_FAULTS = frozenset((_abi.EINVAL, _abi.ENOMEM, _abi.EMSGSIZE))
 class Sending(Mending):
     """The part of a host that sends."""
 
-    __slots__ = ("table", "number", "loop_functions", "retry")
+    __slots__ = ("table", "number", "loop_functions", "retry", "set")
 
     table: Table
     number: int
     loop_functions: Set[int]
     retry: Optional[TimerHandle]
+    set: Optional[int]
 
     def wanted(self) -> None:
         """Asks for a flush. Twice: an exception may strike as the first is entered."""
@@ -95,6 +96,11 @@ class Sending(Mending):
                     self.end(burst, first, None)
                     continue
                 last = next((i for i in range(first, total) if self.gone(futures[i])), total)
+            deadlines = burst.deadlines
+            if first in deadlines:
+                last = first + 1
+            elif deadlines:
+                last = next((i for i in range(first, last) if i in deadlines), last)
             rc = self.submit(burst, first, last)
             if rc > 0:
                 burst.sent += rc
@@ -117,7 +123,17 @@ class Sending(Mending):
             for index in range(first, last):
                 if burst.functions[index] in self.loop_functions:
                     self.guests.add(burst.number << 32 | index)
+            if self.guests and self.set is None:
+                self.watch()
         return self.table.submit(self.executor, burst, first, last)
+
+    def watch(self) -> None:
+        """Has the library watch the descriptors that functions on the loop await."""
+        fd = self.abi.epoll(self.executor)
+        if fd is not None:
+            self.loop.remove_reader(fd)  # an exception may have left it half added
+            self.loop.add_reader(fd, self.turn)
+        self.set = fd
 
     def end(self, burst: Burst, index: int, error: Optional[Error]) -> None:
         """Ends a call that Go never saw."""

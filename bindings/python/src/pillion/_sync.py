@@ -18,6 +18,10 @@ def nanoseconds(timeout: Optional[float]) -> int:
     return max(0, int(timeout * 1e9))
 
 
+def deadline(timeout: float) -> int:
+    return min(_abi.NEVER, time.monotonic_ns() + nanoseconds(timeout))
+
+
 class Waiting:
     """A call that a thread waits for. Every way out of it gives it up."""
 
@@ -43,12 +47,12 @@ def call(core: Core, function: int, request: bytes, timeout: Optional[float]) ->
     abi = core.abi
     waiting = Waiting(abi)
     task, value = waiting.task, waiting.value
-    end = time.monotonic_ns() + nanoseconds(timeout)
+    end = None if timeout is None else deadline(timeout)
     try:
-        submit = abi.submit if len(request) < _abi.LARGE else abi.submit_large
-        abi.check(submit(ctypes.byref(task), 0, function, request, len(request), 0, _abi.JOIN))
+        out = ctypes.byref(task)
+        abi.check(abi.start_call(out, 0, function, request, 0, _abi.JOIN, end))
         while True:
-            left = min(_abi.NEVER, max(0, end - time.monotonic_ns()))
+            left = _abi.NEVER if end is None else max(0, end - time.monotonic_ns())
             rc = abi.task_wait(ctypes.byref(value), task, left)
             if rc == 0:
                 break

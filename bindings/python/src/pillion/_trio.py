@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import ctypes
 import math
+import select
 import time
 from typing import Any, Dict, Optional, Set
 
 import outcome
 import trio
 
-from . import _abi
+from . import _abi, _sync
 from ._core import Core
 from ._errors import Error, Timeout
 from ._payload import decode
@@ -56,6 +57,7 @@ class Host:
         self.error: Optional[BaseException] = None  # for the next call
         self.events = (ctypes.c_char * (_abi.EVENT_SIZE * TAKE))()
         self.progress = _abi.Progress(ctypes.sizeof(_abi.Progress))
+        self.both: Optional[select.epoll] = None  # the descriptor, and the library's set
         self.executor, self.fd = self.abi.new_executor()
         try:
             trio.lowlevel.spawn_system_task(self.serve, name="pillion")
@@ -74,10 +76,22 @@ class Host:
                     self.struck(error)
                     continue
                 with trio.move_on_after(wait):
-                    await trio.lowlevel.wait_readable(self.fd)
+                    await trio.lowlevel.wait_readable(self.both or self.fd)
         finally:
             hosts().pop(self.core, None)
+            if self.both is not None:
+                self.both.close()
             self.core.forget(self.executor)
+
+    def watch(self) -> None:
+        """Has the library watch the descriptors that functions on the loop await. The turn for
+        the first of these functions comes before the task waits again, for both."""
+        fd = self.abi.epoll(self.executor)
+        if fd is not None:
+            both = select.epoll()
+            for readable in self.fd, fd:
+                both.register(readable, select.EPOLLIN)
+            self.both = both
 
     def struck(self, error: BaseException) -> None:
         """An exception in a turn, such as a signal handler's, would end the run. So a waiting
@@ -111,31 +125,32 @@ class Host:
             self.guests.discard(token)
         self.total, self.left = self.total + count, 0
 
-    def start(self, function: int, request: bytes) -> Call:
+    def start(self, function: int, request: bytes, deadline: Optional[int]) -> Call:
         self.tokens += 1
         guest = function in self.core.loop_functions
         token = self.tokens | GUEST if guest else self.tokens
         call = Call()
-        submit = self.abi.submit if len(request) < _abi.LARGE else self.abi.submit_large
-        task = ctypes.byref(call.task)
         if guest:
+            if self.both is None:
+                self.watch()
             self.guests.add(token)
         self.calls[token] = call  # before it is sent: its event must find it
-        rc = submit(task, self.executor, function, request, len(request), token, _abi.EVENT)
+        out, executor = ctypes.byref(call.task), self.executor
+        rc = self.abi.start_call(out, executor, function, request, token, _abi.EVENT, deadline)
         if rc < 0:
             self.calls.pop(token)
             self.guests.discard(token)
         self.abi.check(rc)
         return call
 
-    async def call(self, function: int, request: bytes) -> bytes:
+    async def call(self, function: int, request: bytes, deadline: Optional[int]) -> bytes:
         await trio.lowlevel.checkpoint_if_cancelled()
         if self.error is not None:
             error, self.error = self.error, None
             raise error
         while True:
             try:
-                call = self.start(function, request)
+                call = self.start(function, request, deadline)
                 break
             except Error as error:
                 if error.status != _abi.EAGAIN:
@@ -187,7 +202,7 @@ async def call(core: Core, function: int, request: bytes, timeout: Optional[floa
         core.begin_host()
         host = hosts()[core] = Host(core)
     if timeout is None:
-        return await host.call(function, request)
+        return await host.call(function, request, None)
     with trio.move_on_after(timeout):
-        return await host.call(function, request)
+        return await host.call(function, request, _sync.deadline(timeout))
     raise Timeout()
