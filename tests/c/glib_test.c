@@ -2,6 +2,47 @@
 
 /* pillion/glib.h on a real GMainContext. */
 #include "glib_support.h"
+#include "loop_support.h"
+
+/* ---- For loop_suite.c ---------------------------------------------------- */
+
+const int loop_nests = 1, loop_takes_files = 1;
+
+void *loop_new(void) { return g_main_context_new(); }
+void loop_destroy(void *loop) { g_main_context_unref(loop); }
+void loop_round(void *loop, int wait) { g_main_context_iteration(loop, wait); }
+
+struct own {
+  void (*fn)(void *data);
+  void *data;
+};
+
+static gboolean on_own(gpointer data) {
+  struct own *own = data;
+  own->fn(own->data);
+  free(own);
+  return G_SOURCE_REMOVE;
+}
+
+void loop_after(void *loop, int ms, void (*fn)(void *data), void *data) {
+  GSource *source = g_timeout_source_new((guint)ms);
+  struct own *own = malloc(sizeof *own);
+  *own = (struct own){fn, data};
+  g_source_set_callback(source, on_own, own, NULL);
+  g_source_attach(source, loop);
+  g_source_unref(source);
+}
+
+int host_attach(struct host *host, void *loop, pillion_executor ex,
+                pillion_event_fn on_event, void *data) {
+  return pillion_glib_attach((pillion_glib *)host, loop, 0, ex, on_event, data);
+}
+
+int host_detach(struct host *host) {
+  return pillion_glib_detach((pillion_glib *)host);
+}
+
+/* ---- GLib's own ---------------------------------------------------------- */
 
 /* A context with an executor on it, and what came of it. */
 struct rig {
@@ -73,30 +114,12 @@ TEST(a_loop_without_work_sleeps) {
   rig_free(rig);
 }
 
-TEST(a_call_submitted_before_attach_comes) {
-  pillion_executor ex = executor_new();
-  submit(ex, "test.upper", "abc", 1, PILLION_EVENT);
-  struct rig *rig = rig_of(ex, record);
-  rig_run(rig);
-  assert_int_equal(rig->seen.count, 1);
-  assert_string_equal(rig->seen.event[0].bytes, "ABC");
-  rig_free(rig);
-}
-
 static void submit_again(const pillion_event *event, void *data) {
   struct rig *rig = data;
   see(event, &rig->seen);
   if (rig->seen.count < 20)
     pillion_call_submit(NULL, rig->ex, event->token, "x", 1, event->token,
                         PILLION_EVENT);
-}
-
-TEST(calls_submitted_in_on_event_come) {
-  struct rig *rig = rig_new(submit_again);
-  submit(rig->ex, "test.echo", "x", function("test.echo"), PILLION_EVENT);
-  rig_run(rig);
-  assert_int_equal(rig->seen.count, 20);
-  rig_free(rig);
 }
 
 TEST(a_task_is_woken) {
@@ -128,30 +151,6 @@ TEST(a_turn_does_not_wake_the_loop) {
   probe.ready_at = 12;
   pillion_wake(probe.waker);
   rig_run(rig);
-  rig_free(rig);
-}
-
-TEST(many_calls_come_in_batches) {
-  struct rig *rig = rig_new(record);
-  pillion_function f = function("test.echo");
-  for (uint64_t i = 0; i < 5000; i++)
-    assert_ok(pillion_call_submit(NULL, rig->ex, f, &i, sizeof i, i,
-                                  PILLION_EVENT));
-  rig_run(rig);
-  assert_int_equal(rig->seen.count, 5000);
-  rig_free(rig);
-}
-
-TEST(functions_on_the_loop_run_in_its_turns) {
-  struct rig *rig = rig_new(record);
-  submit(rig->ex, "test.loop_echo", "on the loop", 1, PILLION_EVENT);
-  submit(rig->ex, "test.loop_sleep", "3000000", 2, PILLION_EVENT);
-  submit(rig->ex, "test.loop_yield", "10", 3, PILLION_EVENT);
-  rig_run(rig);
-  assert_int_equal(rig->seen.count, 3);
-  assert_string_equal(rig->seen.event[0].bytes, "on the loop");
-  for (size_t i = 0; i < 3; i++) assert_ok(rig->seen.event[i].status);
-  assert_true(stats_of(rig->ex).go_entries > 0);
   rig_free(rig);
 }
 
@@ -214,55 +213,6 @@ TEST(deadlines_are_met_late_but_never_early) {
   rig_free(rig);
 }
 
-struct ticker {
-  int ticks;
-  struct probe *stop;
-};
-
-static gboolean tick(gpointer data) {
-  struct ticker *ticker = data;
-  if (++ticker->ticks < 5) return G_SOURCE_CONTINUE;
-  ticker->stop->ready_at = ticker->stop->polls + 1;
-  return G_SOURCE_REMOVE;
-}
-
-static void start_ticker(struct rig *rig, struct ticker *ticker) {
-  GSource *source = g_timeout_source_new(1);
-  g_source_set_callback(source, tick, ticker, NULL);
-  g_source_attach(source, rig->context);
-  g_source_unref(source);
-}
-
-TEST(a_task_that_wakes_itself_does_not_starve_the_loop) {
-  struct rig *rig = rig_new(record);
-  struct probe busy = {.wake_self = 1};
-  struct ticker ticker = {.stop = &busy};
-  spawn(rig->ex, &busy, 1, PILLION_EVENT);
-  start_ticker(rig, &ticker);
-  rig_run(rig);
-  assert_int_equal(ticker.ticks, 5);
-  assert_int_equal(rig->seen.count, 1);
-  rig_free(rig);
-}
-
-static int overdue(struct probe *probe, pillion_context *cx) {
-  return pillion_timer_set(probe->data, cx, cx->now - SECOND);
-}
-
-TEST(an_overdue_deadline_does_not_starve_the_loop) {
-  struct rig *rig = rig_new(record);
-  pillion_timer timer = {0};
-  struct probe late = {.then = overdue, .data = &timer};
-  struct ticker ticker = {.stop = &late};
-  spawn(rig->ex, &late, 1, PILLION_EVENT);
-  start_ticker(rig, &ticker);
-  rig_run(rig);
-  assert_int_equal(ticker.ticks, 5);
-  assert_int_equal(late.drops, 1);
-  pillion_timer_clear(&timer);
-  rig_free(rig);
-}
-
 static gboolean count_one(gpointer data) {
   ++*(int *)data;
   return G_SOURCE_CONTINUE;
@@ -291,39 +241,6 @@ TEST(an_executor_has_a_priority) {
   g_source_unref(source);
   rig_run(rig);
   assert_int_equal(probe.polls, 1);
-  rig_free(rig);
-}
-
-static int wake_it(void *arg) {
-  struct probe *probe = arg;
-  await_waiting(1);
-  probe->ready_at = 2;
-  return pillion_wake(probe->waker);
-}
-
-static int cancel_after_wake(void *arg) {
-  void **args = arg;
-  int rc = wake_it(args[0]);
-  if (rc != PILLION_WOKEN) return rc;
-  return pillion_task_cancel(*(pillion_task *)args[1]);
-}
-
-TEST(a_wake_from_another_thread_reaches_a_sleeping_loop) {
-  struct rig *rig = rig_new(record);
-  struct probe probe = {0};
-  pthread_t thread;
-  spawn(rig->ex, &probe, 1, PILLION_EVENT);
-  rig_step(rig);
-  assert_int_equal(probe.polls, 1);
-  pillion_task blocked = submit(rig->ex, "test.block", "", 2, PILLION_EVENT);
-  void *args[] = {&probe, &blocked};
-  struct on_thread job = {cancel_after_wake, args, -1};
-  assert_ok(pthread_create(&thread, NULL, on_thread_main, &job));
-  rig_run(rig);
-  assert_ok(pthread_join(thread, NULL));
-  assert_ok(job.result);
-  assert_int_equal(probe.polls, 2);
-  assert_int_equal(rig->seen.count, 2);
   rig_free(rig);
 }
 
@@ -503,22 +420,6 @@ TEST(a_loop_inside_another_executors_poll_does_not_spin) {
 
 /* ---- Ends, in every order ----------------------------------------------- */
 
-TEST(the_executor_may_be_freed_first) {
-  struct rig *rig = rig_new(record);
-  struct probe probe = {0};
-  spawn(rig->ex, &probe, 1, PILLION_EVENT);
-  submit(rig->ex, "test.block", "", 2, PILLION_EVENT);
-  rig_step(rig);
-  executor_free(rig->ex);
-  assert_int_equal(probe.drops, 1);
-  assert_int_equal(rig->glib.adapter.status, PILLION_ECLOSED);
-  rig_step(rig);
-  assert_ok(pillion_glib_detach(&rig->glib));
-  assert_int_equal(rig->seen.count, 0);
-  g_main_context_unref(rig->context);
-  free(rig);
-}
-
 TEST(a_freed_executors_descriptor_is_unwatched) {
   struct rig *rig = rig_new(record);
   int fd = -1, again[2];
@@ -536,68 +437,6 @@ TEST(a_freed_executors_descriptor_is_unwatched) {
   close(again[0]);
   g_main_context_unref(rig->context);
   free(rig);
-}
-
-TEST(the_context_may_be_destroyed_first) {
-  struct rig *rig = rig_new(record);
-  struct probe probe = {0};
-  spawn(rig->ex, &probe, 1, PILLION_EVENT);
-  submit(rig->ex, "test.block", "", 2, PILLION_EVENT);
-  rig_step(rig);
-  g_main_context_unref(rig->context);
-  /* The executor lives on, without a loop. */
-  submit(rig->ex, "test.echo", "x", 3, PILLION_EVENT);
-  assert_int_equal(pillion_wake(probe.waker), PILLION_WOKEN);
-  assert_ok(pillion_glib_detach(&rig->glib));
-  assert_ok(pillion_executor_close(rig->ex, PILLION_CLOSE_CANCEL));
-  run(rig->ex, &rig->seen);
-  assert_int_equal(rig->seen.count, 3);
-  executor_free(rig->ex);
-  free(rig);
-}
-
-TEST(context_executor_detach_in_this_order) {
-  struct rig *rig = rig_new(record);
-  submit(rig->ex, "test.block", "", 2, PILLION_EVENT);
-  g_main_context_unref(rig->context);
-  executor_free(rig->ex);
-  assert_ok(pillion_glib_detach(&rig->glib));
-  free(rig);
-}
-
-TEST(detach_leaves_what_lives_to_the_next_loop) {
-  struct rig *rig = rig_new(record);
-  struct probe probe = {.ready_at = 2};
-  spawn(rig->ex, &probe, 1, PILLION_EVENT);
-  pillion_task blocked = submit(rig->ex, "test.block", "", 2, PILLION_EVENT);
-  rig_step(rig);
-  assert_ok(pillion_glib_detach(&rig->glib));
-  assert_int_equal(rig->seen.count, 0);
-  assert_ok(attach(rig, record));
-  pillion_wake(probe.waker);
-  pillion_task_cancel(blocked);
-  rig_run(rig);
-  assert_int_equal(rig->seen.count, 2);
-  rig_free(rig);
-}
-
-static void end_in_on_event(const pillion_event *event, void *data) {
-  struct rig *rig = data;
-  see(event, &rig->seen);
-  int rc = pillion_glib_detach(&rig->glib);
-  if (rc != (rig->seen.count == 1 ? 0 : PILLION_ECLOSED)) rig->failed = 1;
-}
-
-static void free_in_on_event(const pillion_event *event, void *data) {
-  struct rig *rig = data;
-  see(event, &rig->seen);
-  if (pillion_executor_free(rig->ex) < 0) rig->failed = 1;
-}
-
-static void detach_and_free(const pillion_event *event, void *data) {
-  end_in_on_event(event, data);
-  if (pillion_executor_free(((struct rig *)data)->ex) < 0)
-    ((struct rig *)data)->failed = 1;
 }
 
 static GMainLoop *its_loop;
@@ -622,37 +461,6 @@ static struct rig *with_ten_events(pillion_event_fn on_event) {
   return rig;
 }
 
-static struct rig *ten_events(pillion_event_fn on_event) {
-  struct rig *rig = with_ten_events(on_event);
-  rig_step(rig);
-  assert_int_equal(rig->failed, 0);
-  return rig;
-}
-
-TEST(detach_in_on_event_loses_no_event) {
-  struct rig *rig = ten_events(end_in_on_event);
-  assert_int_equal(rig->seen.count, 10);
-  assert_int_equal(pillion_glib_detach(&rig->glib), PILLION_ECLOSED);
-  g_main_context_unref(rig->context);
-  executor_free(rig->ex);
-  free(rig);
-}
-
-TEST(free_in_on_event_ends_the_events) {
-  struct rig *rig = ten_events(free_in_on_event);
-  assert_int_equal(rig->seen.count, 1);
-  assert_ok(pillion_glib_detach(&rig->glib));
-  g_main_context_unref(rig->context);
-  free(rig);
-}
-
-TEST(detach_and_free_in_on_event) {
-  struct rig *rig = ten_events(detach_and_free);
-  assert_int_equal(rig->seen.count, 1);
-  g_main_context_unref(rig->context);
-  free(rig);
-}
-
 /* A loop that runs holds its context until it returns. */
 TEST(the_context_may_be_let_go_in_on_event) {
   struct rig *rig = with_ten_events(unref_in_on_event);
@@ -660,23 +468,6 @@ TEST(the_context_may_be_let_go_in_on_event) {
   g_main_loop_run(its_loop);
   assert_int_equal(rig->seen.count, 10);
   assert_ok(pillion_glib_detach(&rig->glib));
-  executor_free(rig->ex);
-  free(rig);
-}
-
-static int detach_in_poll(struct probe *probe, pillion_context *cx) {
-  return pillion_glib_detach(&((struct rig *)probe->data)->glib);
-}
-
-TEST(detach_inside_a_turn_waits_for_its_end) {
-  struct rig *rig = rig_new(record);
-  struct probe probe = {.ready_at = 1, .then = detach_in_poll, .data = rig};
-  spawn(rig->ex, &probe, 1, PILLION_EVENT);
-  rig_step(rig);
-  assert_ok(probe.answer);
-  assert_int_equal(rig->seen.count, 1);
-  assert_int_equal(pillion_glib_detach(&rig->glib), PILLION_ECLOSED);
-  g_main_context_unref(rig->context);
   executor_free(rig->ex);
   free(rig);
 }
@@ -700,74 +491,6 @@ TEST(nothing_of_ours_holds_the_context) {
 
 /* ---- Refusals ----------------------------------------------------------- */
 
-TEST(attach_twice_is_refused_and_harmless) {
-  struct rig *rig = rig_new(record);
-  assert_int_equal(attach(rig, record), PILLION_EBUSY);
-  submit(rig->ex, "test.echo", "x", 1, PILLION_EVENT);
-  rig_run(rig);
-  assert_int_equal(rig->seen.count, 1);
-  rig_free(rig);
-}
-
-TEST(attach_elsewhere_moves_the_executor) {
-  struct rig *rig = rig_new(record), *other = calloc(1, sizeof *other);
-  pillion_task blocked = submit(rig->ex, "test.block", "", 1, PILLION_EVENT);
-  rig_step(rig);
-  other->context = g_main_context_new();
-  other->ex = rig->ex;
-  assert_ok(attach(other, record));
-  assert_int_equal(rig->glib.adapter.status, PILLION_ECLOSED);
-  pillion_task_cancel(blocked);
-  rig_run(other);
-  assert_int_equal(other->seen.count, 1);
-  /* The first one's end does not touch the second's hooks. */
-  assert_ok(pillion_glib_detach(&rig->glib));
-  g_main_context_unref(rig->context);
-  submit(rig->ex, "test.echo", "x", 2, PILLION_EVENT);
-  free(rig);
-  rig_run(other);
-  assert_int_equal(other->seen.count, 2);
-  rig_free(other);
-}
-
-static int try_attach(void *arg) {
-  pillion_glib glib;
-  GMainContext *context = g_main_context_new();
-  int rc = pillion_glib_attach(&glib, context, 0, *(pillion_executor *)arg,
-                               NULL, NULL);
-  /* Nothing is left on it. */
-  if (g_main_context_iteration(context, FALSE)) rc = 1;
-  g_main_context_unref(context);
-  return rc;
-}
-
-TEST(attach_refuses_what_cannot_be) {
-  pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
-  pillion_executor ex = 0;
-  assert_int_equal(try_attach(&ex), PILLION_EBADHANDLE);
-  options.flags = PILLION_NO_FD;
-  assert_ok(pillion_executor_new(&ex, &options, NULL, 0));
-  assert_int_equal(try_attach(&ex), PILLION_EINVAL);
-  executor_free(ex);
-  assert_int_equal(try_attach(&ex), PILLION_EBADHANDLE);
-  ex = executor_new();
-  assert_ok(pillion_executor_bind(ex));
-  assert_int_equal(on_thread(try_attach, &ex), PILLION_EWRONGTHREAD);
-  executor_free(ex);
-}
-
-static int attach_in_poll(struct probe *probe, pillion_context *cx) {
-  return try_attach(&probe->ex);
-}
-
-GIVEN(an_executor, attach_inside_a_turn_is_refused) {
-  struct probe probe = {.ready_at = 1, .then = attach_in_poll};
-  struct seen seen = {0};
-  spawn(ex, &probe, 1, PILLION_EVENT);
-  run(ex, &seen);
-  assert_int_equal(probe.answer, PILLION_EREENTRANT);
-}
-
 static int run_until_stopped(void *arg) {
   struct rig *rig = arg;
   while (rig->glib.adapter.status == 0)
@@ -788,23 +511,6 @@ TEST(a_loop_run_on_the_wrong_thread_does_not_spin) {
 }
 
 /* ---- Several ------------------------------------------------------------ */
-
-TEST(two_executors_share_a_context) {
-  struct rig *rig = rig_new(record);
-  pillion_executor ex = executor_new();
-  pillion_glib glib;
-  assert_ok(pillion_glib_attach(&glib, rig->context, 0, ex, record, rig));
-  for (int i = 0; i < 50; i++) {
-    submit(rig->ex, "test.echo", "x", i, PILLION_EVENT);
-    submit(ex, "test.echo", "y", i, PILLION_EVENT);
-  }
-  rig_run(rig);
-  glib_run(rig->context, &glib);
-  assert_int_equal(rig->seen.count, 100);
-  assert_ok(pillion_glib_detach(&glib));
-  executor_free(ex);
-  rig_free(rig);
-}
 
 /* NULL is the default context of the thread, if it has one of its own. */
 static int own_loop(void *arg) {
@@ -851,3 +557,4 @@ TEST(the_default_context_is_taken_where_the_thread_has_no_other) {
   rig->context = g_main_context_ref(g_main_context_default());
   rig_free(rig);
 }
+

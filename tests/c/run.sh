@@ -41,7 +41,7 @@ program() {
   libs='' shared="test support"
   case $1 in
   *_watch_test | adapter_test) shared="$shared watch_support watch_suite watch_go" ;;
-  epoll_test | event_test | ev_test | sdevent_test)
+  epoll_test | event_test | ev_test | glib_test | sdevent_test)
     shared="$shared watch_support watch_suite watch_go loop_suite" ;;
   pool_go*) shared="$shared pool_go" ;;
   esac
