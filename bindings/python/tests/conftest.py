@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The library under test, the loops, and the check that nothing is left over."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import uvloop
 
 import pillion
 
@@ -21,6 +23,12 @@ ASYNCIO = [
     pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
 ]
 TRIO = [pytest.param(("trio", {}), id="trio")]
+everywhere = pytest.mark.parametrize("anyio_backend", ASYNCIO + TRIO)
+LOOPS = [
+    pytest.param(asyncio.new_event_loop, id="asyncio"),
+    pytest.param(uvloop.new_event_loop, id="uvloop"),
+]
+loops = pytest.mark.parametrize("new", LOOPS)
 
 
 @pytest.fixture(params=ASYNCIO)
@@ -61,3 +69,10 @@ async def inside(lib, count):
     """Waits until `count` calls are inside test.block and test.stubborn."""
     while await lib.call("test.waiting") != str(count).encode():
         pass
+
+
+def finish(loop):
+    """Does what asyncio.run does at its end."""
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()

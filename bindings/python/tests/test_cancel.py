@@ -3,12 +3,11 @@ import asyncio
 
 import anyio
 import pytest
-from conftest import ASYNCIO, TRIO, inside
+from conftest import everywhere, inside
 
 import pillion
 
 pytestmark = pytest.mark.anyio
-everywhere = pytest.mark.parametrize("anyio_backend", ASYNCIO + TRIO)
 BLOCKS = ["test.block", "test.loop_block"]
 
 

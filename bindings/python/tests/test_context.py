@@ -8,12 +8,11 @@ import weakref
 
 import anyio
 import pytest
-from conftest import ASYNCIO, TRIO, inside
+from conftest import everywhere, inside
 
 import pillion
 
 pytestmark = pytest.mark.anyio
-everywhere = pytest.mark.parametrize("anyio_backend", ASYNCIO + TRIO)
 
 var = contextvars.ContextVar("var", default="nobody's")
 

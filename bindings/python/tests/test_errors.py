@@ -3,11 +3,11 @@ import asyncio
 
 import anyio
 import pytest
-from conftest import ASYNCIO, TRIO, run
+from conftest import everywhere, run
 
 import pillion
 
-pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ASYNCIO + TRIO)]
+pytestmark = [pytest.mark.anyio, everywhere]
 
 
 async def test_unknown_function(lib):

@@ -13,8 +13,7 @@ import time
 
 import pytest
 import trio
-import uvloop
-from conftest import run
+from conftest import loops, run
 
 import pillion
 from pillion import _asyncio, _step, _sync, _trio
@@ -22,10 +21,6 @@ from pillion import _asyncio, _step, _sync, _trio
 WORK = {_trio.Host.turn.__code__, _sync.call.__code__, _asyncio.Host.turn.__code__, _asyncio.Host.flush.__code__, _asyncio.Host.due.__code__, _step.Stepping.step.__code__, _step.Stepping.rest.__code__}
 LINES, FIRST = inspect.getsourcelines(_step.Stepping.step_now)
 STEP = _step.Stepping.step_now.__code__, FIRST + [line.strip() for line in LINES].index("context.run(step, future)")
-LOOPS = [
-    pytest.param(asyncio.SelectorEventLoop, id="asyncio"),
-    pytest.param(uvloop.new_event_loop, id="uvloop"),
-]
 TIMEOUT = 100
 NAMES = ["test.echo"] * 4 + ["test.fail", "test.loop_echo", "test.loop_sleep", "test.upper"]
 
@@ -123,9 +118,9 @@ async def every_await_ends(lib, trace):
     assert not (host.bursts or host.backlog or host.guests or host.left or host.doing)
 
 
-def strike(lib, new_loop, kind, strikes):
+def strike(lib, new, kind, strikes):
     trace = Strikes(kind, strikes)
-    loop = new_loop()
+    loop = new()
     # Python ends a trace that raises.
     loop.set_exception_handler(lambda loop, context: trace.on and sys.settrace(trace))
     gc.disable()  # a collection isn't the host's work
@@ -150,26 +145,26 @@ def tracebacks_are_collected(nothing_left):
     gc.collect()
 
 
-@pytest.mark.parametrize("new_loop", LOOPS)
+@loops
 @pytest.mark.parametrize("kind", [Struck, StruckHard])
-def test_exception_at_every_line(lib, new_loop, kind):
+def test_exception_at_every_line(lib, new, kind):
     at, struck = 1, 1
     while struck:
-        struck = strike(lib, new_loop, kind, lambda line: line == at).count
+        struck = strike(lib, new, kind, lambda line: line == at).count
         at += 1
     assert at > 150
 
 
-@pytest.mark.parametrize("new_loop", LOOPS)
-def test_exceptions_one_after_the_other(lib, new_loop):
+@loops
+def test_exceptions_one_after_the_other(lib, new):
     for seed in range(40):
         chance = random.Random(seed)
         lines = set(itertools.accumulate(chance.randrange(5, 100) for _ in range(20)))
-        strike(lib, new_loop, Struck, lines.__contains__)
+        strike(lib, new, Struck, lines.__contains__)
 
 
-@pytest.mark.parametrize("new_loop", LOOPS)
-def test_signal_handler_that_raises(lib, new_loop):
+@loops
+def test_signal_handler_that_raises(lib, new):
     """The handler raises again and again, at any point of the host's work."""
     strikes = 0
 
@@ -187,7 +182,7 @@ def test_signal_handler_that_raises(lib, new_loop):
             assert [f.result() for f in futures[:size]] == [b"%d" % i for i in range(size)]
             assert all(isinstance(f.exception(), pillion.GoError) for f in futures[size:])
 
-    loop = new_loop()
+    loop = new()
     loop.set_exception_handler(lambda loop, context: None)
     before = signal.signal(signal.SIGVTALRM, handler)
     signal.setitimer(signal.ITIMER_VIRTUAL, 0.004, 0.004)
@@ -202,10 +197,10 @@ def test_signal_handler_that_raises(lib, new_loop):
     assert strikes >= 30
 
 
-@pytest.mark.parametrize("new_loop", LOOPS)
-def test_loop_that_is_closed_in_the_middle(lib, new_loop):
+@loops
+def test_loop_that_is_closed_in_the_middle(lib, new):
     """Ends that it can't be told any more are dropped, and keep nothing alive."""
-    loop = new_loop()
+    loop = new()
     loop.set_exception_handler(lambda loop, context: None)
 
     async def main():
