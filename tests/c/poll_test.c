@@ -376,6 +376,7 @@ GIVEN(an_executor, a_turn_takes_one_batch_and_the_rest_comes) {
   assert_int_equal(readable(ex, 0), 1);
   assert_int_equal(pillion_poll_once(&loop, PILLION_TIME_NEVER), 10);
   assert_int_equal(loop.adapter.live, 0);
+  assert_int_equal(seen.count, COUNT(probes));
   for (size_t i = 0; i < seen.count; i++)
     assert_int_equal(seen.event[i].token, i);
   assert_int_equal(readable(ex, 0), 0);
