@@ -97,6 +97,22 @@ static void probe_drop(void *self) {
 
 const pillion_future probing = {sizeof probing, probe_poll, probe_drop};
 
+int joins_task(struct probe *probe, pillion_value *out, pillion_context *cx) {
+  const pillion_task *task = probe->data != NULL ? probe->data : &probe->task;
+  probe->rc = pillion_join(&probe->value, cx, *task);
+  return probe->rc == PILLION_PENDING ? PILLION_PENDING : PILLION_READY;
+}
+
+int sets_its_deadline(struct probe *probe, pillion_value *out,
+                      pillion_context *cx) {
+  if (probe->polls == 1)
+    probe->rc = pillion_task_deadline(&probe->timer, probe->task,
+                                      cx->now + probe->state);
+  return PILLION_PENDING;
+}
+
+void clears_timer(struct probe *probe) { pillion_timer_clear(&probe->timer); }
+
 /* ---- Executors ----------------------------------------------------------- */
 
 pillion_executor executor_new(void) {
@@ -146,6 +162,11 @@ int turn(pillion_executor ex) {
   return pillion_executor_turn(events, COUNT(events), &progress, ex, NULL);
 }
 
+int run_at(pillion_executor ex, int64_t now) {
+  virtual_now = now;
+  return turn(ex);
+}
+
 pillion_executor_stats stats_of(pillion_executor ex) {
   pillion_executor_stats stats = PILLION_EXECUTOR_STATS_INIT;
   assert_ok(pillion_executor_stat(&stats, ex));
@@ -164,6 +185,15 @@ pillion_task spawn(pillion_executor ex, struct probe *probe, uint64_t token,
       pillion_task_spawn(&probe->task, ex, &probing, probe, token, flags));
   probe->executor = ex;
   return probe->task;
+}
+
+void spawn_each(pillion_executor ex, struct probe *probes, size_t n,
+                int (*step)(struct probe *probe, pillion_value *out,
+                            pillion_context *cx)) {
+  for (size_t i = 0; i < n; i++) {
+    probes[i] = (struct probe){.step = step};
+    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  }
 }
 
 pillion_waker waker_of(pillion_task task) {
@@ -223,6 +253,18 @@ void on_thread(void *(*body)(void *data), void *data) {
   pthread_join(thread_start(body, data), NULL);
 }
 
+void *asks_for_deadline(void *data) {
+  static pillion_timer timer;
+  struct probe *probe = data;
+  probe->rc = pillion_task_deadline(&timer, probe->task, 500);
+  return NULL;
+}
+
+uint32_t random_below(uint32_t *state, uint32_t n) {
+  *state = *state * 1664525 + 1013904223;
+  return (uint32_t)((uint64_t)*state * n >> 32);
+}
+
 void *works(void *data) {
   const pillion_pool *joined = data;
   pillion_executor worker;
@@ -246,6 +288,7 @@ void *works(void *data) {
 /* ---- The guest: instead of Go -------------------------------------------- */
 
 struct guest guest;
+struct pillion__job jobs[512];
 
 int guest_functions(char *errbuf, size_t errcap) {
   static bool registered;
@@ -334,6 +377,13 @@ bool job_take_up(const struct pillion__job *job) {
   return true;
 }
 
+struct pillion__job take_one(void) {
+  assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 1);
+  assert_false(jobs[0].cancel);
+  assert_true(job_take_up(&jobs[0]));
+  return jobs[0];
+}
+
 const void *job_request(const struct pillion__job *job) {
   return job->call->request_length > PILLION_INLINE ? job->call->payload.memory
                                                     : job->call->payload.bytes;
@@ -351,8 +401,6 @@ void job_echo(const struct pillion__job *job) {
   job_return(job, copy, length);
   free(copy);
 }
-
-struct pillion__job jobs[512];
 
 static void *echoing(void *data) {
   struct pillion__job mine[16];

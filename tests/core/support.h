@@ -76,6 +76,16 @@ pillion_task pool_spawn(pillion_pool pool, pillion_executor home,
 /* Detached; it leaves `task` to the test. */
 void pool_spawn_as(pillion_pool pool, struct probe *probe);
 pillion_waker waker_of(pillion_task task);
+/* Sets `n` probes to zero and `step`, and spawns them detached. */
+void spawn_each(pillion_executor ex, struct probe *probes, size_t n,
+                int (*step)(struct probe *probe, pillion_value *out,
+                            pillion_context *cx));
+
+/* Steps. joins_task joins the task *data, or without `data` its own `task`. */
+int joins_task(struct probe *probe, pillion_value *out, pillion_context *cx);
+int sets_its_deadline(struct probe *probe, pillion_value *out,
+                      pillion_context *cx); /* `state` ns from its first poll */
+void clears_timer(struct probe *probe); /* a drop */
 
 /* ---- Executors and pools ------------------------------------------------- */
 
@@ -95,6 +105,7 @@ void pool_free(pillion_pool p);
 extern pillion_event events[256];
 extern pillion_progress progress;
 int turn(pillion_executor ex); /* answers the number of events */
+int run_at(pillion_executor ex, int64_t now); /* at that virtual_now */
 bool readable(pillion_executor ex);
 
 pillion_executor_stats stats_of(pillion_executor ex);
@@ -106,6 +117,9 @@ pillion_library_counts library_counts(void);
 pthread_t thread_start(void *(*body)(void *data), void *data);
 void *works(void *data); /* for the pool *data, to its end */
 void on_thread(void *(*body)(void *data), void *data); /* to its end */
+void *asks_for_deadline(void *probe); /* its answer is in `rc` */
+
+uint32_t random_below(uint32_t *state, uint32_t n);
 
 /* ---- The guest: instead of Go -------------------------------------------- */
 
@@ -133,6 +147,7 @@ pillion_function function(const char *name);
 
 /* What Go's workers do with a job. */
 extern struct pillion__job jobs[512];
+struct pillion__job take_one(void); /* the only job, and takes it up */
 bool job_take_up(const struct pillion__job *job);
 const void *job_request(const struct pillion__job *job);
 void job_return(const struct pillion__job *job, const void *bytes,

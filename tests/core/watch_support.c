@@ -44,6 +44,25 @@ int some_fd(int *other) {
   return ends[0];
 }
 
+struct waiter a, b;
+pillion_watch watch;
+int fd, other;
+
+static void close_fds(void) {
+  if (ex != 0) executor_free(ex);
+  close(fd);
+  close(other);
+}
+
+void open_a_watch(void) {
+  memset(&a, 0, sizeof a);
+  memset(&b, 0, sizeof b);
+  fd = some_fd(&other);
+  assert_ok(pillion_watch_open(&watch, ex, fd, 0));
+  traced[0] = 0;
+  afterwards(close_fds);
+}
+
 int awaits(struct probe *probe, pillion_value *out, pillion_context *cx) {
   struct waiter *waiter = probe->data;
   uint32_t events = 0;

@@ -41,4 +41,10 @@ int awaits(struct probe *probe, pillion_value *out, pillion_context *cx);
 void await(pillion_executor ex, struct waiter *waiter, pillion_watch watch,
            uint32_t interest);
 
+/* What the fixtures of watches share. */
+extern struct waiter a, b; /* they outlive a test, as the executor does */
+extern pillion_watch watch;
+extern int fd, other;
+void open_a_watch(void); /* of `fd`, which is closed after the test */
+
 #endif

@@ -147,9 +147,8 @@ TEST(spawns_of_a_known_load_allocate_nothing) {
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
   options.ready = N;
   ex = executor_with(&options);
-  memset(probes, 0, sizeof probes);
   allocations = 0;
-  for (int i = 0; i < N; i++) spawn(ex, &probes[i], 0, PILLION_DETACH);
+  spawn_each(ex, probes, N, NULL);
   assert_int_equal(allocations, 0);
 }
 

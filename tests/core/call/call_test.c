@@ -18,13 +18,6 @@ static pillion_task submit(pillion_executor ex, const void *request,
 
 static int take(void) { return pillion__ring_take(jobs, COUNT(jobs)); }
 
-static struct pillion__job take_one(void) {
-  assert_int_equal(take(), 1);
-  assert_false(jobs[0].cancel);
-  assert_true(job_take_up(&jobs[0]));
-  return jobs[0];
-}
-
 /* ---- Results ------------------------------------------------------------- */
 
 GIVEN(an_executor, result_comes_as_an_event) {
@@ -80,13 +73,6 @@ GIVEN(an_executor, every_length_around_the_inline_one) {
   }
 }
 
-static int joins(struct probe *probe, pillion_value *out,
-                 pillion_context *cx) {
-  pillion_task *task = probe->data;
-  probe->rc = pillion_join(&probe->value, cx, *task);
-  return probe->rc == PILLION_PENDING ? PILLION_PENDING : PILLION_READY;
-}
-
 GIVEN(an_executor, result_goes_to_who_joins_the_call) {
   char request[100] = "a long one";
   pillion_task before = submit(ex, request, sizeof request, 0, PILLION_JOIN);
@@ -95,8 +81,8 @@ GIVEN(an_executor, result_goes_to_who_joins_the_call) {
   assert_int_equal(turn(ex), 0);
   assert_int_equal(progress.live, 1);
   pillion_task later = submit(ex, "b", 1, 0, PILLION_JOIN);
-  struct probe a = {.step = joins, .data = &before};
-  struct probe b = {.step = joins, .data = &later};
+  struct probe a = {.step = joins_task, .data = &before};
+  struct probe b = {.step = joins_task, .data = &later};
   spawn(ex, &a, 0, PILLION_DETACH);
   spawn(ex, &b, 0, PILLION_DETACH);
   turn(ex);
@@ -135,7 +121,7 @@ GIVEN(an_executor, detached_results_are_thrown_away) {
 
 GIVEN(an_executor, detach_wakes_who_joins_a_call) {
   pillion_task task = submit(ex, "x", 1, 0, PILLION_JOIN);
-  struct probe probe = {.step = joins, .data = &task};
+  struct probe probe = {.step = joins_task, .data = &task};
   spawn(ex, &probe, 0, PILLION_DETACH);
   turn(ex);
   assert_ok(pillion_task_detach(task));

@@ -13,21 +13,9 @@ static pillion_task submit(uint32_t flags) {
   return task;
 }
 
-static struct pillion__job take_one(void) {
-  assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 1);
-  assert_true(job_take_up(&jobs[0]));
-  return jobs[0];
-}
-
 static void run_one(void) {
   struct pillion__job job = take_one();
   job_echo(&job);
-}
-
-static int joins(struct probe *probe, pillion_value *out,
-                 pillion_context *cx) {
-  probe->rc = pillion_join(&probe->value, cx, probe->task);
-  return probe->rc == PILLION_PENDING ? PILLION_PENDING : PILLION_READY;
 }
 
 static void abandons(struct probe *probe) {
@@ -57,7 +45,7 @@ static void start(struct probe *probe, bool local) {
 
 GIVEN(a_worker_with_calls, joined_before_and_after_the_end) {
   for (int local = 0; local < 2; local++) {
-    struct probe early = {.step = joins, .task = submit(PILLION_JOIN)};
+    struct probe early = {.step = joins_task, .task = submit(PILLION_JOIN)};
     start(&early, local);
     turn(ex);
     assert_int_equal(early.rc, PILLION_PENDING);
@@ -69,7 +57,7 @@ GIVEN(a_worker_with_calls, joined_before_and_after_the_end) {
     assert_int_equal(early.rc, PILLION_READY);
     assert_memory_equal(early.value.payload.bytes, "ping", 4);
     assert_int_equal(library_counts().calls, 0);
-    struct probe late = {.step = joins, .task = submit(PILLION_JOIN)};
+    struct probe late = {.step = joins_task, .task = submit(PILLION_JOIN)};
     run_one();
     start(&late, local);
     turn(ex);
@@ -83,8 +71,9 @@ GIVEN(a_worker_with_calls, joined_before_and_after_the_end) {
 
 GIVEN(a_worker_with_calls, there_is_one_taker) {
   pillion_value value;
-  struct probe first = {.step = joins, .task = submit(PILLION_JOIN)};
-  struct probe second = {.step = joins, .task = first.task}, third = second;
+  struct probe first = {.step = joins_task, .task = submit(PILLION_JOIN)};
+  struct probe second = {.step = joins_task, .task = first.task};
+  struct probe third = second;
   start(&first, false);
   turn(ex);
   start(&second, false);
@@ -103,8 +92,8 @@ GIVEN(a_worker_with_calls, there_is_one_taker) {
 GIVEN(a_worker_with_calls, call_that_was_not_started_to_be_joined) {
   pillion_value value;
   for (int local = 0; local < 2; local++) {
-    struct probe early = {.step = joins, .task = submit(PILLION_EVENT)};
-    struct probe late = {.step = joins, .task = early.task};
+    struct probe early = {.step = joins_task, .task = submit(PILLION_EVENT)};
+    struct probe late = {.step = joins_task, .task = early.task};
     start(&early, local);
     turn(ex);
     assert_int_equal(early.rc, PILLION_EINVAL);
@@ -126,7 +115,7 @@ static void *waits(void *data) {
 
 GIVEN(a_worker_with_calls, thread_that_waits_keeps_tasks_out) {
   struct probe waiter = {.task = submit(PILLION_JOIN)};
-  struct probe joiner = {.step = joins, .task = waiter.task};
+  struct probe joiner = {.step = joins_task, .task = waiter.task};
   struct pillion__call *call = pillion__call_at(pillion__slot_of(waiter.task));
   pthread_t thread = thread_start(waits, &waiter);
   while (!(atomic_load(&call->state) & PILLION__CALL_WAITED)) sched_yield();
@@ -140,8 +129,8 @@ GIVEN(a_worker_with_calls, thread_that_waits_keeps_tasks_out) {
 
 GIVEN(a_worker_with_calls, dead_joiner_leaves_the_call_to_another) {
   for (int local = 0; local < 2; local++) {
-    struct probe dead = {.step = joins, .task = submit(PILLION_JOIN)};
-    struct probe next = {.step = joins, .task = dead.task};
+    struct probe dead = {.step = joins_task, .task = submit(PILLION_JOIN)};
+    struct probe next = {.step = joins_task, .task = dead.task};
     pillion_task task;
     assert_ok(pillion_pool_spawn(&task, pool, 0, &probing, &dead, 0,
                                  PILLION_DETACH));
@@ -161,7 +150,7 @@ GIVEN(a_worker_with_calls, dead_joiner_leaves_the_call_to_another) {
 
 GIVEN(a_worker_with_calls, abandoned_by_the_drop_of_its_joiner) {
   for (int running = 0; running < 2; running++) {
-    struct probe probe = {.step = joins, .dropped = abandons,
+    struct probe probe = {.step = joins_task, .dropped = abandons,
                           .task = submit(PILLION_JOIN)};
     pillion_task task;
     assert_ok(pillion_pool_spawn(&task, pool, 0, &probing, &probe, 0,
@@ -189,7 +178,7 @@ static void *detaches(void *data) {
 
 GIVEN(a_worker_with_calls, detach_elsewhere_tells_the_joiner) {
   for (int local = 0; local < 2; local++) {
-    struct probe probe = {.step = joins, .task = submit(PILLION_JOIN)};
+    struct probe probe = {.step = joins_task, .task = submit(PILLION_JOIN)};
     start(&probe, local);
     turn(ex);
     on_thread(detaches, &probe);
@@ -202,7 +191,7 @@ GIVEN(a_worker_with_calls, detach_elsewhere_tells_the_joiner) {
 }
 
 GIVEN(a_worker_with_calls, cancel_before_it_began_wakes_the_joiner) {
-  struct probe probe = {.step = joins, .task = submit(PILLION_JOIN)};
+  struct probe probe = {.step = joins_task, .task = submit(PILLION_JOIN)};
   start(&probe, false);
   turn(ex);
   assert_ok(pillion_task_cancel(probe.task));
@@ -215,7 +204,7 @@ GIVEN(a_worker_with_calls, what_may_not_be_joined) {
   pillion_value value;
   pillion_executor other = executor_new();
   pillion_task owned;
-  struct probe probe = {.step = joins, .task = submit(PILLION_EVENT)};
+  struct probe probe = {.step = joins_task, .task = submit(PILLION_EVENT)};
   start(&probe, false);
   turn(ex);
   assert_int_equal(probe.rc, PILLION_EINVAL); /* a thread may wait for it */

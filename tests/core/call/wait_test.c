@@ -18,12 +18,6 @@ static pillion_task submit(const void *request, size_t length) {
   return task;
 }
 
-static struct pillion__job take_one(void) {
-  assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 1);
-  assert_true(job_take_up(&jobs[0]));
-  return jobs[0];
-}
-
 /* Each test starts the library anew if it was shut down. */
 static void a_small_start(void) {
   pillion_start_options options = PILLION_START_OPTIONS_INIT;

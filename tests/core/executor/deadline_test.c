@@ -3,11 +3,6 @@
 /* Deadlines of tasks and calls: who is cancelled, when, and what it is told. */
 #include "support.h"
 
-static void run_at(pillion_executor ex, int64_t now) {
-  virtual_now = now;
-  turn(ex);
-}
-
 static void assert_ended(const pillion_event *event, int status, int outcome) {
   assert_int_equal(event->status, status);
   assert_int_equal(event->outcome, outcome);
@@ -25,8 +20,7 @@ TEST(task_is_dropped_at_its_deadline) {
   run_at(ex, 499);
   assert_int_equal(progress.deadline, 500);
   assert_int_equal(probe.drops, 0);
-  virtual_now = 500;
-  assert_int_equal(turn(ex), 1);
+  assert_int_equal(run_at(ex, 500), 1);
   assert_int_equal(events[0].token, 7);
   assert_ended(&events[0], PILLION_ETIMEDOUT,
                PILLION_OUTCOME_CANCELLED_RUNNING);
@@ -42,8 +36,7 @@ TEST(task_whose_time_is_up_is_never_polled) {
   pillion_timer timer = {0};
   spawn(ex, &probe, 0, PILLION_EVENT);
   assert_ok(pillion_task_deadline(&timer, probe.task, 500));
-  virtual_now = 1000;
-  assert_int_equal(turn(ex), 1);
+  assert_int_equal(run_at(ex, 1000), 1);
   assert_ended(&events[0], PILLION_ETIMEDOUT,
                PILLION_OUTCOME_CANCELLED_UNSTARTED);
   assert_int_equal(probe.polls, 0);
@@ -85,8 +78,7 @@ TEST(deadline_is_moved_and_taken_back) {
   run_at(ex, 3000);
   assert_int_equal(probe.drops, 0);
   assert_ok(pillion_task_deadline(&timer, probe.task, 4000));
-  virtual_now = 4000;
-  assert_int_equal(turn(ex), 1);
+  assert_int_equal(run_at(ex, 4000), 1);
 }
 
 TEST(the_first_that_asks_counts) {
@@ -100,8 +92,7 @@ TEST(the_first_that_asks_counts) {
   assert_ok(pillion_task_deadline(&timers[0], a.task, 500));
   assert_ok(pillion_task_deadline(&timers[1], b.task, 500));
   assert_ok(pillion_task_cancel(a.task));
-  virtual_now = 500;
-  assert_int_equal(turn(ex), 2);
+  assert_int_equal(run_at(ex, 500), 2);
   assert_ended(&events[0], PILLION_ECANCELLED,
                PILLION_OUTCOME_CANCELLED_RUNNING);
   assert_ended(&events[1], PILLION_ETIMEDOUT,
@@ -148,19 +139,11 @@ TEST(deadline_after_the_end_does_nothing) {
   assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
 }
 
-static int sets_its_own(struct probe *probe, pillion_value *out,
-                        pillion_context *cx) {
-  if (probe->polls == 1)
-    probe->rc = pillion_task_deadline(&probe->timer, probe->task,
-                                      cx->now + probe->state);
-  return PILLION_PENDING;
-}
-
-static void clears(struct probe *probe) { pillion_timer_clear(&probe->timer); }
-
 TEST(task_sets_its_own_deadline) {
   ex = executor_at(100);
-  struct probe probe = {.step = sets_its_own, .dropped = clears, .state = 50},
+  struct probe probe = {.step = sets_its_deadline,
+                        .dropped = clears_timer,
+                        .state = 50},
                evicted = probe;
   spawn(ex, &probe, 0, PILLION_EVENT);
   spawn(ex, &evicted, 1, PILLION_EVENT);
@@ -169,8 +152,7 @@ TEST(task_sets_its_own_deadline) {
   assert_int_equal(progress.deadline, 150);
   assert_ok(pillion_task_evict(evicted.task));
   memset(&evicted.timer, 0xff, sizeof evicted.timer);
-  virtual_now = 150;
-  assert_int_equal(turn(ex), 2);
+  assert_int_equal(run_at(ex, 150), 2);
   assert_ended(&events[0], PILLION_ECANCELLED,
                PILLION_OUTCOME_CANCELLED_RUNNING);
   assert_ended(&events[1], PILLION_ETIMEDOUT,
@@ -202,15 +184,9 @@ TEST(shielded_task_is_over_when_its_shield_is) {
                PILLION_OUTCOME_CANCELLED_RUNNING);
 }
 
-static int joins(struct probe *probe, pillion_value *out,
-                 pillion_context *cx) {
-  probe->rc = pillion_join(&probe->value, cx, *(pillion_task *)probe->data);
-  return probe->rc;
-}
-
 TEST(joiner_learns_that_time_was_up) {
   ex = executor_at(100);
-  struct probe child = {0}, parent = {.step = joins, .data = &child.task};
+  struct probe child = {0}, parent = {.step = joins_task, .data = &child.task};
   pillion_timer timer = {0};
   spawn(ex, &child, 0, PILLION_JOIN);
   spawn(ex, &parent, 0, PILLION_DETACH);
@@ -248,13 +224,6 @@ TEST(deadlines_come_in_their_order) {
 
 /* ---- What is refused ----------------------------------------------------- */
 
-static void *asks_from_elsewhere(void *data) {
-  static pillion_timer timer;
-  struct probe *probe = data;
-  probe->rc = pillion_task_deadline(&timer, probe->task, 500);
-  return NULL;
-}
-
 TEST(wrong_deadlines_are_refused) {
   pillion_executor_options options = virtual_options(100);
   options.max_timers = 1;
@@ -271,7 +240,7 @@ TEST(wrong_deadlines_are_refused) {
   for (size_t i = 0; i < COUNT(bad); i++)
     assert_int_equal(pillion_task_deadline(&timer, bad[i], 5),
                      PILLION_EBADHANDLE);
-  on_thread(asks_from_elsewhere, &probe);
+  on_thread(asks_for_deadline, &probe);
   assert_int_equal(probe.rc, PILLION_EWRONGTHREAD);
   assert_ok(pillion_task_deadline(&timer, probe.task, 500));
   assert_int_equal(pillion_task_deadline(&timer, another.task, 500),

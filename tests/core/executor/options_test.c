@@ -27,11 +27,7 @@ static int ticks(struct probe *probe, pillion_value *out,
 TEST(clock_drives_the_budget) {
   static struct probe probes[200];
   ex = executor_at(1000);
-  memset(probes, 0, sizeof probes);
-  for (size_t i = 0; i < COUNT(probes); i++) {
-    probes[i].step = ticks;
-    spawn(ex, &probes[i], 0, PILLION_DETACH);
-  }
+  spawn_each(ex, probes, COUNT(probes), ticks);
   pillion_budget budget = PILLION_BUDGET_INIT;
   budget.max_ns = 2 * 100;
   progress = (pillion_progress)PILLION_PROGRESS_INIT;
@@ -84,11 +80,7 @@ TEST(budget_without_end_polls_all) {
   const int64_t times[] = {INT64_MIN, -1, 1000, INT64_MAX - 5000};
   for (size_t t = 0; t < COUNT(times); t++) {
     pillion_executor ex = executor_at(times[t]);
-    memset(probes, 0, sizeof probes);
-    for (size_t i = 0; i < COUNT(probes); i++) {
-      probes[i].step = ticks;
-      spawn(ex, &probes[i], 0, PILLION_DETACH);
-    }
+    spawn_each(ex, probes, COUNT(probes), ticks);
     pillion_budget budget = PILLION_BUDGET_INIT;
     budget.max_polls = UINT32_MAX;
     budget.max_ns = INT64_MAX;
@@ -107,11 +99,7 @@ TEST(options_are_the_default_budget) {
   pillion_executor_options options = virtual_options(1000);
   options.max_polls = 150;
   ex = executor_with(&options);
-  memset(probes, 0, sizeof probes);
-  for (size_t i = 0; i < COUNT(probes); i++) {
-    probes[i].step = ticks;
-    spawn(ex, &probes[i], 0, PILLION_DETACH);
-  }
+  spawn_each(ex, probes, COUNT(probes), ticks);
   turn(ex);
   assert_int_equal(progress.polled, 150);
   pillion_budget budget = PILLION_BUDGET_INIT;

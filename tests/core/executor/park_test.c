@@ -33,9 +33,7 @@ GIVEN(an_executor, descriptor_is_readable_exactly_while_there_is_work) {
 
 GIVEN(an_executor, host_is_poked_once_a_burst) {
   static struct probe probes[20];
-  memset(probes, 0, sizeof probes);
-  for (size_t i = 0; i < COUNT(probes); i++)
-    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  spawn_each(ex, probes, COUNT(probes), NULL);
   assert_int_equal(pokes(ex), 1);
   turn(ex);
   for (int round = 2; round < 6; round++) {
@@ -78,9 +76,7 @@ GIVEN(an_executor, nobody_pokes_a_running_executor) {
 /* A descriptor that is readable already is written no second time. */
 GIVEN(an_executor, more_work_costs_no_more_pokes) {
   static struct probe probes[10];
-  memset(probes, 0, sizeof probes);
-  for (size_t i = 0; i < COUNT(probes); i++)
-    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  spawn_each(ex, probes, COUNT(probes), NULL);
   pillion_budget one = PILLION_BUDGET_INIT;
   one.max_polls = 1;
   for (size_t i = 0; i < COUNT(probes); i++)
@@ -546,12 +542,11 @@ static int arms(struct probe *probe, pillion_value *out, pillion_context *cx) {
   return PILLION_PENDING;
 }
 
-static void clears(struct probe *probe) { pillion_timer_clear(&probe->timer); }
-
 GIVEN(an_executor, timer_hook_is_called_when_the_deadline_changes) {
   pillion_host host = hooks();
   assert_ok(pillion_host_set(ex, &host));
-  static struct probe probe = {.step = arms, .dropped = clears}, other = {0};
+  static struct probe other = {0};
+  static struct probe probe = {.step = arms, .dropped = clears_timer};
   spawn(ex, &probe, 0, PILLION_DETACH);
   spawn(ex, &other, 0, PILLION_DETACH);
   turn(ex);

@@ -68,12 +68,6 @@ static int gives(struct probe *probe, pillion_value *out,
   return PILLION_READY;
 }
 
-static int joins(struct probe *probe, pillion_value *out,
-                 pillion_context *cx) {
-  probe->rc = pillion_join(&probe->value, cx, probe->task);
-  return probe->rc == PILLION_PENDING ? PILLION_PENDING : PILLION_READY;
-}
-
 static const uint64_t sizes[] = {
     0, PILLION_INLINE, PILLION_INLINE + 1, PILLION_INLINE + 2,
     PILLION_MAX_PAYLOAD, TOO_LARGE, TOO_LARGE + 1, 3 * TOO_LARGE,
@@ -92,7 +86,7 @@ static void results_of_tasks(bool pooled) {
   for (size_t i = 0; i < COUNT(sizes); i++) {
     struct probe event = {.step = gives}, join = {.step = gives},
                  detached = {.step = gives}, left = {.step = gives},
-                 joiner = {.step = joins};
+                 joiner = {.step = joins_task};
     pillion_executor ex = executor_new();
     pillion_pool pool = pool_new();
     give = sizes[i];

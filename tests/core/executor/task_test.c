@@ -105,9 +105,7 @@ TEST(max_tasks_is_kept) {
 
 GIVEN(an_executor, budget_bounds_the_polls_of_a_turn) {
   static struct probe probes[10];
-  memset(probes, 0, sizeof probes);
-  for (size_t i = 0; i < COUNT(probes); i++)
-    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  spawn_each(ex, probes, COUNT(probes), NULL);
   pillion_budget three = PILLION_BUDGET_INIT;
   three.max_polls = 3;
   const uint32_t polled[] = {3, 3, 3, 1};
@@ -121,9 +119,7 @@ GIVEN(an_executor, budget_bounds_the_polls_of_a_turn) {
 
 GIVEN(an_executor, budget_is_256_polls_by_default) {
   static struct probe probes[300];
-  memset(probes, 0, sizeof probes);
-  for (size_t i = 0; i < COUNT(probes); i++)
-    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  spawn_each(ex, probes, COUNT(probes), NULL);
   turn(ex);
   assert_int_equal(progress.polled, 256);
   turn(ex);
@@ -132,9 +128,7 @@ GIVEN(an_executor, budget_is_256_polls_by_default) {
 
 GIVEN(an_executor, clock_is_looked_at_every_64_polls) {
   static struct probe probes[150];
-  memset(probes, 0, sizeof probes);
-  for (size_t i = 0; i < COUNT(probes); i++)
-    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  spawn_each(ex, probes, COUNT(probes), NULL);
   pillion_budget budget = PILLION_BUDGET_INIT;
   budget.max_ns = 1; /* over at the first look */
   const uint32_t polled[] = {64, 64, 22};
@@ -325,20 +319,12 @@ GIVEN(an_executor, drop_of_an_evicted_task_is_inside_a_turn) {
 
 /* ---- Join ---------------------------------------------------------------- */
 
-static int joins(struct probe *probe, pillion_value *out,
-                 pillion_context *cx) {
-  pillion_task *task = probe->data;
-  probe->rc = pillion_join(&probe->value, cx, *task);
-  if (probe->rc == PILLION_PENDING) return PILLION_PENDING;
-  return PILLION_READY;
-}
-
 GIVEN(an_executor, join_of_a_task_that_ended_before) {
   struct probe inner = {.ready_at = 1};
   spawn(ex, &inner, 0, PILLION_JOIN);
   assert_int_equal(turn(ex), 0); /* its end is no event */
   assert_int_equal(progress.live, 1);
-  struct probe outer = {.step = joins, .data = &inner.task};
+  struct probe outer = {.step = joins_task, .data = &inner.task};
   spawn(ex, &outer, 0, PILLION_DETACH);
   turn(ex);
   assert_int_equal(outer.rc, PILLION_READY);
@@ -350,7 +336,8 @@ GIVEN(an_executor, join_of_a_task_that_ended_before) {
 
 GIVEN(an_executor, join_of_a_task_that_ends_later) {
   struct probe inner = {.ready_at = 2, .name = "inner"};
-  struct probe outer = {.step = joins, .data = &inner.task, .name = "outer"};
+  struct probe outer = {
+      .step = joins_task, .data = &inner.task, .name = "outer"};
   spawn(ex, &inner, 0, PILLION_JOIN);
   spawn(ex, &outer, 0, PILLION_DETACH);
   turn(ex);
@@ -364,7 +351,7 @@ GIVEN(an_executor, join_of_a_task_that_ends_later) {
 
 GIVEN(an_executor, join_of_a_cancelled_task_tells_it) {
   struct probe inner = {0};
-  struct probe outer = {.step = joins, .data = &inner.task};
+  struct probe outer = {.step = joins_task, .data = &inner.task};
   spawn(ex, &inner, 0, PILLION_JOIN);
   spawn(ex, &outer, 0, PILLION_DETACH);
   turn(ex);
@@ -377,9 +364,9 @@ GIVEN(an_executor, join_of_a_cancelled_task_tells_it) {
 
 GIVEN(an_executor, second_joiner_is_told_that_it_is_busy) {
   struct probe inner = {0};
-  struct probe first = {.step = joins, .data = &inner.task};
-  struct probe second = {.step = joins, .data = &inner.task};
-  struct probe third = {.step = joins, .data = &inner.task};
+  struct probe first = {.step = joins_task, .data = &inner.task};
+  struct probe second = {.step = joins_task, .data = &inner.task};
+  struct probe third = {.step = joins_task, .data = &inner.task};
   spawn(ex, &inner, 0, PILLION_JOIN);
   spawn(ex, &first, 0, PILLION_DETACH);
   spawn(ex, &second, 0, PILLION_DETACH);
@@ -397,7 +384,7 @@ GIVEN(an_executor, second_joiner_is_told_that_it_is_busy) {
 }
 
 GIVEN(an_executor, join_of_itself_is_invalid) {
-  struct probe probe = {.step = joins};
+  struct probe probe = {.step = joins_task};
   probe.data = &probe.task;
   spawn(ex, &probe, 0, PILLION_JOIN);
   turn(ex);
@@ -412,10 +399,10 @@ TEST(join_of_stale_foreign_and_unjoinable_tasks) {
   spawn(elsewhere, &foreign, 0, PILLION_JOIN);
   turn(ex);
   pillion_task zero = 0;
-  struct probe a = {.step = joins, .data = &gone.task},
-               b = {.step = joins, .data = &event.task},
-               c = {.step = joins, .data = &foreign.task},
-               d = {.step = joins, .data = &zero};
+  struct probe a = {.step = joins_task, .data = &gone.task},
+               b = {.step = joins_task, .data = &event.task},
+               c = {.step = joins_task, .data = &foreign.task},
+               d = {.step = joins_task, .data = &zero};
   spawn(ex, &d, 0, PILLION_DETACH);
   spawn(ex, &b, 0, PILLION_DETACH);
   spawn(ex, &c, 0, PILLION_DETACH);
@@ -490,7 +477,7 @@ GIVEN(an_executor, detach_before_and_after_the_end) {
 
 GIVEN(an_executor, detach_wakes_who_joins) {
   struct probe inner = {0};
-  struct probe outer = {.step = joins, .data = &inner.task};
+  struct probe outer = {.step = joins_task, .data = &inner.task};
   spawn(ex, &inner, 0, PILLION_JOIN);
   spawn(ex, &outer, 0, PILLION_DETACH);
   turn(ex);

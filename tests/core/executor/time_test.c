@@ -3,13 +3,6 @@
 /* pillion/time.h, on the test's clock. */
 #include "support.h"
 
-static void clears(struct probe *probe) { pillion_timer_clear(&probe->timer); }
-
-static void run_at(pillion_executor ex, int64_t now) {
-  virtual_now = now;
-  turn(ex);
-}
-
 /* ---- Until a time -------------------------------------------------------- */
 
 static int64_t until;
@@ -21,7 +14,7 @@ static int waits(struct probe *probe, pillion_value *out,
 
 TEST(sleep_until_ends_at_its_time) {
   ex = executor_at(100);
-  struct probe probe = {.step = waits, .dropped = clears};
+  struct probe probe = {.step = waits, .dropped = clears_timer};
   until = 500;
   spawn(ex, &probe, 0, PILLION_DETACH);
   turn(ex);
@@ -50,7 +43,7 @@ TEST(sleep_until_the_past_is_ready_at_once) {
 
 TEST(sleep_until_follows_its_argument) {
   ex = executor_at(100);
-  static struct probe probe = {.step = waits, .dropped = clears};
+  static struct probe probe = {.step = waits, .dropped = clears_timer};
   const int64_t times[] = {500, 300, PILLION_TIME_NEVER, 300, 400};
   spawn(ex, &probe, 0, PILLION_DETACH);
   for (size_t i = 0; i < COUNT(times); i++) {
@@ -130,10 +123,8 @@ TEST(timeout_ends_what_takes_too_long) {
   turn(ex);
   run_at(ex, 600);
   pillion_wake_local(limited.waker);
-  virtual_now = 1099;
-  assert_int_equal(turn(ex), 0);
-  virtual_now = 1100;
-  assert_int_equal(turn(ex), 1);
+  assert_int_equal(run_at(ex, 1099), 0);
+  assert_int_equal(run_at(ex, 1100), 1);
   assert_int_equal(events[0].status, PILLION_ETIMEDOUT);
   assert_int_equal(events[0].outcome, PILLION_OUTCOME_RETURNED);
   assert_int_equal(limited.polls, 3);
@@ -145,8 +136,7 @@ TEST(what_is_ready_when_time_is_up_counts) {
   start(ex, &limited);
   turn(ex);
   limited.answer = PILLION_READY;
-  virtual_now = 5000;
-  assert_int_equal(turn(ex), 1);
+  assert_int_equal(run_at(ex, 5000), 1);
   assert_int_equal(events[0].status, 0);
 }
 

@@ -13,8 +13,6 @@ static int arms(struct probe *probe, pillion_value *out, pillion_context *cx) {
   return PILLION_PENDING;
 }
 
-static void clears(struct probe *probe) { pillion_timer_clear(&probe->timer); }
-
 /* Arms timers a, b, c … for these times, in this order. */
 static struct probe probes[26];
 static int64_t deadlines[26];
@@ -25,18 +23,13 @@ static void arm_all(pillion_executor ex, const int64_t *times, size_t n) {
   memset(probes, 0, sizeof probes);
   for (size_t i = 0; i < n; i++) {
     deadlines[i] = times[i];
-    probes[i] = (struct probe){.step = arms, .dropped = clears,
+    probes[i] = (struct probe){.step = arms, .dropped = clears_timer,
                                .name = names[i], .data = &deadlines[i]};
     spawn(ex, &probes[i], 0, PILLION_DETACH);
   }
   turn(ex);
   for (size_t i = 0; i < n; i++) assert_int_equal(probes[i].rc, 0);
   traced[0] = 0;
-}
-
-static void run_at(pillion_executor ex, int64_t now) {
-  virtual_now = now;
-  turn(ex);
 }
 
 TEST(equal_deadlines_fire_in_their_arming_order) {

@@ -17,25 +17,20 @@ static int arms(struct probe *probe, pillion_value *out, pillion_context *cx) {
   return PILLION_PENDING;
 }
 
-static void clears(struct probe *probe) { pillion_timer_clear(&probe->timer); }
-
 static void fire(pillion_executor ex, int64_t now) {
   pillion__timers_fire(pillion__executor_at(pillion__slot_of(ex)), now);
 }
 
 GIVEN(an_executor, timers_fire_in_the_order_of_their_deadlines) {
-  static struct probe a = {.step = arms, .dropped = clears, .name = "a", .state = 0},
-               b = {.step = arms, .dropped = clears, .name = "b", .state = 1},
-               c = {.step = arms, .dropped = clears, .name = "c", .state = 2},
-               d = {.step = arms, .dropped = clears, .name = "d", .state = 3};
-  deadline_of[0] = FAR + 30;
-  deadline_of[1] = FAR + 10;
-  deadline_of[2] = FAR + 20;
-  deadline_of[3] = FAR + 40;
-  spawn(ex, &a, 0, PILLION_DETACH);
-  spawn(ex, &b, 0, PILLION_DETACH);
-  spawn(ex, &c, 0, PILLION_DETACH);
-  spawn(ex, &d, 0, PILLION_DETACH);
+  static const char *const names[] = {"a", "b", "c", "d"};
+  static const int64_t after[] = {30, 10, 20, 40};
+  static struct probe probes[4];
+  for (int i = 0; i < 4; i++) {
+    deadline_of[i] = FAR + after[i];
+    probes[i] = (struct probe){.step = arms, .dropped = clears_timer,
+                               .name = names[i], .state = i};
+    spawn(ex, &probes[i], 0, PILLION_DETACH);
+  }
   turn(ex);
   assert_int_equal(progress.deadline, FAR + 10);
   fire(ex, FAR + 9);
@@ -49,12 +44,8 @@ GIVEN(an_executor, timers_fire_in_the_order_of_their_deadlines) {
 
 GIVEN(an_executor, timers_of_equal_deadlines_all_fire) {
   static struct probe probes[9];
-  memset(probes, 0, sizeof probes);
   deadline_of[0] = FAR;
-  for (size_t i = 0; i < COUNT(probes); i++) {
-    probes[i].step = arms;
-    spawn(ex, &probes[i], 0, PILLION_DETACH);
-  }
+  spawn_each(ex, probes, COUNT(probes), arms);
   turn(ex);
   fire(ex, FAR);
   turn(ex);
@@ -86,7 +77,7 @@ static int moves(struct probe *probe, pillion_value *out,
 }
 
 GIVEN(an_executor, armed_timer_is_moved) {
-  static struct probe probe = {.step = moves, .dropped = clears};
+  static struct probe probe = {.step = moves, .dropped = clears_timer};
   const int64_t to[] = {50, 20, 80};
   spawn(ex, &probe, 0, PILLION_DETACH);
   for (size_t i = 0; i < COUNT(to); i++) {
@@ -103,8 +94,8 @@ GIVEN(an_executor, armed_timer_is_moved) {
 }
 
 GIVEN(an_executor, timer_is_cleared_in_the_drop) {
-  static struct probe a = {.step = arms, .dropped = clears, .state = 0},
-               b = {.step = arms, .dropped = clears, .state = 1};
+  static struct probe a = {.step = arms, .dropped = clears_timer, .state = 0},
+               b = {.step = arms, .dropped = clears_timer, .state = 1};
   deadline_of[0] = FAR + 1;
   deadline_of[1] = FAR + 2;
   spawn(ex, &a, 0, PILLION_DETACH);
@@ -136,7 +127,7 @@ GIVEN(an_executor, timer_of_a_task_that_is_gone_wakes_nobody) {
 }
 
 GIVEN(an_executor, timer_of_the_far_future_is_never) {
-  static struct probe probe = {.step = arms, .dropped = clears};
+  static struct probe probe = {.step = arms, .dropped = clears_timer};
   deadline_of[0] = PILLION_TIME_NEVER;
   spawn(ex, &probe, 0, PILLION_DETACH);
   turn(ex);
@@ -239,7 +230,8 @@ static int sleeps_for_ever(struct probe *probe, pillion_value *out,
 }
 
 GIVEN(an_executor, endless_sleep_does_not_overflow) {
-  static struct probe probe = {.step = sleeps_for_ever, .dropped = clears};
+  static struct probe probe = {.step = sleeps_for_ever,
+                               .dropped = clears_timer};
   spawn(ex, &probe, 0, PILLION_DETACH);
   turn(ex);
   assert_int_equal(progress.deadline, PILLION_TIME_NEVER);

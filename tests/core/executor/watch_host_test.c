@@ -4,27 +4,21 @@
 #include "watch_support.h"
 
 static struct host first, second;
-static struct waiter a, b;
-static pillion_watch watch;
-static int fd, other;
-
-static void close_fds(void) {
-  if (ex != 0) executor_free(ex);
-  close(fd);
-  close(other);
-}
 
 static void two_hosts(void) {
   guest_reset();
   first = (struct host){.name = "1:"};
   second = (struct host){.name = "2:"};
-  memset(&a, 0, sizeof a);
-  memset(&b, 0, sizeof b);
   an_executor();
-  fd = some_fd(&other);
-  assert_ok(pillion_watch_open(&watch, ex, fd, 0));
-  traced[0] = 0;
-  afterwards(close_fds);
+  open_a_watch();
+}
+
+/* `a` awaits R at the first host. */
+static void two_hosts_and_a_waiter(void) {
+  two_hosts();
+  host_set(ex, &first);
+  await(ex, &a, watch, R);
+  turn(ex);
 }
 
 GIVEN(two_hosts, a_host_that_cannot_watch_is_an_error) {
@@ -61,10 +55,7 @@ GIVEN(two_hosts, a_host_that_refuses_is_asked_again_by_the_next) {
   assert_traced("1:unwatch");
 }
 
-GIVEN(two_hosts, who_was_refused_leaves_the_others_alone) {
-  host_set(ex, &first);
-  await(ex, &a, watch, R);
-  turn(ex);
+GIVEN(two_hosts_and_a_waiter, who_was_refused_leaves_the_others_alone) {
   first.refuses = PILLION_ENOMEM;
   await(ex, &b, watch, W);
   turn(ex);
@@ -74,10 +65,7 @@ GIVEN(two_hosts, who_was_refused_leaves_the_others_alone) {
   assert_int_equal(a.got, R);
 }
 
-GIVEN(two_hosts, watches_move_to_another_host) {
-  host_set(ex, &first);
-  await(ex, &a, watch, R);
-  turn(ex);
+GIVEN(two_hosts_and_a_waiter, watches_move_to_another_host) {
   host_set(ex, &second);
   assert_traced("1:watchr 1:unwatch 2:watchr");
   assert_int_equal(first.dropped, 1);
@@ -87,10 +75,7 @@ GIVEN(two_hosts, watches_move_to_another_host) {
   assert_int_equal(a.got, R);
 }
 
-GIVEN(two_hosts, tasks_wait_for_the_next_host) {
-  host_set(ex, &first);
-  await(ex, &a, watch, R);
-  turn(ex);
+GIVEN(two_hosts_and_a_waiter, tasks_wait_for_the_next_host) {
   assert_ok(pillion_host_set(ex, NULL));
   turn(ex);
   assert_traced("1:watchr 1:unwatch");
@@ -105,10 +90,7 @@ GIVEN(two_hosts, tasks_wait_for_the_next_host) {
   assert_int_equal(a.got, R);
 }
 
-GIVEN(two_hosts, tasks_hear_that_the_next_host_cannot) {
-  host_set(ex, &first);
-  await(ex, &a, watch, R);
-  turn(ex);
+GIVEN(two_hosts_and_a_waiter, tasks_hear_that_the_next_host_cannot) {
   second.refuses = PILLION_ENOTSUP;
   host_set(ex, &second); /* and a turn */
   turn(ex);
@@ -116,10 +98,7 @@ GIVEN(two_hosts, tasks_hear_that_the_next_host_cannot) {
   assert_traced("1:watchr 1:unwatch 2:watchr 2:watchr");
 }
 
-GIVEN(two_hosts, what_was_reported_before_the_host_went_still_counts) {
-  host_set(ex, &first);
-  await(ex, &a, watch, R);
-  turn(ex);
+GIVEN(two_hosts_and_a_waiter, what_was_reported_before_the_host_went_still_counts) {
   assert_ok(pillion_executor_ready(ex, first.key, R));
   host_set(ex, &second);
   assert_int_equal(a.got, R);

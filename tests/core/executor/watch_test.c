@@ -4,27 +4,14 @@
 #include "watch_support.h"
 
 static struct host host;
-static pillion_watch watch;
-static int fd, other;
-static struct waiter a, b, c; /* they outlive a test, as the executor does */
-
-static void close_fds(void) {
-  if (ex != 0) executor_free(ex);
-  close(fd);
-  close(other);
-}
+static struct waiter c;
 
 static void a_watch(void) {
   memset(&host, 0, sizeof host);
-  memset(&a, 0, sizeof a);
-  memset(&b, 0, sizeof b);
   memset(&c, 0, sizeof c);
   an_executor();
   host_set(ex, &host);
-  fd = some_fd(&other);
-  assert_ok(pillion_watch_open(&watch, ex, fd, 0));
-  traced[0] = 0;
-  afterwards(close_fds);
+  open_a_watch();
 }
 
 static void report(uint32_t events) {

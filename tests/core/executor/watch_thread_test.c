@@ -4,7 +4,6 @@
 #include "watch_support.h"
 
 static struct host host;
-static struct waiter a;
 
 struct closing {
   pillion_watch watch;

@@ -7,7 +7,6 @@
 #include "pillion/time.h"
 #include "support.h"
 
-
 static void two_workers_at_100(void) { two_workers_at(100); }
 
 /* ---- Deadlines ----------------------------------------------------------- */
@@ -32,11 +31,6 @@ static int arm_on(pillion_executor ex, pillion_timer *timer, pillion_task task,
   spawn(ex, &probe, 0, PILLION_DETACH);
   turn(ex);
   return probe.rc;
-}
-
-static int run_at(pillion_executor ex, int64_t now) {
-  virtual_now = now;
-  return turn(ex);
 }
 
 /* Turns `home`, which gets one event. */
@@ -141,20 +135,11 @@ GIVEN(two_workers_at_100, deadline_after_the_end_does_nothing) {
   assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
 }
 
-static int sets_its_own(struct probe *probe, pillion_value *out,
-                        pillion_context *cx) {
-  if (probe->polls == 1)
-    probe->rc = pillion_task_deadline(&probe->timer, probe->task,
-                                      cx->now + probe->state);
-  return PILLION_PENDING;
-}
-
-static void clears(struct probe *probe) { pillion_timer_clear(&probe->timer); }
-
 GIVEN(two_workers_at_100, task_sets_its_own_deadline) {
-  struct probe later = {.step = sets_its_own, .dropped = clears, .state = 50};
-  struct probe at_once = {.step = sets_its_own, .dropped = clears};
-  struct probe other = later;
+  struct probe at_once = {.step = sets_its_deadline, .dropped = clears_timer};
+  struct probe later = at_once, other;
+  later.state = 50;
+  other = later;
   later.task = pool_spawn(pool, two, &later, 0, PILLION_EVENT);
   turn(one);
   assert_ok(later.rc);
@@ -205,14 +190,8 @@ GIVEN(two_workers_at_100, shielded_task_is_over_when_its_shield_is) {
   assert_ended(two, PILLION_ETIMEDOUT, PILLION_OUTCOME_CANCELLED_RUNNING);
 }
 
-static int joins(struct probe *probe, pillion_value *out,
-                 pillion_context *cx) {
-  probe->rc = pillion_join(&probe->value, cx, probe->task);
-  return probe->rc;
-}
-
 GIVEN(two_workers_at_100, joiner_learns_that_time_was_up) {
-  struct probe child = {0}, parent = {.step = joins};
+  struct probe child = {0}, parent = {.step = joins_task};
   pillion_timer timer = {0};
   parent.task = pool_spawn(pool, 0, &child, 0, PILLION_JOIN);
   pool_spawn_as(pool, &parent);
@@ -237,13 +216,6 @@ GIVEN(two_workers_at_100, free_lets_go_of_the_storage) {
   pool = pool_new();
 }
 
-static void *asks_from_elsewhere(void *data) {
-  static pillion_timer timer;
-  struct probe *probe = data;
-  probe->rc = pillion_task_deadline(&timer, probe->task, 500);
-  return NULL;
-}
-
 GIVEN(two_workers_at_100, wrong_deadlines_are_refused) {
   static struct probe probe, local; /* they live until the end */
   static pillion_timer taken;
@@ -258,7 +230,7 @@ GIVEN(two_workers_at_100, wrong_deadlines_are_refused) {
   /* Not in a turn, nor in the turn of an executor without a pool. */
   assert_int_equal(pillion_task_deadline(&timer, probe.task, 500),
                    PILLION_EWRONGTHREAD);
-  on_thread(asks_from_elsewhere, &probe);
+  on_thread(asks_for_deadline, &probe);
   assert_int_equal(probe.rc, PILLION_EWRONGTHREAD);
   assert_int_equal(arm_on(stranger, &timer, probe.task, 500),
                    PILLION_EWRONGTHREAD);

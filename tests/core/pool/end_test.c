@@ -76,7 +76,7 @@ static int returns_far(struct probe *probe, pillion_value *out,
   return PILLION_READY;
 }
 
-/* As for a local task: the event was taken, so nothing keeps the loop. */
+/* As with a local task, a taken event keeps no loop running. */
 GIVEN(a_worker, lent_payload_keeps_no_loop) {
   struct probe probe = {.step = returns_far};
   released = 0;
@@ -95,7 +95,7 @@ GIVEN(a_worker, lent_payload_keeps_no_loop) {
   assert_int_equal(pool_stats(pool).live, 0);
 }
 
-/* Whether a worker or another thread releases it. */
+/* A worker releases the payload, or another thread does. */
 TEST(last_event_ends_the_loops_of_other_workers) {
   struct probe probe = {.step = returns_far};
   pillion_pool pool = pool_new();
@@ -178,12 +178,6 @@ GIVEN(an_executor, lent_payload_outlives_its_pool) {
   pool_free(pool);
 }
 
-static int joins(struct probe *probe, pillion_value *out,
-                 pillion_context *cx) {
-  probe->rc = pillion_join(&probe->value, cx, probe->task);
-  return probe->rc == PILLION_PENDING ? PILLION_PENDING : PILLION_READY;
-}
-
 /* A closed home lives on for no event that can't come. */
 TEST(closing_home_takes_no_more_ends) {
   struct probe probe = {0}, child = {.ready_at = 1};
@@ -208,7 +202,7 @@ TEST(closing_home_takes_no_more_ends) {
 }
 
 TEST(joined_by_a_local_task) {
-  struct probe child = {.ready_at = 2}, joiner = {.step = joins};
+  struct probe child = {.ready_at = 2}, joiner = {.step = joins_task};
   pillion_pool pool = pool_new();
   pillion_executor worker = executor_new(), other = executor_new();
   assert_ok(pillion_pool_join(pool, worker, 0));
@@ -234,9 +228,9 @@ TEST(joined_by_a_local_task) {
 }
 
 GIVEN(a_worker, joined_by_a_task_of_the_pool) {
-  struct probe child = {.ready_at = 2}, joiner = {.step = joins};
+  struct probe child = {.ready_at = 2}, joiner = {.step = joins_task};
   joiner.task = pool_spawn(pool, 0, &child, 0, PILLION_JOIN);
-  struct probe second = {.step = joins, .task = joiner.task};
+  struct probe second = {.step = joins_task, .task = joiner.task};
   pool_spawn_as(pool, &joiner);
   turn(ex);
   assert_int_equal(joiner.rc, PILLION_PENDING);
@@ -250,7 +244,7 @@ GIVEN(a_worker, joined_by_a_task_of_the_pool) {
 }
 
 GIVEN(a_worker, detached_while_joined) {
-  struct probe child = {.ready_at = 2}, joiner = {.step = joins};
+  struct probe child = {.ready_at = 2}, joiner = {.step = joins_task};
   pillion_task task = joiner.task =
       pool_spawn(pool, 0, &child, 0, PILLION_JOIN);
   pool_spawn_as(pool, &joiner);

@@ -24,11 +24,6 @@ static struct target targets[TASKS];
 static _Atomic int over, waking, met, enough, lost;
 static _Atomic uint64_t polls;
 
-static uint32_t draw(uint32_t *random, uint32_t n) {
-  *random = *random * 1664525 + 1013904223;
-  return (uint32_t)((uint64_t)*random * n >> 32);
-}
-
 static void count_and_wake(uint32_t i, int (*wake)(pillion_waker waker)) {
   struct target *t = &targets[i];
   atomic_fetch_add_explicit(&t->sequence, 1, memory_order_relaxed);
@@ -47,8 +42,9 @@ static int target_poll(pillion_value *out, pillion_context *cx, void *self) {
   atomic_fetch_add(&waking, 1);
   if (!atomic_load(&over)) {
     if (random % 4 == 0) cx->ops->wake(cx->waker);
-    count_and_wake(draw(&random, TASKS), cx->ops->wake);
-    if (random % 8 == 0) count_and_wake(draw(&random, TASKS), pillion_wake);
+    count_and_wake(random_below(&random, TASKS), cx->ops->wake);
+    if (random % 8 == 0)
+      count_and_wake(random_below(&random, TASKS), pillion_wake);
   }
   atomic_fetch_sub(&waking, 1);
   atomic_store_explicit(&t->inside, 0, memory_order_relaxed);
@@ -74,9 +70,9 @@ static void *works_and_leaves(void *data) {
     pillion_executor_new(&ex, NULL, NULL, 0);
     pillion_executor_fd(&fd, ex);
     pillion_pool_join(pool, ex, PILLION_HOLD);
-    for (uint32_t turns = draw(&random, 200);
+    for (uint32_t turns = random_below(&random, 200);
          (stays || turns > 0) && !atomic_load(&enough); turns--) {
-      budget.max_polls = 1 + draw(&random, 300);
+      budget.max_polls = 1 + random_below(&random, 300);
       if (pillion_executor_turn(NULL, 0, &p, ex, &budget) < 0)
         atomic_store(&lost, 1);
       atomic_fetch_add(&polls, p.polled);
@@ -84,7 +80,7 @@ static void *works_and_leaves(void *data) {
       struct pollfd watched = {fd, POLLIN, 0};
       poll(&watched, 1, stays ? 100 : 1);
     }
-    if (draw(&random, 2)) pillion_pool_leave(ex);
+    if (random_below(&random, 2)) pillion_pool_leave(ex);
     pillion_executor_free(ex);
   }
   return NULL;
@@ -94,7 +90,7 @@ static void *wakes(void *data) {
   uint32_t random = 99 + (uint32_t)(uintptr_t)data;
   while (!atomic_load(&over)) {
     for (int i = 0; i < 50; i++)
-      count_and_wake(draw(&random, TASKS), pillion_wake);
+      count_and_wake(random_below(&random, TASKS), pillion_wake);
     sched_yield();
   }
   return NULL;

@@ -27,11 +27,6 @@ struct node {
 static _Atomic int64_t spawned, dropped, wrong, cancelled;
 static _Atomic int over;
 
-static uint32_t draw(uint32_t *random, uint32_t n) {
-  *random = *random * 1664525 + 1013904223;
-  return (uint32_t)((uint64_t)*random * n >> 32);
-}
-
 static const pillion_future node_future;
 
 static struct node *node_new(int depth, uint32_t random) {
@@ -54,21 +49,22 @@ static void node_drop(void *self) {
 }
 
 static void node_begets(struct node *node, pillion_context *cx) {
-  int n = node->depth == 0 ? 0 : (int)draw(&node->random, CHILDREN + 1);
+  int n = node->depth == 0 ? 0 : (int)random_below(&node->random, CHILDREN + 1);
   node->ops = cx->ops;
   for (int i = 0; i < n; i++) {
-    struct node *child = node_new(node->depth - 1, draw(&node->random, UINT32_MAX));
+    struct node *child =
+        node_new(node->depth - 1, random_below(&node->random, UINT32_MAX));
     if (pillion_spawn(&node->children[i], cx, &node_future, child, 0,
                       PILLION_JOIN) < 0) {
       atomic_store(&wrong, 1);
       return;
     }
     node->count++;
-    if (draw(&node->random, 4) == 0 &&
+    if (random_below(&node->random, 4) == 0 &&
         pillion_task_deadline(&node->clocks[i], node->children[i],
-                              cx->now + draw(&node->random, 400000)) < 0)
+                              cx->now + random_below(&node->random, 400000)) < 0)
       atomic_store(&wrong, 2);
-    if (draw(&node->random, 8) == 0)
+    if (random_below(&node->random, 8) == 0)
       pillion_cancel(cx->ops, node->children[i]);
   }
 }
@@ -88,7 +84,7 @@ static int node_poll(pillion_value *out, pillion_context *cx, void *self) {
   struct node *node = self;
   PILLION_ASYNC(node->state);
   node_begets(node, cx);
-  node->begun = (int)draw(&node->random, 300000);
+  node->begun = (int)random_below(&node->random, 300000);
   PILLION_AWAIT(node->state, pillion_sleep(&node->nap, cx, node->begun));
   while (node->joined < node->count)
     PILLION_AWAIT(node->state, node_joins(node, cx));
@@ -128,14 +124,14 @@ static void *works_and_leaves(void *data) {
     pillion_executor_bind(ex);
     if (stays) atomic_store(&staying, ex);
     pillion_pool_join(pool, ex, PILLION_HOLD);
-    for (uint32_t turns = draw(&random, 300);
+    for (uint32_t turns = random_below(&random, 300);
          (stays || turns > 0) && !atomic_load(&over); turns--) {
-      budget.max_polls = 1 + draw(&random, 64);
+      budget.max_polls = 1 + random_below(&random, 64);
       if (pillion_executor_turn(NULL, 0, &p, ex, &budget) < 0)
         atomic_store(&wrong, 4);
       if (!p.more) sleeps(fd, p.deadline, stays ? -1 : MS / 2);
     }
-    if (draw(&random, 2)) pillion_pool_leave(ex);
+    if (random_below(&random, 2)) pillion_pool_leave(ex);
     if (!stays) pillion_executor_free(ex);
   }
   return NULL;
@@ -173,8 +169,8 @@ static void every_node_ends(int workers, int64_t nodes) {
   while (good && atomic_load(&spawned) < nodes) {
     for (int i = 0; i < 20; i++)
       if (pillion_pool_spawn(NULL, pool, 0, &node_future,
-                             node_new(DEPTH, draw(&random, UINT32_MAX)), 0,
-                             PILLION_DETACH) < 0)
+                             node_new(DEPTH, random_below(&random, UINT32_MAX)),
+                             0, PILLION_DETACH) < 0)
         atomic_store(&wrong, 5);
     good = ends(LIVE);
   }

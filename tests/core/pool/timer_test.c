@@ -28,10 +28,6 @@ GIVEN(two_workers, timer_set_on_one_fires_on_the_other) {
   assert_int_equal(progress.deadline, PILLION_TIME_NEVER);
 }
 
-static void clears(struct probe *probe) {
-  pillion_timer_clear(&probe->timer);
-}
-
 static int naps_long(struct probe *probe, pillion_value *out,
                      pillion_context *cx) {
   if (probe->polls < 3)
@@ -40,7 +36,7 @@ static int naps_long(struct probe *probe, pillion_value *out,
 }
 
 GIVEN(two_workers, timer_moved_and_cleared_elsewhere) {
-  struct probe probe = {.step = naps_long, .dropped = clears};
+  struct probe probe = {.step = naps_long, .dropped = clears_timer};
   pillion_task task = pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
   turn(one);
   assert_true(progress.deadline < PILLION_TIME_NEVER);
@@ -58,7 +54,7 @@ GIVEN(two_workers, timer_moved_and_cleared_elsewhere) {
 }
 
 GIVEN(two_workers, timer_of_another_runtime) {
-  static struct probe probe = {.step = naps_long, .dropped = clears};
+  static struct probe probe = {.step = naps_long, .dropped = clears_timer};
   pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
   turn(readable(one) ? one : two);
   static struct probe thief;
@@ -70,7 +66,7 @@ GIVEN(two_workers, timer_of_another_runtime) {
 
 /* Perhaps only the host of the leaving worker knew the deadline. */
 GIVEN(two_workers, leaver_has_another_look_at_the_deadline) {
-  static struct probe probe = {.step = naps_long, .dropped = clears};
+  static struct probe probe = {.step = naps_long, .dropped = clears_timer};
   pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
   if (!readable(one)) {
     pillion_executor other = one;
