@@ -46,7 +46,7 @@ def test_only_the_headers_functions_leave(library: str) -> None:
 
 
 @pytest.mark.parametrize(("library", "soname"), LIBRARIES.items())
-def test_soname(library: str, soname: str) -> None:
+def test_library_has_its_soname(library: str, soname: str) -> None:
     assert f"Library soname: [{soname}]" in run("readelf", "-d", str(LIB / library))
 
 

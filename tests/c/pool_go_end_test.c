@@ -8,7 +8,7 @@
 
 #define THREADS 3
 
-GIVEN(a_pool, refused) {
+GIVEN(a_pool, wrong_calls_of_a_pool_are_refused) {
   pillion_task task = 0;
   pillion_executor ex = executor_new();
   const uint64_t right = pool;
@@ -67,7 +67,7 @@ static void cancels_have_arrived(void) {
   ask_number("test.waiting", "");
 }
 
-GIVEN(a_pool, three_outcomes) {
+GIVEN(a_pool, a_cancel_has_three_outcomes) {
   pillion_executor ex = executor_new();
   pillion_task task = call(ex, "test.async_block", "", 1);
   assert_int_equal(pillion_task_cancel(task), 0); /* no worker is there yet */
@@ -96,7 +96,7 @@ static int64_t monotonic(void) {
   return now.tv_sec * SECOND + now.tv_nsec;
 }
 
-GIVEN(a_pool, deadlines) {
+GIVEN(a_pool, deadlines_end_calls_of_a_pool) {
   pillion_timer storage = {0};
   pillion_executor ex = worker_new(0);
   assert_ok(start_call(NULL, ex, "test.async_block", "", 1, PILLION_EVENT, 1));

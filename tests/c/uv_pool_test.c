@@ -73,7 +73,7 @@ static void count_event(const pillion_event *event, void *data) {
   *(uint64_t *)data += event->token;
 }
 
-TEST(workers_of_three_kinds) {
+TEST(workers_of_three_kinds_share_the_tasks) {
   pthread_t threads[2];
   uint64_t tokens = 0;
   assert_ok(pillion_pool_new(&pool, NULL, NULL, 0));

@@ -157,7 +157,7 @@ async def test_a_callback_that_raises_harms_nobody(lib):
     assert [type(error) for error in reports] == [ZeroDivisionError]
 
 
-async def test_asking(lib):
+async def test_modules_functions_and_kinds_are_told(lib):
     assert lib.modules() == ["test"]
     names = lib.functions()
     assert names == sorted(names) and {"test.echo", "test.loop_echo"} <= set(names)

@@ -67,7 +67,7 @@ async def test_timeout_that_is_not_needed(lib):
         await lib.call("test.fail", timeout=100)
 
 
-async def test_timeout_zero(lib):
+async def test_timeout_of_zero_ends_at_once(lib):
     with pytest.raises(pillion.Timeout):
         await lib.call("test.block", timeout=0)
     await settled(lib)

@@ -63,5 +63,5 @@ print(*(counts[name] for name in ("executors", "tasks", "calls", "payloads")))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_hammer(seed):
+def test_nothing_is_lost_and_nothing_is_left(seed):
     assert run(CODE, str(seed)) == "0 0 0 0\n"

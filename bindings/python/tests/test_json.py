@@ -25,7 +25,7 @@ JSON = [
 
 
 @everywhere
-async def test_json(lib):
+async def test_json_comes_back_as_json(lib):
     assert await lib.call_json("test.add", {"a": 40, "b": 2}) == {"sum": 42}
     assert lib.describe("test.add")["codec"] == "json"
 

@@ -233,7 +233,7 @@ def test_exit_with_everything_in_flight():
         )
 
 
-def test_debug_mode():
+def test_asyncios_debug_mode_reports_nothing():
     run(
         """
         import asyncio

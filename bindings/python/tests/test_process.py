@@ -24,7 +24,7 @@ def test_import_and_load_do_not_load():
     )
 
 
-def test_preforking_server():
+def test_children_of_a_preforking_server_load_the_library():
     """The parent imports and loads, but only its children use the library."""
     out = run(
         """

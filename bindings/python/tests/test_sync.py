@@ -9,7 +9,7 @@ import pillion
 
 
 @pytest.mark.parametrize("size", [0, 24, 25, 100_000])
-def test_sync_call(lib, size):
+def test_sync_call_returns_the_bytes(lib, size):
     assert lib.call_sync("test.echo", b"s" * size) == b"s" * size
 
 
@@ -20,7 +20,7 @@ def test_sync_call_of_every_payload(lib):
     assert lib.call_json_sync("test.add", {"a": 2, "b": 3}) == {"sum": 5}
 
 
-def test_sync_errors(lib):
+def test_sync_call_raises_each_error(lib):
     with pytest.raises(pillion.NotFound):
         lib.call_sync("test.nothing")
     with pytest.raises(pillion.GoError) as caught:

@@ -13,7 +13,7 @@ static int above_stdio(int fd) {
   return fd >= 3 && fcntl(fd, F_GETFD) == FD_CLOEXEC;
 }
 
-TEST(stdio_is_closed) {
+TEST(closed_stdio_gets_none_of_the_descriptors) {
   int kept[3], good = 0, n, fd, low;
   pillion_executor ex[3];
   fflush(stdout);

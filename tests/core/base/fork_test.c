@@ -110,7 +110,7 @@ static void parent_goes_on(void) {
   assert_int_equal(probe.drops, 0);
 }
 
-GIVEN(a_task_and_a_call, forked_child) {
+GIVEN(a_task_and_a_call, forked_child_is_refused) {
   pid_t child = fork();
   if (child == 0) _exit(in_child());
   assert_int_equal(exit_code(child), 0);
@@ -118,7 +118,7 @@ GIVEN(a_task_and_a_call, forked_child) {
 }
 
 /* A clone(2) runs no handlers of pthread_atfork. */
-GIVEN(a_task_and_a_call, cloned_child) {
+GIVEN(a_task_and_a_call, cloned_child_is_refused) {
   long child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
   if (child == 0) _exit(everything_is_refused());
   assert_true(child > 0);
@@ -126,7 +126,7 @@ GIVEN(a_task_and_a_call, cloned_child) {
   parent_goes_on();
 }
 
-GIVEN(a_task_and_a_call, child_of_a_child) {
+GIVEN(a_task_and_a_call, grandchild_is_refused) {
   pid_t child = fork();
   if (child == 0) {
     pid_t grandchild = fork();
@@ -147,7 +147,7 @@ static int forks(struct probe *p, pillion_value *out, pillion_context *cx) {
   return PILLION_PENDING;
 }
 
-GIVEN(a_task_and_a_call, fork_inside_a_poll) {
+GIVEN(a_task_and_a_call, child_forked_inside_a_poll_is_refused) {
   static struct probe forking = {.step = forks, .awaited = -1};
   spawn(ex, &forking, 0, PILLION_DETACH);
   turn(ex);

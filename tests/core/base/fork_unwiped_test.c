@@ -21,7 +21,7 @@ static int in_child(pillion_executor ex, pillion_waker waker) {
   return 0;
 }
 
-GIVEN(an_executor, child_of_a_kernel_that_does_not_wipe) {
+GIVEN(an_executor, child_of_a_kernel_that_does_not_wipe_is_refused) {
   static struct probe probe = {0};
   int status;
   pillion_waker waker = waker_of(spawn(ex, &probe, 0, PILLION_DETACH));

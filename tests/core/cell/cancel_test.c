@@ -43,7 +43,7 @@ static void assert_ended(const struct probe *probe, int polls, int32_t status,
 
 /* ---- The life of a task, point by point ---------------------------------- */
 
-TEST(before_its_first_poll) {
+TEST(asked_before_its_first_poll) {
   EACH_ASKER(ask) {
     pillion_executor ex = executor_new();
     struct probe probe = {0};
@@ -59,7 +59,7 @@ TEST(before_its_first_poll) {
   }
 }
 
-TEST(while_it_waits) {
+TEST(asked_while_it_waits) {
   EACH_ASKER(ask) {
     pillion_executor ex = executor_new();
     struct probe probe = {0};
@@ -106,7 +106,7 @@ static int asks_for_itself(struct probe *probe, pillion_value *out,
   return PILLION_READY;
 }
 
-TEST(during_its_poll) {
+TEST(asked_during_its_poll) {
   EACH_ASKER(ask) {
     pillion_executor ex = executor_new();
     struct probe probe = {.step = asks_for_itself, .data = (void *)ask};
@@ -121,7 +121,7 @@ TEST(during_its_poll) {
   }
 }
 
-TEST(during_the_poll_that_is_ready_is_too_late) {
+TEST(asked_during_the_poll_that_is_ready_is_too_late) {
   EACH_ASKER(ask) {
     pillion_executor ex = executor_new();
     struct probe probe = {
@@ -135,7 +135,7 @@ TEST(during_the_poll_that_is_ready_is_too_late) {
   }
 }
 
-GIVEN(an_executor, after_its_end_until_it_is_taken) {
+GIVEN(an_executor, asked_after_its_end_until_it_is_taken) {
   struct probe probe = {.ready_at = 1};
   spawn(ex, &probe, 0, PILLION_EVENT);
   assert_int_equal(pillion_executor_turn(NULL, 0, NULL, ex, NULL), 0);
@@ -204,7 +204,7 @@ static void passes_it_on(struct probe *probe) {
 
 #define WAITS {.step = waits_for_inner, .dropped = passes_it_on}
 
-TEST(while_a_timer_is_armed) {
+TEST(asked_while_a_timer_is_armed) {
   EACH_ASKER(ask) {
     pillion_executor ex = executor_new();
     struct waits waits = {.probe = WAITS};
@@ -221,7 +221,7 @@ TEST(while_a_timer_is_armed) {
   }
 }
 
-TEST(while_it_awaits_another_task) {
+TEST(asked_while_it_awaits_another_task) {
   EACH_ASKER(ask) {
     pillion_executor ex = executor_new();
     struct waits waits = {.probe = WAITS};
@@ -245,7 +245,7 @@ TEST(while_it_awaits_another_task) {
   }
 }
 
-TEST(while_it_awaits_a_call_that_has_not_begun) {
+TEST(asked_while_it_awaits_a_call_that_has_not_begun) {
   EACH_ASKER(ask) {
     pillion_executor ex = executor_new();
     struct waits waits = {.probe = WAITS};
@@ -264,7 +264,7 @@ TEST(while_it_awaits_a_call_that_has_not_begun) {
   }
 }
 
-TEST(while_it_awaits_a_call_that_runs) {
+TEST(asked_while_it_awaits_a_call_that_runs) {
   EACH_ASKER(ask) {
     pillion_executor ex = executor_new();
     struct waits waits = {.probe = WAITS};

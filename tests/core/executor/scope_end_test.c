@@ -77,7 +77,7 @@ GIVEN(an_executor, owner_that_was_never_polled_has_none) {
 }
 
 /* Free comes to the owner before its children, and then to a child first. */
-TEST(free_ends_them) {
+TEST(free_ends_owner_and_children) {
   for (int before = 0; before < 2; before++) {
     pillion_executor ex = executor_new();
     struct owner owner = {0};

@@ -94,7 +94,7 @@ GIVEN(an_executor, shields_nest) {
   assert_int_equal(probe.polls, 1);
 }
 
-GIVEN(an_executor, close_respects_it) {
+GIVEN(an_executor, close_waits_for_the_shield) {
   struct probe probe = {.step = shielded};
   spawn(ex, &probe, 0, PILLION_EVENT);
   turn(ex);

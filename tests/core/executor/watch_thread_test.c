@@ -44,7 +44,7 @@ GIVEN(an_executor, closing_from_another_thread_is_done_by_the_next_turn) {
 }
 
 /* The owner's search for a free cell finds the close, which has to wait. */
-GIVEN(an_executor, the_owner_is_faster) {
+GIVEN(an_executor, the_owners_close_overtakes_another_threads) {
   int other, mine = some_fd(&other);
   struct closing closing;
   struct probe probe = {.ready_at = 1};

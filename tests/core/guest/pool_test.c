@@ -123,7 +123,7 @@ GIVEN(two_workers_with_go, leaving_worker_hands_its_poke_on) {
 }
 
 /* The pool is gone. The next pool in its place forgets the wake. */
-GIVEN(two_workers_with_go, late_wake) {
+GIVEN(two_workers_with_go, late_wake_of_a_freed_pool_is_forgotten) {
   executor_free(one);
   executor_free(two);
   pool_free(pool);

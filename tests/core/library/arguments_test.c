@@ -20,7 +20,7 @@ static void an_executor_and_a_probe(void) {
 
 /* ---- Options ------------------------------------------------------------- */
 
-GIVEN(an_executor_and_a_probe, options_of_the_library) {
+GIVEN(an_executor_and_a_probe, wrong_options_of_the_library_are_refused) {
   pillion_start_options o = PILLION_START_OPTIONS_INIT;
   char why[128] = "";
   INVALID((o.size--, pillion_start(&o, why, sizeof why)));
@@ -34,7 +34,7 @@ GIVEN(an_executor_and_a_probe, options_of_the_library) {
   INVALID(pillion_shutdown(-1, 0));
 }
 
-GIVEN(an_executor_and_a_probe, options_of_an_executor) {
+GIVEN(an_executor_and_a_probe, wrong_options_of_an_executor_are_refused) {
   pillion_executor_options o = PILLION_EXECUTOR_OPTIONS_INIT;
   const pillion_executor_options good = o;
   pillion_executor new = 5;
@@ -55,7 +55,7 @@ GIVEN(an_executor_and_a_probe, options_of_an_executor) {
   assert_int_equal(new, 5);
 }
 
-GIVEN(an_executor_and_a_probe, options_of_a_pool) {
+GIVEN(an_executor_and_a_probe, wrong_options_of_a_pool_are_refused) {
   pillion_pool_options o = PILLION_POOL_OPTIONS_INIT;
   const pillion_pool_options good = o;
   pillion_pool_stats short_stats = {.size = 8};
@@ -80,7 +80,7 @@ GIVEN(an_executor_and_a_probe, options_of_a_pool) {
   assert_ok(pillion_pool_free(pool));
 }
 
-GIVEN(an_executor_and_a_probe, options_of_a_call) {
+GIVEN(an_executor_and_a_probe, wrong_options_of_a_call_are_refused) {
   pillion_call_options o = PILLION_CALL_OPTIONS_INIT;
   o.function = function("test.echo");
   const pillion_call_options good = o;
@@ -96,7 +96,7 @@ GIVEN(an_executor_and_a_probe, options_of_a_call) {
 
 /* ---- Executors ----------------------------------------------------------- */
 
-GIVEN(an_executor_and_a_probe, executors) {
+GIVEN(an_executor_and_a_probe, wrong_arguments_of_executors_are_refused) {
   pillion_progress short_progress = {.size = 8};
   pillion_budget short_budget = {.size = 8};
   pillion_executor_stats short_stats = {.size = 8};
@@ -122,7 +122,7 @@ GIVEN(an_executor_and_a_probe, executors) {
 
 /* ---- Functions and calls ------------------------------------------------- */
 
-GIVEN(an_executor_and_a_probe, functions_and_calls) {
+GIVEN(an_executor_and_a_probe, wrong_arguments_of_calls_are_refused) {
   pillion_function f = function("test.echo"), loop = function("test.loop");
   pillion_function_info short_info = {.size = 8};
   pillion_value value;
@@ -151,7 +151,7 @@ GIVEN(an_executor_and_a_probe, functions_and_calls) {
   assert_int_equal(library_counts().calls, 0);
 }
 
-GIVEN(an_executor_and_a_probe, failures) {
+GIVEN(an_executor_and_a_probe, broken_failures_are_refused) {
   pillion_failure failure = PILLION_FAILURE_INIT, short_one = {.size = 8};
   const char good[12] = {0}, long_message[12] = {0, 0, 0, 0, 1};
   assert_ok(pillion_failure_parse(&failure, good, 12));
@@ -164,7 +164,7 @@ GIVEN(an_executor_and_a_probe, failures) {
 
 /* ---- Tasks, and what futures may get wrong ------------------------------- */
 
-GIVEN(an_executor_and_a_probe, tasks) {
+GIVEN(an_executor_and_a_probe, wrong_arguments_of_tasks_are_refused) {
   pillion_future no_poll = {sizeof no_poll, NULL, NULL};
   pillion_future short_one = {8, probe_poll, NULL};
   pillion_watch watch;
@@ -209,7 +209,7 @@ static int arms(struct probe *p, pillion_value *out, pillion_context *cx) {
   return PILLION_PENDING;
 }
 
-GIVEN(an_executor_and_a_probe, futures) {
+GIVEN(an_executor_and_a_probe, mistakes_in_a_poll_are_refused) {
   pillion_executor other = executor_new();
   static struct probe joined; /* until the executor is freed */
   struct probe armed = {.step = arms};

@@ -304,7 +304,7 @@ static void assert_refused(const struct entry *entry, uint64_t handle) {
   assert_true(rc == PILLION_EBADHANDLE || stale);
 }
 
-GIVEN(one_of_each, handles_that_are_none) {
+GIVEN(one_of_each, handles_that_never_were_are_refused) {
   EACH(entry) {
     if (entry->kind == NONE) continue;
     /* Zero means "no executor" to a call, which makes one to be waited for. */
@@ -322,7 +322,7 @@ GIVEN(one_of_each, handles_that_are_none) {
   }
 }
 
-GIVEN(one_of_each, handles_that_are_stale) {
+GIVEN(one_of_each, stale_handles_are_refused) {
   EACH(entry) {
     if (entry->kind == EXECUTOR) assert_refused(entry, made.gone);
     if (entry->kind == TASK) assert_refused(entry, made.gone_task);
@@ -335,7 +335,7 @@ GIVEN(one_of_each, handles_that_are_stale) {
 }
 
 /* Tasks and calls are both tasks, but not in everything. */
-GIVEN(one_of_each, handles_of_the_other_sort) {
+GIVEN(one_of_each, handles_of_the_other_sort_are_refused) {
   assert_int_equal(pillion_task_evict(made.call), PILLION_EBADHANDLE);
   assert_int_equal(do_wait(made.task), PILLION_EBADHANDLE);
   assert_int_equal(do_wait(made.call), PILLION_EBADHANDLE);
@@ -345,7 +345,7 @@ GIVEN(one_of_each, handles_of_the_other_sort) {
                    PILLION_EBADHANDLE);
 }
 
-GIVEN(one_of_each, handles_at_random) {
+GIVEN(one_of_each, random_handles_are_refused) {
   uint64_t x = 88172645463325252u; /* xorshift64 (Marsaglia 2003) */
   for (int i = 0; i < 20000; i++) {
     x ^= x << 13, x ^= x >> 7, x ^= x << 17;
@@ -369,7 +369,7 @@ static void *on_wrong_thread(void *data) {
   return data;
 }
 
-GIVEN(one_of_each, on_another_thread) {
+GIVEN(one_of_each, another_thread_is_refused) {
   on_thread(on_wrong_thread, NULL);
   EACH(entry) {
     if (!(entry->rules & OWNER)) continue;
@@ -389,7 +389,7 @@ static int inside(struct probe *probe, pillion_value *out,
   return PILLION_READY;
 }
 
-GIVEN(one_of_each, inside_a_turn) {
+GIVEN(one_of_each, functions_for_outside_a_turn_are_refused_inside) {
   struct probe probe = {.step = inside};
   spawn(made.ex, &probe, 0, PILLION_DETACH);
   turn(made.ex);
@@ -401,7 +401,7 @@ GIVEN(one_of_each, inside_a_turn) {
   }
 }
 
-GIVEN(one_of_each, in_a_forked_child) {
+GIVEN(one_of_each, forked_child_is_refused) {
   pid_t child = fork();
   if (child == 0) {
     EACH(entry)

@@ -237,7 +237,7 @@ GIVEN(two_workers_and_probes, leaver_hands_its_tasks_on) {
   assert_int_equal(progress.live, 0);
 }
 
-GIVEN(two_workers_and_probes, free_leaves) {
+GIVEN(two_workers_and_probes, free_of_a_worker_leaves_the_pool) {
   pillion_budget budget = PILLION_BUDGET_INIT;
   budget.max_polls = 2;
   spawn_many(1);
