@@ -3,8 +3,7 @@
 /* Cancels from a C future to the Go call that it awaits, and on inside Go. */
 #include "support.h"
 
-/* Awaits a call. Its drop cancels the call; with `shielded` its poll does that.
-   */
+/* Awaits a call. Its drop cancels the call, or with `shielded` its poll. */
 struct asking {
   const pillion_ops *ops;
   pillion_task call;
@@ -59,18 +58,25 @@ static uint64_t live_after_turn(pillion_executor ex, struct seen *seen) {
   return progress.live;
 }
 
+/* The task of `asking`, whose call waits inside Go. */
+static pillion_task waits_in_go(pillion_executor ex, struct asking *asking,
+                                const char *name, struct seen *seen) {
+  pillion_task task;
+  seen->count = 0;
+  asking->call = submit(ex, name, "", 0, PILLION_JOIN);
+  assert_ok(pillion_task_spawn(&task, ex, &asking_future, asking, 7,
+                               PILLION_EVENT));
+  do turn(ex, seen, NULL);
+  while (ask_number("test.waiting", "") != 1);
+  return task;
+}
+
 static void drop_case(int (*way)(int (*fn)(void *), void *arg),
                       const char *name) {
   static struct seen seen;
   struct asking asking = {0};
   pillion_executor ex = executor_new();
-  pillion_task task;
-  seen.count = 0;
-  asking.call = submit(ex, name, "", 0, PILLION_JOIN);
-  assert_ok(pillion_task_spawn(&task, ex, &asking_future, &asking, 7,
-                               PILLION_EVENT));
-  do turn(ex, &seen, NULL);
-  while (ask_number("test.waiting", "") != 1);
+  pillion_task task = waits_in_go(ex, &asking, name, &seen);
   assert_int_equal(ask_to_stop(way, task), 0);
   assert_int_equal(ask_to_stop(way, task), 1);
   while (seen.count == 0) turn(ex, &seen, NULL);
@@ -92,13 +98,7 @@ static void shield_case(int (*way)(int (*fn)(void *), void *arg),
   static struct seen seen;
   struct asking asking = {.shielded = 1, .passed = 99};
   pillion_executor ex = executor_new();
-  pillion_task task;
-  seen.count = 0;
-  asking.call = submit(ex, name, "", 0, PILLION_JOIN);
-  assert_ok(pillion_task_spawn(&task, ex, &asking_future, &asking, 7,
-                               PILLION_EVENT));
-  do turn(ex, &seen, NULL);
-  while (ask_number("test.waiting", "") != 1);
+  pillion_task task = waits_in_go(ex, &asking, name, &seen);
   assert_int_equal(ask_to_stop(way, task), 0);
   run(ex, &seen);
   assert_int_equal(asking.passed, 0);

@@ -51,8 +51,7 @@ GIVEN(a_pool, its_threads_run_it_for_a_thread_that_waits) {
   pillion_value_drop(&value);
 }
 
-/* A call ends only after each thread has polled one, the pool's two included.
-   */
+/* A call ends only after each thread has polled one, also the pool's two. */
 GIVEN(a_pool, calls_move_between_all_threads) {
   pthread_t threads[THREADS];
   for (int i = 0; i < THREADS; i++)

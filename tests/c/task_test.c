@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* C tasks through the library: polls, wakes, ends, and what each thread may do.
-   */
+/* C tasks through the library: polls, wakes, ends, and threads. */
 #include "support.h"
 
 static void end(pillion_executor ex) {

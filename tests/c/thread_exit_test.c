@@ -133,8 +133,7 @@ TEST(an_executor_left_behind_refuses_work) {
   executor_free(left.ex);
 }
 
-/* A key of the program's. Its destructor runs before the library's or after it.
-   */
+/* A key of the program's. Its destructor runs before or after the library's. */
 static pthread_key_t key;
 static _Atomic int destroyed;
 

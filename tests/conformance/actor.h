@@ -190,8 +190,7 @@ static void perform_inside(struct actor *actor, pillion_context *cx) {
   actor->at += used;
 }
 
-/* ---- The future -----------------------------------------------------------
-   */
+/* ---- The future ---------------------------------------------------------- */
 
 static int join(struct actor *actor, pillion_context *cx, const char *name) {
   struct actor *other = actor_of(name);

@@ -33,8 +33,7 @@ static void plain_free(void *memory, void *data) {
 
 static const pillion_allocator counting = {counted_alloc, plain_free, NULL};
 
-/* ---- One task: a sleep, then a wake from another thread -------------------
-   */
+/* ---- One task: a sleep, then a wake from another thread ------------------ */
 
 static sem_t asked;
 static _Atomic pillion_waker asking;
@@ -70,8 +69,7 @@ static void *answer(void *data) {
   }
 }
 
-/* ---- A thousand: each sleeps, ends and is spawned again --------------------
-   */
+/* ---- A thousand: each sleeps, ends and is spawned again ------------------ */
 
 static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
   struct task *task = self;
@@ -81,8 +79,7 @@ static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
 
 static const pillion_future nap_future = {sizeof nap_future, nap_poll, NULL};
 
-/* ---- The program -----------------------------------------------------------
-   */
+/* ---- The program --------------------------------------------------------- */
 
 static pillion_executor executor;
 static pillion_poll loop; /* makes what it needs in its first turn */
