@@ -113,6 +113,21 @@ int sets_its_deadline(struct probe *probe, pillion_value *out,
 
 void clears_timer(struct probe *probe) { pillion_timer_clear(&probe->timer); }
 
+char far_bytes[100] = "far";
+int far_releases;
+
+static void release(void *owner) {
+  if (owner == far_bytes) far_releases++;
+}
+
+int returns_far(struct probe *probe, pillion_value *out, pillion_context *cx) {
+  out->length = sizeof far_bytes;
+  out->payload.ref.data = far_bytes;
+  out->payload.ref.release = release;
+  out->payload.ref.owner = far_bytes;
+  return PILLION_READY;
+}
+
 /* ---- Executors ----------------------------------------------------------- */
 
 pillion_executor executor_new(void) {

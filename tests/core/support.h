@@ -87,6 +87,11 @@ int sets_its_deadline(struct probe *probe, pillion_value *out,
                       pillion_context *cx); /* `state` ns from its first poll */
 void clears_timer(struct probe *probe); /* a drop */
 
+/* Its result is far_bytes, too long to be inline. A release is counted. */
+int returns_far(struct probe *probe, pillion_value *out, pillion_context *cx);
+extern char far_bytes[100];
+extern int far_releases;
+
 /* ---- Executors and pools ------------------------------------------------- */
 
 pillion_executor executor_new(void);

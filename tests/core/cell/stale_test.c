@@ -97,22 +97,6 @@ TEST(call_without_an_executor_is_cancelled_when_detached) {
   assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 0);
 }
 
-static const char far[PILLION_INLINE + 1] = "far";
-static int released;
-
-static void release(void *owner) {
-  released++;
-}
-
-static int gives_far(struct probe *probe, pillion_value *out,
-                     pillion_context *cx) {
-  out->length = sizeof far;
-  out->payload.ref.data = far;
-  out->payload.ref.release = release;
-  out->payload.ref.owner = NULL;
-  return PILLION_READY;
-}
-
 static int wakes[2];
 
 static void *wakes_it(void *data) {
@@ -146,48 +130,49 @@ static void assert_wakes_nobody(pillion_executor ex, pillion_task task) {
 }
 
 GIVEN(an_executor, task_whose_event_was_taken) {
-  struct probe probe = {.step = gives_far};
-  released = 0;
+  struct probe probe = {.step = returns_far};
+  far_releases = 0;
   spawn(ex, &probe, 1, PILLION_EVENT);
   assert_int_equal(turn(ex), 1);
   pillion_task task = events[0].task;
   assert_true(task == probe.task);
-  assert_int_equal(released, 0); /* it is lent until the next turn */
+  assert_int_equal(far_releases, 0); /* it is lent until the next turn */
   assert_gone(task);
   wakes_it(&task);
   assert_int_equal(wakes[0], PILLION_STALE);
   assert_int_equal(wakes[1], PILLION_STALE);
   assert_not_joined(task);
-  assert_int_equal(released, 0);
+  assert_int_equal(far_releases, 0);
   turn(ex);
-  assert_int_equal(released, 1);
+  assert_int_equal(far_releases, 1);
   assert_wakes_nobody(ex, task);
 }
 
 GIVEN(a_worker, pool_task_whose_event_was_taken) {
-  struct probe probe = {.step = gives_far};
-  released = 0;
+  struct probe probe = {.step = returns_far};
+  far_releases = 0;
   pillion_task task =
       pool_spawn(pool, ex, &probe, 1, PILLION_EVENT);
   assert_int_equal(turn(ex), 1);
-  assert_int_equal(released, 0);
+  assert_int_equal(far_releases, 0);
   assert_gone(task);
   wakes_it(&task);
   assert_int_equal(wakes[0], PILLION_STALE);
   assert_int_equal(wakes[1], PILLION_STALE);
   turn(ex);
-  assert_int_equal(released, 1);
+  assert_int_equal(far_releases, 1);
 }
 
 GIVEN(an_executor, call_whose_event_was_taken) {
   turn(ex);
   pillion_task call = call_that_runs(ex, PILLION_EVENT);
-  job_return(&jobs[0], far, sizeof far);
+  job_return(&jobs[0], far_bytes, sizeof far_bytes);
   assert_int_equal(turn(ex), 1);
   assert_int_equal(library_counts().payloads, 1);
   assert_gone(call);
   assert_not_joined(call);
-  assert_memory_equal(pillion_event_data(&events[0]), far, sizeof far);
+  assert_memory_equal(pillion_event_data(&events[0]), far_bytes,
+                      sizeof far_bytes);
   turn(ex);
   assert_int_equal(library_counts().payloads, 0);
 }

@@ -91,32 +91,17 @@ TEST(free_ends_owner_and_children) {
   }
 }
 
-static int released;
-
-static void release(void *owner) {
-  released++;
-}
-
-static int has_much(struct probe *probe, pillion_value *out,
-                    pillion_context *cx) {
-  out->length = 100;
-  out->payload.ref.data = events;
-  out->payload.ref.release = release;
-  out->payload.ref.owner = NULL;
-  return PILLION_READY;
-}
-
 GIVEN(an_executor, drop_releases_what_nobody_took) {
   struct owner owner = {.keep = 1};
-  released = 0;
-  for (int i = 0; i < 2; i++) owner.inner[i].step = has_much;
+  far_releases = 0;
+  for (int i = 0; i < 2; i++) owner.inner[i].step = returns_far;
   owner_start(&owner, ex, 3, -1);
   turn(ex), turn(ex);
   assert_int_equal(owner.inner[1].drops, 1);
-  assert_int_equal(released, 0);
+  assert_int_equal(far_releases, 0);
   pillion_task_cancel(owner.task);
   assert_int_equal(turn(ex), 1);
-  assert_int_equal(released, 2);
+  assert_int_equal(far_releases, 2);
 }
 
 struct nest {
@@ -200,8 +185,8 @@ static void detaches(struct owner *owner, pillion_context *cx) {
 
 GIVEN(an_executor, detached_children_outlive_their_owner) {
   struct owner owner = {.then = detaches, .limit = 1};
-  released = gone = 0;
-  owner.inner[1].step = has_much;
+  far_releases = gone = 0;
+  owner.inner[1].step = returns_far;
   owner_start(&owner, ex, 2, 2);
   turn(ex), turn(ex);
   assert_int_equal(owner.inner[1].polls, 0);
@@ -214,7 +199,7 @@ GIVEN(an_executor, detached_children_outlive_their_owner) {
   turn(ex);
   assert_int_equal(owner.inner[1].drops, 1); /* the detach has started it */
   assert_int_equal(gone, 1);
-  assert_int_equal(released, 1); /* its result went with it */
+  assert_int_equal(far_releases, 1); /* its result went with it */
   wake_child(&owner, 0);
   turn(ex);
   assert_int_equal(owner.inner[0].drops, 1);

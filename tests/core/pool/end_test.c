@@ -60,37 +60,21 @@ TEST(home_that_was_freed_forgoes_the_event) {
 
 /* ---- Payloads elsewhere -------------------------------------------------- */
 
-static char far_away[100];
-static int released;
-
-static void release(void *owner) {
-  if (owner == far_away) released++;
-}
-
-static int returns_far(struct probe *probe, pillion_value *out,
-                       pillion_context *cx) {
-  out->length = sizeof far_away;
-  out->payload.ref.data = far_away;
-  out->payload.ref.release = release;
-  out->payload.ref.owner = far_away;
-  return PILLION_READY;
-}
-
 /* As with a local task, a taken event keeps no loop running. */
 GIVEN(a_worker, lent_payload_keeps_no_loop) {
   struct probe probe = {.step = returns_far};
-  released = 0;
+  far_releases = 0;
   pool_spawn(pool, ex, &probe, 0, PILLION_EVENT);
   assert_int_equal(turn(ex), 1);
-  assert_ptr_equal(pillion_event_data(&events[0]), far_away);
+  assert_ptr_equal(pillion_event_data(&events[0]), far_bytes);
   assert_int_equal(progress.live, 0);
   assert_int_equal(pool_stats(pool).live, 0);
   assert_int_equal(library_counts().tasks, 0);
   assert_int_equal(pillion_task_cancel(events[0].task), PILLION_EBADHANDLE);
   assert_false(readable(ex));
-  assert_int_equal(released, 0);
+  assert_int_equal(far_releases, 0);
   turn(ex);
-  assert_int_equal(released, 1);
+  assert_int_equal(far_releases, 1);
   assert_int_equal(progress.live, 0);
   assert_int_equal(pool_stats(pool).live, 0);
 }
@@ -129,12 +113,12 @@ TEST(successor_fits_in_the_bound_on_an_executor_and_on_a_pool) {
   pillion_executor home = executor_with(&of_home), worker = executor_new();
   assert_ok(pillion_pool_new(&pool, &of_pool, NULL, 0));
   assert_ok(pillion_pool_join(pool, worker, 0));
-  released = 0;
+  far_releases = 0;
   spawn(home, &first[0], 0, PILLION_EVENT);
   pool_spawn(pool, home, &first[1], 0, PILLION_EVENT);
   turn(worker);
   assert_int_equal(turn(home), 2);
-  assert_int_equal(released, 0);
+  assert_int_equal(far_releases, 0);
   spawn(home, &next[0], 0, PILLION_EVENT);
   pool_spawn(pool, home, &next[1], 0, PILLION_EVENT);
   assert_int_equal(pillion_task_spawn(NULL, home, &probing, &over, 0, 0),
@@ -143,9 +127,9 @@ TEST(successor_fits_in_the_bound_on_an_executor_and_on_a_pool) {
                    PILLION_EAGAIN);
   turn(worker);
   assert_int_equal(turn(home), 2);
-  assert_int_equal(released, 2);
+  assert_int_equal(far_releases, 2);
   turn(home);
-  assert_int_equal(released, 4);
+  assert_int_equal(far_releases, 4);
   executor_free(worker);
   executor_free(home);
   pool_free(pool);
@@ -157,7 +141,7 @@ GIVEN(an_executor, lent_payload_outlives_its_pool) {
   pillion_executor worker = executor_new();
   pillion_pool pool = pool_new();
   assert_ok(pillion_pool_join(pool, worker, 0));
-  released = 0;
+  far_releases = 0;
   pool_spawn(pool, ex, &probe, 0, PILLION_EVENT);
   turn(worker);
   assert_int_equal(turn(ex), 1);
@@ -169,10 +153,10 @@ GIVEN(an_executor, lent_payload_outlives_its_pool) {
   assert_ok(pillion_pool_join(pool, worker, 0));
   pool_spawn(pool, ex, &later, 0, PILLION_EVENT);
   turn(worker);
-  assert_int_equal(released, 0);
+  assert_int_equal(far_releases, 0);
   assert_int_equal(library_counts().pools, 2);
   assert_int_equal(turn(ex), 1); /* of the later task; releases the first */
-  assert_int_equal(released, 1);
+  assert_int_equal(far_releases, 1);
   assert_int_equal(library_counts().pools, 1);
   executor_free(worker);
   pool_free(pool);
