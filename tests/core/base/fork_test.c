@@ -36,6 +36,7 @@ static int everything_is_refused(void) {
       pillion_executor_deadline(&deadline, ex),
       pillion_executor_turn(&event, 1, NULL, ex, NULL),
       pillion_host_set(ex, NULL),
+      pillion_host_epoll(&fd, ex),
       pillion_executor_bind(ex),
       pillion_executor_release(ex),
       pillion_executor_close(ex, PILLION_CLOSE_CANCEL),

@@ -83,6 +83,10 @@ static int do_hooks(uint64_t h) {
   return pillion_host_get(&host, h);
 }
 static int do_host(uint64_t h) { return pillion_host_set(h, NULL); }
+static int do_host_epoll(uint64_t h) {
+  int set;
+  return pillion_host_epoll(&set, h);
+}
 static int do_new(uint64_t h) {
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
   return pillion_executor_new(&h, &options, NULL, 0);
@@ -225,6 +229,7 @@ static const struct entry {
     {"pillion_executor_deadline", do_deadline, EXECUTOR, OWNER},
     {"pillion_executor_fd", do_fd, EXECUTOR, 0},
     {"pillion_executor_free", do_free, EXECUTOR, OWNER | OUTSIDE},
+    {"pillion_host_epoll", do_host_epoll, EXECUTOR, OWNER | OUTSIDE},
     {"pillion_host_get", do_hooks, EXECUTOR, OWNER},
     {"pillion_host_set", do_host, EXECUTOR, OWNER | OUTSIDE},
     {"pillion_executor_new", do_new, NONE, 0},
