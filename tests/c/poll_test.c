@@ -314,6 +314,7 @@ GIVEN(an_executor, a_loop_in_an_event_handler) {
   assert_ok(pillion_poll_loop(&loop));
   assert_int_equal(in_all.count, 4);
   assert_int_equal(in_all.event[3].token, 10);
+  assert_true(stats_of(ex).turns < 40); /* it sleeps in there, too */
 }
 
 static void stop_on_event(const pillion_event *event, void *data) {

@@ -259,5 +259,5 @@ void pillion__posts_release(struct pillion__executor *ex) {
     ex->posts_lent = block->next;
     pillion__payload_free(block);
   }
-  ex->lending = ex->depth;
+  ex->lending = 0;
 }

@@ -21,27 +21,29 @@ static void release_lent(struct pillion__executor *ex) {
 /* The host handles the events of a turn around the one that begins. */
 __attribute__((noinline)) static void put_aside(struct pillion__executor *ex,
                                                 uint32_t depth) {
-  for (; ex->depth < depth && ex->depth < PILLION__DEPTHS; ex->depth++) {
+  for (; ex->depth < depth; ex->depth++) {
+    if (ex->depth == PILLION__DEPTHS) continue;
     ex->outer[ex->depth] = (struct pillion__lent){ex->taken, ex->posts_lent};
     ex->taken = (struct pillion__list){0, 0};
     ex->posts_lent = NULL;
+    ex->lending = 0;
   }
-  ex->lending = ex->depth;
 }
 
 /* The host has left a handler, and the loop in there. */
 __attribute__((noinline)) static void take_back(struct pillion__executor *ex,
                                                 uint32_t depth) {
-  while (ex->depth > depth) {
+  for (; ex->depth > depth; ex->depth--) {
+    if (ex->depth > PILLION__DEPTHS) continue;
     release_lent(ex);
-    ex->taken = ex->outer[--ex->depth].taken;
-    ex->posts_lent = ex->outer[ex->depth].posts;
+    ex->taken = ex->outer[ex->depth - 1].taken;
+    ex->posts_lent = ex->outer[ex->depth - 1].posts;
   }
 }
 
 /*
  * Ends the payloads of turns that are as deep as the one that begins, and
- * deeper. Those of turns deeper than there are places wait together.
+ * deeper. Those of turns deeper than there are places wait for one that is not.
  */
 void pillion__lent_end(struct pillion__executor *ex, uint32_t depth) {
   if (PILLION__UNLIKELY(ex->depth < depth)) {
@@ -49,7 +51,7 @@ void pillion__lent_end(struct pillion__executor *ex, uint32_t depth) {
     return;
   }
   if (PILLION__UNLIKELY(ex->depth > depth)) take_back(ex, depth);
-  release_lent(ex);
+  if (depth <= PILLION__DEPTHS) release_lent(ex);
 }
 
 static size_t take_ended(struct pillion__executor *ex, pillion_event *events,

@@ -99,6 +99,12 @@ static void close_now(struct pillion__executor *ex, uint32_t closing) {
   pillion__drain(ex);
 }
 
+/* All that is deeper than there are places is one depth. */
+static uint32_t depth_of(const pillion_budget *budget) {
+  uint32_t depth = budget == NULL ? 0 : budget->depth;
+  return depth <= PILLION__DEPTHS ? depth : PILLION__DEPTHS + 1;
+}
+
 static size_t turn(struct pillion__executor *ex, pillion_event *events,
                    size_t cap, const pillion_budget *budget, uint32_t *polled) {
   uint32_t max_polls = budget == NULL || budget->max_polls == 0
@@ -109,7 +115,7 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
   pillion__set(&ex->in_turn, 1);
   pillion__turning = 1;
   pillion__here = ex;
-  pillion__lent_end(ex, budget == NULL ? 0 : budget->depth);
+  pillion__lent_end(ex, depth_of(budget));
   uint32_t closing = pillion__closing(ex);
   if (closing != ex->closed_with) close_now(ex, closing);
   pillion__park_enter(ex);
@@ -176,7 +182,7 @@ int pillion_executor_turn(pillion_event *events, size_t cap,
           (progress != NULL && progress->size < sizeof *progress) ||
           (budget != NULL && budget->size < sizeof *budget)))
     return PILLION_EINVAL;
-  uint32_t found = work(ex);
+  uint32_t found = work(ex) | (ex->depth ^ depth_of(budget));
   if ((found | told(ex)) != 0 || due(ex)) {
     /* A poke whose cause is gone, or that is on its way, is no work. */
     ex->turns += found != 0 || waiting(ex) || due(ex);

@@ -54,6 +54,20 @@ GIVEN(begin, a_deeper_turn_releases_nothing_of_those_around_it) {
   assert_int_equal(released[0], 1);
 }
 
+/* Otherwise a loop in a handler would turn without end, and never wait. */
+GIVEN(begin, a_deeper_turn_has_no_work_in_what_the_others_lend) {
+  give(0);
+  assert_ok(pillion_executor_post(ex, 0, far_away, sizeof far_away));
+  assert_int_equal(turn_at(0), 2);
+  for (uint32_t depth = 1; depth < 7; depth++) {
+    assert_int_equal(turn_at(depth), 0);
+    uint64_t turns = stats_of(ex).turns;
+    assert_int_equal(turn_at(depth), 0);
+    assert_int_equal(stats_of(ex).turns, turns);
+  }
+  assert_int_equal(released[0], 0);
+}
+
 /* A dialog that is open for long does not keep all that came in there. */
 GIVEN(begin, turns_of_one_depth_release_each_other) {
   give(0);
