@@ -223,17 +223,14 @@ void pillion__call_event(struct pillion__executor *ex,
                          pillion_event *event) {
   struct pillion__call *call = (struct pillion__call *)head;
   ex->calls_taken++;
-  event->token = call->token;
-  event->task = pillion__handle(PILLION__TASK, slot, pillion__gen(head));
-  event->status = call->status;
-  event->outcome = (uint16_t)call->outcome;
-  event->length = call->length;
+  pillion__event_put(event, call->token,
+                     pillion__handle(PILLION__TASK, slot, pillion__gen(head)),
+                     call->status, call->outcome, call->length,
+                     call->payload.bytes);
   if (call->length > PILLION_INLINE) {
-    event->payload.data = call->payload.memory;
     atomic_store(&call->state, 0); /* the handle is stale from here on */
     pillion__list_push(&ex->taken, slot);
   } else {
-    memcpy(event->payload.bytes, call->payload.bytes, PILLION_INLINE);
     pillion__node_put(call);
   }
 }

@@ -156,14 +156,17 @@ static inline uint64_t pillion__joiner(uint64_t what, uint32_t gen) {
 
 /* The event that tells of an end. A payload elsewhere is lent. */
 static inline void pillion__event_put(pillion_event *event, uint64_t token,
-                                      pillion_task task, uint32_t outcome,
-                                      const pillion_value *value) {
+                                      pillion_task task, int32_t status,
+                                      uint32_t outcome, size_t length,
+                                      const uint8_t *payload) {
   event->token = token;
   event->task = task;
-  event->status = value->status;
+  event->status = status;
   event->outcome = (uint16_t)outcome;
-  event->length = value->length;
-  memcpy(event->payload.bytes, value->payload.bytes, PILLION_INLINE);
+  event->flags = 0;
+  event->length = length;
+  event->reserved = 0;
+  memcpy(event->payload.bytes, payload, PILLION_INLINE);
 }
 
 /* ---- The directory of chunks --------------------------------------------- */

@@ -33,7 +33,7 @@ static void deliver_all(struct pillion__executor *ex, uint32_t from) {
     uint32_t slot = to - 1;
     struct pillion__head *head = pillion__head_at(slot, &type);
     to = pillion__inbox_next(head);
-    ex->wakes++;
+    ex->counts.wakes++;
     if (PILLION__LIKELY(type == PILLION__CHUNK_TASKS)) deliver(ex, head, slot);
     else pillion__kinds[type]->delivered(ex, head, slot);
   }

@@ -101,8 +101,8 @@ struct pillion__executor {
   struct pillion__worker *worker; /* its place in a pool, or NULL */
   uint32_t pooled; /* it works for that pool, and is not known to be idle */
   pillion_context context;
-  uint64_t calls_taken; /* since calls_live was told */
-  uint64_t turns, polls, wakes, spawned, dropped, events, go_entries;
+  uint64_t calls_taken;          /* since calls_live was told */
+  pillion_executor_stats counts; /* but those that other threads count */
   uint32_t index;
   struct pillion__timers timers;
   pillion_context_hooks hooks;       /* set before the handle is out */

@@ -89,8 +89,7 @@ int pillion_executor_new(pillion_executor *out,
     return rc;
   }
   ex->guest_deadline = ex->told_deadline = PILLION_TIME_NEVER;
-  ex->turns = ex->polls = ex->wakes = ex->spawned = 0;
-  ex->dropped = ex->events = ex->go_entries = 0;
+  ex->counts = (pillion_executor_stats){0};
   atomic_store(&ex->calls, 0);
   atomic_store(&ex->pokes, 0);
   atomic_store(&ex->poke_errors, 0);
@@ -224,18 +223,11 @@ int pillion_executor_stat(pillion_executor_stats *out,
   int rc = pillion__executor_get(&ex, executor);
   if (rc < 0) return rc;
   if (out == NULL || out->size < sizeof *out) return PILLION_EINVAL;
-  *out = (pillion_executor_stats){
-      .size = out->size,
-      .turns = ex->turns,
-      .polls = ex->polls,
-      .wakes = ex->wakes,
-      .pokes = atomic_load(&ex->pokes),
-      .poke_errors = atomic_load(&ex->poke_errors),
-      .spawned = ex->spawned,
-      .dropped = ex->dropped,
-      .calls = atomic_load(&ex->calls),
-      .events = ex->events,
-      .go_entries = ex->go_entries,
-  };
+  size_t size = out->size;
+  *out = ex->counts;
+  out->size = size;
+  out->calls = atomic_load(&ex->calls);
+  out->pokes = atomic_load(&ex->pokes);
+  out->poke_errors = atomic_load(&ex->poke_errors);
   return 0;
 }

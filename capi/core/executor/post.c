@@ -221,21 +221,15 @@ bool pillion__posts_ready(struct pillion__executor *ex) {
 
 static void posted_tell(struct pillion__executor *ex, pillion_event *event,
                         struct pillion__posted *posted) {
-  event->token = posted->token;
-  event->task = 0;
-  event->status = 0;
-  event->outcome = PILLION_OUTCOME_RETURNED;
+  pillion__event_put(event, posted->token, 0, 0, PILLION_OUTCOME_RETURNED,
+                     posted->length, posted->payload.bytes);
   event->flags = PILLION_EVENT_POSTED;
-  event->length = posted->length;
-  event->reserved = 0;
   if (PILLION__UNLIKELY(posted->length > PILLION_INLINE)) {
     struct pillion__block *block = posted->payload.block;
     event->payload.data = block->bytes;
     block->next = ex->posts_lent;
     ex->posts_lent = block;
     ex->lending = 1;
-  } else {
-    memcpy(event->payload.bytes, posted->payload.bytes, PILLION_INLINE);
   }
 }
 

@@ -25,7 +25,7 @@ __attribute__((always_inline)) static inline int spawn_bare(
   cell->u.live.self = self;
   cell->u.live.joiner = 0;
   pillion__set(&ex->tasks_live, live + 1);
-  ex->spawned++;
+  ex->counts.spawned++;
   pillion__ready(ex, &cell->head, slot);
   if (out != NULL)
     *out = pillion__handle(PILLION__TASK, slot, pillion__gen(&cell->head));

@@ -61,8 +61,6 @@ static size_t take_ended(struct pillion__executor *ex, pillion_event *events,
   while (n < cap && (found = pillion__list_pop(&ex->done)) != 0) {
     struct pillion__head *head = pillion__head_at(found - 1, &type);
     pillion_event *event = &events[n++];
-    event->flags = 0;
-    event->reserved = 0;
     if (PILLION__LIKELY(type == PILLION__CHUNK_TASKS))
       pillion__task_event(ex, (struct pillion__cell *)head, found - 1, event);
     else pillion__kinds[type]->event(ex, head, found - 1, event);
@@ -79,10 +77,10 @@ size_t pillion__take(struct pillion__executor *ex, pillion_event *events,
                      size_t cap) {
   size_t n = 0;
   if (cap == 0) return 0; /* `events` may be NULL then */
-  if (ex->turns % 2 == 0) n = pillion__posts_take(ex, events, cap);
+  if (ex->counts.turns % 2 == 0) n = pillion__posts_take(ex, events, cap);
   n += take_ended(ex, events + n, cap - n);
   if (n < cap) n += pillion__posts_take(ex, events + n, cap - n);
-  ex->events += n;
+  ex->counts.events += n;
   return n;
 }
 

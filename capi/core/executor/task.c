@@ -82,7 +82,7 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
                         cell->u.live.self);
   else if (future->drop != NULL) future->drop(cell->u.live.self);
   pillion_waker joiner = cell->u.live.joiner; /* also from a join in the drop */
-  ex->dropped++;
+  ex->counts.dropped++;
   memcpy(cell->u.payload, value->payload.bytes, PILLION_INLINE);
   cell->head.flags =
       (cell->head.flags & ~(PILLION__TASK_POLLING | PILLION__TASK_CONTEXT)) |
@@ -122,7 +122,7 @@ __attribute__((always_inline)) static inline int poll_cell(
   value->status = 0;
   value->reserved = 0;
   value->length = 0;
-  ex->polls++;
+  ex->counts.polls++;
   return future_of(cell)->poll(value, &ex->context, cell->u.live.self);
 }
 
@@ -235,7 +235,8 @@ void pillion__task_event(struct pillion__executor *ex,
   pillion__event_put(
       event, cell->token,
       pillion__handle(PILLION__TASK, slot, pillion__gen(&cell->head)),
-      PILLION__OUTCOME(cell->head.flags), &value);
+      value.status, PILLION__OUTCOME(cell->head.flags), value.length,
+      value.payload.bytes);
   consumed(ex, cell);
   if (event->length > PILLION_INLINE) pillion__list_push(&ex->taken, slot);
   else cell_free(ex, cell, slot);

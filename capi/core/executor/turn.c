@@ -130,7 +130,7 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
       max_ns == 0 ? PILLION_TIME_NEVER : pillion__time_after(now, max_ns);
   pillion__timers_fire(ex, now);
   if (PILLION__UNLIKELY(ex->seed != 0)) shuffle(ex);
-  uint64_t polls = ex->polls;
+  uint64_t polls = ex->counts.polls;
   bool pooled = ex->worker != NULL;
   uint32_t n = run_tasks(
       ex, guest || pooled ? max_polls - max_polls / 2 : max_polls, until);
@@ -138,10 +138,10 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
     uint32_t left = max_polls > n ? max_polls - n : 1;
     uint32_t ran =
         pillion__pool_side->run(ex, guest ? left - left / 2 : left, now, until);
-    ex->polls += ran;
+    ex->counts.polls += ran;
     n += ran;
   }
-  *polled = (uint32_t)(ex->polls - polls);
+  *polled = (uint32_t)(ex->counts.polls - polls);
   if (guest)
     *polled += pillion__guest_side->run(ex, max_polls > n ? max_polls - n : 1,
                                         now, until);
@@ -185,7 +185,7 @@ int pillion_executor_turn(pillion_event *events, size_t cap,
   uint32_t found = work(ex) | (ex->depth ^ depth_of(budget));
   if ((found | told(ex)) != 0 || due(ex)) {
     /* A poke whose cause is gone, or that is on its way, is no work. */
-    ex->turns += found != 0 || waiting(ex) || due(ex);
+    ex->counts.turns += found != 0 || waiting(ex) || due(ex);
     return busy(ex, events, cap, progress, budget);
   }
   if (progress != NULL) {

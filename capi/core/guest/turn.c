@@ -52,7 +52,7 @@ static uint32_t guest_run(struct pillion__executor *ex, uint32_t max_polls,
     int64_t left = until - pillion__clock(ex);
     turn.max_ns = left > 0 ? left : 1;
   }
-  ex->go_entries++;
+  ex->counts.go_entries++;
   ex->guest_known = 1;
   pillion__guest.turn(&turn);
   ex->guest_more = turn.more;

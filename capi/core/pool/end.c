@@ -101,12 +101,11 @@ void pillion__pool_task_event(struct pillion__executor *ex,
                               pillion_event *event) {
   struct pillion__pool_task *task = (struct pillion__pool_task *)head;
   struct pillion__pool *pool = pillion__pool_of(slot);
-  uint32_t mode = pillion__peek(&head->mode);
-  pillion_value value;
-  pool_task_value(task, &value);
   pillion__event_put(event, task->to.token,
                      pillion__handle(PILLION__TASK, slot, pillion__gen(head)),
-                     PILLION__OUTCOME(mode), &value);
+                     task->u.done.status,
+                     PILLION__OUTCOME(pillion__peek(&head->mode)),
+                     task->u.done.length, task->u.done.payload);
   atomic_fetch_sub(&ex->pool_events, 1);
   if (event->length > PILLION_INLINE) {
     /* The handle is stale from here on. */
