@@ -204,7 +204,7 @@ void pillion__call_posted(struct pillion__executor *ex,
    * list of events: then the call must stay there, and not move to Go's list.
    * Nothing moves there once a free has begun. */
   if ((atomic_load(&call->state) & PILLION__CALL_PHASE) == PILLION__CALL_DONE ||
-      atomic_load(&ex->gen) % 2 == 0)
+      atomic_load(&ex->base.gen) % 2 == 0)
     for_go = 0;
   call->head.flags |= for_go << PILLION__CALL_FOR_GO_SHIFT;
   if (for_go != 0 && !(call->head.flags & PILLION__CALL_LISTED)) {

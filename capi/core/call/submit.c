@@ -13,9 +13,9 @@ static void unlive(struct pillion__executor *ex) {
 
 static int may_submit(struct pillion__executor *ex, pillion_executor executor,
                       uint64_t live) {
-  if (atomic_load(&ex->gen) != pillion__gen_of(executor))
+  if (atomic_load(&ex->base.gen) != pillion__gen_of(executor))
     return PILLION_EBADHANDLE;
-  if (pillion__closing(ex) != 0) return PILLION_ECLOSED;
+  if (pillion__closing(&ex->base) != 0) return PILLION_ECLOSED;
   return live >= ex->max_calls ? PILLION_EAGAIN : 0;
 }
 

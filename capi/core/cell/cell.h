@@ -184,10 +184,37 @@ enum pillion__chunk_type {
   PILLION__CHUNK_TYPES
 };
 
-/* A lessee of chunks: executors and pools begin with it. */
+/*
+ * A lessee of chunks: executors and pools begin with it. It is never unmapped,
+ * so a late touch is harmless.
+ */
 struct pillion__owner {
-  _Atomic uint32_t inbox; /* slot + 1 */
+  _Atomic uint32_t inbox;   /* slot + 1 */
+  _Atomic uint64_t gen;     /* of the handle; even: not in use */
+  _Atomic uint64_t closing; /* gen << 2, below it 0 or 1 + mode */
 };
+
+/* The owner of a handle with this tag, from its table, or NULL. */
+static inline struct pillion__owner *pillion__owner_at(uint64_t handle,
+                                                       unsigned tag,
+                                                       _Atomic(void *) *table,
+                                                       uint32_t most) {
+  uint32_t index = pillion__slot_of(handle), gen = pillion__gen_of(handle);
+  if (PILLION__UNLIKELY(pillion__tag_of(handle) != tag || index >= most))
+    return NULL;
+  struct pillion__owner *owner =
+      atomic_load_explicit(&table[index], memory_order_acquire);
+  return PILLION__UNLIKELY(owner == NULL || pillion__peek(&owner->gen) != gen ||
+                           gen % 2 == 0)
+             ? NULL
+             : owner;
+}
+
+static inline uint32_t pillion__closing(const struct pillion__owner *owner) {
+  return (uint32_t)atomic_load(&owner->closing) & 3u;
+}
+
+int pillion__owner_close(struct pillion__owner *owner, uint64_t gen, int mode);
 
 struct pillion__chunk {
   _Alignas(32) _Atomic(char *) cells;

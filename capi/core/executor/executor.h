@@ -45,19 +45,14 @@ struct pillion__lent {
 };
 
 struct pillion__executor {
-  /*
-   * The part that other threads touch. Never unmapped, so a late touch is
-   * harmless.
-   */
+  /* The part that other threads touch. */
   struct pillion__owner base;
   _Atomic uint32_t park;
-  _Atomic uint64_t ended;   /* ends that wait: their count << 32 | slot + 1 */
-  _Atomic uint64_t gen;     /* of the handle; even: not in use */
-  _Atomic uint64_t owner;   /* a thread's serial, 0: none */
-  _Atomic int fd;           /* the eventfd */
-  _Atomic int watched_fd;   /* the host watches that, or a set with it */
-  _Atomic int timer;        /* the timerfd, if it gathers, or -1 */
-  _Atomic uint64_t closing; /* gen << 2, below it 0 or 1 + mode */
+  _Atomic uint64_t ended; /* ends that wait: their count << 32 | slot + 1 */
+  _Atomic uint64_t owner; /* a thread's serial, 0: none */
+  _Atomic int fd;         /* the eventfd */
+  _Atomic int watched_fd; /* the host watches that, or a set with it */
+  _Atomic int timer;      /* the timerfd, if it gathers, or -1 */
   _Atomic uint64_t calls_live; /* submitted and not consumed calls */
   _Atomic uint64_t calls, pokes, poke_errors;
   _Atomic uint64_t tasks_live;   /* written by the owner only */
@@ -205,18 +200,9 @@ int pillion__executor_own_outside(struct pillion__executor **ex,
 static inline int pillion__executor_get(struct pillion__executor **out,
                                         pillion_executor handle) {
   if (pillion__forked()) return PILLION_EFORKED;
-  uint32_t index = pillion__slot_of(handle);
-  if (PILLION__UNLIKELY(pillion__tag_of(handle) != PILLION__EXECUTOR ||
-                        index >= PILLION__EXECUTORS))
-    return PILLION_EBADHANDLE;
-  struct pillion__executor *ex =
-      atomic_load_explicit(&pillion__executors[index], memory_order_acquire);
-  if (PILLION__UNLIKELY(ex == NULL ||
-                        pillion__peek(&ex->gen) != pillion__gen_of(handle) ||
-                        pillion__gen_of(handle) % 2 == 0))
-    return PILLION_EBADHANDLE;
-  *out = ex;
-  return 0;
+  *out = (struct pillion__executor *)pillion__owner_at(
+      handle, PILLION__EXECUTOR, pillion__executors, PILLION__EXECUTORS);
+  return PILLION__LIKELY(*out != NULL) ? 0 : PILLION_EBADHANDLE;
 }
 
 static inline int pillion__executor_own(struct pillion__executor *ex) {
@@ -244,10 +230,6 @@ static inline bool pillion__owned_here(const struct pillion__executor *ex) {
 /* Then the host learns of the change at the end of the turn. */
 static inline bool pillion__in_turn(const struct pillion__executor *ex) {
   return pillion__peek(&ex->in_turn);
-}
-
-static inline uint32_t pillion__closing(const struct pillion__executor *ex) {
-  return (uint32_t)pillion__peek(&ex->closing) & 3u;
 }
 
 static inline uint64_t pillion__tasks_live(const struct pillion__executor *ex) {

@@ -94,13 +94,13 @@ int pillion_executor_new(pillion_executor *out,
   atomic_store(&ex->pokes, 0);
   atomic_store(&ex->poke_errors, 0);
   atomic_store(&ex->owner, 0);
-  atomic_store(&ex->closing, (atomic_load(&ex->gen) + 1) << 2);
+  atomic_store(&ex->base.closing, (atomic_load(&ex->base.gen) + 1) << 2);
   atomic_store(&ex->fd, fd);
   pillion__drain(ex); /* late cells for an earlier executor here */
-  atomic_fetch_add(&ex->gen, 1);
+  atomic_fetch_add(&ex->base.gen, 1);
   atomic_store(&ex->park, PILLION__PARK_IDLE);
   *out = pillion__handle(PILLION__EXECUTOR, ex->index,
-                         (uint32_t)atomic_load(&ex->gen));
+                         (uint32_t)atomic_load(&ex->base.gen));
   return 0;
 }
 
@@ -128,16 +128,9 @@ int pillion_executor_deadline(int64_t *out, pillion_executor executor) {
 int pillion_executor_close(pillion_executor executor, int mode) {
   struct pillion__executor *ex;
   int rc = pillion__executor_get(&ex, executor);
-  if (rc < 0) return rc;
-  if (mode != PILLION_CLOSE_DRAIN && mode != PILLION_CLOSE_CANCEL)
-    return PILLION_EINVAL;
-  uint64_t gen = pillion__gen_of(executor);
-  uint64_t closing = gen << 2 | (1u + (uint32_t)mode);
-  uint64_t old = atomic_load(&ex->closing);
-  do {
-    if (old >> 2 != gen) return PILLION_EBADHANDLE; /* freed meanwhile */
-    if (old >= closing) return 0;
-  } while (!atomic_compare_exchange_weak(&ex->closing, &old, closing));
+  if (rc == 0)
+    rc = pillion__owner_close(&ex->base, pillion__gen_of(executor), mode);
+  if (rc <= 0) return rc;
   pillion__poke(ex);
   return 0;
 }
@@ -198,13 +191,13 @@ int pillion_executor_free(pillion_executor executor) {
        atomic_load(&ex->watches_live) > 0 || atomic_load(&ex->coroutines) > 0))
     return PILLION_EWRONGTHREAD;
   uint64_t gen = pillion__gen_of(executor);
-  if (!atomic_compare_exchange_strong(&ex->gen, &gen, gen + 1))
+  if (!atomic_compare_exchange_strong(&ex->base.gen, &gen, gen + 1))
     return PILLION_EBADHANDLE; /* another thread was faster */
   int cancels;                 /* half a free would be worse than none */
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
   uint32_t round = 0;
   while (atomic_load(&ex->visitors) > 0) pillion__let_run(round++);
-  atomic_store(&ex->closing, gen << 2 | (1 + PILLION_CLOSE_CANCEL));
+  atomic_store(&ex->base.closing, gen << 2 | (1 + PILLION_CLOSE_CANCEL));
   atomic_store(&ex->owner, pillion__me()); /* for wakes in drops */
   pillion__turning = 1;
   reclaim(ex);

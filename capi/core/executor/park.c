@@ -111,7 +111,7 @@ bool pillion__park_leave(struct pillion__executor *ex, bool more) {
   if (pokers || ex->armed) pillion__gather_rest(ex, pokers, hooked);
   atomic_fetch_and(&ex->park, ~(PILLION__PARK_AWAKE | PILLION__PARK_ARMED));
   if (atomic_load(&ex->base.inbox) == 0 && atomic_load(&ex->guest_wake) == 0 &&
-      (atomic_load(&ex->closing) & 3u) == ex->closed_with &&
+      (atomic_load(&ex->base.closing) & 3u) == ex->closed_with &&
       !pillion__posts_ready(ex))
     return pillion__gather_on(ex);
   pillion__poke(ex);

@@ -67,7 +67,7 @@ static int ring_make(struct pillion__executor *ex, uint64_t gen) {
 /* For a new executor; the ring waits for the first post if `posts` is 0. */
 int pillion__posts_init(struct pillion__executor *ex, uint32_t posts,
                         char *errbuf, size_t errcap) {
-  uint64_t gen = atomic_load(&ex->gen) + 1;
+  uint64_t gen = atomic_load(&ex->base.gen) + 1;
   if ((posts & (posts - 1)) != 0 || posts > POSTS_MOST)
     return pillion__fail(PILLION_EINVAL, errbuf, errcap,
                          "posts is %u, not a power of two up to %u", posts,
@@ -82,7 +82,7 @@ int pillion__posts_init(struct pillion__executor *ex, uint32_t posts,
 
 /* The executor's last; its generation has changed. */
 void pillion__posts_free(struct pillion__executor *ex) {
-  uint64_t gen = atomic_load(&ex->gen);
+  uint64_t gen = atomic_load(&ex->base.gen);
   uint32_t end = (uint32_t)atomic_exchange(&ex->posts_tail, gen << 32);
   uint32_t round = 0;
   while (atomic_load(&ex->posts_making) > 0) pillion__let_run(round++);
@@ -195,7 +195,8 @@ int pillion_executor_post(pillion_executor executor, uint64_t token,
   if (PILLION__UNLIKELY(rc < 0)) return rc;
   if (PILLION__UNLIKELY(payload == NULL && length > 0)) return PILLION_EINVAL;
   if (PILLION__UNLIKELY(length > pillion__max_request)) return PILLION_EMSGSIZE;
-  if (PILLION__UNLIKELY(pillion__closing(ex) != 0)) return PILLION_ECLOSED;
+  if (PILLION__UNLIKELY(pillion__closing(&ex->base) != 0))
+    return PILLION_ECLOSED;
   if (PILLION__UNLIKELY(
           atomic_load_explicit(&ex->posts, memory_order_acquire) == NULL))
     return put_first(ex, executor, token, payload, length);

@@ -7,7 +7,7 @@ __attribute__((always_inline)) static inline int spawn_bare(
     pillion_task *out, struct pillion__executor *ex,
     const pillion_future *future, void *self, uint64_t token, uint32_t flags) {
   if (!pillion__spawnable(future, flags)) return PILLION_EINVAL;
-  if (pillion__closing(ex) != 0) return PILLION_ECLOSED;
+  if (pillion__closing(&ex->base) != 0) return PILLION_ECLOSED;
   uint64_t live = pillion__tasks_live(ex);
   if (live >= ex->max_tasks) return PILLION_EAGAIN;
   if (ex->ready == NULL || live + ex->ready_stale > ex->ready_mask) {

@@ -31,7 +31,7 @@ int pillion__executor_take(struct pillion__executor **out) {
 }
 
 void pillion__executor_give(struct pillion__executor *ex) {
-  pillion__table_give(&executors, ex->index, atomic_load(&ex->gen));
+  pillion__table_give(&executors, ex->index, atomic_load(&ex->base.gen));
 }
 
 /* For an index that was in use before. */
@@ -45,7 +45,7 @@ void pillion__executor_each(void (*fn)(struct pillion__executor *ex,
   for (uint32_t i = 0; i < PILLION__EXECUTORS; i++) {
     struct pillion__executor *ex = atomic_load(&pillion__executors[i]);
     if (ex == NULL) return;
-    if (atomic_load(&ex->gen) % 2 == 1) fn(ex, data);
+    if (atomic_load(&ex->base.gen) % 2 == 1) fn(ex, data);
   }
 }
 

@@ -13,9 +13,9 @@ _Thread_local struct pillion__executor *pillion__here
 static void abandon(struct pillion__executor *ex, void *serial) {
   if (atomic_load(&ex->owner) != *(uint64_t *)serial) return;
   atomic_fetch_add(&ex->visitors, 1);
-  uint64_t gen = atomic_load(&ex->gen);
+  uint64_t gen = atomic_load(&ex->base.gen);
   if (gen % 2 == 1 && atomic_load(&ex->owner) == *(uint64_t *)serial) {
-    atomic_store(&ex->closing, gen << 2 | (1 + PILLION_CLOSE_CANCEL));
+    atomic_store(&ex->base.closing, gen << 2 | (1 + PILLION_CLOSE_CANCEL));
     if (ex->worker != NULL) pillion__pool_side->leave(ex);
     pillion__tasks_drop(ex);
     if (ex->guest_known) pillion__guest.free(ex->index);

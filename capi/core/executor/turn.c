@@ -55,7 +55,7 @@ static uint32_t work(struct pillion__executor *ex) {
                  ex->unwatched.first | ex->lending | ex->pooled | ex->epolled;
   uint32_t shared = pillion__peek(&ex->base.inbox) |
                     pillion__peek(&ex->guest_wake) |
-                    (pillion__closing(ex) ^ ex->closed_with);
+                    (pillion__closing(&ex->base) ^ ex->closed_with);
   return own | shared;
 }
 
@@ -116,7 +116,7 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
   pillion__turning = 1;
   pillion__here = ex;
   pillion__lent_end(ex, depth_of(budget));
-  uint32_t closing = pillion__closing(ex);
+  uint32_t closing = pillion__closing(&ex->base);
   if (closing != ex->closed_with) close_now(ex, closing);
   pillion__park_enter(ex);
   if (PILLION__UNLIKELY(ex->epolled != 0)) pillion__epoll_look(ex);

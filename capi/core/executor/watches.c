@@ -15,7 +15,8 @@ int pillion_watch_open(pillion_watch *out, pillion_executor executor, int fd,
   if (out == NULL || flags & ~PILLION_WATCH_OWN || fd < 0 ||
       fcntl(fd, F_GETFD) < 0)
     return PILLION_EINVAL;
-  if (pillion__closing(ex) == 1 + PILLION_CLOSE_CANCEL) return PILLION_ECLOSED;
+  if (pillion__closing(&ex->base) == 1 + PILLION_CLOSE_CANCEL)
+    return PILLION_ECLOSED;
   rc = pillion__cell_take(ex, &slot);
   if (rc < 0) return rc;
   struct pillion__watch *watch =

@@ -20,7 +20,7 @@ int pillion__guest_pool_open(uint32_t index) {
   struct pillion__pool *pool = pillion__pool_at(index);
   atomic_store(&pool->guest, 1);
   pillion__pool_poke_members(pool, true);
-  return atomic_load(&pool->gen) % 2 == 1;
+  return atomic_load(&pool->base.gen) % 2 == 1;
 }
 
 _Atomic uint32_t *pillion__guest_pool_inbox(uint32_t index) {

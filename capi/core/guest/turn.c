@@ -74,7 +74,7 @@ static int guest_wake(struct pillion__head *head, pillion_waker waker) {
 /* Go takes QUEUED off, unless the task's executor is gone. */
 static void guest_delivered(struct pillion__executor *ex,
                             struct pillion__head *head, uint32_t slot) {
-  if (pillion__executor_of(slot) == ex && atomic_load(&ex->gen) % 2 == 1)
+  if (pillion__executor_of(slot) == ex && atomic_load(&ex->base.gen) % 2 == 1)
     pillion__list_push(&ex->guest, slot);
   else atomic_store(&head->pend, 0);
 }

@@ -20,6 +20,6 @@ void pillion__pool_call_ends(uint32_t pool) {
 
 /* For a call that a close or a free may have missed. */
 bool pillion__pool_is_cancelling(uint32_t pool) {
-  return pillion__pool_closing(pillion__pool_at(pool - 1)) ==
+  return pillion__closing(&pillion__pool_at(pool - 1)->base) ==
          1 + PILLION_CLOSE_CANCEL;
 }

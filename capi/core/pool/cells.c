@@ -18,7 +18,7 @@ bool pillion__pool_ref(struct pillion__pool *pool, uint64_t gen) {
   do
     if (refs == 0) return false;
   while (!atomic_compare_exchange_weak(&pool->refs, &refs, refs + 1));
-  if (atomic_load(&pool->gen) == gen) return true;
+  if (atomic_load(&pool->base.gen) == gen) return true;
   pillion__pool_unref(pool, 1);
   return false;
 }

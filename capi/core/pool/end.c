@@ -26,7 +26,7 @@ static struct pillion__executor *home_enter(pillion_executor home) {
   struct pillion__executor *ex;
   if (pillion__executor_get(&ex, home) < 0) return NULL;
   atomic_fetch_add(&ex->visitors, 1);
-  if (atomic_load(&ex->gen) == pillion__gen_of(home)) return ex;
+  if (atomic_load(&ex->base.gen) == pillion__gen_of(home)) return ex;
   atomic_fetch_sub(&ex->visitors, 1);
   return NULL;
 }
@@ -39,7 +39,7 @@ static void home_leave(struct pillion__executor *ex) {
 int pillion__home_expect(pillion_executor home) {
   struct pillion__executor *ex = home_enter(home);
   if (ex == NULL) return PILLION_EBADHANDLE;
-  int rc = pillion__closing(ex) != 0 ? PILLION_ECLOSED : 0;
+  int rc = pillion__closing(&ex->base) != 0 ? PILLION_ECLOSED : 0;
   if (rc == 0) atomic_fetch_add(&ex->pool_events, 1);
   home_leave(ex);
   return rc;
@@ -58,7 +58,7 @@ static void tell_home(struct pillion__pool_task *task, uint32_t slot,
                       pillion_executor home) {
   struct pillion__executor *ex = pillion__here;
   if (ex != NULL && ex->index == pillion__slot_of(home) &&
-      pillion__peek(&ex->gen) == pillion__gen_of(home) &&
+      pillion__peek(&ex->base.gen) == pillion__gen_of(home) &&
       pillion__peek(&ex->in_turn)) {
     pillion__list_push(&ex->done, slot);
     return;

@@ -34,7 +34,7 @@ static struct pillion__table pools =
 
 /* By the thread that took off the last reference. */
 void pillion__pool_give(struct pillion__pool *pool) {
-  pillion__table_give(&pools, pool->index, atomic_load(&pool->gen));
+  pillion__table_give(&pools, pool->index, atomic_load(&pool->base.gen));
 }
 
 /*
@@ -85,7 +85,7 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
         rc, errbuf, errcap,
         rc == PILLION_ENOMEM ? "no memory for a pool" : "too many pools");
   struct pillion__pool *pool = memory;
-  uint64_t gen = atomic_load(&pool->gen) + 1;
+  uint64_t gen = atomic_load(&pool->base.gen) + 1;
   pool->max_tasks = o.max_tasks == 0 ? UINT32_MAX : o.max_tasks;
   /* A bound must be exact: no credit. */
   pool->batch = o.max_tasks == 0 ? 64 : 1;
@@ -96,13 +96,13 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
   atomic_store(&pool->fired, 0);
   pool->timers.deadline = PILLION_TIME_NEVER;
   pool->timers.max_armed = UINT32_MAX;
-  atomic_store(&pool->closing, gen << 2);
+  atomic_store(&pool->base.closing, gen << 2);
   drop_inbox(pool); /* late wakes for an earlier pool */
   atomic_store(&pool->guest, 0);
   atomic_store(&pool->called, 0);
   drop_guest_inbox(pool);
   atomic_store(&pool->refs, 1);
-  atomic_store(&pool->gen, gen);
+  atomic_store(&pool->base.gen, gen);
   *out = pillion__handle(PILLION__POOL, pool->index, (uint32_t)gen);
   return 0;
 }
@@ -129,16 +129,10 @@ int pillion_pool_close(pillion_pool pool, int mode) {
   struct pillion__pool *p;
   int rc = pillion__pool_get(&p, pool);
   if (rc < 0) return rc;
-  if (mode != PILLION_CLOSE_DRAIN && mode != PILLION_CLOSE_CANCEL)
-    return PILLION_EINVAL;
   uint64_t gen = pillion__gen_of(pool);
-  uint64_t closing = gen << 2 | (1u + (uint32_t)mode);
-  uint64_t old = atomic_load(&p->closing);
   if (!pillion__pool_ref(p, gen)) return PILLION_EBADHANDLE;
-  while (old < closing &&
-         !atomic_compare_exchange_weak(&p->closing, &old, closing)) {
-  }
-  if (old < closing) {
+  rc = pillion__owner_close(&p->base, gen, mode);
+  if (rc > 0) {
     uint64_t count = 0;
     if (mode == PILLION_CLOSE_CANCEL) {
       pillion__pool_cells_each(p, pool_ask, &count);
@@ -148,7 +142,7 @@ int pillion_pool_close(pillion_pool pool, int mode) {
     pillion__pool_tell_waiting(p);
   }
   pillion__pool_unref(p, 1);
-  return 0;
+  return rc < 0 ? rc : 0;
 }
 
 /* ---- Free ---------------------------------------------------------------- */
@@ -167,7 +161,7 @@ static void pool_detach(struct pillion__pool_task *task, uint32_t slot,
 void pillion__pool_late(struct pillion__pool *pool, uint64_t gen,
                         pillion_task task) {
   pillion_task_cancel(task);
-  if (atomic_load(&pool->gen) == gen) return;
+  if (atomic_load(&pool->base.gen) == gen) return;
   drop_inbox(pool);
   pillion__pool_task_detach(
       &pillion__pool_task_at(pillion__slot_of(task))->head, task);
@@ -176,11 +170,11 @@ void pillion__pool_late(struct pillion__pool *pool, uint64_t gen,
 static int pool_retire(struct pillion__pool *pool, uint64_t gen) {
   int rc = 0;
   pthread_mutex_lock(&pool->lock);
-  if (atomic_load(&pool->gen) != gen)
+  if (atomic_load(&pool->base.gen) != gen)
     rc = PILLION_EBADHANDLE; /* another thread was faster */
   else if (pool->workers_in > 0 || atomic_load(&pool->threads) > 0)
     rc = PILLION_EBUSY;
-  else atomic_store(&pool->gen, gen + 1);
+  else atomic_store(&pool->base.gen, gen + 1);
   pthread_mutex_unlock(&pool->lock);
   return rc;
 }
@@ -195,7 +189,7 @@ int pillion_pool_free(pillion_pool pool) {
   if (rc < 0) return rc;
   int cancels; /* a half of a free would be worse than none */
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
-  atomic_store(&p->closing, gen << 2 | (1 + PILLION_CLOSE_CANCEL));
+  atomic_store(&p->base.closing, gen << 2 | (1 + PILLION_CLOSE_CANCEL));
   pillion__turning = 1; /* its drops count as inside a turn */
   if (atomic_load(&p->called))
     pillion__kinds[PILLION__CHUNK_CALLS]->cancel_all(&p->base);
@@ -227,7 +221,7 @@ void pillion__pool_count(pillion_library_counts *out) {
     uint64_t threads = atomic_load(&pool->threads);
     out->workers += threads;
     out->threads += threads;
-    out->tasks += (uint32_t)refs - atomic_load(&pool->gen) % 2;
+    out->tasks += (uint32_t)refs - atomic_load(&pool->base.gen) % 2;
   }
 }
 

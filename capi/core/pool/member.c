@@ -21,7 +21,7 @@ static int place_take(struct pillion__worker **out, struct pillion__pool *pool,
   pthread_mutex_lock(&pool->lock);
   uint32_t end = atomic_load(&pool->workers_end), i = 0;
   while (i < end && atomic_load(&atomic_load(&pool->workers[i])->executor)) i++;
-  if (atomic_load(&pool->gen) != gen) {
+  if (atomic_load(&pool->base.gen) != gen) {
     rc = PILLION_EBADHANDLE;
   } else if (i < end || (spare != NULL && end < PILLION__WORKERS)) {
     if (i == end) {

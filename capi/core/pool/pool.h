@@ -101,9 +101,7 @@ struct pillion__pool {
   _Atomic uint64_t idle[PILLION__WORKERS / 64];
   _Atomic int64_t deadline; /* of the earliest timer */
   _Atomic int64_t fired;    /* the latest time whose timers have fired */
-  _Atomic uint64_t gen;     /* of the handle; even: not in use */
   _Alignas(64) _Atomic uint64_t refs;
-  _Atomic uint64_t closing;     /* gen << 2, below it 0 or 1 + mode */
   _Atomic uint64_t threads;     /* its own threads that work, or soon will */
   _Atomic uint64_t stops;       /* the number of stops so far */
   _Atomic uint32_t called;      /* it has had a call */
@@ -129,25 +127,14 @@ extern _Atomic(void *) pillion__pools[PILLION__POOLS];
 static inline int pillion__pool_get(struct pillion__pool **out,
                                     uint64_t handle) {
   if (pillion__forked()) return PILLION_EFORKED;
-  uint32_t index = pillion__slot_of(handle);
-  if (pillion__tag_of(handle) != PILLION__POOL || index >= PILLION__POOLS)
-    return PILLION_EBADHANDLE;
-  struct pillion__pool *pool =
-      atomic_load_explicit(&pillion__pools[index], memory_order_acquire);
-  uint32_t gen = pillion__gen_of(handle);
-  if (pool == NULL || gen % 2 == 0 || atomic_load(&pool->gen) != gen)
-    return PILLION_EBADHANDLE;
-  *out = pool;
-  return 0;
+  *out = (struct pillion__pool *)pillion__owner_at(
+      handle, PILLION__POOL, pillion__pools, PILLION__POOLS);
+  return *out != NULL ? 0 : PILLION_EBADHANDLE;
 }
 
 /* The tasks that count, before the free. */
 static inline uint32_t pillion__pool_tasks(struct pillion__pool *pool) {
   return (uint32_t)atomic_load(&pool->refs) - 1;
-}
-
-static inline uint32_t pillion__pool_closing(struct pillion__pool *pool) {
-  return (uint32_t)atomic_load(&pool->closing) & 3u;
 }
 
 /*

@@ -117,8 +117,9 @@ int pillion_pool_start(pillion_pool pool, uint32_t n) {
   if (n == 0 || n > PILLION__WORKERS) return PILLION_EINVAL;
   if (pillion__turning) return PILLION_EREENTRANT;
   pthread_mutex_lock(&p->lock); /* against free */
-  if (atomic_load(&p->gen) != pillion__gen_of(pool)) rc = PILLION_EBADHANDLE;
-  else if (pillion__pool_closing(p) != 0) rc = PILLION_ECLOSED;
+  if (atomic_load(&p->base.gen) != pillion__gen_of(pool))
+    rc = PILLION_EBADHANDLE;
+  else if (pillion__closing(&p->base) != 0) rc = PILLION_ECLOSED;
   else atomic_fetch_add(&p->threads, n);
   struct crew crew = {.handle = pool, .pool = p};
   crew.stops = atomic_load(&p->stops);

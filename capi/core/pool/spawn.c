@@ -7,12 +7,12 @@
 int pillion__pool_admit(struct pillion__pool *pool,
                         struct pillion__worker *worker, uint64_t gen) {
   if (worker != NULL && worker->credit > 0) {
-    if (pillion__pool_closing(pool) != 0) return PILLION_ECLOSED;
+    if (pillion__closing(&pool->base) != 0) return PILLION_ECLOSED;
     worker->credit--;
     return 0;
   }
   if (!pillion__pool_ref(pool, gen)) return PILLION_EBADHANDLE;
-  int rc = pillion__pool_closing(pool) != 0 ? PILLION_ECLOSED : 0;
+  int rc = pillion__closing(&pool->base) != 0 ? PILLION_ECLOSED : 0;
   if (rc == 0 && pillion__pool_tasks(pool) > pool->max_tasks)
     rc = PILLION_EAGAIN;
   if (rc < 0) {
@@ -67,7 +67,7 @@ static int pool_spawn(pillion_task *out, struct pillion__pool *pool,
   if (out != NULL) *out = handle;
   pillion__pool_push(pool, worker, &task->head, slot);
   /* The sweep of a close or a free may have passed this cell already. */
-  if (PILLION__UNLIKELY(pillion__pool_closing(pool) ==
+  if (PILLION__UNLIKELY(pillion__closing(&pool->base) ==
                         1 + PILLION_CLOSE_CANCEL))
     pillion__pool_late(pool, gen, handle);
   return 0;
@@ -91,6 +91,6 @@ int pillion__pool_op_spawn(pillion_task *out, pillion_context *cx,
   struct pillion__pool *pool = worker->pool;
   if (worker->polled == NULL)
     return PILLION_EINVAL; /* a context kept beyond its poll */
-  return pool_spawn(out, pool, atomic_load(&pool->gen), worker,
+  return pool_spawn(out, pool, atomic_load(&pool->base.gen), worker,
                     worker->polled->u.live.home, future, self, token, flags);
 }

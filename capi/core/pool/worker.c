@@ -158,7 +158,7 @@ static uint64_t side_live(const struct pillion__executor *ex) {
   for (;;) {
     uint64_t live = pillion__pool_tasks(pool);
     if (live == 0 && worker->flags & PILLION_HOLD &&
-        pillion__pool_closing(pool) == 0)
+        pillion__closing(&pool->base) == 0)
       live = 1;
     if (live == 0) {
       pillion__set(&worker->awaits, 0);

@@ -67,11 +67,11 @@ TEST(late_close_does_not_close_the_next_executor) {
       pillion__executor_at(pillion__slot_of(old));
   executor_free(old);
   pillion_executor new = executor_new();
-  uint64_t gen = atomic_load(&inside->gen);
-  atomic_store(&inside->gen, pillion__gen_of(old)); /* what it saw */
+  uint64_t gen = atomic_load(&inside->base.gen);
+  atomic_store(&inside->base.gen, pillion__gen_of(old)); /* what it saw */
   assert_int_equal(pillion_executor_close(old, PILLION_CLOSE_CANCEL),
                    PILLION_EBADHANDLE);
-  atomic_store(&inside->gen, gen);
+  atomic_store(&inside->base.gen, gen);
   struct probe probe = {0};
   spawn(new, &probe, 0, PILLION_DETACH); /* it is open */
   executor_free(new);
