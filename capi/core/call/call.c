@@ -70,12 +70,9 @@ int pillion__call_ask(struct pillion__call *call, uint32_t gen, uint32_t bits) {
     atomic_store(&call->head.pend, 0);
     return PILLION_STALE;
   }
-  if (bits & PILLION__PEND_DONE) {
+  if (bits & PILLION__PEND_DONE)
     pillion__ended_push(ex, &call->head, call->slot);
-  } else {
-    pillion__inbox_put(&ex->base.inbox, &call->head, call->slot);
-    pillion__poke(ex);
-  }
+  else pillion__push(ex, &call->head, call->slot);
   return PILLION_WOKEN;
 }
 

@@ -265,7 +265,15 @@ struct pillion__list {
 };
 
 void pillion__list_push(struct pillion__list *list, uint32_t slot);
-uint32_t pillion__list_pop(struct pillion__list *list);
+
+/* The slot + 1, or 0. */
+static inline uint32_t pillion__list_pop(struct pillion__list *list) {
+  uint32_t type, first = list->first;
+  if (first == 0) return 0;
+  list->first = pillion__head_at(first - 1, &type)->next;
+  if (list->first == 0) list->last = 0;
+  return first;
+}
 
 #pragma GCC visibility pop
 

@@ -10,12 +10,3 @@ void pillion__list_push(struct pillion__list *list, uint32_t slot) {
   else pillion__head_at(list->last - 1, &type)->next = slot + 1;
   list->last = slot + 1;
 }
-
-/* The slot + 1, or 0. */
-uint32_t pillion__list_pop(struct pillion__list *list) {
-  uint32_t type, first = list->first;
-  if (first == 0) return 0;
-  list->first = pillion__head_at(first - 1, &type)->next;
-  if (list->first == 0) list->last = 0;
-  return first;
-}

@@ -27,12 +27,10 @@ static void deliver(struct pillion__executor *ex, struct pillion__head *head,
                          (uint32_t)pend);
 }
 
-static void deliver_all(struct pillion__executor *ex, uint32_t from) {
-  uint32_t type, to = pillion__inbox_turn(from);
-  while (to != 0) {
-    uint32_t slot = to - 1;
-    struct pillion__head *head = pillion__head_at(slot, &type);
-    to = pillion__inbox_next(head);
+static void deliver_all(struct pillion__executor *ex, uint32_t list) {
+  struct pillion__head *head;
+  uint32_t slot, type;
+  while ((head = pillion__inbox_next(&list, &slot, &type)) != NULL) {
     ex->counts.wakes++;
     if (PILLION__LIKELY(type == PILLION__CHUNK_TASKS)) deliver(ex, head, slot);
     else pillion__kinds[type]->delivered(ex, head, slot);
@@ -41,8 +39,8 @@ static void deliver_all(struct pillion__executor *ex, uint32_t from) {
 
 /* The inbox first: an event that is posted after an end must come after it. */
 void pillion__drain(struct pillion__executor *ex) {
-  if (pillion__peek(&ex->base.inbox) != 0)
-    deliver_all(ex, atomic_exchange(&ex->base.inbox, 0));
+  deliver_all(ex, pillion__inbox_take(&ex->base.inbox));
   if (pillion__peek(&ex->ended) != 0)
-    deliver_all(ex, (uint32_t)atomic_exchange(&ex->ended, 0));
+    deliver_all(ex,
+                pillion__inbox_turn((uint32_t)atomic_exchange(&ex->ended, 0)));
 }

@@ -246,6 +246,8 @@ static inline uint64_t pillion__live(const struct pillion__executor *ex) {
 
 /* park.c */
 void pillion__poke(struct pillion__executor *ex);
+void pillion__push(struct pillion__executor *ex, struct pillion__head *head,
+                   uint32_t slot);
 void pillion__park_enter(struct pillion__executor *ex);
 bool pillion__park_leave(struct pillion__executor *ex, bool more);
 void pillion__park_stop(struct pillion__executor *ex);

@@ -80,8 +80,7 @@ void pillion__ended_push(struct pillion__executor *ex,
                          struct pillion__head *head, uint32_t slot) {
   uint32_t gather = pillion__peek(&ex->gather);
   if (PILLION__LIKELY(gather == 0) || pillion__here == ex) {
-    pillion__inbox_put(&ex->base.inbox, head, slot);
-    pillion__poke(ex);
+    pillion__push(ex, head, slot);
     return;
   }
   uint64_t old = pillion__peek(&ex->ended), new;

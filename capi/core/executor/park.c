@@ -74,6 +74,13 @@ void pillion__poke(struct pillion__executor *ex) {
   if (!(park & PILLION__PARK_AWAKE)) poke(ex, park);
 }
 
+/* By the thread that has marked the cell. */
+void pillion__push(struct pillion__executor *ex, struct pillion__head *head,
+                   uint32_t slot) {
+  pillion__inbox_put(&ex->base.inbox, head, slot);
+  pillion__poke(ex);
+}
+
 /* Go's own inbox is not empty: a turn must enter Go. */
 void pillion__poke_for_go(struct pillion__executor *ex) {
   atomic_store(&ex->guest_wake, 1);

@@ -71,11 +71,8 @@ int pillion_wake_local(pillion_waker waker) {
 
 /* ---- By any thread and any signal handler -------------------------------- */
 
-/* This thread has marked the cell, so no other pushes it. */
 static int push(struct pillion__head *head, uint32_t slot) {
-  struct pillion__executor *ex = pillion__executor_of(slot);
-  pillion__inbox_put(&ex->base.inbox, head, slot);
-  pillion__poke(ex);
+  pillion__push(pillion__executor_of(slot), head, slot);
   return PILLION_WOKEN;
 }
 

@@ -41,22 +41,17 @@ void pillion__pool_give(struct pillion__pool *pool) {
  * No worker polls any more: every queued task is in the inbox, or soon will be.
  */
 static void drop_inbox(struct pillion__pool *pool) {
-  uint32_t to = pillion__pool_take(pool);
-  while (to != 0) {
-    uint32_t slot = to - 1;
-    to = pillion__peek(&pillion__pool_task_at(slot)->head.link);
+  uint32_t list = pillion__inbox_take(&pool->base.inbox), slot, type;
+  while (pillion__inbox_next(&list, &slot, &type) != NULL)
     pillion__pool_task_drop(pool, slot);
-  }
 }
 
 /* Late wakes for Go's tasks of an earlier pool here: none lives. */
 static void drop_guest_inbox(struct pillion__pool *pool) {
-  uint32_t found = atomic_exchange(&pool->guest_inbox, 0);
-  while (found != 0) {
-    struct pillion__head *head = &pillion__cell_at(found - 1)->head;
-    found = pillion__inbox_next(head);
+  uint32_t list = pillion__inbox_take(&pool->guest_inbox), slot, type;
+  struct pillion__head *head;
+  while ((head = pillion__inbox_next(&list, &slot, &type)) != NULL)
     atomic_store(&head->pend, 0);
-  }
 }
 
 /* ---- New ----------------------------------------------------------------- */

@@ -180,10 +180,8 @@ static inline bool pillion__guest_waits(struct pillion__pool *pool) {
 /* task.c */
 int pillion__pool_task_wake(struct pillion__pool_task *task, uint32_t slot,
                             uint32_t gen, struct pillion__worker *worker);
-void pillion__pool_task_wake_quietly(struct pillion__pool_task *task,
-                                     uint32_t slot, uint32_t gen);
-void pillion__pool_task_expire(struct pillion__pool_task *task, uint32_t slot,
-                               uint32_t gen);
+void pillion__pool_task_timed(struct pillion__pool_task *task, uint32_t slot,
+                              uint32_t gen, bool expired);
 void pillion__pool_task_ask(struct pillion__pool_task *task, uint32_t slot,
                             uint32_t gen);
 void pillion__pool_task_run(struct pillion__worker *worker, uint32_t slot);
@@ -241,7 +239,6 @@ bool pillion__idle_remove(struct pillion__pool *pool, uint32_t index);
 void pillion__pool_poke(struct pillion__pool *pool, bool for_go);
 void pillion__pool_tell_waiting(struct pillion__pool *pool);
 void pillion__pool_poke_members(struct pillion__pool *pool, bool for_go);
-uint32_t pillion__pool_take(struct pillion__pool *pool);
 
 /* worker.c */
 bool pillion__pool_work_left(struct pillion__pool *pool);

@@ -102,9 +102,3 @@ void pillion__pool_requeue(struct pillion__worker *worker,
   if (PILLION__UNLIKELY(!pillion__deque_push(&worker->deque, slot, false)))
     pillion__inbox_put(&worker->pool->base.inbox, head, slot);
 }
-
-/* Takes the whole inbox: the slot + 1 that came first, or 0. */
-uint32_t pillion__pool_take(struct pillion__pool *pool) {
-  if (pillion__peek(&pool->base.inbox) == 0) return 0;
-  return pillion__inbox_turn(atomic_exchange(&pool->base.inbox, 0));
-}

@@ -69,21 +69,16 @@ static int pool_task_post(struct pillion__pool_task *task, uint32_t slot,
   return rc;
 }
 
-/* Pushes it into the inbox, without a poke. */
-void pillion__pool_task_wake_quietly(struct pillion__pool_task *task,
-                                     uint32_t slot, uint32_t gen) {
-  uint32_t before;
-  if (pool_task_mark(task, gen, 0, &before) == PILLION_WOKEN)
-    pillion__inbox_put(&pillion__pool_of(slot)->base.inbox, &task->head, slot);
-}
-
-/* A deadline has come. Pushes the task into the inbox, without a poke. */
-void pillion__pool_task_expire(struct pillion__pool_task *task, uint32_t slot,
-                               uint32_t gen) {
+/*
+ * A timer of the task, or with `expired` its deadline, has come. Pushes the task
+ * into the inbox, without a poke.
+ */
+void pillion__pool_task_timed(struct pillion__pool_task *task, uint32_t slot,
+                              uint32_t gen, bool expired) {
   uint32_t before;
   uint64_t pend = atomic_load(&task->head.pend);
-  if (pend >> 32 == gen && pend & PILLION__PEND_CANCEL) return;
-  if (pool_task_mark(task, gen, ASKS, &before) == PILLION_WOKEN)
+  if (expired && pend >> 32 == gen && pend & PILLION__PEND_CANCEL) return;
+  if (pool_task_mark(task, gen, expired ? ASKS : 0, &before) == PILLION_WOKEN)
     pillion__inbox_put(&pillion__pool_of(slot)->base.inbox, &task->head, slot);
 }
 

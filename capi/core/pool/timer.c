@@ -55,7 +55,7 @@ int pillion__pool_task_deadline(pillion_timer *storage,
   int rc = pool_timer_arm(pool, storage, now, handle,
                           past ? PILLION_TIME_NEVER : at);
   if (rc < 0 || !past) return rc;
-  pillion__pool_task_expire(task, slot, gen);
+  pillion__pool_task_timed(task, slot, gen, true);
   pillion__pool_poke(pool, false);
   return 0;
 }
@@ -72,11 +72,10 @@ void pillion__pool_timer_clear(pillion_timer *timer) {
 
 static void pool_timer_fire(void *pool, uint64_t waker) {
   (void)pool;
-  uint32_t slot = pillion__slot_of(waker), gen = pillion__gen_of(waker);
-  struct pillion__pool_task *task = pillion__pool_task_at(slot);
-  if (PILLION__UNLIKELY(pillion__tag_of(waker) == PILLION__TASK))
-    pillion__pool_task_expire(task, slot, gen);
-  else pillion__pool_task_wake_quietly(task, slot, gen);
+  uint32_t slot = pillion__slot_of(waker);
+  pillion__pool_task_timed(pillion__pool_task_at(slot), slot,
+                           pillion__gen_of(waker),
+                           pillion__tag_of(waker) == PILLION__TASK);
 }
 
 /* The time first, then the wakes. The caller takes from the inbox next. */

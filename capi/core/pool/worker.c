@@ -20,14 +20,12 @@
  * A slot without room in the deque goes back: the first buffer always exists.
  */
 static bool take_inbox(struct pillion__worker *worker) {
-  uint32_t to = pillion__pool_take(worker->pool), taken = to;
-  while (to != 0) {
-    uint32_t slot = to - 1;
-    struct pillion__head *head = &pillion__pool_task_at(slot)->head;
-    to = pillion__inbox_next(head);
+  uint32_t list = pillion__inbox_take(&worker->pool->base.inbox), slot, type;
+  struct pillion__head *head;
+  bool any = list != 0;
+  while ((head = pillion__inbox_next(&list, &slot, &type)) != NULL)
     pillion__pool_requeue(worker, head, slot);
-  }
-  return taken != 0;
+  return any;
 }
 
 static uint32_t draw_victim(struct pillion__worker *worker, uint32_t n) {

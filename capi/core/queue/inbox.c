@@ -5,13 +5,18 @@
 
 /* Reverses the taken list. The first pushed slot + 1, or 0. */
 uint32_t pillion__inbox_turn(uint32_t from) {
-  uint32_t type, to = 0;
-  while (from != 0) {
-    struct pillion__head *head = pillion__head_at(from - 1, &type);
-    uint32_t next = pillion__inbox_next(head);
+  struct pillion__head *head;
+  uint32_t slot, type, to = 0;
+  while ((head = pillion__inbox_next(&from, &slot, &type)) != NULL) {
     pillion__set(&head->link, to);
-    to = from;
-    from = next;
+    to = slot + 1;
   }
   return to;
+}
+
+/* The first pushed slot + 1 of the whole inbox, or 0. */
+uint32_t pillion__inbox_take(_Atomic uint32_t *inbox) {
+  return pillion__peek(inbox) == 0
+             ? 0
+             : pillion__inbox_turn(atomic_exchange(inbox, 0));
 }

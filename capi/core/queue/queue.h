@@ -23,13 +23,20 @@ static inline void pillion__inbox_put(_Atomic uint32_t *inbox,
 }
 
 uint32_t pillion__inbox_turn(uint32_t from);
+uint32_t pillion__inbox_take(_Atomic uint32_t *inbox);
 
 /*
- * The slot + 1 of the next. Read the link first: then the cell may be queued
- * again.
+ * Takes the first cell off a list, or answers NULL. From then on the cell may be
+ * queued again.
  */
-static inline uint32_t pillion__inbox_next(const struct pillion__head *head) {
-  return pillion__peek(&head->link);
+static inline struct pillion__head *pillion__inbox_next(uint32_t *list,
+                                                        uint32_t *slot,
+                                                        uint32_t *type) {
+  if (*list == 0) return NULL;
+  *slot = *list - 1;
+  struct pillion__head *head = pillion__head_at(*slot, type);
+  *list = pillion__peek(&head->link);
+  return head;
 }
 
 /* ---- Deques -------------------------------------------------------------- */
