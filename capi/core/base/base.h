@@ -44,19 +44,12 @@ struct pillion__table {
   uint32_t most, *idle;       /* a stack of their indexes */
   _Atomic(void *) *entries;
   size_t bytes; /* of an entry's target */
+  const char *what;
   void (*first_use)(void *memory, uint32_t index);
 };
-#define PILLION__TABLE(entries, idle, most, type, first_use) \
-  {PTHREAD_MUTEX_INITIALIZER,                                \
-   0,                                                        \
-   0,                                                        \
-   most,                                                     \
-   idle,                                                     \
-   entries,                                                  \
-   sizeof(type),                                             \
-   first_use}
 
-int pillion__table_take(void **out, struct pillion__table *table);
+int pillion__table_take(void **out, struct pillion__table *table, char *errbuf,
+                        size_t errcap);
 void pillion__table_give(struct pillion__table *table, uint32_t index,
                          uint64_t gen);
 
@@ -65,6 +58,7 @@ void pillion__log(int level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 int pillion__fail(int code, char *errbuf, size_t errcap, const char *format,
                   ...) __attribute__((format(printf, 4, 5)));
+int pillion__fail_system(char *errbuf, size_t errcap, const char *what);
 int pillion__options_take(void *out, size_t size, const void *given,
                           char *errbuf, size_t errcap);
 

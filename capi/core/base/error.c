@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,6 +46,12 @@ int pillion__fail(int code, char *errbuf, size_t errcap, const char *format,
     va_end(args);
   }
   return code;
+}
+
+/* By errno. */
+int pillion__fail_system(char *errbuf, size_t errcap, const char *what) {
+  return pillion__fail(PILLION_ESYSTEM, errbuf, errcap, "%s: %s", what,
+                       strerror(errno));
 }
 
 /* Copies options that a program gives: `size` bytes, which begin with theirs. */

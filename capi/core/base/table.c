@@ -6,7 +6,8 @@
  */
 #include "base/base.h"
 
-int pillion__table_take(void **out, struct pillion__table *table) {
+int pillion__table_take(void **out, struct pillion__table *table, char *errbuf,
+                        size_t errcap) {
   void *found = NULL, *memory;
   pthread_mutex_lock(&table->lock);
   if (table->idle_count > 0)
@@ -15,7 +16,9 @@ int pillion__table_take(void **out, struct pillion__table *table) {
   *out = found;
   if (found != NULL) return 0;
   found = pillion__alloc_lines(table->bytes, &memory);
-  if (found == NULL) return PILLION_ENOMEM;
+  if (found == NULL)
+    return pillion__fail(PILLION_ENOMEM, errbuf, errcap,
+                         "no memory for another %s", table->what);
   pthread_mutex_lock(&table->lock);
   bool room = table->known < table->most;
   if (room) {
@@ -27,7 +30,8 @@ int pillion__table_take(void **out, struct pillion__table *table) {
   *out = found;
   if (room) return 0;
   pillion__free(memory);
-  return PILLION_EAGAIN;
+  return pillion__fail(PILLION_EAGAIN, errbuf, errcap, "too many %ss",
+                       table->what);
 }
 
 void pillion__table_give(struct pillion__table *table, uint32_t index,

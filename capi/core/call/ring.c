@@ -49,9 +49,8 @@ int pillion__ring_open(uint32_t capacity, char *errbuf, size_t errcap) {
   if (ring_fd < 0) ring_fd = pillion__descriptor_event();
   ring_go_fd = ring_fd < 0 ? -1 : pillion__descriptor_copy(ring_fd);
   if (ring_go_fd < 0)
-    return pillion__fail(PILLION_ESYSTEM, errbuf, errcap,
-                         "no eventfd for the submission ring: %s",
-                         strerror(errno));
+    return pillion__fail_system(errbuf, errcap,
+                                "no eventfd for the submission ring");
   atomic_store(&ring_asleep, 0);
   atomic_store(&ring_closed, false);
   return 0;

@@ -188,8 +188,6 @@ extern _Thread_local struct pillion__executor *pillion__here
 
 extern _Atomic(void *) pillion__executors[PILLION__EXECUTORS];
 int pillion__executor_claim(struct pillion__executor *ex);
-int pillion__executor_take(struct pillion__executor **out);
-void pillion__executor_give(struct pillion__executor *ex);
 struct pillion__executor *pillion__executor_at(uint32_t index);
 void pillion__executor_each(void (*fn)(struct pillion__executor *ex,
                                        void *data),

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Making, closing and freeing executors. */
-#include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "executor/executor.h"
@@ -10,6 +8,30 @@
 /* ---- New ----------------------------------------------------------------- */
 
 #define READY_MOST (1u << 24) /* the number of all slots */
+
+static uint32_t idle_executors[PILLION__EXECUTORS];
+
+static void first_use(void *memory, uint32_t index) {
+  struct pillion__executor *ex = memory;
+  ex->index = index;
+  atomic_init(&ex->fd, -1);
+  atomic_init(&ex->timer, -1);
+  atomic_init(&ex->park, PILLION__PARK_RUNNING);
+}
+
+static struct pillion__table executors = {
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .most = PILLION__EXECUTORS - 1,
+    .idle = idle_executors,
+    .entries = pillion__executors,
+    .bytes = sizeof(struct pillion__executor),
+    .what = "executor",
+    .first_use = first_use,
+};
+
+static void give_back(struct pillion__executor *ex) {
+  pillion__table_give(&executors, ex->index, atomic_load(&ex->base.gen));
+}
 
 static uint32_t or_else(uint32_t given, uint32_t otherwise) {
   return given == 0 ? otherwise : given;
@@ -61,30 +83,22 @@ int pillion_executor_new(pillion_executor *out,
   rc = pillion__started_for(o.version, errbuf, errcap);
   if (rc < 0) return rc;
 
-  int fd = -1;
-  if (!(o.flags & PILLION_NO_FD)) {
-    fd = pillion__descriptor_event();
-    if (fd < 0)
-      return pillion__fail(PILLION_ESYSTEM, errbuf, errcap, "no eventfd: %s",
-                           strerror(errno));
-  }
-  struct pillion__executor *ex;
-  rc = pillion__executor_take(&ex);
-  if (rc < 0) {
-    if (fd >= 0) close(fd);
-    return pillion__fail(rc, errbuf, errcap,
-                         rc == PILLION_ENOMEM ? "no memory for an executor"
-                                              : "too many executors");
-  }
+  void *memory;
+  rc = pillion__table_take(&memory, &executors, errbuf, errcap);
+  if (rc < 0) return rc;
+  struct pillion__executor *ex = memory;
+  int fd = o.flags & PILLION_NO_FD ? -1 : pillion__descriptor_event();
+  if (fd < 0 && !(o.flags & PILLION_NO_FD))
+    rc = pillion__fail_system(errbuf, errcap, "no eventfd");
   pillion__context_init(ex);
-  rc = pillion__hooks_copy(&ex->hooks, o.context_hooks, errbuf, errcap);
+  if (rc == 0)
+    rc = pillion__hooks_copy(&ex->hooks, o.context_hooks, errbuf, errcap);
   if (rc == 0) rc = configure(ex, &o, errbuf, errcap);
   if (rc == 0) rc = pillion__posts_init(ex, o.posts, errbuf, errcap);
   if (rc == 0 && pillion__gather_init(ex, o.gather, fd) < 0)
-    rc = pillion__fail(PILLION_ESYSTEM, errbuf, errcap,
-                       "no descriptors to gather with: %s", strerror(errno));
+    rc = pillion__fail_system(errbuf, errcap, "no descriptors to gather with");
   if (rc < 0) {
-    pillion__executor_give(ex);
+    give_back(ex);
     if (fd >= 0) close(fd);
     return rc;
   }
@@ -203,7 +217,7 @@ int pillion_executor_free(pillion_executor executor) {
   reclaim(ex);
   pillion__turning = 0;
   atomic_store(&ex->owner, 0);
-  pillion__executor_give(ex);
+  give_back(ex);
   pthread_setcancelstate(cancels, NULL);
   return 0;
 }

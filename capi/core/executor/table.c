@@ -8,31 +8,6 @@
 #include "executor/executor.h"
 
 _Atomic(void *) pillion__executors[PILLION__EXECUTORS];
-static uint32_t executors_idle[PILLION__EXECUTORS];
-
-static void first_use(void *memory, uint32_t index) {
-  struct pillion__executor *ex = memory;
-  ex->index = index;
-  atomic_init(&ex->fd, -1);
-  atomic_init(&ex->timer, -1);
-  atomic_init(&ex->park, PILLION__PARK_RUNNING);
-}
-
-static struct pillion__table executors =
-    PILLION__TABLE(pillion__executors, executors_idle, PILLION__EXECUTORS - 1,
-                   struct pillion__executor, first_use);
-
-/* An executor that is not in use. */
-int pillion__executor_take(struct pillion__executor **out) {
-  void *memory;
-  int rc = pillion__table_take(&memory, &executors);
-  *out = memory;
-  return rc;
-}
-
-void pillion__executor_give(struct pillion__executor *ex) {
-  pillion__table_give(&executors, ex->index, atomic_load(&ex->base.gen));
-}
 
 /* For an index that was in use before. */
 struct pillion__executor *pillion__executor_at(uint32_t index) {

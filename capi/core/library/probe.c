@@ -5,7 +5,6 @@
  * So the start tries both here first, where a refusal is an error.
  */
 #include <errno.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -55,17 +54,15 @@ static int try_threads(void) {
  * Before any thread enters Go: a thread that enters waits until Go has its own.
  */
 int pillion__probe_threads(char *errbuf, size_t errcap) {
-  int error = try_threads();
-  return error == 0 ? 0
-                    : pillion__fail(PILLION_ESYSTEM, errbuf, errcap,
-                                    "no threads for Go: %s", strerror(error));
+  errno = try_threads();
+  return errno == 0 ? 0
+                    : pillion__fail_system(errbuf, errcap, "no threads for Go");
 }
 
 /* Go is going to watch `fd`. */
 int pillion__probe_poller(int fd, char *errbuf, size_t errcap) {
-  int error = try_poller(fd);
-  return error == 0 ? 0
-                    : pillion__fail(PILLION_ESYSTEM, errbuf, errcap,
-                                    "no epoll for Go's descriptors: %s",
-                                    strerror(error));
+  errno = try_poller(fd);
+  return errno == 0 ? 0
+                    : pillion__fail_system(errbuf, errcap,
+                                           "no epoll for Go's descriptors");
 }

@@ -28,9 +28,15 @@ static void pool_first_use(void *memory, uint32_t index) {
   pthread_mutex_init(&pool->timers_lock, NULL);
 }
 
-static struct pillion__table pools =
-    PILLION__TABLE(pillion__pools, idle_pools, PILLION__POOLS,
-                   struct pillion__pool, pool_first_use);
+static struct pillion__table pools = {
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .most = PILLION__POOLS,
+    .idle = idle_pools,
+    .entries = pillion__pools,
+    .bytes = sizeof(struct pillion__pool),
+    .what = "pool",
+    .first_use = pool_first_use,
+};
 
 /* By the thread that took off the last reference. */
 void pillion__pool_give(struct pillion__pool *pool) {
@@ -74,11 +80,8 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
   if (rc == 0) rc = pillion__started_for(o.version, errbuf, errcap);
   if (rc < 0) return rc;
   void *memory;
-  rc = pillion__table_take(&memory, &pools);
-  if (rc < 0)
-    return pillion__fail(
-        rc, errbuf, errcap,
-        rc == PILLION_ENOMEM ? "no memory for a pool" : "too many pools");
+  rc = pillion__table_take(&memory, &pools, errbuf, errcap);
+  if (rc < 0) return rc;
   struct pillion__pool *pool = memory;
   uint64_t gen = atomic_load(&pool->base.gen) + 1;
   pool->max_tasks = o.max_tasks == 0 ? UINT32_MAX : o.max_tasks;
