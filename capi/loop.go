@@ -177,7 +177,7 @@ func (a arena) Lease() (uint32, []carrier.Cell, error) {
 	return uint32(base), unsafe.Slice((*carrier.Cell)(cells), carrier.ChunkCells), nil
 }
 
-func (a arena) Return(base uint32) { C.pillion__guest_return(C.uint32_t(base)) }
+func (a arena) Return(base uint32) { C.pillion__chunk_return(C.uint32_t(base)) }
 
 func init() {
 	// Executors that Go code makes for itself share only the slots with C's.

@@ -20,13 +20,8 @@
 
 #pragma GCC visibility push(hidden)
 
-#if defined(__GNUC__)
 #define PILLION__LIKELY(x) __builtin_expect(!!(x), 1)
 #define PILLION__UNLIKELY(x) __builtin_expect(!!(x), 0)
-#else
-#define PILLION__LIKELY(x) (x)
-#define PILLION__UNLIKELY(x) (x)
-#endif
 
 /* memory.c */
 void *pillion__alloc(size_t bytes);

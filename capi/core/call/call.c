@@ -109,11 +109,9 @@ void pillion__call_complete(struct pillion__call *call, int32_t status,
                             uint64_t length) {
   pillion__payload_clear(call, call->request_length);
   call->request_length = 0;
-  if (length > PILLION_MAX_PAYLOAD) {
-    status = PILLION_EMSGSIZE;
-    length = 0;
-  } else if (!pillion__payload_set(call, result, length)) {
-    status = PILLION_ENOMEM;
+  bool too_large = length > PILLION_MAX_PAYLOAD;
+  if (too_large || !pillion__payload_set(call, result, length)) {
+    status = too_large ? PILLION_EMSGSIZE : PILLION_ENOMEM;
     length = 0;
   }
   call->length = length;

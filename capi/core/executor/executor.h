@@ -115,11 +115,6 @@ struct pillion__executor {
 
 /* ---- Local tasks --------------------------------------------------------- */
 
-/* Neither ended nor freed. For the owner. */
-static inline bool pillion__running(const struct pillion__cell *cell) {
-  return (cell->head.flags & (PILLION__TASK_LIVE | PILLION__TASK_ENDED)) ==
-         PILLION__TASK_LIVE;
-}
 /* What may be spawned, on an executor or a pool. */
 static inline bool pillion__spawnable(const pillion_future *future,
                                       uint32_t flags) {
@@ -135,10 +130,6 @@ static inline uint32_t pillion__cancelled_value(pillion_value *value,
   value->length = 0;
   return flags & PILLION__TASK_POLLED ? PILLION_OUTCOME_CANCELLED_RUNNING
                                       : PILLION_OUTCOME_CANCELLED_UNSTARTED;
-}
-/* For any thread. It may still have a result. */
-static inline bool pillion__has_ended(const struct pillion__cell *cell) {
-  return pillion__peek(&cell->future_or_end) & 1;
 }
 
 /* ---- Watches ------------------------------------------------------------- */
@@ -322,6 +313,7 @@ void pillion__task_cancelled(struct pillion__executor *ex,
                              struct pillion__cell *cell, uint32_t slot);
 void pillion__tasks_cancel(struct pillion__executor *ex);
 void pillion__tasks_drop(struct pillion__executor *ex);
+void pillion__tasks_drop_ended(struct pillion__executor *ex);
 int pillion__task_value(struct pillion__executor *ex,
                         struct pillion__cell *cell, uint32_t slot,
                         pillion_value *out);

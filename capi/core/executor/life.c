@@ -151,23 +151,12 @@ int pillion_executor_close(pillion_executor executor, int mode) {
 
 /* ---- Free ---------------------------------------------------------------- */
 
-/* Tasks with JOIN that ended and were never joined. */
-static void drop_unjoined(struct pillion__executor *ex) {
-  for (uint32_t i = 0; i < ex->chunk_count; i++)
-    for (uint32_t j = 0; j < PILLION__CHUNK; j++) {
-      uint32_t slot = ex->chunks[i] + j;
-      struct pillion__cell *cell = pillion__cell_at(slot);
-      if (cell->head.flags & PILLION__TASK_ENDED)
-        pillion__task_discard(ex, cell, slot);
-    }
-}
-
 static void reclaim(struct pillion__executor *ex) {
   if (ex->worker != NULL) pillion__pool_side->leave(ex);
   pillion__drain(ex); /* the last ends from pools */
   pillion__tasks_drop(ex);
   pillion__drop_events(ex);
-  drop_unjoined(ex);
+  pillion__tasks_drop_ended(ex);
   pillion__kinds[PILLION__CHUNK_CALLS]->drop_all(ex);
   pillion__posts_free(ex);
   pillion__watches_close(ex);

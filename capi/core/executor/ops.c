@@ -48,9 +48,6 @@ static const pillion_ops operations = {
 };
 
 void pillion__context_init(struct pillion__executor *ex) {
-  ex->context.size = sizeof ex->context;
-  ex->context.now = 0;
-  ex->context.child = NULL;
-  ex->context.ops = &operations;
-  ex->context.runtime = ex;
+  ex->context =
+      (pillion_context){sizeof ex->context, 0, 0, &operations, ex, NULL};
 }

@@ -39,10 +39,8 @@ struct pillion__block { /* a payload in memory of its own */
 };
 
 static struct pillion__block *block_new(const void *payload, size_t length) {
-  struct pillion__block *block = pillion__alloc(sizeof *block + length);
-  if (block == NULL) return NULL;
-  memcpy(block->bytes, payload, length);
-  atomic_fetch_add_explicit(&pillion__payloads_alive, 1, memory_order_relaxed);
+  struct pillion__block *block = pillion__payload_alloc(sizeof *block + length);
+  if (block != NULL) memcpy(block->bytes, payload, length);
   return block;
 }
 

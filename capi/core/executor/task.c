@@ -32,6 +32,12 @@
 
 #include "executor/executor.h"
 
+/* Neither ended nor freed. */
+static bool running(const struct pillion__cell *cell) {
+  return (cell->head.flags & (PILLION__TASK_LIVE | PILLION__TASK_ENDED)) ==
+         PILLION__TASK_LIVE;
+}
+
 static const pillion_future *future_of(const struct pillion__cell *cell) {
   return (const pillion_future *)(uintptr_t)pillion__peek(&cell->future_or_end);
 }
@@ -185,7 +191,7 @@ __attribute__((always_inline)) inline void pillion__task_run(
 void pillion__task_posted(struct pillion__executor *ex,
                           struct pillion__cell *cell, uint32_t slot,
                           uint32_t bits) {
-  if (!pillion__running(cell)) return;
+  if (!running(cell)) return;
   if (bits & PILLION__PEND_CANCEL) cell->head.flags |= PILLION__TASK_ASKED;
   if (!(cell->head.flags & PILLION__TASK_READY))
     pillion__ready(ex, &cell->head, slot);
@@ -244,15 +250,15 @@ void pillion__task_event(struct pillion__executor *ex,
 
 /* ---- All of them --------------------------------------------------------- */
 
-static void each_running(struct pillion__executor *ex,
-                         void (*fn)(struct pillion__executor *ex,
-                                    struct pillion__cell *cell,
-                                    uint32_t slot)) {
+static void each(struct pillion__executor *ex, bool ended,
+                 void (*fn)(struct pillion__executor *ex,
+                            struct pillion__cell *cell, uint32_t slot)) {
   for (uint32_t i = 0; i < ex->chunk_count; i++)
     for (uint32_t j = 0; j < PILLION__CHUNK; j++) {
       uint32_t slot = ex->chunks[i] + j;
       struct pillion__cell *cell = pillion__cell_at(slot);
-      if (pillion__running(cell)) fn(ex, cell, slot);
+      if (ended ? cell->head.flags & PILLION__TASK_ENDED : running(cell))
+        fn(ex, cell, slot);
     }
 }
 
@@ -264,9 +270,14 @@ static void ask(struct pillion__executor *ex, struct pillion__cell *cell,
 }
 
 void pillion__tasks_cancel(struct pillion__executor *ex) {
-  each_running(ex, ask);
+  each(ex, false, ask);
 }
 
 void pillion__tasks_drop(struct pillion__executor *ex) {
-  each_running(ex, pillion__task_cancelled);
+  each(ex, false, pillion__task_cancelled);
+}
+
+/* Tasks with JOIN that were never joined. */
+void pillion__tasks_drop_ended(struct pillion__executor *ex) {
+  each(ex, true, pillion__task_discard);
 }

@@ -72,6 +72,16 @@ static bool waiting(struct pillion__executor *ex) {
   return pillion__posts_ready(ex) || pillion__peek(&ex->ended) != 0;
 }
 
+static void progress_put(pillion_progress *progress,
+                         const struct pillion__executor *ex, uint32_t polled,
+                         bool more) {
+  if (progress == NULL) return;
+  progress->polled = polled;
+  progress->more = more;
+  progress->deadline = pillion__next_deadline(ex);
+  progress->live = pillion__live(ex);
+}
+
 static bool finish_turn(struct pillion__executor *ex) {
   bool more = ex->ready_tail != ex->ready_head || ex->done.first != 0 ||
               ex->guest.first != 0 || ex->guest_more ||
@@ -156,12 +166,7 @@ __attribute__((noinline)) static int busy(struct pillion__executor *ex,
   size_t n =
       turn(ex, events, cap < INT32_MAX ? cap : INT32_MAX, budget, &polled);
   bool more = finish_turn(ex);
-  if (progress != NULL) {
-    progress->polled = polled;
-    progress->more = more;
-    progress->deadline = pillion__next_deadline(ex);
-    progress->live = pillion__live(ex);
-  }
+  progress_put(progress, ex, polled, more);
   return (int)n;
 }
 
@@ -188,11 +193,6 @@ int pillion_executor_turn(pillion_event *events, size_t cap,
     ex->counts.turns += found != 0 || waiting(ex) || due(ex);
     return busy(ex, events, cap, progress, budget);
   }
-  if (progress != NULL) {
-    progress->polled = 0;
-    progress->more = 0;
-    progress->deadline = pillion__next_deadline(ex);
-    progress->live = pillion__live(ex);
-  }
+  progress_put(progress, ex, 0, false);
   return 0;
 }

@@ -98,13 +98,18 @@ int pillion__ask_once(struct pillion__head *head, uint32_t slot, uint32_t gen,
   return old >> 32 == gen && old & bit;
 }
 
+/* It may still have a result. */
+static bool has_ended(const struct pillion__cell *cell) {
+  return pillion__peek(&cell->future_or_end) & 1;
+}
+
 /* A wake that isn't pending yet; `pend` is the pending word. */
 __attribute__((noinline)) static int wake_anew(struct pillion__cell *cell,
                                                uint64_t pend,
                                                pillion_waker waker) {
   uint32_t slot = pillion__slot_of(waker), gen = pillion__gen_of(waker);
   if (gen == 0) return PILLION_EBADHANDLE;
-  if (pillion__has_ended(cell)) return PILLION_STALE;
+  if (has_ended(cell)) return PILLION_STALE;
   int rc = pillion__mark(&cell->head, gen, PILLION__PEND_WAKE, &pend);
   return rc == PILLION_WOKEN ? push(&cell->head, slot) : rc;
 }
@@ -140,5 +145,5 @@ int pillion_wake(pillion_waker waker) {
   if (!atomic_compare_exchange_strong(&cell->head.pend, &pend, same))
     return wake_anew(cell, pend, waker);
   bool gone = pillion__gen(&cell->head) != pillion__gen_of(waker);
-  return PILLION_COALESCED + (gone | pillion__has_ended(cell)); /* or STALE */
+  return PILLION_COALESCED + (gone | has_ended(cell)); /* or STALE */
 }

@@ -19,8 +19,6 @@ int pillion__guest_lease(uint32_t *base, void **cells, uint32_t type,
   return rc;
 }
 
-void pillion__guest_return(uint32_t base) { pillion__chunk_return(base); }
-
 /* The time on the executor's clock. */
 int64_t pillion__guest_now(uint32_t index) {
   return pillion__clock(pillion__executor_at(index));

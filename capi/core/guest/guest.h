@@ -43,7 +43,6 @@ void pillion__guest_leave(uint32_t index, uintptr_t context);
 void pillion__guest_release(uint32_t index, uintptr_t context);
 int pillion__guest_lease(uint32_t *base, void **cells, uint32_t type,
                          uint32_t index);
-void pillion__guest_return(uint32_t base);
 int pillion__guest_pool_open(uint32_t pool);
 _Atomic uint32_t *pillion__guest_pool_inbox(uint32_t pool);
 uint64_t pillion__guest_pool_seed(uint32_t pool);

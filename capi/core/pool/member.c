@@ -65,10 +65,8 @@ static int worker_enter(struct pillion__pool *pool, uint64_t gen,
   worker->idle = false;
   worker->polled = NULL;
   worker->random = pool->seed + worker->index;
-  worker->context.size = sizeof worker->context;
-  worker->context.ops = &pillion__pool_ops;
-  worker->context.runtime = worker;
-  worker->context.child = NULL;
+  worker->context = (pillion_context){sizeof worker->context, 0,      0,
+                                      &pillion__pool_ops,     worker, NULL};
   atomic_store(&worker->awaits, 0);
   ex->worker = worker;
   ex->pooled = 1;
@@ -81,10 +79,9 @@ int pillion_pool_join(pillion_pool pool, pillion_executor executor,
                       uint32_t flags) {
   struct pillion__pool *p = NULL;
   struct pillion__executor *ex;
-  int rc = pillion__executor_mine(&ex, executor);
+  int rc = pillion__executor_own_outside(&ex, executor);
   if (rc == 0) rc = pillion__pool_get(&p, pool);
   if (rc < 0) return rc;
-  if (pillion__turning) return PILLION_EREENTRANT;
   if (flags & ~PILLION_HOLD) return PILLION_EINVAL;
   if (ex->worker != NULL) return PILLION_EBUSY;
   rc = worker_enter(p, pillion__gen_of(pool), ex, flags);
@@ -120,9 +117,8 @@ void pillion__worker_leave(struct pillion__executor *ex) {
 
 int pillion_pool_leave(pillion_executor executor) {
   struct pillion__executor *ex;
-  int rc = pillion__executor_mine(&ex, executor);
+  int rc = pillion__executor_own_outside(&ex, executor);
   if (rc < 0) return rc;
-  if (pillion__turning) return PILLION_EREENTRANT;
   if (ex->worker == NULL) return PILLION_EINVAL;
   if (atomic_load(&ex->worker->pool->guest) && pillion__bound(ex))
     return PILLION_EBUSY;

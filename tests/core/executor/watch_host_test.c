@@ -276,5 +276,5 @@ GIVEN(two_hosts, reports_for_go_come_with_its_next_turn) {
   assert_int_equal(pillion__guest_watch(index, other, W, key),
                    PILLION_ENOTSUP);
   assert_int_equal(library_counts().watches, 1);
-  pillion__guest_return(base);
+  pillion__chunk_return(base);
 }

@@ -102,7 +102,7 @@ GIVEN(an_executor, guest_cells_are_leased_and_woken_like_others) {
   assert_int_equal(pillion_wake(waker), PILLION_WOKEN);
   executor_free(ex); /* its inbox still has the post */
   assert_int_equal(atomic_load(&cell->head.pend), 0);
-  pillion__guest_return(base);
+  pillion__chunk_return(base);
 }
 
 static int joins_a_handle(struct probe *probe, pillion_value *out,
@@ -126,7 +126,7 @@ GIVEN(an_executor, task_of_gos_is_not_joined) {
   assert_int_equal(joiner.rc, PILLION_EBADHANDLE);
   cell->head.flags = 0;
   executor_free(ex);
-  pillion__guest_return(base);
+  pillion__chunk_return(base);
 }
 
 TEST(cells_of_pure_go_executors_cannot_be_woken) {
@@ -139,8 +139,8 @@ TEST(cells_of_pure_go_executors_cannot_be_woken) {
   assert_int_equal(pillion_wake(waker), PILLION_EBADHANDLE);
   assert_int_equal(pillion_wake_local(waker), PILLION_EBADHANDLE);
   assert_int_equal(atomic_load(&cell->head.pend), 0);
-  pillion__guest_return(base);
+  pillion__chunk_return(base);
   assert_ok(pillion__guest_lease(&again, &cells, PILLION__CHUNK_ALIEN, 0));
   assert_int_equal(again, base);
-  pillion__guest_return(base);
+  pillion__chunk_return(base);
 }

@@ -48,7 +48,7 @@ static void free_all(void) {
   executor_free(two);
   pool_free(pool);
   assert_int_equal(go.frees, 1);
-  pillion__guest_return(base);
+  pillion__chunk_return(base);
 }
 
 static void two_workers_with_go(void) {
