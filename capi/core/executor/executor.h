@@ -102,8 +102,8 @@ struct pillion__executor {
   struct pillion__timers timers;
   pillion_context_hooks hooks;       /* set before the handle is out */
   struct pillion__block *posts_lent; /* payloads that the host still reads */
-  uint32_t lending; /* there are some of them */
-  uint32_t depth;   /* of the latest turn; `outer` has those around it */
+  uint32_t lending;                  /* there are some of them */
+  uint32_t depth; /* of the latest turn; `outer` has those around it */
   struct pillion__lent outer[PILLION__DEPTHS];
 
   /* Posted events; see post.c. The posters' line, and then the owner's. */

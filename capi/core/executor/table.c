@@ -28,8 +28,8 @@ void pillion__executor_each(void (*fn)(struct pillion__executor *ex,
 
 /* Makes the calling thread the owner, if there is none. */
 int pillion__executor_claim(struct pillion__executor *ex) {
-  uint64_t nobody = 0, me = pillion__me();
-  return atomic_compare_exchange_strong(&ex->owner, &nobody, me) || nobody == me
+  uint64_t owner = 0, me = pillion__me();
+  return atomic_compare_exchange_strong(&ex->owner, &owner, me) || owner == me
              ? 0
              : PILLION_EWRONGTHREAD;
 }
