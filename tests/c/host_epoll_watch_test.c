@@ -149,7 +149,7 @@ GIVEN(an_executor, a_fault_leaves_the_set_until_a_task_awaits_again) {
   loop_end();
 }
 
-/* The set would report what the program has left open elsewhere. */
+/* The set may report a closed number whose file is still open elsewhere. */
 GIVEN(an_executor, a_descriptor_closed_before_its_watch_wakes_nothing) {
   struct stream in;
   int ends[2], kept;

@@ -68,7 +68,7 @@ GIVEN(begin, a_deeper_turn_has_no_work_in_what_the_others_lend) {
   assert_int_equal(released[0], 0);
 }
 
-/* A dialog that is open for long does not keep all that came in there. */
+/* A dialog that is open for long releases the payloads that came in it. */
 GIVEN(begin, turns_of_one_depth_release_each_other) {
   give(0);
   assert_int_equal(turn_at(0), 1);
