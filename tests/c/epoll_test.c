@@ -99,13 +99,50 @@ TEST(a_descriptor_of_the_programs_is_refused) {
 TEST(attach_refuses_what_is_no_set) {
   pillion_epoll on;
   pillion_executor executor = executor_new();
-  int ends[2];
+  int ends[2], next;
   pair_new(ends);
+  assert_ok(close(next = dup(ends[0])));
   assert_int_equal(pillion_epoll_attach(&on, ends[0], executor, NULL, NULL),
                    PILLION_ESYSTEM);
   assert_int_equal(pillion_epoll_attach(&on, -1, executor, NULL, NULL),
                    PILLION_ESYSTEM);
+  assert_int_equal(dup(ends[0]), next); /* no descriptor is left open */
+  close(next);
   close(ends[0]);
   close(ends[1]);
   executor_free(executor);
+}
+
+/* Its first turn was due, and will not come. */
+TEST(a_loop_without_its_executor_sleeps) {
+  pillion_epoll on;
+  int epoll = epoll_create1(EPOLL_CLOEXEC);
+  pillion_executor executor = executor_new();
+  assert_ok(pillion_epoll_attach(&on, epoll, executor, NULL, NULL));
+  assert_int_equal(pillion_epoll_timeout(&on, 5), 0);
+  executor_free(executor);
+  assert_int_equal(pillion_epoll_timeout(&on, -1), -1);
+  assert_int_equal(pillion_epoll_timeout(&on, 5), 5);
+  assert_int_equal(pillion_epoll_turn(&on), 0);
+  assert_ok(pillion_epoll_detach(&on));
+  close(epoll);
+}
+
+TEST(the_wait_ends_at_the_earlier_of_two_times) {
+  pillion_epoll on;
+  int epoll = epoll_create1(EPOLL_CLOEXEC);
+  pillion_executor executor = executor_new();
+  assert_ok(pillion_epoll_attach(&on, epoll, executor, NULL, NULL));
+  assert_int_equal(pillion_epoll_turn(&on), 0);
+  assert_int_equal(pillion_epoll_timeout(&on, -1), -1);
+  assert_int_equal(pillion_epoll_timeout(&on, 7), 7);
+  on.adapter.deadline = pillion_adapter_now() + 3600 * SECOND;
+  assert_int_equal(pillion_epoll_timeout(&on, 7), 7);
+  assert_true(pillion_epoll_timeout(&on, -1) > 1000000);
+  assert_true(pillion_epoll_timeout(&on, INT_MAX) > 1000000);
+  on.adapter.deadline = PILLION_TIME_NEVER - 1;
+  assert_int_equal(pillion_epoll_timeout(&on, -1), INT_MAX);
+  assert_ok(pillion_epoll_detach(&on));
+  executor_free(executor);
+  close(epoll);
 }

@@ -325,27 +325,6 @@ TEST(tasks_calls_and_events_go_on_in_a_loop_that_on_event_runs) {
   rig_free(rig);
 }
 
-/* Nothing but the event behind its own ends the dialog. */
-static void wait_for_the_next(const pillion_event *event, void *data) {
-  struct dialog *dialog = data;
-  see(event, &dialog->rig->seen);
-  if (dialog->rig->seen.count == 1) g_main_loop_run(dialog->loop);
-  else g_main_loop_quit(dialog->loop);
-}
-
-TEST(a_dialog_waits_for_the_event_behind_its_own) {
-  struct rig *rig = rig_new(NULL);
-  struct dialog dialog = {rig, g_main_loop_new(rig->context, FALSE), 0};
-  struct probe probes[2] = {{.ready_at = 1}, {.ready_at = 1}};
-  rig->glib.adapter.on_event = wait_for_the_next;
-  rig->glib.adapter.data = &dialog;
-  for (int i = 0; i < 2; i++) spawn(rig->ex, &probes[i], i, PILLION_EVENT);
-  rig_step(rig);
-  assert_int_equal(rig->seen.count, 2);
-  g_main_loop_unref(dialog.loop);
-  rig_free(rig);
-}
-
 static gboolean quit(gpointer loop) {
   g_main_loop_quit(loop);
   return G_SOURCE_REMOVE;

@@ -279,6 +279,24 @@ TEST(a_handler_may_run_the_loop) {
   rig_free(rig);
 }
 
+static void wait_for_the_next(const pillion_event *event, void *data) {
+  struct rig *rig = data;
+  see(event, &rig->seen);
+  while (rig->seen.count < 2) loop_round(rig->loop, 1);
+}
+
+/* Nothing else ends the wait. */
+TEST(a_handler_waits_for_the_event_behind_its_own) {
+  if (!loop_nests) return;
+  struct rig *rig = rig_new(wait_for_the_next);
+  struct probe probes[2] = {{.ready_at = 1}, {.ready_at = 1}};
+  settle(rig);
+  for (int i = 0; i < 2; i++) spawn(rig->ex, &probes[i], i, PILLION_EVENT);
+  settle(rig);
+  assert_int_equal(rig->seen.count, 2);
+  rig_free(rig);
+}
+
 static void stop_in_poll(void *data) { *(int *)data = 1; }
 
 static int run_in_poll(struct probe *probe, pillion_context *cx) {
