@@ -640,6 +640,37 @@ TEST(two_executors_share_a_loop) {
   rig_free(rig);
 }
 
+/* The descriptor stays open, and goes to another executor's watch. */
+TEST(a_closed_watch_lets_go_of_its_descriptor) {
+  struct rig *rig = rig_new(record), *other = calloc(1, sizeof *other);
+  struct stream in[2];
+  int ends[2];
+  pair_new(ends);
+  memset(in, 0, sizeof in);
+  other->loop = rig->loop;
+  other->ex = executor_new();
+  assert_ok(attach(other, record));
+  assert_ok(pillion_watch_open(&in[0].watch, rig->ex, ends[0], 0));
+  in[0].length = R;
+  start(rig->ex, &in[0], &waiting);
+  settle(rig);
+  pillion_task_cancel(in[0].task);
+  rig_run(rig);
+  assert_ok(pillion_watch_close(in[0].watch));
+  assert_ok(pillion_watch_open(&in[1].watch, other->ex, ends[0], 0));
+  in[1].length = R;
+  start(other->ex, &in[1], &waiting);
+  assert_int_equal(write(ends[1], "x", 1), 1);
+  rig_run(other);
+  assert_int_equal(in[1].events, R);
+  assert_ok(host_detach(&other->host));
+  executor_free(other->ex);
+  free(other);
+  rig_free(rig);
+  close(ends[0]);
+  close(ends[1]);
+}
+
 static int own_loop(void *arg) {
   struct rig *rig = arg;
   pillion_function f;

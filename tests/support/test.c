@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static struct CMUnitTest tests[64];
+static struct CMUnitTest tests[96];
 static size_t test_count;
 static void (*undoing)(void);
 static int (*after_each_test)(void **state);
