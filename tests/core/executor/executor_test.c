@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Executors: making, owning, turning, closing, freeing. */
+#include <sys/resource.h>
+
 #include "support.h"
 
 /* ---- Making -------------------------------------------------------------- */
@@ -77,13 +79,47 @@ TEST(late_close_does_not_close_the_next_executor) {
   executor_free(new);
 }
 
+TEST(executor_without_a_descriptor_leaves_its_place_to_the_next) {
+  struct rlimit old, none;
+  char why[60] = "";
+  pillion_executor before = executor_new(), ex;
+  executor_free(before);
+  assert_ok(getrlimit(RLIMIT_NOFILE, &old));
+  none = old;
+  none.rlim_cur = 0;
+  assert_ok(setrlimit(RLIMIT_NOFILE, &none));
+  int rc = pillion_executor_new(&ex, NULL, why, sizeof why);
+  assert_ok(setrlimit(RLIMIT_NOFILE, &old));
+  assert_int_equal(rc, PILLION_ESYSTEM);
+  assert_string_equal(why, "no eventfd: Too many open files");
+  ex = executor_new();
+  assert_int_equal(pillion__slot_of(ex), pillion__slot_of(before));
+  executor_free(ex);
+}
+
+/* It has the generation that stands in the free place. */
+TEST(forged_handle_of_a_freed_executor_or_pool) {
+  pillion_executor_stats of_executor = PILLION_EXECUTOR_STATS_INIT;
+  pillion_pool_stats of_pool = PILLION_POOL_STATS_INIT;
+  pillion_executor executor = executor_new();
+  pillion_pool pool = pool_new();
+  executor_free(executor);
+  pool_free(pool);
+  assert_int_equal(pillion_executor_stat(&of_executor, executor + 1),
+                   PILLION_EBADHANDLE);
+  assert_int_equal(pillion_pool_stat(&of_pool, pool + 1), PILLION_EBADHANDLE);
+}
+
 TEST(many_executors_at_once) {
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
   options.flags = PILLION_NO_FD;
   static pillion_executor all[4096];
+  char why[40] = "";
   int n = 0, rc;
-  while ((rc = pillion_executor_new(&all[n], &options, NULL, 0)) == 0) n++;
+  while ((rc = pillion_executor_new(&all[n], &options, why, sizeof why)) == 0)
+    n++;
   assert_int_equal(rc, PILLION_EAGAIN);
+  assert_string_equal(why, "too many executors");
   assert_int_equal(n, 4095);
   assert_int_equal(library_counts().executors, 4095);
   while (n > 0) executor_free(all[--n]);
