@@ -85,12 +85,8 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   rc = admit(ex, executor, &pool, o->pool);
   if (rc < 0) return rc;
   struct pillion__call *call = pillion__node_get(ex);
-  if (call == NULL) {
-    withdraw(ex, pool);
-    return PILLION_ENOMEM;
-  }
-  if (!pillion__payload_set(call, o->request, o->length)) {
-    pillion__node_put(call);
+  if (call == NULL || !pillion__payload_set(call, o->request, o->length)) {
+    if (call != NULL) pillion__node_put(call);
     withdraw(ex, pool);
     return PILLION_ENOMEM;
   }

@@ -41,9 +41,9 @@ void pillion__calls_cancel_all(struct pillion__owner *owner) {
 
 /* Empties the list for Go. Go drops its own tasks. */
 static void drop_errands(struct pillion__executor *ex) {
-  uint32_t found, type;
-  while ((found = pillion__list_pop(&ex->guest)) != 0) {
-    struct pillion__head *head = pillion__head_at(found - 1, &type);
+  struct pillion__head *head;
+  uint32_t slot, type;
+  while ((head = pillion__list_pop(&ex->guest, &slot, &type)) != NULL) {
     if (type != PILLION__CHUNK_CALLS) {
       atomic_store(&head->pend, 0);
       continue;

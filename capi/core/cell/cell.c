@@ -77,11 +77,8 @@ void pillion__chunk_return(uint32_t base) {
 /* NULL for a slot that was never in use. */
 struct pillion__head *pillion__head_of(uint64_t handle, uint32_t *type) {
   uint32_t slot = pillion__slot_of(handle);
-  struct pillion__chunk *chunk = &pillion__directory[slot / PILLION__CHUNK];
-  char *cells = atomic_load_explicit(&chunk->cells, memory_order_acquire);
-  *type = cells == NULL ? 0 : chunk->type;
-  if (cells == NULL) return NULL;
-  return (void *)(cells + slot % PILLION__CHUNK * pillion__stride(*type));
+  *type = 0;
+  return pillion__cell_at(slot) == NULL ? NULL : pillion__head_at(slot, type);
 }
 
 /* Whether there is a live task. */

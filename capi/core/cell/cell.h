@@ -266,13 +266,15 @@ struct pillion__list {
 
 void pillion__list_push(struct pillion__list *list, uint32_t slot);
 
-/* The slot + 1, or 0. */
-static inline uint32_t pillion__list_pop(struct pillion__list *list) {
-  uint32_t type, first = list->first;
-  if (first == 0) return 0;
-  list->first = pillion__head_at(first - 1, &type)->next;
+/* Takes the first cell off, or answers NULL. */
+static inline struct pillion__head *pillion__list_pop(
+    struct pillion__list *list, uint32_t *slot, uint32_t *type) {
+  if (list->first == 0) return NULL;
+  *slot = list->first - 1;
+  struct pillion__head *head = pillion__head_at(*slot, type);
+  list->first = head->next;
   if (list->first == 0) list->last = 0;
-  return first;
+  return head;
 }
 
 #pragma GCC visibility pop

@@ -4,13 +4,12 @@
 #include "executor/executor.h"
 
 static void release_taken(struct pillion__executor *ex) {
-  uint32_t found, type;
-  while ((found = pillion__list_pop(&ex->taken)) != 0) {
-    struct pillion__head *head = pillion__head_at(found - 1, &type);
+  struct pillion__head *head;
+  uint32_t slot, type;
+  while ((head = pillion__list_pop(&ex->taken, &slot, &type)) != NULL)
     if (type == PILLION__CHUNK_TASKS)
-      pillion__task_release(ex, (struct pillion__cell *)head, found - 1);
-    else pillion__kinds[type]->release(head, found - 1);
-  }
+      pillion__task_release(ex, (struct pillion__cell *)head, slot);
+    else pillion__kinds[type]->release(head, slot);
 }
 
 static void release_lent(struct pillion__executor *ex) {
@@ -56,15 +55,14 @@ void pillion__lent_end(struct pillion__executor *ex, uint32_t depth) {
 
 static size_t take_ended(struct pillion__executor *ex, pillion_event *events,
                          size_t cap) {
+  struct pillion__head *head;
+  uint32_t slot, type;
   size_t n = 0;
-  uint32_t found, type;
-  while (n < cap && (found = pillion__list_pop(&ex->done)) != 0) {
-    struct pillion__head *head = pillion__head_at(found - 1, &type);
-    pillion_event *event = &events[n++];
+  for (; n < cap && (head = pillion__list_pop(&ex->done, &slot, &type)) != NULL;
+       n++)
     if (PILLION__LIKELY(type == PILLION__CHUNK_TASKS))
-      pillion__task_event(ex, (struct pillion__cell *)head, found - 1, event);
-    else pillion__kinds[type]->event(ex, head, found - 1, event);
-  }
+      pillion__task_event(ex, (struct pillion__cell *)head, slot, &events[n]);
+    else pillion__kinds[type]->event(ex, head, slot, &events[n]);
   if (ex->calls_taken > 0) {
     atomic_fetch_sub(&ex->calls_live, ex->calls_taken);
     ex->calls_taken = 0;
@@ -86,12 +84,11 @@ size_t pillion__take(struct pillion__executor *ex, pillion_event *events,
 
 /* Ends all that wait, for the free of an executor. */
 void pillion__drop_events(struct pillion__executor *ex) {
-  uint32_t found, type;
+  struct pillion__head *head;
+  uint32_t slot, type;
   pillion__lent_end(ex, 0);
-  while ((found = pillion__list_pop(&ex->done)) != 0) {
-    struct pillion__head *head = pillion__head_at(found - 1, &type);
+  while ((head = pillion__list_pop(&ex->done, &slot, &type)) != NULL)
     if (type == PILLION__CHUNK_TASKS)
-      pillion__task_discard(ex, (struct pillion__cell *)head, found - 1);
-    else pillion__kinds[type]->drop(head, found - 1);
-  }
+      pillion__task_discard(ex, (struct pillion__cell *)head, slot);
+    else pillion__kinds[type]->drop(head, slot);
 }

@@ -87,13 +87,14 @@ void pillion__watch_posted(struct pillion__executor *ex,
 }
 
 void pillion__watches_close_asked(struct pillion__executor *ex) {
-  uint32_t found;
-  while ((found = pillion__list_pop(&ex->unwatched)) != 0) {
-    struct pillion__cell *cell = pillion__cell_at(found - 1);
-    cell->head.flags &= ~PILLION__WATCH_LISTED;
-    if (cell->head.flags & PILLION__WATCH_CELL)
-      watch_end(ex, (struct pillion__watch *)cell, found - 1);
-    else /* the owner was faster */ pillion__cell_give(ex, cell, found - 1);
+  struct pillion__head *head;
+  uint32_t slot, type;
+  while ((head = pillion__list_pop(&ex->unwatched, &slot, &type)) != NULL) {
+    head->flags &= ~PILLION__WATCH_LISTED;
+    if (head->flags & PILLION__WATCH_CELL)
+      watch_end(ex, (struct pillion__watch *)head, slot);
+    else /* the owner was faster */
+      pillion__cell_give(ex, (struct pillion__cell *)head, slot);
   }
 }
 

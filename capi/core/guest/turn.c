@@ -6,12 +6,11 @@
 /* Fills in the errands that wait for Go, first in, first out. */
 static void collect(struct pillion__executor *ex,
                     struct pillion__guest_turn *turn) {
-  uint32_t found;
+  struct pillion__head *head;
+  uint32_t slot, type;
   while (turn->count < PILLION__ERRANDS &&
-         (found = pillion__list_pop(&ex->guest)) != 0) {
-    struct pillion__errand errand = {NULL, found - 1, 0, 0};
-    uint32_t type;
-    struct pillion__head *head = pillion__head_at(errand.slot, &type);
+         (head = pillion__list_pop(&ex->guest, &slot, &type)) != NULL) {
+    struct pillion__errand errand = {NULL, slot, 0, 0};
     if (type == PILLION__CHUNK_CALLS) {
       errand.call = (struct pillion__call *)head;
       errand.bits = head->flags >> PILLION__CALL_FOR_GO_SHIFT;
