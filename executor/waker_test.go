@@ -176,9 +176,12 @@ func TestOlderRequestIsNotTheNewerTasks(t *testing.T) {
 	r.turn(1)
 	ce := &lookup(task.slot).cells[task.slot&cell.Mask]
 	ce.Pend.Store(uint64(task.gen-1)<<32 | cell.Queued | cell.Wake | cell.Cancel)
+	p.OnPoll = func(cx *Context) { test.Equal(t, "error in its poll", cx.Err(), nil) }
+	r.WakeLocal(p.Waker)
+	r.turn(1)
 	lookup(task.slot).push(task.slot)
 	test.Equal(t, "live", r.turn(0).Live, 1)
-	p.Want(t, 1, 0)
+	p.Want(t, 2, 0)
 }
 
 // A cell that is pushed to an executor that is gone must come out again.
