@@ -89,8 +89,8 @@ func (Carrier) Expire(h Handle) Answer { return h.ask(cell.Cancel | cell.Expired
 
 // Shortcut makes the next turns of the task in its poll call resume, if f is that task's
 // own future. When resume answers that the body isn't suspended any more, the turn polls
-// f. Tasks of a [Pool] and tasks with [ContextHooks] have no shortcut. It uses the
-// storage of an earlier shortcut, which was closed, or of nil.
+// f. Tasks of a [Pool] and tasks with [ContextHooks] have no shortcut. The storage is
+// that of again, an earlier shortcut that was closed, unless again is nil.
 func (c Carrier) Shortcut(again place.Shortcut, f any, resume func() (suspended, ok bool)) place.Shortcut {
 	t := c.local.current
 	if t == nil || t.flags&(flagPooled|flagHooked) != 0 || !t.run.owns(f) {

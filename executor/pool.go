@@ -23,9 +23,9 @@ type PoolConfig struct {
 	// Clock is the clock of the workers that Start makes; nil is Go's own.
 	Clock func() int64
 
-	// For carriers: the source of its cells, where nil is the process's, and where they
-	// wait for a worker, where nil is an inbox of its own. A carrier gives an inbox into
-	// which C pushes, and then calls Wake of an idle worker's host.
+	// For carriers. Arena is the source of its cells; nil is the process's. Inbox is where
+	// its cells wait for a worker; nil is one of its own. C pushes into a carrier's inbox,
+	// and then calls Wake of an idle worker's host.
 	Arena carrier.Arena
 	Inbox *carrier.Inbox
 }

@@ -120,22 +120,14 @@ func Loop[Req, Resp any](name string, fn func(co *coro.Co, request Req) (Resp, e
 	register(f, o)
 }
 
-// Call runs an offloaded function in this goroutine. A panic in it is an
-// [executor.PanicError]. runtime.Goexit goes on through Call, as nothing can stop
-// it; see [Function.Run]. The function may keep the payload, and the caller the
-// response.
+// Run runs an offloaded function in this goroutine and gives its result to done. It
+// calls done exactly once, also if the function panics, with an [executor.PanicError],
+// or calls runtime.Goexit, with [executor.ErrGoexit]; the goroutine ends then. The
+// function may keep the payload, and done the response.
 //
 // # Errors
 //
 // The function's own, and [ErrRequest], [ErrResponse] and [ErrKind].
-func (f *Function) Call(ctx context.Context, payload []byte) (response []byte, err error) {
-	f.Run(ctx, payload, func(r []byte, e error) { response, err = r, e })
-	return response, err
-}
-
-// Run is [Function.Call] that gives its result to done. It calls done exactly once, in
-// this goroutine, also if the function calls runtime.Goexit: then the error is
-// [executor.ErrGoexit].
 func (f *Function) Run(ctx context.Context, payload []byte, done func(response []byte, err error)) {
 	var response []byte
 	err := executor.ErrGoexit // unless the function returns

@@ -77,6 +77,12 @@ func init() {
 	})
 }
 
+// call runs an offloaded function.
+func call(ctx context.Context, name, request string) (response []byte, err error) {
+	Lookup(name).Run(ctx, []byte(request), func(r []byte, e error) { response, err = r, e })
+	return response, err
+}
+
 func TestCall(t *testing.T) {
 	for _, c := range []struct{ name, request, response string }{
 		{"test.raw", "a\x00b", "a\x00b"},
@@ -89,7 +95,7 @@ func TestCall(t *testing.T) {
 		{"test.swap", `{"x":1,"y":2}`, `{"x":2,"y":1}`},
 		{"test.upper", "a", "A!"},
 	} {
-		b, err := Lookup(c.name).Call(t.Context(), []byte(c.request))
+		b, err := call(t.Context(), c.name, c.request)
 		test.Equal(t, c.name, err, nil)
 		test.Equal(t, c.name, string(b), c.response)
 	}
@@ -97,7 +103,7 @@ func TestCall(t *testing.T) {
 
 func TestCallErrors(t *testing.T) {
 	call := func(name, request string) error {
-		b, err := Lookup(name).Call(t.Context(), []byte(request))
+		b, err := call(t.Context(), name, request)
 		test.Equal(t, "response with an error", b == nil, err != nil)
 		return err
 	}
@@ -116,9 +122,9 @@ func TestCallErrors(t *testing.T) {
 }
 
 func TestCancelledContextReachesTheFunction(t *testing.T) {
-	c := offload.NewContext()
+	c := new(offload.Context)
 	c.Cancel()
-	_, err := Lookup("test.ctx").Call(c, nil)
+	_, err := call(c, "test.ctx", "")
 	test.Equal(t, "error", err, context.Canceled)
 }
 
@@ -276,7 +282,7 @@ func TestRawCallAllocatesNothing(t *testing.T) {
 	f := Lookup("test.raw")
 	payload := []byte("payload")
 	done := func([]byte, error) {}
-	ctx := offload.NewContext()
+	ctx := new(offload.Context)
 	if n := testing.AllocsPerRun(100, func() { f.Run(ctx, payload, done) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -287,7 +293,7 @@ func BenchmarkCallRaw(b *testing.B) {
 	f := Lookup("test.raw")
 	payload := []byte("payload")
 	done := func([]byte, error) {}
-	ctx := offload.NewContext()
+	ctx := new(offload.Context)
 	for b.Loop() {
 		f.Run(ctx, payload, done)
 	}

@@ -21,9 +21,6 @@ import (
 // goroutine.
 type Context = cancelctx.Context
 
-// NewContext makes a context.
-func NewContext() *Context { return new(Context) }
-
 // Blocking is the pool that [Go] uses. The first use makes it, with [DefaultLimit].
 var Blocking = sync.OnceValue(func() *Pool { return NewPool(DefaultLimit()) })
 

@@ -283,7 +283,7 @@ func TestGoOnAClosedPool(t *testing.T) {
 }
 
 func TestContext(t *testing.T) {
-	c := NewContext()
+	c := new(Context)
 	test.Equal(t, "error", c.Err(), nil)
 	before := runtime.NumGoroutine()
 	child, cancel := context.WithCancel(c)
@@ -307,7 +307,7 @@ func TestContext(t *testing.T) {
 }
 
 func TestContextWithADeadline(t *testing.T) {
-	far := NewContext()
+	far := new(Context)
 	at := time.Now().Add(time.Hour)
 	before := runtime.NumGoroutine()
 	far.Until(at)
@@ -320,7 +320,7 @@ func TestContextWithADeadline(t *testing.T) {
 	far.Cancel()
 	test.Equal(t, "error", far.Err(), context.Canceled)
 
-	near := NewContext()
+	near := new(Context)
 	near.Until(time.Now().Add(time.Millisecond))
 	<-near.Done()
 	test.Equal(t, "error", near.Err(), context.DeadlineExceeded)

@@ -28,7 +28,6 @@ type Sim struct {
 	// Without one, all happens at its time. It is 10 µs at first.
 	Delay time.Duration
 
-	seed    uint64
 	rnd     *rand.Rand
 	now     int64
 	turns   int
@@ -44,16 +43,13 @@ type Sim struct {
 type action struct {
 	at   int64
 	name string
-	do   func() int64
+	do   func()
 }
 
 // New makes an empty world. [Run] does it for each seed.
 func New(seed uint64) *Sim {
-	return &Sim{Delay: 10 * time.Microsecond, seed: seed, rnd: rand.New(rand.NewPCG(seed, 0)), now: 1}
+	return &Sim{Delay: 10 * time.Microsecond, rnd: rand.New(rand.NewPCG(seed, 0)), now: 1}
 }
-
-// Seed gives the seed of the world.
-func (s *Sim) Seed() uint64 { return s.seed }
 
 // Now reads the clock, in nanoseconds.
 func (s *Sim) Now() int64 { return s.now }
@@ -84,22 +80,7 @@ func (s *Sim) Pool(c executor.PoolConfig) *executor.Pool {
 // goroutine may: wake, cancel, close, resolve a promise. The call comes between two
 // turns, or inside one, between two polls of tasks that have names.
 func (s *Sim) After(d time.Duration, name string, f func()) {
-	s.later(d, name, func() int64 { f(); return 0 })
-}
-
-// Wake makes another thread wake a task, now or somewhat later.
-func (s *Sim) Wake(w executor.Waker) {
-	name := "?"
-	for _, n := range s.tasks {
-		if n.waker == w {
-			name = n.name
-		}
-	}
-	s.later(0, name, func() int64 { return int64(w.Wake()) })
-}
-
-func (s *Sim) later(d time.Duration, name string, do func() int64) {
-	a := &action{at: s.late(s.now + int64(d)), name: name, do: do}
+	a := &action{at: s.late(s.now + int64(d)), name: name, do: f}
 	i, _ := slices.BinarySearchFunc(s.pending, a, func(b, a *action) int {
 		if b.at <= a.at {
 			return -1
@@ -122,9 +103,8 @@ func (s *Sim) act() {
 	for len(s.pending) > 0 && s.pending[0].at <= s.now {
 		a := s.pending[0]
 		s.pending = s.pending[1:]
-		i := len(s.trace)
 		s.record(Acted, a.name, 0)
-		s.trace[i].N = a.do()
+		a.do()
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 type named struct {
 	sim     *Sim
 	name    string
-	waker   executor.Waker
 	dropped bool
 	result  func() (executor.Outcome, error)
 }
@@ -60,7 +59,6 @@ type future[T any] struct {
 }
 
 func (f *future[T]) Poll(cx *executor.Context) (T, bool, error) {
-	f.waker = cx.Waker()
 	f.sim.record(Began, f.name, 0)
 	defer f.sim.meanwhile()
 	return f.inner.Poll(cx)

@@ -21,7 +21,7 @@ const (
 	Unwound Kind = "unwind"  // its Unwind begins
 	Dropped Kind = "drop"    // its drop begins
 	Ended   Kind = "end"     // it has ended; N is its outcome
-	Acted   Kind = "outside" // another thread has acted; N is the result of a wake
+	Acted   Kind = "outside" // another thread has acted
 )
 
 // Event is one step of a run. Two runs are the same if their events are equal.
@@ -40,9 +40,6 @@ func (e Event) String() string {
 	}
 	return line
 }
-
-// Trace gives all events so far.
-func (s *Sim) Trace() []Event { return s.trace }
 
 func (s *Sim) record(k Kind, name string, n int64) {
 	s.trace = append(s.trace, Event{s.now, k, name, n})
