@@ -7,12 +7,12 @@ set -eu
 cd "$(dirname "$0")/.."
 passed=0
 for target in linux/amd64 linux/arm64 darwin/arm64 windows/amd64 js/wasm wasip1/wasm; do
-  CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/} go build ./executor/...
-  CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/} go vet ./executor/...
+  CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/} go build ./executor/... ./foreign/channel
+  CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/} go vet ./executor/... ./foreign/channel ./tests/examples/gather
   passed=$((passed + 1))
 done
 if command -v node >/dev/null; then
-  GOOS=js GOARCH=wasm go test -v -exec "$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./executor/...
+  GOOS=js GOARCH=wasm go test -v -exec "$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./executor/... ./foreign/channel
 else
   echo "no Node: the tests do not run in WebAssembly" >&2
 fi

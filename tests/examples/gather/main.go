@@ -14,7 +14,7 @@ import (
 	"github.com/pillion-dev/pillion/executor/coro"
 	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/offload"
-	"github.com/pillion-dev/pillion/foreign/poll"
+	"github.com/pillion-dev/pillion/foreign/channel"
 )
 
 func length(name string) executor.Future[int] {
@@ -45,11 +45,7 @@ func gather(names []string) executor.Future[int] {
 }
 
 func main() {
-	loop, err := poll.New()
-	if err != nil {
-		panic(err)
-	}
-	defer loop.Close()
+	loop := channel.New()
 	l := executor.New(executor.Config{Host: loop})
 	defer l.Free()
 	task, err := executor.Spawn(l, gather(os.Args[1:]))
