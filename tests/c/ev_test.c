@@ -104,3 +104,25 @@ TEST(a_bad_descriptor_is_a_fault) {
   ev_run(loop, 0);
   ev_loop_destroy(loop);
 }
+
+static int sleep_poll(pillion_value *out, pillion_context *cx, void *self) {
+  return pillion_sleep(self, cx, 3600 * SECOND);
+}
+
+static const pillion_future sleeping = {sizeof sleeping, sleep_poll, NULL};
+
+/* Neither its timer nor what lived on it. */
+TEST(nothing_of_a_freed_executor_keeps_the_loop) {
+  struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+  pillion_executor executor = executor_new();
+  pillion_timer timer = {0};
+  struct host host;
+  assert_ok(host_attach(&host, loop, executor, NULL, NULL));
+  assert_ok(pillion_task_spawn(NULL, executor, &sleeping, &timer, 1,
+                               PILLION_DETACH));
+  ev_run(loop, EVRUN_NOWAIT);
+  executor_free(executor);
+  ev_run(loop, 0);
+  assert_ok(host_detach(&host));
+  ev_loop_destroy(loop);
+}

@@ -640,6 +640,26 @@ TEST(two_executors_share_a_loop) {
   rig_free(rig);
 }
 
+/* The loop tells of it once, and waits then. */
+TEST(a_ready_descriptor_that_no_task_awaits_does_not_spin) {
+  struct rig *rig = rig_new(record);
+  struct stream in;
+  int ends[2], stop = 0, rounds = 0;
+  pair_new(ends);
+  open_watch(rig->ex, &in, ends[0]);
+  in.length = R;
+  start(rig->ex, &in, &waiting);
+  settle(rig);
+  pillion_task_cancel(in.task);
+  rig_run(rig);
+  assert_int_equal(write(ends[1], "x", 1), 1);
+  loop_after(rig->loop, 3, stop_in_poll, &stop);
+  for (; !stop; rounds++) loop_round(rig->loop, 1);
+  assert_true(rounds < 30);
+  close(ends[1]);
+  rig_free(rig);
+}
+
 /* The descriptor stays open, and goes to another executor's watch. */
 TEST(a_closed_watch_lets_go_of_its_descriptor) {
   struct rig *rig = rig_new(record), *other = calloc(1, sizeof *other);
