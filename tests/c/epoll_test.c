@@ -113,7 +113,7 @@ TEST(attach_refuses_what_is_no_set) {
   executor_free(executor);
 }
 
-/* Its first turn was due, and will not come. */
+/* The executor's first turn was due when it was freed. */
 TEST(a_loop_without_its_executor_sleeps) {
   pillion_epoll on;
   int epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -65,7 +65,7 @@ TEST(the_loop_ends_when_nothing_lives_and_not_before) {
   start(executor, &in, &reading);
   ev_run(loop, EVRUN_NOWAIT);
   pillion_task_cancel(in.task);
-  ev_run(loop, 0); /* what it has awaited is watched yet */
+  ev_run(loop, 0); /* the loop still watches what the task has awaited */
   assert_int_equal(in.drops, 1);
   close(ends[1]);
   assert_ok(host_detach(&host));
@@ -111,7 +111,7 @@ static int sleep_poll(pillion_value *out, pillion_context *cx, void *self) {
 
 static const pillion_future sleeping = {sizeof sleeping, sleep_poll, NULL};
 
-/* Neither its timer nor what lived on it. */
+/* Its timer and its tasks are gone, and with them what kept the loop. */
 TEST(nothing_of_a_freed_executor_keeps_the_loop) {
   struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
   pillion_executor executor = executor_new();

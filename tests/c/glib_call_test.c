@@ -5,7 +5,7 @@
 
 #include "glib_support.h"
 
-/* What came of some calls, in the order in which they ended. */
+/* Results of calls, in the order in which the calls ended. */
 struct answers {
   GMainContext *context;
   pillion_glib glib;

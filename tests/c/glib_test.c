@@ -44,7 +44,7 @@ int host_detach(struct host *host) {
 
 /* ---- GLib's own ---------------------------------------------------------- */
 
-/* A context with an executor on it, and what came of it. */
+/* A context with an executor on it, and the events that it has told. */
 struct rig {
   GMainContext *context;
   pillion_glib glib;
@@ -154,7 +154,7 @@ TEST(a_turn_does_not_wake_the_loop) {
   rig_free(rig);
 }
 
-/* Its timer never comes: a loop that waits for it would be seen. */
+/* Its timer is four seconds off: half of the calls wake the loop before. */
 TEST(a_loop_that_gathers_is_woken_once_for_many) {
   enum { CALLS = 512 };
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
@@ -172,34 +172,15 @@ TEST(a_loop_that_gathers_is_woken_once_for_many) {
 
 /* ---- Time and fairness -------------------------------------------------- */
 
-struct nap {
-  pillion_timer timer;
-  int state;
-  int64_t ns, began, woke;
-};
-
-static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
-  struct nap *nap = self;
-  PILLION_ASYNC(nap->state);
-  nap->began = cx->now;
-  PILLION_AWAIT(nap->state, pillion_sleep(&nap->timer, cx, nap->ns));
-  nap->woke = pillion_adapter_now();
-  pillion_value_set(out, "", 0);
-  PILLION_RETURN(nap->state);
-  PILLION_ASYNC_END;
-}
-
-static const pillion_future nap_future = {sizeof nap_future, nap_poll, NULL};
-
-/* Nor does the loop come early and go round until it is time. */
+/* A loop that woke early would go round until it is time: turns are counted. */
 TEST(deadlines_are_met_late_but_never_early) {
   struct rig *rig = rig_new(record);
   static const int64_t lengths[] = {9 * MS + 1, 4 * MS, 1, 300000, 0, 4 * MS};
-  struct nap naps[COUNT(lengths)];
+  struct doze naps[COUNT(lengths)];
   memset(naps, 0, sizeof naps);
   for (size_t i = 0; i < COUNT(naps); i++) {
     naps[i].ns = lengths[i];
-    assert_ok(pillion_task_spawn(NULL, rig->ex, &nap_future, &naps[i], i,
+    assert_ok(pillion_task_spawn(NULL, rig->ex, &dozing, &naps[i], i,
                                  PILLION_EVENT));
   }
   count_loops(rig);
@@ -348,8 +329,8 @@ TEST(a_nested_loop_in_a_poll_neither_spins_nor_loses_anything) {
   struct rig *rig = rig_new(record);
   struct dialog dialog = {rig, g_main_loop_new(rig->context, FALSE), 0};
   struct probe probe = {.ready_at = 1, .then = nest_in_poll, .data = &dialog};
-  struct nap nap = {.ns = 1};
-  assert_ok(pillion_task_spawn(NULL, rig->ex, &nap_future, &nap, 2,
+  struct doze nap = {.ns = 1};
+  assert_ok(pillion_task_spawn(NULL, rig->ex, &dozing, &nap, 2,
                                PILLION_EVENT));
   rig_step(rig);
   spawn(rig->ex, &probe, 1, PILLION_EVENT);
@@ -363,7 +344,7 @@ TEST(a_nested_loop_in_a_poll_neither_spins_nor_loses_anything) {
   rig_free(rig);
 }
 
-/* A handler runs a loop, in which another executor's task does. */
+/* A handler runs a loop, and a task of another executor runs one in there. */
 static void nest_once(const pillion_event *event, void *data) {
   struct dialog *dialog = data;
   see(event, &dialog->rig->seen);
@@ -491,7 +472,6 @@ TEST(a_loop_run_on_the_wrong_thread_does_not_spin) {
 
 /* ---- Several ------------------------------------------------------------ */
 
-/* NULL is the default context of the thread, if it has one of its own. */
 static int own_loop(void *arg) {
   struct rig *rig = arg;
   pillion_function f;
@@ -509,7 +489,7 @@ static int own_loop(void *arg) {
   return rc;
 }
 
-TEST(every_thread_may_have_a_loop) {
+TEST(null_is_the_context_of_the_thread) {
   struct rig *rigs[4];
   struct on_thread jobs[4];
   pthread_t threads[4];

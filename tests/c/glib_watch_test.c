@@ -118,7 +118,7 @@ TEST(a_detached_executor_watches_on_another_context) {
   close(ends[1]);
 }
 
-/* So does a Go task; it hears nothing of it. */
+/* A Go task waits likewise, and need not know that the loop has changed. */
 TEST(a_go_task_goes_from_context_to_context) {
   int ends[2];
   memset(&seen, 0, sizeof seen);

@@ -3,7 +3,7 @@
 /* One list of cases for the adapters of all loops; see loop_support.h. */
 #include "loop_support.h"
 
-/* A loop with an executor on it, and what came of it. */
+/* A loop with an executor on it, and the events that it has told. */
 struct rig {
   struct host host;
   void *loop;
@@ -140,34 +140,15 @@ TEST(functions_on_the_loop_run_in_its_turns) {
 
 /* ---- Time, fairness and wakes -------------------------------------------- */
 
-struct nap {
-  pillion_timer timer;
-  int state;
-  int64_t ns, began, woke;
-};
-
-static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
-  struct nap *nap = self;
-  PILLION_ASYNC(nap->state);
-  nap->began = cx->now;
-  PILLION_AWAIT(nap->state, pillion_sleep(&nap->timer, cx, nap->ns));
-  nap->woke = pillion_adapter_now();
-  pillion_value_set(out, "", 0);
-  PILLION_RETURN(nap->state);
-  PILLION_ASYNC_END;
-}
-
-static const pillion_future nap_future = {sizeof nap_future, nap_poll, NULL};
-
-/* Nor does the loop come early and go round until it is time. */
+/* A loop that woke early would go round until it is time: turns are counted. */
 TEST(deadlines_are_met_late_but_never_early) {
   struct rig *rig = rig_new(record);
   static const int64_t lengths[] = {9 * MS + 1, 4 * MS, 1, 300000, 0, 4 * MS};
-  struct nap naps[COUNT(lengths)];
+  struct doze naps[COUNT(lengths)];
   memset(naps, 0, sizeof naps);
   for (size_t i = 0; i < COUNT(naps); i++) {
     naps[i].ns = lengths[i];
-    assert_ok(pillion_task_spawn(NULL, rig->ex, &nap_future, &naps[i], i,
+    assert_ok(pillion_task_spawn(NULL, rig->ex, &dozing, &naps[i], i,
                                  PILLION_EVENT));
   }
   rig_run(rig);
@@ -285,7 +266,7 @@ static void wait_for_the_next(const pillion_event *event, void *data) {
   while (rig->seen.count < 2) loop_round(rig->loop, 1);
 }
 
-/* Nothing else ends the wait. */
+/* The wait ends only if the loop in there hands out the rest of the batch. */
 TEST(a_handler_waits_for_the_event_behind_its_own) {
   if (!loop_nests) return;
   struct rig *rig = rig_new(wait_for_the_next);
@@ -311,8 +292,8 @@ TEST(a_loop_inside_a_poll_neither_spins_nor_loses_anything) {
   if (!loop_nests) return;
   struct rig *rig = rig_new(record);
   struct probe probe = {.ready_at = 1, .then = run_in_poll, .data = rig};
-  struct nap nap = {.ns = 1};
-  assert_ok(pillion_task_spawn(NULL, rig->ex, &nap_future, &nap, 2,
+  struct doze nap = {.ns = 1};
+  assert_ok(pillion_task_spawn(NULL, rig->ex, &dozing, &nap, 2,
                                PILLION_EVENT));
   settle(rig);
   spawn(rig->ex, &probe, 1, PILLION_EVENT);
@@ -640,7 +621,7 @@ TEST(two_executors_share_a_loop) {
   rig_free(rig);
 }
 
-/* The loop tells of it once, and waits then. */
+/* The loop reports it once, and then waits. */
 TEST(a_ready_descriptor_that_no_task_awaits_does_not_spin) {
   struct rig *rig = rig_new(record);
   struct stream in;

@@ -184,6 +184,21 @@ pillion_task spawn(pillion_executor ex, struct probe *probe, uint64_t token,
   return probe->task;
 }
 
+/* ---- A sleep, and when it was --------------------------------------------- */
+
+static int doze_poll(pillion_value *out, pillion_context *cx, void *self) {
+  struct doze *doze = self;
+  PILLION_ASYNC(doze->state);
+  doze->began = cx->now;
+  PILLION_AWAIT(doze->state, pillion_sleep(&doze->timer, cx, doze->ns));
+  doze->woke = pillion_adapter_now();
+  pillion_value_set(out, "", 0);
+  PILLION_RETURN(doze->state);
+  PILLION_ASYNC_END;
+}
+
+const pillion_future dozing = {sizeof dozing, doze_poll, NULL};
+
 /* ---- Threads and processes ---------------------------------------------- */
 
 void *on_thread_main(void *data) {

@@ -116,6 +116,16 @@ extern const pillion_future probing;
 pillion_task spawn(pillion_executor ex, struct probe *probe, uint64_t token,
                    uint32_t flags);
 
+/* ---- A sleep, and when it was --------------------------------------------- */
+
+struct doze {
+  pillion_timer timer;
+  int state;
+  int64_t ns, began, woke;
+};
+
+extern const pillion_future dozing;
+
 /* ---- Threads and processes ---------------------------------------------- */
 
 struct on_thread {

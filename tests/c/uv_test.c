@@ -138,34 +138,14 @@ TEST(functions_on_the_loop_run_in_its_turns) {
 
 /* ---- Time and fairness -------------------------------------------------- */
 
-struct nap {
-  pillion_timer timer;
-  int state;
-  int64_t ns, began, woke;
-};
-
-static int nap_poll(pillion_value *out, pillion_context *cx, void *self) {
-  struct nap *nap = self;
-  PILLION_ASYNC(nap->state);
-  nap->began = cx->now;
-  PILLION_AWAIT(nap->state, pillion_sleep(&nap->timer, cx, nap->ns));
-  nap->woke = (int64_t)uv_hrtime();
-  pillion_value_set(out, "", 0);
-  PILLION_RETURN(nap->state);
-  PILLION_ASYNC_END;
-}
-
-static const pillion_future nap_future = {sizeof(pillion_future), nap_poll,
-                                          NULL};
-
 TEST(deadlines_are_met_late_but_never_early) {
   struct rig *rig = rig_new(record);
   static const int64_t lengths[] = {9 * MS + 1, 4 * MS, 1, 300000, 0, 4 * MS};
-  struct nap naps[COUNT(lengths)];
+  struct doze naps[COUNT(lengths)];
   memset(naps, 0, sizeof naps);
   for (size_t i = 0; i < COUNT(naps); i++) {
     naps[i].ns = lengths[i];
-    assert_ok(pillion_task_spawn(NULL, rig->ex, &nap_future, &naps[i], i,
+    assert_ok(pillion_task_spawn(NULL, rig->ex, &dozing, &naps[i], i,
                                  PILLION_EVENT));
   }
   rig_run(rig);
