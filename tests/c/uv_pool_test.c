@@ -102,3 +102,44 @@ TEST(workers_of_three_kinds_share_the_tasks) {
   executor_free(home);
   assert_false(failed);
 }
+
+static int released;
+
+static void release(void *owner) {
+  released++;
+}
+
+static int gives_far(pillion_value *out, pillion_context *cx, void *self) {
+  static char far_away[100];
+  out->status = 0;
+  out->length = sizeof far_away;
+  out->payload.ref.data = far_away;
+  out->payload.ref.release = release;
+  out->payload.ref.owner = NULL;
+  return PILLION_READY;
+}
+
+static const pillion_future giving = {sizeof giving, gives_far, NULL};
+
+/* The event was taken, and no turn follows in which the payload goes back. */
+TEST(a_payload_that_is_lent_keeps_no_loop) {
+  uv_loop_t loop;
+  pillion_uv uv;
+  uint64_t tokens = 0;
+  released = 0;
+  assert_ok(pillion_pool_new(&pool, NULL, NULL, 0));
+  pillion_executor ex = make_executor();
+  assert_ok(uv_loop_init(&loop));
+  assert_ok(pillion_uv_attach(&uv, &loop, ex, count_event, &tokens));
+  assert_ok(pillion_pool_join(pool, ex, 0));
+  assert_ok(pillion_pool_spawn(NULL, pool, ex, &giving, NULL, 7,
+                               PILLION_EVENT));
+  uv_run(&loop, UV_RUN_DEFAULT);
+  assert_int_equal(tokens, 7);
+  assert_ok(pillion_uv_detach(&uv, NULL));
+  uv_run(&loop, UV_RUN_DEFAULT);
+  assert_ok(uv_loop_close(&loop));
+  assert_ok(pillion_executor_free(ex));
+  assert_int_equal(released, 1);
+  assert_ok(pillion_pool_free(pool));
+}
