@@ -94,6 +94,7 @@
  *   pillion_executor_release    lets another thread bind it
  *   pillion_executor_fd         tells the descriptor to watch
  *   pillion_executor_deadline   tells when a turn is due
+ *   pillion_executor_live       counts what keeps its loop
  *   pillion_executor_turn       does a round of work, takes events
  *   pillion_event_data          finds the bytes of an event
  *   pillion_executor_post       sends it an event from any thread

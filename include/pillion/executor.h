@@ -149,6 +149,20 @@ int pillion_executor_fd(int *out, pillion_executor executor);
  */
 int pillion_executor_deadline(int64_t *out, pillion_executor executor);
 
+/*
+ * pillion_executor_live counts the tasks, calls and events that keep the
+ * executor's loop: what progress.live tells of the end of a turn, at any other
+ * time. At 0 a loop that has nothing else to do may end. Posted events do not
+ * count.
+ *
+ * Threads: the owner's.
+ * Reentrancy: anywhere.
+ * Ownership: none.
+ * Returns: 0, PILLION_EBADHANDLE or PILLION_EWRONGTHREAD.
+ * Since: 0.1
+ */
+int pillion_executor_live(uint64_t *out, pillion_executor executor);
+
 #define PILLION_EVENT_POSTED 1u /* in event.flags; task and status are zero */
 
 /*

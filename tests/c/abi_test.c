@@ -75,9 +75,11 @@ static void try_executor(pillion_executor ex, const char *what) {
   pillion_event event;
   pillion_watch watch;
   int64_t deadline;
+  uint64_t live;
   int fd;
   const int got[] = {
       pillion_executor_fd(&fd, ex),
+      pillion_executor_live(&live, ex),
       pillion_executor_deadline(&deadline, ex),
       pillion_executor_turn(&event, 1, &progress, ex, NULL),
       pillion_host_set(ex, &host),
@@ -233,6 +235,7 @@ GIVEN(a_zoo, null_out_pointers_are_refused) {
       pillion_executor_new(NULL, NULL, NULL, 0),
       pillion_executor_fd(NULL, zoo.ex),
       pillion_executor_deadline(NULL, zoo.ex),
+      pillion_executor_live(NULL, zoo.ex),
       pillion_executor_turn(NULL, 1, NULL, zoo.ex, NULL),
       pillion_executor_stat(NULL, zoo.ex),
       pillion_library_count(NULL),

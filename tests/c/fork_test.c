@@ -31,6 +31,7 @@ static int child(struct parent *p) {
   pillion_event event;
   const char *module;
   int64_t deadline;
+  uint64_t live;
   int fd;
   alarm(20); /* a child that hangs is killed */
   const int got[] = {
@@ -41,6 +42,7 @@ static int child(struct parent *p) {
       pillion_executor_new(&ex, NULL, NULL, 0),
       pillion_executor_fd(&fd, p->ex),
       pillion_executor_deadline(&deadline, p->ex),
+      pillion_executor_live(&live, p->ex),
       pillion_executor_turn(&event, 1, NULL, p->ex, NULL),
       pillion_host_set(p->ex, &host),
       pillion_host_get(&host, p->ex),

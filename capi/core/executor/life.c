@@ -137,6 +137,15 @@ int pillion_executor_deadline(int64_t *out, pillion_executor executor) {
   return 0;
 }
 
+int pillion_executor_live(uint64_t *out, pillion_executor executor) {
+  struct pillion__executor *ex;
+  int rc = pillion__executor_mine(&ex, executor);
+  if (rc < 0) return rc;
+  if (out == NULL) return PILLION_EINVAL;
+  *out = pillion__live(ex);
+  return 0;
+}
+
 /* ---- Close --------------------------------------------------------------- */
 
 int pillion_executor_close(pillion_executor executor, int mode) {

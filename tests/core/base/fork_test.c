@@ -16,6 +16,7 @@ static pillion_task call;
 static int everything_is_refused(void) {
   int fd, at = 0;
   int64_t deadline;
+  uint64_t live;
   const char *name;
   pillion_executor new;
   pillion_function f;
@@ -34,6 +35,7 @@ static int everything_is_refused(void) {
       pillion_executor_new(&new, NULL, NULL, 0),
       pillion_executor_fd(&fd, ex),
       pillion_executor_deadline(&deadline, ex),
+      pillion_executor_live(&live, ex),
       pillion_executor_turn(&event, 1, NULL, ex, NULL),
       pillion_host_set(ex, NULL),
       pillion_host_epoll(&fd, ex),

@@ -276,6 +276,35 @@ GIVEN(an_executor, turn_refuses_what_can_never_be_right) {
                    PILLION_EINVAL);
 }
 
+static uint64_t live_of(pillion_executor executor) {
+  uint64_t live = UINT64_MAX;
+  assert_ok(pillion_executor_live(&live, executor));
+  return live;
+}
+
+GIVEN(an_executor, live_is_told_between_turns_too) {
+  struct probe probes[2] = {{.ready_at = 1}, {.ready_at = 2}};
+  assert_int_equal(live_of(ex), 0);
+  for (int i = 0; i < 2; i++) spawn(ex, &probes[i], (uint64_t)i, PILLION_EVENT);
+  assert_int_equal(live_of(ex), 2); /* before any turn */
+  assert_ok(pillion_executor_post(ex, 0, NULL, 0));
+  assert_int_equal(live_of(ex), 2);
+  assert_int_equal(turn(ex), 2);
+  assert_int_equal(live_of(ex), progress.live);
+  assert_int_equal(live_of(ex), 1);
+  pillion_wake(probes[1].waker);
+  assert_int_equal(live_of(ex), 1);
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(live_of(ex), 0);
+
+  pillion_pool pool = pool_new();
+  assert_ok(pillion_pool_join(pool, ex, PILLION_HOLD));
+  assert_int_equal(live_of(ex), 1);
+  assert_ok(pillion_pool_leave(ex));
+  assert_int_equal(live_of(ex), 0);
+  pool_free(pool);
+}
+
 GIVEN(an_executor, turn_with_nothing_to_do_is_no_turn) {
   for (int i = 0; i < 5; i++) assert_int_equal(turn(ex), 0);
   assert_int_equal(stats_of(ex).turns, 0);

@@ -104,6 +104,7 @@ GIVEN(an_executor_and_a_probe, wrong_arguments_of_executors_are_refused) {
   pillion_host host = PILLION_HOST_INIT;
   INVALID(pillion_executor_fd(NULL, ex));
   INVALID(pillion_executor_deadline(NULL, ex));
+  INVALID(pillion_executor_live(NULL, ex));
   INVALID(pillion_executor_turn(NULL, 1, NULL, ex, NULL));
   INVALID(pillion_executor_turn(NULL, 0, &short_progress, ex, NULL));
   INVALID(pillion_executor_turn(NULL, 0, NULL, ex, &short_budget));

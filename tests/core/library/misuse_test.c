@@ -73,6 +73,10 @@ static int do_deadline(uint64_t h) {
   int64_t at;
   return pillion_executor_deadline(&at, h);
 }
+static int do_live(uint64_t h) {
+  uint64_t live;
+  return pillion_executor_live(&live, h);
+}
 static int do_fd(uint64_t h) {
   int fd;
   return pillion_executor_fd(&fd, h);
@@ -227,6 +231,7 @@ static const struct entry {
     {"pillion_executor_bind", do_bind, EXECUTOR, OWNER | OUTSIDE},
     {"pillion_executor_close", do_close, EXECUTOR, 0},
     {"pillion_executor_deadline", do_deadline, EXECUTOR, OWNER},
+    {"pillion_executor_live", do_live, EXECUTOR, OWNER},
     {"pillion_executor_fd", do_fd, EXECUTOR, 0},
     {"pillion_executor_free", do_free, EXECUTOR, OWNER | OUTSIDE},
     {"pillion_host_epoll", do_host_epoll, EXECUTOR, OWNER | OUTSIDE},
