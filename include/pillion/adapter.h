@@ -4,8 +4,8 @@
 
 /*
  * What adapters share, and where the author of another one begins. An adapter
- * puts an executor on a loop that calls back; pillion/uv.h is the example to
- * read.
+ * puts an executor on a loop that calls back. The guide is foreign/README.md;
+ * pillion/epoll.h and pillion/uv.h are the examples to read.
  *
  *     struct my_loop { pillion_adapter adapter; ... handles ... };
  *

@@ -11,7 +11,10 @@ from xml.etree import ElementTree
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md", "RATIONALE.md", "bindings/python/README.md", "tests/bench/README.md"]
+PAGES = [
+    "README.md", "CONTRIBUTING.md", "RATIONALE.md", "bindings/python/README.md", "foreign/README.md",
+    "tests/bench/README.md",
+]  # fmt: skip
 README = (ROOT / "README.md").read_text()
 EXAMPLES = {"go": "hello/hello.go", "c": "hello.c", "python": "hello.py"}
 
@@ -32,6 +35,26 @@ def test_excerpt_is_from_the_file() -> None:
     assert len(blocks("go")) == 2
     assert blocks("go")[1] in (ROOT / "tests/examples/gather/main.go").read_text()
     assert len(blocks("c")) == len(blocks("python")) == 1
+
+
+GUIDE = (ROOT / "foreign/README.md").read_text()
+
+
+def test_the_guide_shows_the_adapter_for_epoll() -> None:
+    excerpts = re.findall(r"^```c\n(.*?)^```$", GUIDE, re.M | re.S)
+    adapter = (ROOT / "include/pillion/epoll.h").read_text()
+    assert len(excerpts) == 5
+    for excerpt in excerpts:
+        assert excerpt in adapter
+
+
+def test_each_line_of_the_guides_checklist_has_cases() -> None:
+    rows = re.findall(r"^\| (\d+) \| .* \| (.*) \|$", GUIDE, re.M)
+    assert [int(number) for number, _ in rows] == list(range(1, len(rows) + 1)) and len(rows) > 15
+    suites = "".join((ROOT / f"tests/c/{name}.c").read_text() for name in ("loop_suite", "watch_suite", "adapter_test"))
+    for number, cases in rows:
+        for case in re.findall(r"`(\w+)`", cases):
+            assert re.search(rf"(TEST|GIVEN)\((an_executor,\s*)?{case}\)", suites), (number, case)
 
 
 def anchors(page: pathlib.Path) -> set[str]:
