@@ -189,9 +189,16 @@ int pillion_executor_turn(pillion_event *events, size_t cap,
     return PILLION_EINVAL;
   uint32_t found = work(ex) | (ex->depth ^ depth_of(budget));
   if ((found | told(ex)) != 0 || due(ex)) {
-    /* A poke whose cause is gone, or that is on its way, is no work. */
-    ex->counts.turns += found != 0 || waiting(ex) || due(ex);
-    return busy(ex, events, cap, progress, budget);
+    /*
+     * A poke whose cause is gone, or that is on its way, is no work. One may
+     * say that a pool is empty, which ends a loop.
+     */
+    bool works = found != 0 || waiting(ex) || due(ex);
+    uint32_t live = ex->live_told;
+    ex->counts.turns += works;
+    int n = busy(ex, events, cap, progress, budget);
+    ex->counts.turns += !works && ex->live_told != live;
+    return n;
   }
   progress_put(progress, ex, 0, false);
   return 0;

@@ -194,8 +194,11 @@ GIVEN(two_workers_and_probes, hold_lasts_until_closed_and_empty) {
   turn(one);
   turn(two);
   assert_true(readable(held));
+  uint64_t turns = stats_of(held).turns;
   turn(held);
   assert_int_equal(progress.live, 0);
+  /* A loop that looks before it sleeps would otherwise sleep for ever. */
+  assert_int_equal(stats_of(held).turns, turns + 1);
   executor_free(held);
 }
 
