@@ -45,10 +45,7 @@ static uint32_t run_tasks(struct pillion__executor *ex, uint32_t max_polls,
 
 /* ---- The turn ------------------------------------------------------------ */
 
-/*
- * What an empty turn looks at has no branches. Not 0: there is work that does
- * not wait in the two queues of `waiting`.
- */
+/* What an empty turn looks at has no branches. Not 0: there is work. */
 static uint32_t work(struct pillion__executor *ex) {
   uint32_t own = (ex->ready_tail ^ ex->ready_head) | ex->done.first |
                  ex->taken.first | ex->guest.first | ex->guest_more |
@@ -60,16 +57,12 @@ static uint32_t work(struct pillion__executor *ex) {
 }
 
 /*
- * Not 0: the host was told, or may be told yet. While anything waits in the two
- * queues, it was.
+ * Not 0: the host was told, or may be told yet. It was while posted events or
+ * ends wait, or when a pool has work for this executor, or has none any more.
  */
 static uint32_t told(struct pillion__executor *ex) {
   return ex->signaled | ex->armed |
          (pillion__peek(&ex->park) ^ PILLION__PARK_IDLE);
-}
-
-static bool waiting(struct pillion__executor *ex) {
-  return pillion__posts_ready(ex) || pillion__peek(&ex->ended) != 0;
 }
 
 static void progress_put(pillion_progress *progress,
@@ -158,21 +151,30 @@ static size_t turn(struct pillion__executor *ex, pillion_event *events,
   return pillion__take(ex, events, cap);
 }
 
-__attribute__((noinline)) static int busy(struct pillion__executor *ex,
-                                          pillion_event *events, size_t cap,
-                                          pillion_progress *progress,
-                                          const pillion_budget *budget) {
-  uint32_t polled;
-  size_t n =
-      turn(ex, events, cap < INT32_MAX ? cap : INT32_MAX, budget, &polled);
-  bool more = finish_turn(ex);
-  progress_put(progress, ex, polled, more);
-  return (int)n;
-}
-
 static bool due(const struct pillion__executor *ex) {
   int64_t deadline = pillion__next_deadline(ex);
   return deadline != PILLION_TIME_NEVER && deadline <= pillion__clock(ex);
+}
+
+/*
+ * A turn that only finds a poke whose cause is gone, or that is on its way, does
+ * not count.
+ */
+__attribute__((noinline)) static int busy(struct pillion__executor *ex,
+                                          pillion_event *events, size_t cap,
+                                          pillion_progress *progress,
+                                          const pillion_budget *budget,
+                                          bool works) {
+  uint32_t polled, live = ex->live_told;
+  works = works || due(ex);
+  ex->counts.turns += works;
+  size_t n =
+      turn(ex, events, cap < INT32_MAX ? cap : INT32_MAX, budget, &polled);
+  bool more = finish_turn(ex);
+  ex->counts.turns +=
+      !works && (n > 0 || polled > 0 || more || ex->live_told != live);
+  progress_put(progress, ex, polled, more);
+  return (int)n;
 }
 
 int pillion_executor_turn(pillion_event *events, size_t cap,
@@ -187,19 +189,9 @@ int pillion_executor_turn(pillion_event *events, size_t cap,
           (progress != NULL && progress->size < sizeof *progress) ||
           (budget != NULL && budget->size < sizeof *budget)))
     return PILLION_EINVAL;
-  uint32_t found = work(ex) | (ex->depth ^ depth_of(budget));
-  if ((found | told(ex)) != 0 || due(ex)) {
-    /*
-     * A poke whose cause is gone, or that is on its way, is no work. One may
-     * say that a pool is empty, which ends a loop.
-     */
-    bool works = found != 0 || waiting(ex) || due(ex);
-    uint32_t live = ex->live_told;
-    ex->counts.turns += works;
-    int n = busy(ex, events, cap, progress, budget);
-    ex->counts.turns += !works && ex->live_told != live;
-    return n;
-  }
+  bool works = (work(ex) | (ex->depth ^ depth_of(budget))) != 0;
+  if (works || told(ex) != 0 || due(ex))
+    return busy(ex, events, cap, progress, budget, works);
   progress_put(progress, ex, 0, false);
   return 0;
 }

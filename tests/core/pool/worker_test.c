@@ -140,6 +140,17 @@ GIVEN(two_workers_and_probes, idle_worker_is_quiet) {
   assert_int_equal(pool_stats(pool).idle, 2);
 }
 
+/* Its loop may wait for what the task does, which tells no event. */
+GIVEN(two_workers_and_probes, turn_of_a_poked_worker_counts) {
+  struct probe probe = {.ready_at = 1};
+  uint64_t turns = stats_of(one).turns + stats_of(two).turns;
+  pool_spawn(pool, 0, &probe, 0, PILLION_DETACH);
+  assert_true(readable(one) + readable(two) > 0);
+  turn(readable(one) ? one : two);
+  assert_int_equal(probe.drops, 1);
+  assert_int_equal(stats_of(one).turns + stats_of(two).turns, turns + 1);
+}
+
 /* ---- Who waits ----------------------------------------------------------- */
 
 GIVEN(two_workers_and_probes, last_end_is_told_to_all_who_wait) {
