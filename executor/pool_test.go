@@ -222,7 +222,7 @@ func TestPoolTimersFireOnAnyWorker(t *testing.T) {
 	c.turn(0, 0)
 	c.pokes()
 	test.Equal(t, "leave", c.Leave(c.workers[0].Local), nil)
-	test.Equal(t, "pokes", c.pokes(), "[0 1]") // somebody else has to report the deadline
+	test.Equal(t, "pokes", c.pokes(), "[0 1]") // worker 0 has left: worker 1 must report the deadline
 	c.workers[1].now = 10
 	test.Equal(t, "the deadline", c.turn(1, 1).Deadline, Never)
 	test.Equal(t, "done", timed.Done(), true)
