@@ -47,6 +47,7 @@ step fuzz         env FUZZ_SECONDS=120 FUZZ_SEED=1 tests/fuzz/run.sh
 step stress       tests/stress/run.sh
 step headers      tests/c/header_test.sh
 step c            tests/c/run.sh
+step loops        tests/conformance/loops/run.sh
 step abi          "$python" -m pytest -q tests/abi tests/docs
 step python       "$python" -m pytest -q bindings/python/tests
 step install      tests/install/run.sh

@@ -11,6 +11,7 @@ cd "$(dirname "$0")/../.."
 CC=${CC:-gcc}
 LIB=$(cd "${LIB:-build/lib}" && pwd)
 BUILD=${BUILD:-build/tests/c}
+loops=tests/conformance/loops # the cases of every loop, and a driver for each
 kinds="plain sanitized"
 while getopts ps option; do
   case $option in
@@ -33,16 +34,16 @@ mkdir -p "$BUILD"
 export ASAN_OPTIONS="detect_leaks=0:detect_stack_use_after_return=1:abort_on_error=1:use_sigaltstack=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
 
-flags="-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror ${CFLAGS:-} -Iinclude"
+flags="-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror ${CFLAGS:-} -Iinclude -Itests/c -I$loops"
 export CC LIB BUILD flags
 
 # program NAME KIND: links a test with the parts that it shares.
 program() {
   libs='' shared="test support"
   case $1 in
-  *_watch_test | adapter_test) shared="$shared watch_support watch_suite watch_go" ;;
-  epoll_test | event_test | ev_test | glib_test | sdevent_test)
-    shared="$shared watch_support watch_suite watch_go loop_suite" ;;
+  *_watch_test | adapter_test) shared="$shared watch_support watch watch_go" ;;
+  epoll_test | event_test | ev_test | sdevent_test)
+    shared="$shared watch_support ${1%_test}" ;;
   pool_go*) shared="$shared pool_go" ;;
   esac
   case $1 in
@@ -65,7 +66,8 @@ for kind in $kinds; do
   if [ "$kind" = sanitized ]; then
     extra="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined"
   fi
-  for file in tests/support/test.c tests/c/{support,pool_go,watch_support,watch_suite,watch_go,loop_suite}.c; do
+  for file in tests/support/test.c tests/c/{support,pool_go,watch_support}.c \
+    $loops/watch{,_go}.c $loops/drivers/{epoll,event,ev,sdevent}.c; do
     echo "$file"
   done | xargs -P "$(nproc)" -I{} bash -c '$CC $flags $extra -c {} -o $BUILD/$(basename {} .c)-$kind.o'
   printf '%s\n' $names | xargs -P "$(nproc)" -I{} bash -c 'program {} $kind'

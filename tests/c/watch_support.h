@@ -19,10 +19,6 @@ void loop_run(void);                  /* until no task lives */
 void loop_end(void);                  /* takes it off and frees it */
 extern struct seen seen;
 
-/* Events that the loop does not tell. A loop that tells all defines nothing. */
-extern const uint32_t loop_lacks __attribute__((weak));
-#define loop_has(event) (&loop_lacks == NULL || !(loop_lacks & (event)))
-
 #define R PILLION_READABLE
 #define W PILLION_WRITABLE
 #define H PILLION_HANGUP

@@ -47,6 +47,9 @@ void test_add(const struct test *test);
 /* A fixture calls it: `undo` runs after the test, also if the test fails. */
 void afterwards(void (*undo)(void));
 
+/* A program may define it: why a test is skipped, or NULL. */
+const char *test_exempt(const char *name) __attribute__((weak));
+
 extern bool test_passed; /* for `undo`: the test before it has passed */
 
 /* The hooks may be NULL; they answer as cmocka's do. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Go functions on the loop that await descriptors, which the loop watches. */
+#include "loop.h"
 #include "watch_support.h"
 
 pillion_task start_cat(pillion_executor ex, int fd) {

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* pillion/poll.h, with a program's own timers between the waits. */
+#include "loop.h"
+
+#include "pillion/poll.h"
+
+#define NO_LOOP "its loop is in the executor's host: nothing to "
+
+const int loop_takes_files = 1;
+const struct exempt loop_exempts[] = {
+    {"the_loop_may_be_destroyed_first loop_executor_detach_in_this_order "
+     "a_loop_is_destroyed_while_tasks_await_descriptors "
+     "an_adapter_of_a_destroyed_loop_leaves_the_next_one_alone",
+     NO_LOOP "destroy"},
+    {"detach_leaves_what_lives_to_the_next_loop "
+     "detach_in_on_event_loses_no_event free_in_on_event_ends_the_events "
+     "detach_and_free_in_on_event detach_inside_a_turn_waits_for_its_end "
+     "a_forked_child_touches_nothing_of_the_parents random_programs",
+     NO_LOOP "detach"},
+    {"attach_twice_is_refused_and_harmless attach_refuses_what_cannot_be "
+     "attach_elsewhere_moves_the_executor attach_inside_a_turn_is_refused "
+     "an_attach_without_descriptors_changes_nothing",
+     NO_LOOP "attach; the first turn is refused instead"},
+    {"two_executors_share_a_loop a_closed_watch_lets_go_of_its_descriptor",
+     "each executor has a loop of its own"},
+    {"the_executor_may_be_freed_first", "its next round answers the error"},
+    {"a_program_sees_at_any_time_that_something_lives",
+     "pillion_executor_live tells it"},
+    {"a_loop_inside_a_poll_neither_spins_nor_loses_anything",
+     "its round answers PILLION_EREENTRANT, and does not wait"},
+    {NULL, NULL}};
+
+struct own {
+  int64_t at;
+  void (*fn)(void *data);
+  void *data;
+};
+
+struct loop {
+  pillion_poll *on;
+  int status;
+  struct own own;
+};
+
+struct its_host {
+  pillion_poll on;
+  struct loop *loop;
+  int detached;
+};
+
+void *loop_new(void) { return calloc(1, sizeof(struct loop)); }
+
+void loop_destroy(void *loop) { free(loop); }
+
+void loop_after(void *data, int ms, void (*fn)(void *data), void *its) {
+  struct loop *loop = data;
+  loop->own = (struct own){pillion_adapter_now() + ms * 1000000, fn, its};
+}
+
+void loop_round(void *data, int wait) {
+  struct loop *loop = data;
+  struct own own = loop->own;
+  int64_t left = PILLION_TIME_NEVER;
+  if (own.fn != NULL)
+    left = pillion_adapter_wait(own.at, pillion_adapter_now(), 1);
+  int n = pillion_poll_once(loop->on, wait ? left : 0);
+  if (n < 0) loop->status = n;
+  if (own.fn == NULL || pillion_adapter_now() < own.at) return;
+  loop->own.fn = NULL;
+  own.fn(own.data);
+}
+
+int host_attach(struct host *host, void *data, pillion_executor ex,
+                pillion_event_fn on_event, void *its) {
+  struct its_host *self = (struct its_host *)host;
+  self->loop = data;
+  self->detached = 0;
+  self->loop->on = &self->on;
+  pillion_poll_init(&self->on, ex, on_event, its);
+  return 0;
+}
+
+int host_detach(struct host *host) {
+  return ((struct its_host *)host)->detached++ ? PILLION_ECLOSED : 0;
+}
+
+uint64_t host_live(const struct host *host) {
+  uint64_t live = 0;
+  pillion_executor_live(&live, host->as.adapter.executor);
+  return live;
+}
+
+int host_status(const struct host *host) {
+  return ((const struct its_host *)host)->loop->status;
+}

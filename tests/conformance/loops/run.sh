@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds the list of cases and runs it on every loop that C has, plain and under
+# ASan and UBSan.
+#
+#   tests/conformance/loops/run.sh [-p] [-s] [LOOP...]   -p plain, -s sanitizers
+#
+# Environment: CC (gcc), CFLAGS, LIB (build/lib), BUILD.
+set -eu
+cd "$(dirname "$0")/../../.."
+CC=${CC:-gcc}
+LIB=$(cd "${LIB:-build/lib}" && pwd)
+BUILD=${BUILD:-build/conformance/loops}
+kinds="plain sanitized"
+while getopts ps option; do
+  case $option in
+  p) kinds=plain ;;
+  s) kinds=sanitized ;;
+  *) exit 2 ;;
+  esac
+done
+shift $((OPTIND - 1))
+here=tests/conformance/loops
+if [ $# -gt 0 ]; then
+  names=$*
+else
+  names=$(cd $here/drivers && ls ./*.c | sed 's|^\./||; s|\.c$||')
+fi
+mkdir -p "$BUILD"
+
+export ASAN_OPTIONS="detect_leaks=0:detect_stack_use_after_return=1:abort_on_error=1:use_sigaltstack=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
+export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
+
+flags="-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror ${CFLAGS:-} -Iinclude -Itests/c -I$here"
+export CC LIB BUILD flags here
+
+# program LOOP KIND: the driver, compiled by itself, and the cases.
+program() {
+  case $1 in
+  uv) libs=$(pkg-config --libs libuv) ;;
+  glib) libs=$(pkg-config --cflags --libs glib-2.0) ;;
+  ev) libs=-lev ;;
+  event) libs=-levent_core ;;
+  sdevent) libs=-lsystemd ;;
+  *) libs= ;;
+  esac
+  # shellcheck disable=SC2046,SC2086
+  $CC $flags $extra "$here/drivers/$1.c" "$BUILD"/cases/*-"$2.o" \
+    -o "$BUILD/$1-$2" -L"$LIB" -lpillion-test -lcmocka $libs -lpthread \
+    -Wl,-rpath,"$LIB"
+}
+export -f program
+
+rm -rf "$BUILD/cases"
+mkdir -p "$BUILD/cases"
+passed=0 failed=0 wrong=
+for kind in $kinds; do
+  export kind extra=-O2
+  if [ "$kind" = sanitized ]; then
+    extra="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined"
+  fi
+  for file in tests/support/test.c tests/c/{support,watch_support}.c $here/*.c; do
+    echo "$file"
+  done | xargs -P "$(nproc)" -I{} bash -c '$CC $flags $extra -c {} -o $BUILD/cases/$(basename {} .c)-$kind.o'
+  printf '%s\n' $names | xargs -P "$(nproc)" -I{} bash -c 'program {} $kind'
+  for name in $names; do
+    log=$BUILD/$name-$kind.log rc=0
+    "$BUILD/$name-$kind" >"$log" 2>&1 || rc=$?
+    p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test(s).*/\1/p' "$log" | head -1)
+    f=$(sed -n 's/^\[  FAILED  \] .*\b\([0-9]*\) test(s).*/\1/p' "$log" | head -1)
+    passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0}))
+    if [ $rc -eq 0 ]; then
+      printf '%-10s %-10s %3s passed\n' "$name" "$kind" "${p:-0}"
+    else
+      printf '%-10s %-10s %3s passed, FAILED (exit status %s)\n' \
+        "$name" "$kind" "${p:-0}" $rc
+      grep -v '^\[  *\(OK\|RUN\|PASSED\) *\]\|, listed below:$' "$log" || :
+      wrong="$wrong $name-$kind"
+    fi
+  done
+done
+[ -z "$wrong" ] || echo "not well:$wrong"
+echo "$passed passed, $failed failed"
+test -z "$wrong"
