@@ -11,6 +11,7 @@
  *
  *   STORM_CHILDREN   how many there are, 1000 by default
  */
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/time.h>
@@ -130,15 +131,17 @@ static void storm_begin(void) {
   calls_alive++;
 }
 
-/* The host calls it once no child and no call is left. */
+/* The host calls it once no child and no call is left. On a busy core the sender
+   may hardly have begun. */
 static void storm_end(int children) {
+  for (size_t i = 0; i < COUNT(kinds); i++)
+    while (heard[i] <= 10) sched_yield();
   storm_timers(0);
   storm_over = true;
   assert_ok(pthread_join(storm_sender, NULL));
   assert_int_equal(children_ended, children);
   assert_int_equal(calls_alive, 0);
   assert_true(calls_ended > 12); /* more than the first ones */
-  for (size_t i = 0; i < COUNT(kinds); i++) assert_true(heard[i] > 10);
   assert_ok(pillion_executor_free(storm_executor));
 }
 
