@@ -102,7 +102,6 @@ struct pillion__executor {
   struct pillion__timers timers;
   pillion_context_hooks hooks;       /* set before the handle is out */
   struct pillion__block *posts_lent; /* payloads that the host still reads */
-  uint32_t lending;                  /* there are some of them */
   uint32_t depth; /* of the latest turn; `outer` has those around it */
   struct pillion__lent outer[PILLION__DEPTHS];
 
@@ -194,9 +193,13 @@ static inline int pillion__executor_get(struct pillion__executor **out,
   return PILLION__LIKELY(*out != NULL) ? 0 : PILLION_EBADHANDLE;
 }
 
-static inline int pillion__executor_own(struct pillion__executor *ex) {
+static inline bool pillion__executor_claimed(struct pillion__executor *ex) {
   uint64_t owner = pillion__peek(&ex->owner);
-  return PILLION__LIKELY(owner == pillion__serial && owner != 0)
+  return owner == pillion__serial && owner != 0;
+}
+
+static inline int pillion__executor_own(struct pillion__executor *ex) {
+  return PILLION__LIKELY(pillion__executor_claimed(ex))
              ? 0
              : pillion__executor_claim(ex);
 }
@@ -226,11 +229,11 @@ static inline uint64_t pillion__tasks_live(const struct pillion__executor *ex) {
 }
 
 static inline uint64_t pillion__live(const struct pillion__executor *ex) {
-  uint64_t live = pillion__tasks_live(ex) + pillion__peek(&ex->calls_live) +
-                  pillion__peek(&ex->pool_events);
-  return PILLION__LIKELY(ex->worker == NULL)
-             ? live
-             : live + pillion__pool_side->live(ex);
+  uint64_t of_pool = PILLION__LIKELY(ex->worker == NULL)
+                         ? 0
+                         : pillion__pool_side->live(ex);
+  return pillion__tasks_live(ex) + pillion__peek(&ex->calls_live) +
+         pillion__peek(&ex->pool_events) + of_pool;
 }
 
 /* park.c */

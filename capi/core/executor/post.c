@@ -228,7 +228,6 @@ static void posted_tell(struct pillion__executor *ex, pillion_event *event,
     event->payload.data = block->bytes;
     block->next = ex->posts_lent;
     ex->posts_lent = block;
-    ex->lending = 1;
   }
 }
 
@@ -252,5 +251,4 @@ void pillion__posts_release(struct pillion__executor *ex) {
     ex->posts_lent = block->next;
     pillion__payload_free(block);
   }
-  ex->lending = 0;
 }

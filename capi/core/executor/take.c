@@ -25,7 +25,6 @@ __attribute__((noinline)) static void put_aside(struct pillion__executor *ex,
     ex->outer[ex->depth] = (struct pillion__lent){ex->taken, ex->posts_lent};
     ex->taken = (struct pillion__list){0, 0};
     ex->posts_lent = NULL;
-    ex->lending = 0;
   }
 }
 

@@ -46,14 +46,14 @@ static uint32_t run_tasks(struct pillion__executor *ex, uint32_t max_polls,
 /* ---- The turn ------------------------------------------------------------ */
 
 /* What an empty turn looks at has no branches. Not 0: there is work. */
-static uint32_t work(struct pillion__executor *ex) {
+static uint64_t work(struct pillion__executor *ex) {
   uint32_t own = (ex->ready_tail ^ ex->ready_head) | ex->done.first |
                  ex->taken.first | ex->guest.first | ex->guest_more |
-                 ex->unwatched.first | ex->lending | ex->pooled | ex->epolled;
+                 ex->unwatched.first | ex->pooled | ex->epolled;
   uint32_t shared = pillion__peek(&ex->base.inbox) |
                     pillion__peek(&ex->guest_wake) |
                     (pillion__closing(&ex->base) ^ ex->closed_with);
-  return own | shared;
+  return (uintptr_t)ex->posts_lent | own | shared;
 }
 
 /*
@@ -160,13 +160,17 @@ static bool due(const struct pillion__executor *ex) {
  * A turn that only finds a poke whose cause is gone, or that is on its way, does
  * not count.
  */
-__attribute__((noinline)) static int busy(struct pillion__executor *ex,
-                                          pillion_event *events, size_t cap,
+__attribute__((noinline)) static int busy(pillion_event *events, size_t cap,
                                           pillion_progress *progress,
+                                          struct pillion__executor *ex,
                                           const pillion_budget *budget,
-                                          bool works) {
+                                          uint64_t found) {
   uint32_t polled, live = ex->live_told;
-  works = works || due(ex);
+  bool works = found != 0 || due(ex);
+  if (!works && told(ex) == 0) {
+    progress_put(progress, ex, 0, false);
+    return 0;
+  }
   ex->counts.turns += works;
   size_t n =
       turn(ex, events, cap < INT32_MAX ? cap : INT32_MAX, budget, &polled);
@@ -177,21 +181,37 @@ __attribute__((noinline)) static int busy(struct pillion__executor *ex,
   return (int)n;
 }
 
+/* The executor has no owner, or another thread owns it. */
+__attribute__((noinline)) static int turn_first(pillion_event *events,
+                                                size_t cap,
+                                                pillion_progress *progress,
+                                                struct pillion__executor *ex,
+                                                const pillion_budget *budget,
+                                                pillion_executor executor) {
+  int rc = pillion__executor_claim(ex);
+  return rc < 0 ? rc
+                : pillion_executor_turn(events, cap, progress, executor, budget);
+}
+
+/* An empty turn without timers calls no function, and so saves no register. */
 int pillion_executor_turn(pillion_event *events, size_t cap,
                           pillion_progress *progress, pillion_executor executor,
                           const pillion_budget *budget) {
   struct pillion__executor *ex;
-  int rc = pillion__executor_mine(&ex, executor);
+  int rc = pillion__executor_get(&ex, executor);
   if (PILLION__UNLIKELY(rc < 0)) return rc;
+  if (PILLION__UNLIKELY(!pillion__executor_claimed(ex)))
+    return turn_first(events, cap, progress, ex, budget, executor);
   if (PILLION__UNLIKELY(pillion__turning)) return PILLION_EREENTRANT;
   if (PILLION__UNLIKELY(
           (events == NULL && cap > 0) ||
           (progress != NULL && progress->size < sizeof *progress) ||
           (budget != NULL && budget->size < sizeof *budget)))
     return PILLION_EINVAL;
-  bool works = (work(ex) | (ex->depth ^ depth_of(budget))) != 0;
-  if (works || told(ex) != 0 || due(ex))
-    return busy(ex, events, cap, progress, budget, works);
+  uint64_t found = work(ex) | (ex->depth ^ depth_of(budget));
+  if ((found | told(ex)) != 0 || ex->worker != NULL ||
+      pillion__next_deadline(ex) != PILLION_TIME_NEVER)
+    return busy(events, cap, progress, ex, budget, found);
   progress_put(progress, ex, 0, false);
   return 0;
 }
