@@ -9,19 +9,20 @@ import (
 	"fmt"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/watch"
 )
 
 // The host of C's executor watches the descriptors that Go tasks await. It reports them
 // to C, and they come back as the events of a delivered cell.
-var _ executor.Watcher = host(0)
+var _ watch.Host = host(0)
 
-func (h host) Watch(fd int, events executor.Events, key uint64) error {
+func (h host) Watch(fd int, events watch.Events, key uint64) error {
 	rc := C.pillion__guest_watch(C.uint32_t(h), C.int(fd), C.uint32_t(events), C.uint64_t(key))
 	switch rc {
 	case C.PILLION_OK:
 		return nil
 	case C.PILLION_ENOTSUP:
-		return executor.ErrUnwatchable
+		return watch.ErrUnwatchable
 	case C.PILLION_EBUSY:
 		return executor.ErrBusy
 	case C.PILLION_EAGAIN:

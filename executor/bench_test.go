@@ -28,7 +28,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	defer l.Free()
 	var task Task[int]
 	done := 0
-	var f Future[int] = FutureFunc[int](readyAtOnce)
+	var f Future[int] = fn[int](readyAtOnce)
 	onDone := OnDone[int](func(int, error, Outcome) { done++ })
 	wantNoAllocs(t, "spawn to completion", func() {
 		task.Spawn(l, f, onDone)
@@ -71,7 +71,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		l.Poll(Budget{})
 	})
 	var parent, heir Task[int]
-	inherits := Future[int](FutureFunc[int](func(cx *Context) (int, bool, error) {
+	inherits := Future[int](fn[int](func(cx *Context) (int, bool, error) {
 		heir.Spawn(l, f)
 		return 0, true, nil
 	}))
@@ -119,7 +119,7 @@ func BenchmarkStep(b *testing.B) {
 	l := New(Config{})
 	defer l.Free()
 	for range 100 {
-		mustSpawn[int](b, l, FutureFunc[int](selfWaking))
+		mustSpawn[int](b, l, fn[int](selfWaking))
 	}
 	b.ReportAllocs()
 	for n := 0; n < b.N; n += 100 {
@@ -132,7 +132,7 @@ func BenchmarkSpawnComplete(b *testing.B) {
 	l := New(Config{})
 	defer l.Free()
 	tasks := make([]Task[int], 100)
-	var f Future[int] = FutureFunc[int](readyAtOnce)
+	var f Future[int] = fn[int](readyAtOnce)
 	b.ReportAllocs()
 	for n := 0; n < b.N; n += len(tasks) {
 		for i := range tasks {
@@ -147,7 +147,7 @@ func BenchmarkSpawnHeap(b *testing.B) {
 	l := New(Config{})
 	defer l.Free()
 	done := 0
-	var f Future[int] = FutureFunc[int](readyAtOnce)
+	var f Future[int] = fn[int](readyAtOnce)
 	b.ReportAllocs()
 	for n := 0; n < b.N; n += 100 {
 		for range 100 {

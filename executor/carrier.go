@@ -3,15 +3,11 @@
 package executor
 
 import (
-	"context"
-
 	"github.com/pillion-dev/pillion/executor/internal/cell"
-	"github.com/pillion-dev/pillion/executor/internal/place"
 )
 
-// Carrier is for packages beneath and on top of this one: they share a [Local]'s cells
-// with C (package carrier has these), make coroutines, or hand work to goroutines.
-// Programs don't need it. All of it but Expire is for the owner.
+// Carrier is for packages that share a [Local]'s cells with C, of which package carrier
+// has the types. Programs don't need it. All of it but Expire is for the owner.
 type Carrier struct{ local *Local }
 
 // Carrier gives the Local's carrier.
@@ -48,29 +44,6 @@ func (c Carrier) Rewatch() {
 // a poll.
 func (c Carrier) Retire() { c.local.place.Retire() }
 
-// Place keeps the coroutines of the Local's own tasks.
-func (c Carrier) Place() *place.Place { return &c.local.place }
-
-// Bind keeps the task in its poll to the threads that can go on with a coroutine that
-// this poll begins. It gives the place that these threads share: the Local's, also for
-// a task of a [Pool], but on a goroutine of [Pool.Start] the place of all those
-// goroutines.
-func (c Carrier) Bind() *place.Place {
-	l := c.local
-	if t := l.current; t != nil && t.pooled() {
-		at := l.worker.pin
-		t.more().pin = at
-		if at.group != nil {
-			return &at.group.place
-		}
-	}
-	return &l.place
-}
-
-// Base gives the values and the deadline of the [Context.Context] of the task in its
-// poll, without its end, which costs less. It is nil if the task has neither.
-func (c Carrier) Base() context.Context { return c.local.cx.base() }
-
 // WithToken is an [Option]: the task has this token of its executor's [ContextHooks]
 // instead of one that they capture, and owns it once it is spawned. With nil it carries
 // nothing.
@@ -86,22 +59,3 @@ func (o withToken) apply(t *task) {
 // Expire is [Handle.Cancel] by a deadline: the task's error is [ErrTimedOut]. Any
 // goroutine may call it, and the zero Carrier will do.
 func (Carrier) Expire(h Handle) Answer { return h.ask(cell.Cancel | cell.Expired) }
-
-// Shortcut makes the next turns of the task in its poll call resume, if f is that task's
-// own future. When resume answers that the body isn't suspended any more, the turn polls
-// f. Tasks of a [Pool] and tasks with [ContextHooks] have no shortcut. The storage is
-// that of again, an earlier shortcut that was closed, unless again is nil.
-func (c Carrier) Shortcut(again place.Shortcut, f any, resume func() (suspended, ok bool)) place.Shortcut {
-	t := c.local.current
-	if t == nil || t.flags&(flagPooled|flagHooked) != 0 || !t.run.owns(f) {
-		return again
-	}
-	s, ok := again.(*shortcut)
-	if !ok {
-		s = new(shortcut)
-	}
-	*s = shortcut{resume, t.run, t}
-	t.run = s
-	t.flags |= flagShortcut
-	return s
-}

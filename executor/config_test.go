@@ -50,7 +50,7 @@ func TestConfigBudgetAndReady(t *testing.T) {
 	defer l.Free()
 	test.Equal(t, "places", len(l.ready.buf), 1024)
 	for range 5 {
-		mustSpawn(t, l, FutureFunc[int](readyAtOnce))
+		mustSpawn(t, l, fn[int](readyAtOnce))
 	}
 	p, _ := l.Poll(Budget{})
 	test.Equal(t, "the default", p.Polled, 2)

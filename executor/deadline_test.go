@@ -117,7 +117,7 @@ func TestDeadlineIsNotRefused(t *testing.T) {
 	mustSpawn[int](t, l, new(probe), WithDeadline(100))
 	second := mustSpawn[int](t, l, new(probe))
 	test.Equal(t, "set", second.SetDeadline(50), nil)
-	sleep := mustSpawn(t, l, Sleep(5))
+	sleep := mustSpawn(t, l, sleep(5))
 	p, _ := l.Poll(Budget{})
 	test.Equal(t, "deadline", p.Deadline, 50)
 	_, err := sleep.Result()
@@ -166,7 +166,7 @@ func TestPoolDeadlinesOnSeveralThreads(t *testing.T) {
 	for i := range all {
 		all[i] = new(Task[int])
 		n := 0
-		f := FutureFunc[int](func(cx *Context) (int, bool, error) {
+		f := fn[int](func(cx *Context) (int, bool, error) {
 			if n++; n < 10 {
 				all[i].SetDeadline(cx.Now() + int64(1+rand.IntN(3))*int64(time.Millisecond))
 				cx.WakeSelf()

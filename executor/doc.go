@@ -8,7 +8,7 @@
 // it builds wherever Go does.
 //
 //	l := executor.New(executor.Config{Host: host})
-//	t, err := executor.Spawn(l, executor.Sleep(time.Second))
+//	t, err := executor.Spawn(l, future.Sleep(time.Second))
 //	...
 //	progress, err := l.Poll(executor.Budget{})
 //
@@ -42,7 +42,7 @@
 //
 //	pool := executor.NewPool(executor.PoolConfig{})
 //	err := pool.Start(runtime.GOMAXPROCS(0)) // or pool.Join(l) on each loop
-//	n, err := executor.Run(pool, count)      // or Spawn, and await from anywhere
+//	n, err := future.Run(pool, count)        // or Spawn, and await from anywhere
 //
 // The next poll of a pool's task may be on another executor. Promises, timers, tasks of
 // pools and coroutines allow for that, while scopes, watches and tasks of a Local
@@ -71,17 +71,17 @@
 //
 // # Time
 //
-// [Sleep], [SleepUntil] and future.Interval wait. future.Timeout and future.Deadline
-// limit one await, and [WithDeadline] the whole task. The host needs one timer for all
-// of them: the deadline that a turn reports is the next moment at which anything is
-// due. Timers are never early. They fire in the order of their deadlines, and equal
-// ones in the order of arming. The clock is [Config.Clock]; package simhost has one for
-// tests.
+// future.Sleep and future.Interval wait. future.Timeout and future.Deadline limit one
+// await, and [WithDeadline] the whole task. All of them are a [Timer]. The host needs
+// one timer for all: the deadline that a turn reports is the next moment at which
+// anything is due. Timers are never early. They fire in the order of their deadlines,
+// and equal ones in the order of arming. The clock is [Config.Clock]; package simhost
+// has one for tests.
 //
 // # Descriptors
 //
 // A [Watch] is a descriptor that tasks await with [Watch.Ready]. The host watches it,
-// if it is a [Watcher]: that of package foreign/poll is one and, inside the C library,
+// if it is a watch.Host: that of package foreign/poll is one and, inside the C library,
 // every loop with the hooks for it. This package has no reactor, starts no goroutine
 // and doesn't use Go's netpoller.
 //
@@ -93,6 +93,6 @@
 //
 // # Carriers
 //
-// [Carrier], and package carrier, are for packages beneath and on top of this one, not
-// for programs: those that share cells and wakers with C, or that make coroutines.
+// [Carrier], and package carrier, are for packages that share cells and wakers with C,
+// not for programs.
 package executor

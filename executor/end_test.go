@@ -310,7 +310,7 @@ func TestHammerCancel(t *testing.T) {
 	var outcomes [3]int
 	for i := range rounds {
 		dones, polls := 0, 0
-		task := mustSpawn[int](t, l, FutureFunc[int](func(cx *Context) (int, bool, error) {
+		task := mustSpawn[int](t, l, fn[int](func(cx *Context) (int, bool, error) {
 			if polls == 0 && i%2 == 0 {
 				cx.Shield(true)
 			}

@@ -24,9 +24,6 @@ var (
 	ErrWrongLocal = errors.New("executor: it belongs to another executor")
 	// ErrJoinItself says that a task awaited its own end.
 	ErrJoinItself = errors.New("executor: a task can't join itself")
-	// ErrUnwatchable says that the host can't watch that descriptor, or none at all. It
-	// matches errors.ErrUnsupported.
-	ErrUnwatchable = fmt.Errorf("executor: the host can't watch it: %w", errors.ErrUnsupported)
 	// ErrGoexit says that the task's code called runtime.Goexit.
 	ErrGoexit = errors.New("executor: runtime.Goexit was called")
 	// ErrCancelled is the error of a task that was cancelled. It matches
@@ -78,19 +75,8 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// ScopeError is the error of a scope. errors.Is and errors.As find every error in it.
-type ScopeError struct {
-	First  error   // the error that ended the scope
-	Others []error // later errors, until all children had ended
-}
+// scopeErrors is the error of a scope in which several have failed.
+type scopeErrors []error
 
-// Error is the message of the first error, and the number of others.
-func (e *ScopeError) Error() string {
-	if len(e.Others) == 0 {
-		return e.First.Error()
-	}
-	return fmt.Sprintf("%v (and %d more)", e.First, len(e.Others))
-}
-
-// Unwrap gives the first error and all others.
-func (e *ScopeError) Unwrap() []error { return append([]error{e.First}, e.Others...) }
+func (e *scopeErrors) Error() string   { return fmt.Sprintf("%v (and %d more)", (*e)[0], len(*e)-1) }
+func (e *scopeErrors) Unwrap() []error { return *e }

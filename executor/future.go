@@ -42,17 +42,3 @@ type Dropper interface {
 type Unwinder interface {
 	Unwind(cx *Context) (done bool, err error)
 }
-
-// Drop drops a future if it is a [Dropper]. Code that polls a future itself, instead of
-// spawning it, must call it.
-func Drop(future any) {
-	if d, ok := future.(Dropper); ok {
-		d.Drop()
-	}
-}
-
-// FutureFunc makes a function a [Future].
-type FutureFunc[T any] func(cx *Context) (T, bool, error)
-
-// Poll calls f.
-func (f FutureFunc[T]) Poll(cx *Context) (T, bool, error) { return f(cx) }

@@ -5,7 +5,7 @@ package executor
 import "time"
 
 // Host is the event loop that drives an executor. A host that watches descriptors is a
-// [Watcher], too.
+// watch.Host, too.
 //
 // Wake makes the loop call [Local.Poll] soon. Any goroutine may call it, also the owner
 // from inside a call to the executor, once each time an idle executor gets work. A

@@ -18,7 +18,7 @@ func TestSelfWakingTaskGoesToTheBack(t *testing.T) {
 	var trace []string
 	for _, name := range []string{"a", "b"} {
 		n := 0
-		mustSpawn[int](t, r.Local, FutureFunc[int](func(cx *Context) (int, bool, error) {
+		mustSpawn[int](t, r.Local, fn[int](func(cx *Context) (int, bool, error) {
 			trace = append(trace, name)
 			n++
 			cx.WakeSelf()
@@ -35,7 +35,7 @@ func TestSelfWakingTaskGoesToTheBack(t *testing.T) {
 // yielding is a future that lets every other ready task go first, once.
 func yielding() Future[int] {
 	polls := 0
-	return FutureFunc[int](func(cx *Context) (int, bool, error) {
+	return fn[int](func(cx *Context) (int, bool, error) {
 		polls++
 		cx.WakeSelf()
 		return polls, polls == 2, nil
@@ -265,7 +265,7 @@ func TestFreeDropsWhatIsLive(t *testing.T) {
 		test.Equal(t, "Poll inside Free", err, ErrReentrant)
 	})
 	mustSpawn[int](t, r.Local, p, done)
-	sleep := mustSpawn(t, r.Local, Sleep(time.Hour))
+	sleep := mustSpawn(t, r.Local, sleep(time.Hour))
 	r.turn(2)
 	mustSpawn[int](t, r.Local, fresh, done)
 	test.Equal(t, "Free", r.Free(), nil)

@@ -4,6 +4,7 @@ package executor
 
 import (
 	"testing"
+	"time"
 
 	"github.com/pillion-dev/pillion/executor/internal/test"
 	"go.uber.org/goleak"
@@ -55,7 +56,34 @@ type (
 	probe = test.Probe[*Context, Waker]
 	kid   = test.Kid[*Context, Waker, Answer]
 	slow  = test.Slow[*Context, Waker]
+
+	fn[T any] = test.Func[*Context, T]
 )
+
+// What package future has, for tests that can't import it.
+
+func sleep(d time.Duration) *Timer {
+	t := new(Timer)
+	t.Reset(d)
+	return t
+}
+
+func sleepUntil(at int64) *Timer {
+	t := new(Timer)
+	t.ResetAt(at)
+	return t
+}
+
+func run(t *testing.T, p *Pool, f Future[int]) (value int, err error) {
+	t.Helper()
+	done := make(chan struct{})
+	mustSpawn(t, p, f, OnDone[int](func(v int, e error, _ Outcome) {
+		value, err = v, e
+		close(done)
+	}))
+	<-done
+	return value, err
+}
 
 func mustSpawn[T any](t testing.TB, l Executor, f Future[T], o ...Option) *Task[T] {
 	t.Helper()

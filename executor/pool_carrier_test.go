@@ -30,7 +30,7 @@ func TestPoolTakesWhatOthersPushToItsInbox(t *testing.T) {
 	p, l, in := lent(t)
 	polls := 0
 	var waker Waker
-	task, err := Spawn(p, FutureFunc[int](func(cx *Context) (int, bool, error) {
+	task, err := Spawn(p, fn[int](func(cx *Context) (int, bool, error) {
 		waker = cx.Waker()
 		polls++
 		return polls, polls == 2, nil
@@ -53,7 +53,7 @@ func TestPoolTakesWhatOthersPushToItsInbox(t *testing.T) {
 func TestExpireOfAPoolsTask(t *testing.T) {
 	p, l, _ := lent(t)
 	for _, polled := range []bool{false, true} {
-		task, err := Spawn(p, FutureFunc[int](func(*Context) (int, bool, error) { return 0, false, nil }))
+		task, err := Spawn(p, fn[int](func(*Context) (int, bool, error) { return 0, false, nil }))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,7 +48,7 @@ func TestPoolHooksComeInPairs(t *testing.T) {
 	p := NewPool(PoolConfig{Context: h})
 	for i := range tasks {
 		n := 0
-		task := mustSpawn(t, p, Future[int](FutureFunc[int](func(cx *Context) (int, bool, error) {
+		task := mustSpawn(t, p, Future[int](fn[int](func(cx *Context) (int, bool, error) {
 			if n++; n == polls && i%10 == 0 {
 				panic("any")
 			}
@@ -81,8 +81,8 @@ func TestPoolMaxTimers(t *testing.T) {
 	if err := p.Join(r.Local); err != nil {
 		t.Fatal(err)
 	}
-	first := mustSpawn(t, p, Future[struct{}](SleepUntil(10)))
-	second := mustSpawn(t, p, Future[struct{}](SleepUntil(5)))
+	first := mustSpawn(t, p, Future[struct{}](sleepUntil(10)))
+	second := mustSpawn(t, p, Future[struct{}](sleepUntil(5)))
 	r.turn(2)
 	deadline := mustSpawn[int](t, p, new(probe), WithDeadline(7))
 	test.Equal(t, "deadline", r.turn(1).Deadline, 7)
@@ -105,7 +105,7 @@ func TestPoolClockIsTheStartedOnes(t *testing.T) {
 	if err := p.Start(1); err != nil {
 		t.Fatal(err)
 	}
-	now, err := Run(p, Future[int64](FutureFunc[int64](func(cx *Context) (int64, bool, error) { return cx.Now(), true, nil })))
+	now, err := run(t, p, fn[int](func(cx *Context) (int, bool, error) { return int(cx.Now()), true, nil }))
 	test.Equal(t, "now", now, 42)
 	test.Equal(t, "error", err, nil)
 	p.Stop()

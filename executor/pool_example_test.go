@@ -7,6 +7,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/future"
 )
 
 func ExamplePool() {
@@ -19,7 +20,7 @@ func ExamplePool() {
 			return n * n, co.Yield()
 		})
 	}
-	sum, err := executor.Run(pool, coro.New(func(co *coro.Co) (sum int, err error) {
+	sum, err := future.Run(pool, coro.New(func(co *coro.Co) (sum int, err error) {
 		var tasks []*executor.Task[int]
 		for n := range 10 {
 			task, err := executor.Spawn(pool, square(n))

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/pillion-dev/pillion/executor/internal/place"
 	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
@@ -119,7 +120,7 @@ func TestPoolLastTaskOfABlockedLoopIsTaken(t *testing.T) {
 // Tasks that can't be stolen get their share, however busy the others are.
 func TestPoolBoundTasksComeBetweenBusyOnes(t *testing.T) {
 	c := newPoolRig(t, 1)
-	bound := &probe{OnPoll: func(cx *Context) { cx.Local().Carrier().Bind(); cx.WakeSelf() }}
+	bound := &probe{OnPoll: func(cx *Context) { place.Of(cx.Local()).Bind(); cx.WakeSelf() }}
 	mustSpawn[int](t, c.Pool, bound)
 	for range batchSize {
 		mustSpawn[int](t, c.Pool, &probe{OnPoll: (*Context).WakeSelf})

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/pillion-dev/pillion/executor/internal/place"
 	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
@@ -61,13 +62,13 @@ func (f *randomFuture) Poll(cx *Context) (int, bool, error) {
 	case 2, 3:
 		p.wakeSome(cx.Local())
 	case 4:
-		f.timer = SleepUntil(p.now + int64(p.random.IntN(20)))
+		f.timer = sleepUntil(p.now + int64(p.random.IntN(20)))
 	case 5:
 		p.spawn(cx)
 	case 6:
 		p.spawn(p.pool)
 	case 7:
-		cx.Local().Carrier().Bind()
+		place.Of(cx.Local()).Bind()
 		f.bound, f.at = true, cx.Local()
 	}
 	if f.timer != nil {

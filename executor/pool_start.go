@@ -4,7 +4,6 @@ package executor
 
 import (
 	"runtime"
-	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -54,29 +53,6 @@ func (p *Pool) Start(n int) error {
 	defer p.mu.Unlock()
 	p.goWorkers = append(p.goWorkers, started...)
 	return nil
-}
-
-// Run spawns f on a pool and waits for its result. It blocks its goroutine, so don't
-// call it in a task. It ignores an [OnDone] among the options.
-//
-//	pool := executor.NewPool(executor.PoolConfig{})
-//	err := pool.Start(runtime.GOMAXPROCS(0))
-//	n, err := executor.Run(pool, count)
-//
-// # Errors
-//
-// The task's, and those of [Spawn].
-func Run[T any](p *Pool, f Future[T], options ...Option) (value T, err error) {
-	done := make(chan struct{})
-	var ended OnDone[T] = func(v T, e error, _ Outcome) {
-		value, err = v, e
-		close(done)
-	}
-	if _, err := Spawn(p, f, append(slices.Clip(options), ended)...); err != nil {
-		return value, err
-	}
-	<-done
-	return value, err
 }
 
 // Stop ends the goroutines of [Pool.Start] and waits for them. It leaves unfinished

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"sync"
 	"testing"
 
 	"github.com/pillion-dev/pillion/executor/internal/cell"
@@ -187,7 +186,7 @@ func TestPoolTaskIsAwaitedAgainByTheSameTask(t *testing.T) {
 	join := task
 	var waker Waker
 	polls := 0
-	joiner := mustSpawn[int](t, c.Pool, FutureFunc[int](func(cx *Context) (int, bool, error) {
+	joiner := mustSpawn[int](t, c.Pool, fn[int](func(cx *Context) (int, bool, error) {
 		waker = cx.Waker()
 		polls++
 		return join.Poll(cx)
@@ -252,61 +251,21 @@ func (p *Pool) joined() int {
 	return p.workers
 }
 
-func TestRunWaitsForTheResult(t *testing.T) {
-	p := NewPool(PoolConfig{})
-	if err := p.Start(2); err != nil {
-		t.Fatal(err)
-	}
-	v, err := Run[int](p, &probe{Ready: true})
-	test.Equal(t, "the value", v, 1)
-	test.Equal(t, "the error", err, nil)
-	p.Stop()
-	test.Equal(t, "workers", p.joined(), 0)
-	test.Equal(t, "free", p.Free(), nil)
-	_, err = Run[int](p, new(probe))
-	test.Equal(t, "the error", err, ErrClosed)
-}
-
 func TestGoexitCostsThePoolNoWorker(t *testing.T) {
 	p := NewPool(PoolConfig{})
 	if err := p.Start(1); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
-		_, err := Run(p, Future[int](&probe{OnPoll: func(*Context) { runtime.Goexit() }}))
+		_, err := run(t, p, &probe{OnPoll: func(*Context) { runtime.Goexit() }})
 		test.Equal(t, "error", err, ErrGoexit)
-		n, err := Run(p, Future[int](&probe{Ready: true}))
+		n, err := run(t, p, &probe{Ready: true})
 		test.Equal(t, "polls", n, 1)
 		test.Equal(t, "error", err, nil)
 		test.Equal(t, "workers", p.joined(), 1)
 	}
 	p.Stop()
 	test.Equal(t, "workers", p.joined(), 0)
-	if err := p.Free(); err != nil {
-		t.Error(err)
-	}
-}
-
-// Callers share their options, which Run must not write to.
-func TestRunLeavesTheOptionsAlone(t *testing.T) {
-	p := NewPool(PoolConfig{})
-	if err := p.Start(2); err != nil {
-		t.Fatal(err)
-	}
-	options := make([]Option, 1, 4)
-	options[0] = WithDeadline(Never)
-	var all sync.WaitGroup
-	for range 4 {
-		all.Go(func() {
-			for range 50 {
-				if _, err := Run(p, yielding(), options...); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	all.Wait()
-	p.Stop()
 	if err := p.Free(); err != nil {
 		t.Error(err)
 	}

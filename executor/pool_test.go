@@ -213,8 +213,8 @@ func TestPoolContainsPanicAndGoexit(t *testing.T) {
 
 func TestPoolTimersFireOnAnyWorker(t *testing.T) {
 	c := newPoolRig(t, 2)
-	timed := mustSpawn[struct{}](t, c.Pool, SleepUntil(10))
-	dropped := mustSpawn[struct{}](t, c.Pool, SleepUntil(5))
+	timed := mustSpawn[struct{}](t, c.Pool, sleepUntil(10))
+	dropped := mustSpawn[struct{}](t, c.Pool, sleepUntil(5))
 	test.Equal(t, "the deadline", c.turn(0, 2).Deadline, 5)
 	dropped.Cancel()
 	test.Equal(t, "the deadline without it", c.turn(1, 0).Deadline, 10)
@@ -231,7 +231,7 @@ func TestPoolTimersFireOnAnyWorker(t *testing.T) {
 // A test's clock may be set to a deadline without a look at it.
 func TestPoolAtTheEndOfTime(t *testing.T) {
 	c := newPoolRig(t, 1)
-	nap := mustSpawn(t, c.Pool, Future[struct{}](SleepUntil(Never-1)))
+	nap := mustSpawn(t, c.Pool, Future[struct{}](sleepUntil(Never-1)))
 	c.turn(0, 1)
 	c.workers[0].now = Never
 	c.turn(0, 1)

@@ -2,13 +2,17 @@
 
 package executor
 
-import "github.com/pillion-dev/pillion/executor/internal/cell"
+import (
+	"github.com/pillion-dev/pillion/executor/internal/cell"
+	"github.com/pillion-dev/pillion/executor/watch"
+)
 
-// Ready makes a future of one of [Readable], [Writable], [Hangup] and [Priority], or of
-// several. One task may await each of them, so that one reads while another writes. The
-// caller keeps the future, and may await it again and again without an allocation.
+// Ready makes a future of one of [watch.Readable], [watch.Writable], [watch.Hangup] and
+// [watch.Priority], or of several. One task may await each of them, so that one reads
+// while another writes. The caller keeps the future, and may await it again and again
+// without an allocation.
 //
-//	r := w.Ready(executor.Readable)
+//	r := w.Ready(watch.Readable)
 //	for {
 //		n, err := unix.Read(fd, buffer)
 //		if err != unix.EAGAIN {
@@ -22,17 +26,17 @@ import "github.com/pillion-dev/pillion/executor/internal/cell"
 // # Notes
 //
 // The value has the events at the time when the host looked, so descriptors should be
-// non-blocking. It has the events that were asked for, and always [Hangup] and [Fault].
-// Ready panics without any event, and is for the owner.
+// non-blocking. It has the events that were asked for, and always [watch.Hangup] and
+// [watch.Fault]. Ready panics without any event, and is for the owner.
 //
 // # Errors
 //
 // [ErrClosed] if the watch was closed, [ErrBusy] if another task awaits the same event,
-// [ErrWrongLocal] in a task of another executor or of a pool, [ErrUnwatchable] if the
-// host can't watch the descriptor, or any, and the host's own.
-func (w *Watch) Ready(interest Events) Future[Events] { return w.ready(interest) }
+// [ErrWrongLocal] in a task of another executor or of a pool, [watch.ErrUnwatchable] if
+// the host can't watch the descriptor, or any, and the host's own.
+func (w *Watch) Ready(interest watch.Events) Future[watch.Events] { return w.ready(interest) }
 
-func (w *Watch) ready(interest Events) *readiness {
+func (w *Watch) ready(interest watch.Events) *readiness {
 	if interest &= awaitable; interest == 0 {
 		panic("executor: Ready without an event")
 	}
@@ -43,12 +47,12 @@ func (w *Watch) ready(interest Events) *readiness {
 type readiness struct {
 	watch    *Watch
 	serial   uint32 // of the watch
-	interest Events
-	came     Events // not yet taken
+	interest watch.Events
+	came     watch.Events // not yet taken
 	waker    Waker
 }
 
-func (r *readiness) Poll(cx *Context) (Events, bool, error) {
+func (r *readiness) Poll(cx *Context) (watch.Events, bool, error) {
 	w := r.watch
 	switch {
 	case !w.open || w.serial != r.serial:
@@ -106,7 +110,7 @@ func (r *readiness) await(waker Waker) error {
 }
 
 // wanted gives the events of waiters that weren't woken yet.
-func (w *Watch) wanted() (events Events) {
+func (w *Watch) wanted() (events watch.Events) {
 	for _, r := range w.waiters {
 		if r != nil && r.came == 0 {
 			events |= r.interest

@@ -5,9 +5,10 @@ package executor
 import "errors"
 
 // Scope owns tasks, and ends when they have. The first error among them cancels the
-// others and becomes the scope's error, with later errors attached. A scope is a
-// [Future] itself, which is ready when it has ended. If a task is cancelled while it
-// awaits a scope, the scope cancels its children and the task waits for them.
+// others and becomes the scope's error. If more fail, the scope's error counts them in
+// its message, and unwraps to all of them in their order. A scope is a [Future] itself,
+// which is ready when it has ended. If a task is cancelled while it awaits a scope, the
+// scope cancels its children and the task waits for them.
 //
 //	s := executor.NewScope(l, executor.ScopeConfig{Limit: 8})
 //	for _, url := range urls {
@@ -32,9 +33,9 @@ type Scope struct {
 	waiting    *task // the first child that the limit holds back
 	running    int
 	finished   []Child // for Next
-	err        *ScopeError
-	ending     bool // the children were asked to end
-	over       bool // no spawn is possible any more
+	errs       []error // the first has ended it
+	ending     bool    // the children were asked to end
+	over       bool    // no spawn is possible any more
 	waiter     Waker
 	next       Waker
 }
@@ -156,7 +157,7 @@ func (s *Scope) ended(t *task) {
 	asked := t.extra.member.asked
 	s.unlink(t)
 	if err := t.run.Err(); err != nil && !(asked && errors.Is(err, ErrCancelled)) {
-		s.Fail(err)
+		s.Cancel(err)
 	}
 	if s.config.Stream {
 		s.finished = append(s.finished, t.run.(Child))
@@ -164,19 +165,12 @@ func (s *Scope) ended(t *task) {
 	}
 }
 
-// Fail gives the scope an error, as if a child had failed with it.
-func (s *Scope) Fail(err error) {
-	if s.err != nil {
-		s.err.Others = append(s.err.Others, err)
-		return
+// Cancel asks the children to end. The scope ends when they have. Their cancel does not
+// fail the scope, but a cause that isn't nil does, as if a child had failed with it.
+func (s *Scope) Cancel(cause error) {
+	if cause != nil {
+		s.errs = append(s.errs, cause)
 	}
-	s.err = &ScopeError{First: err}
-	s.Cancel()
-}
-
-// Cancel asks the children to end. The scope ends when they have; their cancel does not
-// fail the scope.
-func (s *Scope) Cancel() {
 	if s.ending {
 		return
 	}
@@ -211,7 +205,7 @@ func (s *Scope) Watch(cx *Context) error {
 //
 // # Errors
 //
-// A [ScopeError]; those of [Scope.Watch].
+// The scope's, and those of [Scope.Watch].
 func (s *Scope) Poll(cx *Context) (none struct{}, ready bool, err error) {
 	if err := s.Watch(cx); err != nil {
 		return none, true, err
@@ -220,15 +214,18 @@ func (s *Scope) Poll(cx *Context) (none struct{}, ready bool, err error) {
 		return none, false, nil
 	}
 	s.over = true
-	if s.err != nil { // else it would be an error that holds a nil pointer
-		err = s.err
+	switch len(s.errs) {
+	case 0:
+		return none, true, nil
+	case 1:
+		return none, true, s.errs[0]
 	}
-	return none, true, err
+	return none, true, (*scopeErrors)(&s.errs)
 }
 
 // Unwind implements [Unwinder]: it cancels the children and waits for them.
 func (s *Scope) Unwind(cx *Context) (done bool, err error) {
-	s.Cancel()
+	s.Cancel(nil)
 	_, done, err = s.Poll(cx)
 	return done, err
 }

@@ -72,7 +72,7 @@ func (w *world) act(n *node) {
 		other.waker.Wake()
 	case 7:
 		if other.drops == 0 {
-			other.scope.Cancel()
+			other.scope.Cancel(nil)
 		}
 	case 8:
 		if other.drops == 0 {

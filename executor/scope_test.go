@@ -93,11 +93,7 @@ func TestFirstErrorCancelsTheRest(t *testing.T) {
 	f.settle()
 	test.Equal(t, "outcomes", f.outcomes(), "0202")
 	err := f.parent.Err()
-	test.Equal(t, "error", err.Error(), "first")
-	var scope *ScopeError
-	test.Equal(t, "as", errors.As(err, &scope), true)
-	test.Equal(t, "first", scope.First, errFirst)
-	test.Equal(t, "others", len(scope.Others), 0)
+	test.Equal(t, "error", err, errFirst)
 	test.Equal(t, "spawn into the end", func() error { _, err := Spawn[int](f.Scope, new(probe)); return err }(), ErrClosed)
 }
 
@@ -144,8 +140,8 @@ func TestChildIsCancelledByAnother(t *testing.T) {
 func TestCancelOfAScopeIsNoError(t *testing.T) {
 	f := newFamily(t, 2, ScopeConfig{})
 	f.settle()
-	f.Scope.Cancel()
-	f.Scope.Cancel()
+	f.Scope.Cancel(nil)
+	f.Scope.Cancel(nil)
 	f.settle()
 	test.Equal(t, "outcomes", f.outcomes(), "22")
 	test.Equal(t, "error", f.parent.Err(), nil)
@@ -158,9 +154,9 @@ func TestCancelOfAScopePokesAnIdleHost(t *testing.T) {
 	child := mustSpawn[int](t, s, new(probe))
 	r.turn(1)
 	r.pokes = 0
-	s.Cancel()
+	s.Cancel(nil)
 	test.Equal(t, "pokes", r.pokes, 1)
-	s.Cancel()
+	s.Cancel(nil)
 	test.Equal(t, "pokes of a second cancel", r.pokes, 1)
 	r.turn(0)
 	test.Equal(t, "outcome", child.Outcome(), CancelledRunning)
@@ -212,7 +208,7 @@ func TestDropIgnoresShieldsAndUnwinding(t *testing.T) {
 	mustSpawn[int](t, s, shielded)
 	mustSpawn[int](t, s, unwinding)
 	r.turn(2)
-	s.Cancel()
+	s.Cancel(nil)
 	r.turn(1)
 	test.Equal(t, "live", r.Live(), 2)
 	s.Drop()
@@ -341,7 +337,7 @@ func TestScopesNest(t *testing.T) {
 	leaf := new(kid)
 	mustSpawn[int](t, inner, leaf)
 	middle := mustSpawn[struct{}](t, outer, inner)
-	timer := mustSpawn[struct{}](t, outer, Sleep(time.Hour))
+	timer := mustSpawn[struct{}](t, outer, sleep(time.Hour))
 	parent := mustSpawn[struct{}](t, r.Local, outer)
 	r.turn(4)
 	leaf.End(errFirst)

@@ -38,7 +38,7 @@ func (s *switcher) Poll(cx *Context) (int, bool, error) {
 	s.note("poll")
 	if s.waker == 0 {
 		s.waker = cx.Waker()
-		s.shortcut = cx.Local().Carrier().Shortcut(s.shortcut, s, s.resume)
+		s.shortcut = place.Of(cx.Local()).Shortcut(s.shortcut, s, s.resume)
 	} else if s.left > 0 {
 		s.left--
 	}
@@ -106,7 +106,7 @@ func TestShortcutCountsForTheBudget(t *testing.T) {
 // Each of these is awaited by the task, but isn't its own future.
 func TestShortcutIsForTheTasksOwnFuture(t *testing.T) {
 	for name, wrap := range map[string]func(f Future[int]) Future[int]{
-		"in another future": func(f Future[int]) Future[int] { return FutureFunc[int](f.Poll) },
+		"in another future": func(f Future[int]) Future[int] { return fn[int](f.Poll) },
 		"embedded in one":   func(f Future[int]) Future[int] { return &struct{ Future[int] }{f} },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -241,7 +241,7 @@ func TestShortcutThatAnotherTaskHasClosed(t *testing.T) {
 	s := &switcher{left: 2}
 	first := mustSpawn[int](t, r.Local, s)
 	r.turn(1)
-	second := mustSpawn(t, r.Local, FutureFunc[int](s.Poll))
+	second := mustSpawn(t, r.Local, fn[int](s.Poll))
 	r.turn(1)
 	r.WakeLocal(makeWaker(second.slot, second.gen))
 	r.turn(1)

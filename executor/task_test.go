@@ -74,7 +74,7 @@ func TestJoinIsForOneTask(t *testing.T) {
 	p := new(probe)
 	task := mustSpawn[int](t, r.Local, p)
 	polls := 0
-	first := mustSpawn(t, r.Local, FutureFunc[int](func(cx *Context) (int, bool, error) {
+	first := mustSpawn(t, r.Local, fn[int](func(cx *Context) (int, bool, error) {
 		polls++
 		return task.Poll(cx)
 	}))
@@ -294,7 +294,7 @@ func TestCancelLocalOfAnothersTaskIsPosted(t *testing.T) {
 func TestATaskCannotJoinItself(t *testing.T) {
 	r := newRig(t)
 	var task *Task[int]
-	task = mustSpawn(t, r.Local, FutureFunc[int](func(cx *Context) (int, bool, error) {
+	task = mustSpawn(t, r.Local, fn[int](func(cx *Context) (int, bool, error) {
 		return task.Poll(cx)
 	}))
 	r.turn(1)

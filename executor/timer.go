@@ -14,7 +14,7 @@ const Never = math.MaxInt64
 
 // Timer is a future that is ready at a point in time. Its first poll arms it. It has in
 // itself the executor's fields for it, so that neither arming nor dropping it
-// allocates. The owner may use it again after [Timer.Reset].
+// allocates. future.Sleep makes one, and [Timer.Reset] sets it again, or a zero Timer.
 //
 // # Errors
 //
@@ -26,17 +26,6 @@ type Timer struct {
 	local *Local // that has armed it
 	pool  *Pool  // that it is for
 }
-
-// Sleep is ready d after its first poll, counted from the time of that turn.
-func Sleep(d time.Duration) *Timer {
-	t := new(Timer)
-	t.Reset(d)
-	return t
-}
-
-// SleepUntil is ready once the executor's clock shows at, in nanoseconds. With [Never]
-// it is never ready.
-func SleepUntil(at int64) *Timer { return &Timer{node: wheel.Timer{At: at}} }
 
 // Reset disarms the timer; it then counts d from its next poll.
 func (t *Timer) Reset(d time.Duration) {

@@ -14,7 +14,7 @@ import (
 
 func TestSleepCountsFromItsFirstPoll(t *testing.T) {
 	r := newRig(t)
-	task := mustSpawn(t, r.Local, Sleep(100))
+	task := mustSpawn(t, r.Local, sleep(100))
 	r.now = 50
 	test.Equal(t, "deadline", r.turn(1).Deadline, 150)
 	r.now = 149
@@ -26,15 +26,15 @@ func TestSleepCountsFromItsFirstPoll(t *testing.T) {
 
 func TestSleepThatIsDueIsReadyAtOnce(t *testing.T) {
 	r := newRig(t)
-	mustSpawn(t, r.Local, Sleep(-5))
-	mustSpawn(t, r.Local, SleepUntil(r.now))
+	mustSpawn(t, r.Local, sleep(-5))
+	mustSpawn(t, r.Local, sleepUntil(r.now))
 	test.Equal(t, "live", r.turn(2).Live, 0)
 }
 
 func TestSleepForever(t *testing.T) {
 	r := newRig(t)
-	mustSpawn(t, r.Local, SleepUntil(Never))
-	mustSpawn(t, r.Local, Sleep(1<<63-1))
+	mustSpawn(t, r.Local, sleepUntil(Never))
+	mustSpawn(t, r.Local, sleep(1<<63-1))
 	p := r.turn(2)
 	test.Equal(t, "deadline", p.Deadline, Never)
 	test.Equal(t, "live", p.Live, 2)
@@ -42,7 +42,7 @@ func TestSleepForever(t *testing.T) {
 
 func TestCancelTakesTheTimerBack(t *testing.T) {
 	r := newRig(t)
-	task := mustSpawn(t, r.Local, Sleep(100))
+	task := mustSpawn(t, r.Local, sleep(100))
 	r.turn(1)
 	task.Cancel()
 	test.Equal(t, "deadline", r.turn(0).Deadline, Never)
@@ -51,7 +51,7 @@ func TestCancelTakesTheTimerBack(t *testing.T) {
 func TestTimerIsUsedAgain(t *testing.T) {
 	r := newRig(t)
 	var task Task[struct{}]
-	timer := Sleep(10)
+	timer := sleep(10)
 	for range 3 {
 		task.Spawn(r.Local, timer)
 		r.turn(1)
@@ -64,7 +64,7 @@ func TestTimerIsUsedAgain(t *testing.T) {
 // Its storage is the caller's, and may be armed anew elsewhere.
 func TestTimerOutlivesItsExecutor(t *testing.T) {
 	for _, dropped := range []bool{true, false} {
-		r, timer := newRig(t), SleepUntil(100)
+		r, timer := newRig(t), sleepUntil(100)
 		mustSpawn[int](t, r.Local, &probe{OnPoll: func(cx *Context) { timer.Poll(cx) }}) // its drop leaves the timer
 		test.Equal(t, "deadline", r.turn(1).Deadline, 100)
 		r.Free()
@@ -83,8 +83,8 @@ func TestEqualDeadlinesFireInTheirOrder(t *testing.T) {
 	r := newRig(t)
 	var got []int
 	for i := range 20 {
-		timer := Sleep(10)
-		mustSpawn[int](t, r.Local, FutureFunc[int](func(cx *Context) (int, bool, error) {
+		timer := sleep(10)
+		mustSpawn[int](t, r.Local, fn[int](func(cx *Context) (int, bool, error) {
 			_, ready, _ := timer.Poll(cx)
 			if ready {
 				got = append(got, i)
@@ -105,7 +105,7 @@ func TestTimersAgainstASortedList(t *testing.T) {
 	tasks := map[int64]*Task[struct{}]{}
 	for i := range int64(500) {
 		at := (rnd.Int64N(1000)+2)*1000 + i // all different
-		tasks[at] = mustSpawn(t, r.Local, SleepUntil(at), OnDone[struct{}](func(_ struct{}, err error, _ Outcome) {
+		tasks[at] = mustSpawn(t, r.Local, sleepUntil(at), OnDone[struct{}](func(_ struct{}, err error, _ Outcome) {
 			if err == nil {
 				got = append(got, at)
 			}
@@ -138,7 +138,7 @@ func TestDefaultClockRuns(t *testing.T) {
 	a := l.Now()
 	for l.Now() == a {
 	}
-	task := mustSpawn(t, l, Sleep(time.Millisecond))
+	task := mustSpawn(t, l, sleep(time.Millisecond))
 	for !task.Done() {
 		l.Poll(Budget{})
 	}
@@ -149,13 +149,13 @@ func TestMaxTimers(t *testing.T) {
 	now := int64(1)
 	l := New(Config{MaxTimers: 1, Clock: func() int64 { return now }})
 	defer l.Free()
-	first, second := mustSpawn(t, l, Sleep(5)), mustSpawn(t, l, Sleep(5))
+	first, second := mustSpawn(t, l, sleep(5)), mustSpawn(t, l, sleep(5))
 	l.Poll(Budget{})
 	_, err := second.Result()
 	test.Equal(t, "error", err, ErrAgain)
 	test.Equal(t, "the first", first.Done(), false)
 	now += 5
-	third := mustSpawn(t, l, Sleep(5))
+	third := mustSpawn(t, l, sleep(5))
 	l.Poll(Budget{})
 	test.Equal(t, "the first", first.Done(), true)
 	test.Equal(t, "the third", third.Done(), false)

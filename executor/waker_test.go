@@ -313,7 +313,7 @@ func TestHammerNoWakeIsLost(t *testing.T) {
 	var asked, seen [tasks]atomic.Int64
 	var wk [tasks]atomic.Uint64
 	for i := range tasks {
-		mustSpawn[int](t, l, FutureFunc[int](func(cx *Context) (int, bool, error) {
+		mustSpawn[int](t, l, fn[int](func(cx *Context) (int, bool, error) {
 			wk[i].Store(uint64(cx.Waker()))
 			seen[i].Store(asked[i].Load())
 			return 0, seen[i].Load() == wakers*rounds, nil

@@ -6,36 +6,14 @@ import (
 	"io"
 
 	"github.com/pillion-dev/pillion/executor/internal/cell"
+	"github.com/pillion-dev/pillion/executor/watch"
 )
-
-// Events says what a descriptor is ready for.
-type Events uint32
 
 const (
-	Readable Events = 1 << iota
-	Writable
-	Hangup   // the other side is gone, or will send no more
-	Priority // urgent data, or a change of a file in /proc
-	Fault    // an error, which the next read or write tells; only reported, never asked for
-
 	waiters   = 4 // events that tasks can await
-	awaitable = Fault - 1
-	always    = Hangup | Fault // reported to every waiter
+	awaitable = watch.Fault - 1
+	always    = watch.Hangup | watch.Fault // reported to every waiter
 )
-
-// Watcher is a [Host] that watches descriptors. The owner calls both methods, also in
-// turns.
-//
-// Watch names the events of fd that the host reports to [Local.Ready], together with
-// key, as long as they stand. The first call for a key registers the descriptor, and
-// later calls change the events. With no events the host keeps the descriptor and
-// reports nothing, not even a hang-up. After an error nothing has changed.
-//
-// Unwatch makes the host let go of a descriptor, before it is closed.
-type Watcher interface {
-	Watch(fd int, events Events, key uint64) error
-	Unwatch(fd int, key uint64)
-}
 
 // Watch is a descriptor that the host of an executor watches: this package has no
 // reactor of its own. Tasks await it by [Watch.Ready].
@@ -45,7 +23,7 @@ type Watcher interface {
 //		return err
 //	}
 //	defer w.CloseLocal()
-//	_, err := coro.Await(co, w.Ready(executor.Readable))
+//	_, err := coro.Await(co, w.Ready(watch.Readable))
 //
 // # Notes
 //
@@ -64,7 +42,7 @@ type Watch struct {
 	// The events that the host was last asked for. They include all awaited events, and
 	// shrink only when the host reports an event that no task awaits. So a task that
 	// reads and awaits again costs no call of the host.
-	told    Events
+	told    watch.Events
 	waiters [waiters]*readiness // by event
 }
 
@@ -77,7 +55,7 @@ type Watch struct {
 //
 // [ErrBusy] if w is open or l watches fd already, [ErrAgain] over
 // [Config.MaxWatches], [ErrClosed] on an executor that cancels or is freed,
-// [ErrUnwatchable] for a negative fd.
+// [watch.ErrUnwatchable] for a negative fd.
 func (w *Watch) Open(l *Local, fd int, closer io.Closer) error {
 	switch {
 	case w.open:
@@ -85,7 +63,7 @@ func (w *Watch) Open(l *Local, fd int, closer io.Closer) error {
 	case l.closing.Load() == uint32(CloseCancel):
 		return ErrClosed
 	case fd < 0:
-		return ErrUnwatchable
+		return watch.ErrUnwatchable
 	case l.watched[fd] != nil:
 		return ErrBusy
 	case l.maxWatches > 0 && len(l.watched) >= l.maxWatches:
@@ -149,7 +127,7 @@ func (w *Watch) end() error {
 	c.watches[w.slot&cell.Mask] = nil
 	l.freeSlot(c, w.slot, w.gen)
 	if w.known {
-		l.host.(Watcher).Unwatch(w.fd, w.key())
+		l.host.(watch.Host).Unwatch(w.fd, w.key())
 	}
 	delete(l.watched, w.fd)
 	closer := w.closer
@@ -171,11 +149,11 @@ func (w *Watch) wakeAll() {
 }
 
 // tell asks the host to report just these events. The host may close the watch.
-func (w *Watch) tell(events Events) error {
+func (w *Watch) tell(events watch.Events) error {
 	before, serial := w.told, w.serial
-	h, ok := w.local.host.(Watcher)
+	h, ok := w.local.host.(watch.Host)
 	if !ok {
-		return ErrUnwatchable
+		return watch.ErrUnwatchable
 	}
 	w.told = events
 	err := h.Watch(w.fd, events, w.key())
@@ -193,10 +171,10 @@ func (w *Watch) tell(events Events) error {
 // report hands out the events that the host has seen. A waiter that it has woken
 // before, and that hasn't asked since, is in no hurry. The host is then asked for less,
 // or its loop would spin.
-func (w *Watch) report(events Events) {
-	var woken Events
+func (w *Watch) report(events watch.Events) {
+	var woken watch.Events
 	for i, r := range w.waiters {
-		bit := Events(1) << i
+		bit := watch.Events(1) << i
 		if r == nil || events&(bit|always) == 0 || woken&bit != 0 {
 			continue
 		}
@@ -212,13 +190,13 @@ func (w *Watch) report(events Events) {
 			woken |= r.interest & events
 		}
 	}
-	if events&Fault != 0 {
+	if events&watch.Fault != 0 {
 		w.told = 0 // the host has stopped watching by itself
 		return
 	}
 	superfluous := events &^ woken
-	if events&Hangup != 0 { // it comes unasked
-		superfluous &^= Hangup
+	if events&watch.Hangup != 0 { // it comes unasked
+		superfluous &^= watch.Hangup
 		if woken == 0 {
 			superfluous = awaitable
 		}
@@ -229,11 +207,11 @@ func (w *Watch) report(events Events) {
 }
 
 // Ready reports to the executor that a watched descriptor is ready; key is the key of
-// its Watch. The host reports an event again as long as it stands. With [Fault] the
-// host stops watching by itself, until its Watch is called again. Ready is for the
+// its Watch. The host reports an event again as long as it stands. With [watch.Fault]
+// the host stops watching by itself, until its Watch is called again. Ready is for the
 // owner, and a Poll follows it. It returns false for the key of a closed watch, which
 // does no harm.
-func (l *Local) Ready(key uint64, events Events) bool {
+func (l *Local) Ready(key uint64, events watch.Events) bool {
 	slot := uint32(key>>32) & cell.SlotMask
 	c := lookup(slot)
 	if key>>56 != kindWatch || c == nil || c.local.Load() != l || c.watches == nil {
@@ -249,7 +227,7 @@ func (l *Local) Ready(key uint64, events Events) bool {
 
 // posted does the work that others posted to a watch's cell.
 func (w *Watch) posted(pend uint64) {
-	if events := Events(pend >> cell.EventsShift & 0xff); events != 0 {
+	if events := watch.Events(pend >> cell.EventsShift & 0xff); events != 0 {
 		w.report(events)
 	}
 	if pend&cell.Close != 0 && w.open {

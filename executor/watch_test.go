@@ -12,6 +12,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor/internal/cell"
 	"github.com/pillion-dev/pillion/executor/internal/test"
+	"github.com/pillion-dev/pillion/executor/watch"
 )
 
 // watchRig is a rig whose host records what it is told to watch.
@@ -22,7 +23,7 @@ type watchRig struct {
 	refuses error
 }
 
-func (r *watchRig) Watch(fd int, events Events, key uint64) error {
+func (r *watchRig) Watch(fd int, events watch.Events, key uint64) error {
 	r.trace = append(r.trace, fmt.Sprint("watch", fd, ":", uint32(events)))
 	r.key = key
 	return r.refuses
@@ -63,10 +64,10 @@ func (r *watchRig) open(fd int) *Watch {
 type awaiting struct {
 	*readiness
 	polls, times int
-	got          []Events
+	got          []watch.Events
 }
 
-func (a *awaiting) Poll(cx *Context) (Events, bool, error) {
+func (a *awaiting) Poll(cx *Context) (watch.Events, bool, error) {
 	a.polls++
 	for {
 		e, ready, err := a.readiness.Poll(cx)
@@ -79,17 +80,17 @@ func (a *awaiting) Poll(cx *Context) (Events, bool, error) {
 	}
 }
 
-func (r *watchRig) await(w *Watch, interest Events, times int) (*awaiting, *Task[Events]) {
+func (r *watchRig) await(w *Watch, interest watch.Events, times int) (*awaiting, *Task[watch.Events]) {
 	a := &awaiting{readiness: w.ready(interest), times: times}
-	return a, mustSpawn[Events](r.t, r.Local, a)
+	return a, mustSpawn[watch.Events](r.t, r.Local, a)
 }
 
 func TestAwaitingAgainCostsNoCallOfTheHost(t *testing.T) {
 	r := newWatchRig(t, Config{})
-	a, task := r.await(r.open(7), Readable, 100)
+	a, task := r.await(r.open(7), watch.Readable, 100)
 	r.turn(1)
 	for range 100 {
-		if !r.Ready(r.key, Readable) {
+		if !r.Ready(r.key, watch.Readable) {
 			t.Fatal("not known")
 		}
 		r.turn(1)
@@ -97,96 +98,96 @@ func TestAwaitingAgainCostsNoCallOfTheHost(t *testing.T) {
 	test.Equal(t, "done", task.Done(), true)
 	test.Equal(t, "polls", a.polls, 101)
 	r.traced("watch7:1")
-	r.Ready(r.key, Readable)
-	r.Ready(r.key, Readable) // late
+	r.Ready(r.key, watch.Readable)
+	r.Ready(r.key, watch.Readable) // late
 	r.traced("watch7:0")
 }
 
 func TestCancelTakesTheInterestBack(t *testing.T) {
 	r := newWatchRig(t, Config{})
 	w := r.open(7)
-	_, task := r.await(w, Readable, 1)
+	_, task := r.await(w, watch.Readable, 1)
 	r.turn(1)
 	task.Cancel()
 	r.turn(0)
-	r.Ready(r.key, Readable)
+	r.Ready(r.key, watch.Readable)
 	r.traced("watch7:1 watch7:0")
-	a, _ := r.await(w, Readable, 1)
+	a, _ := r.await(w, watch.Readable, 1)
 	r.turn(1)
-	r.Ready(r.key, Readable)
+	r.Ready(r.key, watch.Readable)
 	r.turn(1)
-	test.Equal(t, "events", a.got[0], Readable)
+	test.Equal(t, "events", a.got[0], watch.Readable)
 	r.traced("watch7:1")
 }
 
 func TestTheWokenWhoDoesNotAskDoesNotSpin(t *testing.T) {
 	r := newWatchRig(t, Config{})
-	a, _ := r.await(r.open(7), Readable, 1)
+	a, _ := r.await(r.open(7), watch.Readable, 1)
 	r.turn(1)
-	r.Ready(r.key, Readable)
+	r.Ready(r.key, watch.Readable)
 	r.traced("watch7:1")
-	r.Ready(r.key, Readable)
-	r.Ready(r.key, Readable)
+	r.Ready(r.key, watch.Readable)
+	r.Ready(r.key, watch.Readable)
 	r.traced("watch7:0")
 	r.turn(1)
-	test.Equal(t, "events", a.got[0], Readable)
+	test.Equal(t, "events", a.got[0], watch.Readable)
 }
 
 func TestWhatNobodyAwaitsLeavesTheOtherDirection(t *testing.T) {
 	r := newWatchRig(t, Config{})
 	w := r.open(7)
-	_, reader := r.await(w, Readable, 1)
-	b, _ := r.await(w, Writable, 1)
+	_, reader := r.await(w, watch.Readable, 1)
+	b, _ := r.await(w, watch.Writable, 1)
 	r.turn(2)
 	reader.Cancel()
 	r.turn(0)
-	r.Ready(r.key, Readable)
+	r.Ready(r.key, watch.Readable)
 	r.traced("watch7:1 watch7:3 watch7:2")
-	r.Ready(r.key, Writable)
+	r.Ready(r.key, watch.Writable)
 	r.turn(1)
-	test.Equal(t, "b", b.got[0], Writable)
+	test.Equal(t, "b", b.got[0], watch.Writable)
 }
 
 func TestTwoDirectionsHaveTwoTasks(t *testing.T) {
 	r := newWatchRig(t, Config{})
 	w := r.open(7)
-	a, _ := r.await(w, Readable|Hangup, 1)
-	b, _ := r.await(w, Writable, 1)
-	_, third := r.await(w, Readable, 1)
+	a, _ := r.await(w, watch.Readable|watch.Hangup, 1)
+	b, _ := r.await(w, watch.Writable, 1)
+	_, third := r.await(w, watch.Readable, 1)
 	r.turn(3)
 	_, err := third.Result()
 	test.Equal(t, "third", err, ErrBusy)
 	r.traced("watch7:5 watch7:7")
-	r.Ready(r.key, Writable)
+	r.Ready(r.key, watch.Writable)
 	r.turn(1)
-	test.Equal(t, "b", b.got[0], Writable)
-	r.Ready(r.key, Readable|Writable)
+	test.Equal(t, "b", b.got[0], watch.Writable)
+	r.Ready(r.key, watch.Readable|watch.Writable)
 	r.turn(1)
-	test.Equal(t, "a", a.got[0], Readable)
+	test.Equal(t, "a", a.got[0], watch.Readable)
 	r.traced("watch7:5") // no task awaits Writable any more
 }
 
 func TestHangupAndFaultComeToEverybody(t *testing.T) {
 	r := newWatchRig(t, Config{})
 	w := r.open(7)
-	a, _ := r.await(w, Readable, 2)
-	b, _ := r.await(w, Writable, 1)
+	a, _ := r.await(w, watch.Readable, 2)
+	b, _ := r.await(w, watch.Writable, 1)
 	r.turn(2)
-	r.Ready(r.key, Hangup)
+	r.Ready(r.key, watch.Hangup)
 	r.turn(2)
-	test.Equal(t, "a", a.got[0], Hangup)
-	test.Equal(t, "b", b.got[0], Hangup)
-	r.Ready(r.key, Fault|Readable)
+	test.Equal(t, "a", a.got[0], watch.Hangup)
+	test.Equal(t, "b", b.got[0], watch.Hangup)
+	r.Ready(r.key, watch.Fault|watch.Readable)
 	r.turn(1)
-	test.Equal(t, "a", a.got[1], Fault|Readable)
+	test.Equal(t, "a", a.got[1], watch.Fault|watch.Readable)
 	r.traced("watch7:1 watch7:3")
-	r.Ready(r.key, Fault) // the host has stopped by itself
+	r.Ready(r.key, watch.Fault) // the host has stopped by itself
 	r.traced("")
-	r.await(w, Readable, 1)
+	r.await(w, watch.Readable, 1)
 	r.turn(1)
-	r.Ready(r.key, Hangup)
+	r.Ready(r.key, watch.Hangup)
 	r.turn(1)
-	r.Ready(r.key, Hangup)
+	r.Ready(r.key, watch.Hangup)
 	r.traced("watch7:1 watch7:0")
 }
 
@@ -199,7 +200,7 @@ func TestCloseTellsTheHostFirst(t *testing.T) {
 		return failed
 	}))
 	test.Equal(t, "open", w.Open(r.Local, 8, nil), ErrBusy)
-	a, task := r.await(&w, Readable, 1)
+	a, task := r.await(&w, watch.Readable, 1)
 	r.turn(1)
 	pokes := r.pokes
 	test.Equal(t, "close", w.CloseLocal(), failed)
@@ -209,16 +210,16 @@ func TestCloseTellsTheHostFirst(t *testing.T) {
 	test.Equal(t, "err", err, ErrClosed)
 	test.Equal(t, "again", w.CloseLocal(), ErrClosed)
 	test.Equal(t, "again", w.Close(), ErrClosed)
-	test.Equal(t, "late", r.Ready(r.key, Readable), false)
+	test.Equal(t, "late", r.Ready(r.key, watch.Readable), false)
 	old := r.key
 	w.Open(r.Local, 7, nil)
-	b, _ := r.await(&w, Readable, 1)
+	b, _ := r.await(&w, watch.Readable, 1)
 	r.turn(1)
-	test.Equal(t, "late", r.Ready(old, Readable), false)
+	test.Equal(t, "late", r.Ready(old, watch.Readable), false)
 	a.Drop() // the future of before
-	r.Ready(r.key, Readable)
+	r.Ready(r.key, watch.Readable)
 	r.turn(1)
-	test.Equal(t, "b", b.got[0], Readable)
+	test.Equal(t, "b", b.got[0], watch.Readable)
 }
 
 func TestCloseFromAnyGoroutine(t *testing.T) {
@@ -226,7 +227,7 @@ func TestCloseFromAnyGoroutine(t *testing.T) {
 	closed := 0
 	var w Watch
 	w.Open(r.Local, 7, closerFunc(func() error { closed++; return nil }))
-	_, task := r.await(&w, Readable, 1)
+	_, task := r.await(&w, watch.Readable, 1)
 	r.turn(1)
 	var wg sync.WaitGroup
 	var first atomic.Int32
@@ -262,7 +263,7 @@ func TestClosersAndTheOwnerRace(t *testing.T) {
 		if err := w.Open(r.Local, 7, count); err != nil {
 			t.Fatal(err)
 		}
-		_, task := r.await(&w, Readable, 1)
+		_, task := r.await(&w, watch.Readable, 1)
 		r.turn(1)
 		var wg sync.WaitGroup
 		for range 2 {
@@ -290,9 +291,9 @@ func TestFreeClosesWatches(t *testing.T) {
 	w.Open(r.Local, 7, count)
 	untold.Open(r.Local, 8, count)
 	test.Equal(t, "twice", more.Open(r.Local, 7, nil), ErrBusy)
-	test.Equal(t, "negative", more.Open(r.Local, -1, nil), ErrUnwatchable)
+	test.Equal(t, "negative", more.Open(r.Local, -1, nil), watch.ErrUnwatchable)
 	test.Equal(t, "quota", more.Open(r.Local, 9, nil), ErrAgain)
-	r.await(&w, Readable, 1)
+	r.await(&w, watch.Readable, 1)
 	r.turn(1)
 	r.Free()
 	test.Equal(t, "closed", closed, 2)
@@ -305,57 +306,57 @@ func TestHostsThatCannotWatch(t *testing.T) {
 	plain := newRig(t)
 	var w, on Watch
 	w.Open(plain.Local, 7, nil)
-	task := mustSpawn[Events](t, plain.Local, w.Ready(Readable))
+	task := mustSpawn[watch.Events](t, plain.Local, w.Ready(watch.Readable))
 	plain.turn(1)
 	_, err := task.Result()
-	test.Equal(t, "err", err, ErrUnwatchable)
+	test.Equal(t, "err", err, watch.ErrUnwatchable)
 	test.Equal(t, "is", errors.Is(err, errors.ErrUnsupported), true)
 
 	r := newWatchRig(t, Config{})
 	on.Open(r.Local, 7, nil)
 	r.refuses = errors.New("no")
-	_, refused := r.await(&on, Readable, 1)
+	_, refused := r.await(&on, watch.Readable, 1)
 	r.turn(1)
 	_, err = refused.Result()
 	test.Equal(t, "err", err, r.refuses)
-	stranger := mustSpawn[Events](t, r.Local, w.Ready(Readable))
+	stranger := mustSpawn[watch.Events](t, r.Local, w.Ready(watch.Readable))
 	r.turn(1)
 	_, err = stranger.Result()
 	test.Equal(t, "err", err, ErrWrongLocal)
 	defer func() {
 		test.Equal(t, "panic", fmt.Sprint(recover()), "executor: Ready without an event")
 	}()
-	on.Ready(Fault)
+	on.Ready(watch.Fault)
 }
 
 func TestRewatchTellsANewHost(t *testing.T) {
 	r := newWatchRig(t, Config{})
-	a, _ := r.await(r.open(7), Readable, 1)
-	_, b := r.await(r.open(8), Writable, 1)
+	a, _ := r.await(r.open(7), watch.Readable, 1)
+	_, b := r.await(r.open(8), watch.Writable, 1)
 	r.turn(2)
 	r.traced("watch7:1 watch8:2")
-	r.Ready(r.watched[7].key(), Readable)
+	r.Ready(r.watched[7].key(), watch.Readable)
 	r.Carrier().Rewatch() // 7 was woken, and has not asked yet
 	r.traced("watch8:2")
 	r.turn(1)
-	test.Equal(t, "a", a.got[0], Readable)
-	r.refuses = ErrUnwatchable
+	test.Equal(t, "a", a.got[0], watch.Readable)
+	r.refuses = watch.ErrUnwatchable
 	r.Carrier().Rewatch()
 	r.turn(1)
 	_, err := b.Result()
-	test.Equal(t, "err", err, ErrUnwatchable)
+	test.Equal(t, "err", err, watch.ErrUnwatchable)
 }
 
 // What a host in C reports comes with the cell.
 func TestReportsAreDelivered(t *testing.T) {
 	r := newWatchRig(t, Config{})
-	a, _ := r.await(r.open(7), Readable, 2)
+	a, _ := r.await(r.open(7), watch.Readable, 2)
 	r.turn(1)
-	post(r.key, uint64(Readable)<<cell.EventsShift)
-	post(r.key, uint64(Hangup)<<cell.EventsShift)
+	post(r.key, uint64(watch.Readable)<<cell.EventsShift)
+	post(r.key, uint64(watch.Hangup)<<cell.EventsShift)
 	r.turn(1)
-	test.Equal(t, "events", a.got[0], Readable|Hangup)
-	post(r.key, uint64(Readable)<<cell.EventsShift|cell.Close)
+	test.Equal(t, "events", a.got[0], watch.Readable|watch.Hangup)
+	post(r.key, uint64(watch.Readable)<<cell.EventsShift|cell.Close)
 	r.turn(1)
 	test.Equal(t, "times", len(a.got), 1)
 	r.traced("watch7:1 unwatch7")

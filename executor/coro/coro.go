@@ -3,7 +3,7 @@
 // Package coro makes futures of straight-line functions.
 //
 //	f := coro.New(func(co *coro.Co) (int, error) {
-//		if _, err := coro.Await(co, executor.Sleep(time.Second)); err != nil {
+//		if _, err := coro.Await(co, future.Sleep(time.Second)); err != nil {
 //			return 0, err
 //		}
 //		return 42, nil
@@ -30,6 +30,8 @@ import (
 	"errors"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
+	"github.com/pillion-dev/pillion/executor/internal/place"
 )
 
 // Co is what the body of a coroutine awaits with. It belongs to that body.
@@ -127,7 +129,7 @@ func (co *Co) reason() error {
 // [executor.ErrTimedOut] after a deadline, and doesn't poll f again. If f is an
 // [executor.Unwinder], Await first unwinds it to its end.
 func Await[T any](co *Co, f executor.Future[T]) (value T, err error) {
-	defer executor.Drop(f) // also when f panics
+	defer future.Drop(f) // also when f panics
 	polled := false
 	for !co.stopped() {
 		value, ready, err := f.Poll(co.cx)
@@ -193,11 +195,11 @@ func (f *coroutine[T]) Poll(cx *executor.Context) (value T, ready bool, err erro
 
 func (f *coroutine[T]) begin(cx *executor.Context) {
 	f.task = cx.Waker()
-	c := cx.Local().Carrier()
-	f.co.worker = poolIn(c.Bind()).take(f)
+	at := place.Of(cx.Local())
+	f.co.worker = poolIn(at.Bind()).take(f)
 	f.co.resume()
 	if w := f.co.worker; w != nil {
-		w.shortcut = c.Shortcut(w.shortcut, f, w.next)
+		w.shortcut = at.Shortcut(w.shortcut, f, w.next)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/internal/test"
 	"go.uber.org/goleak"
 )
@@ -120,7 +121,7 @@ func TestCancelUnwinds(t *testing.T) {
 	g := new(gate)
 	task := spawn(t, l, func(co *Co) (int, error) {
 		defer func() {
-			_, err := Await(co, executor.Sleep(time.Hour))
+			_, err := Await(co, future.Sleep(time.Hour))
 			trace = append(trace, "deferred: "+err.Error())
 		}()
 		_, err := Await(co, g)
@@ -227,7 +228,7 @@ func TestRetireEndsEveryCoroutine(t *testing.T) {
 	unwound := 0
 	body := func(co *Co) (int, error) {
 		defer func() { unwound++ }()
-		_, err := Await(co, executor.Sleep(time.Hour))
+		_, err := Await(co, future.Sleep(time.Hour))
 		return 0, err
 	}
 	a := spawn(t, l, body)

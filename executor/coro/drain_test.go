@@ -55,7 +55,7 @@ func (w *choir) step(co *Co, depth int) (err error) {
 	case 0:
 		return co.Yield()
 	case 1:
-		_, err = Await(co, executor.Sleep(soon))
+		_, err = Await(co, future.Sleep(soon))
 	case 2, 3:
 		_, err = Await(co, future.Timeout(soon, a))
 	case 4:

@@ -28,7 +28,7 @@ func ExampleWithScope() {
 	defer l.Free()
 	count := func(name string, err error) func(co *coro.Co) (int, error) {
 		return func(co *coro.Co) (int, error) {
-			_, err2 := coro.Await(co, executor.Sleep(time.Millisecond))
+			_, err2 := coro.Await(co, future.Sleep(time.Millisecond))
 			return len(name), errors.Join(err, err2)
 		}
 	}
@@ -45,7 +45,7 @@ func ExampleWithScope() {
 
 		err = coro.WithScope(co, executor.ScopeConfig{}, func(s *executor.Scope) error {
 			coro.Spawn(s, count("two", errors.New("no such thing")))
-			_, err := coro.Await(co, executor.Sleep(time.Hour))
+			_, err := coro.Await(co, future.Sleep(time.Hour))
 			return err // the other's error ends the sleep
 		})
 		fmt.Println(err)
@@ -62,11 +62,11 @@ func ExampleShield() {
 	defer l.Free()
 	task, _ := executor.Spawn(l, coro.New(func(co *coro.Co) (int, error) {
 		defer coro.Shield(co, func() error {
-			_, err := coro.Await(co, executor.Sleep(time.Millisecond))
+			_, err := coro.Await(co, future.Sleep(time.Millisecond))
 			fmt.Println("cleaned up:", err)
 			return err
 		})
-		_, err := coro.Await(co, executor.Sleep(time.Hour))
+		_, err := coro.Await(co, future.Sleep(time.Hour))
 		fmt.Println("asked to end:", err)
 		return 0, err
 	}))

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
 )
 
 // The runtime itself checks these tests: a coroutine that is resumed on another
@@ -54,7 +55,7 @@ func hop(n int, wake func(executor.Waker), seen *sync.Map) executor.Future[int] 
 				err = co.Yield()
 			} else {
 				woken := false
-				_, err = Await(co, executor.FutureFunc[struct{}](func(cx *executor.Context) (none struct{}, ready bool, err error) {
+				_, err = Await(co, future.Func[struct{}](func(cx *executor.Context) (none struct{}, ready bool, err error) {
 					if woken {
 						return none, true, nil
 					}
@@ -135,7 +136,7 @@ func TestCoroutinesOnLentThreadsAndStarted(t *testing.T) { hammerCoroutines(t, 2
 // parked is a coroutine that awaits what never comes.
 func parked(ended *error) executor.Future[int] {
 	return New(func(co *Co) (int, error) {
-		_, err := Await[struct{}](co, executor.SleepUntil(executor.Never))
+		_, err := Await[struct{}](co, future.SleepUntil(executor.Never))
 		*ended = err
 		return 0, err
 	})
@@ -184,7 +185,7 @@ func TestShieldedCoroutineEndsWithItsThread(t *testing.T) {
 	var inner error
 	task, err := executor.Spawn(p, New(func(co *Co) (int, error) {
 		return 0, Shield(co, func() error {
-			_, inner = Await[struct{}](co, executor.SleepUntil(executor.Never))
+			_, inner = Await[struct{}](co, future.SleepUntil(executor.Never))
 			return inner
 		})
 	}))
@@ -209,7 +210,7 @@ func TestStopEndsCoroutines(t *testing.T) {
 	var ended error
 	task, err := executor.Spawn(p, New(func(co *Co) (int, error) {
 		close(begun)
-		_, ended = Await[struct{}](co, executor.SleepUntil(executor.Never))
+		_, ended = Await[struct{}](co, future.SleepUntil(executor.Never))
 		return 0, ended
 	}))
 	mustNot(t, err)

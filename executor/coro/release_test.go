@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
@@ -18,7 +19,7 @@ func TestReleaseMovesAnExecutor(t *testing.T) {
 	defer l.Free()
 	g := new(gate)
 	waiting, _ := executor.Spawn(l, executor.Future[int](g))
-	sleep, _ := executor.Spawn(l, executor.Sleep(time.Hour))
+	sleep, _ := executor.Spawn(l, future.Sleep(time.Hour))
 	for range 3 {
 		moved := make(chan error)
 		go func() {

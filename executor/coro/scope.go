@@ -42,9 +42,9 @@ func (f *frame) ends(shield int) bool {
 //
 // # Errors
 //
-// An [executor.ScopeError] if the body or a child has failed. [executor.ErrCancelled]
-// or [executor.ErrTimedOut] if only the coroutine was cancelled, or if the body ended
-// with [executor.Scope.Cancel]. [executor.ErrWrongLocal] on a pool.
+// The scope's, if the body or a child has failed. [executor.ErrCancelled] or
+// [executor.ErrTimedOut] if only the coroutine was cancelled, or if the body ended with
+// [executor.Scope.Cancel]. [executor.ErrWrongLocal] on a pool.
 func WithScope(co *Co, c executor.ScopeConfig, body func(s *executor.Scope) error) (err error) {
 	s := executor.NewScope(co.Local(), c)
 	if err := s.Watch(co.cx); err != nil {
@@ -56,7 +56,7 @@ func WithScope(co *Co, c executor.ScopeConfig, body func(s *executor.Scope) erro
 	defer func() { // also when the body panics
 		co.scope = f.outer
 		if !returned {
-			s.Cancel()
+			s.Cancel(nil)
 		}
 		if ended := co.drain(s); ended != nil {
 			err = ended
@@ -67,9 +67,9 @@ func WithScope(co *Co, c executor.ScopeConfig, body func(s *executor.Scope) erro
 	switch {
 	case err == nil:
 	case co.stopped() && errors.Is(err, co.reason()):
-		s.Cancel()
+		s.Cancel(nil)
 	default:
-		s.Fail(err)
+		s.Cancel(err)
 	}
 	return err
 }
@@ -85,7 +85,7 @@ func (co *Co) drain(s *executor.Scope) error {
 		if co.evict {
 			s.Drop()
 		} else if co.stopped() {
-			s.Cancel()
+			s.Cancel(nil)
 		}
 		_, ready, err := s.Poll(co.cx)
 		switch {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
@@ -173,7 +174,7 @@ func TestRetireAndFreeIgnoreShields(t *testing.T) {
 				var got error
 				task := spawn(t, l, func(co *Co) (int, error) {
 					defer Shield(co, func() error {
-						_, got = Await(co, executor.Sleep(time.Hour))
+						_, got = Await(co, future.Sleep(time.Hour))
 						return got
 					})
 					if cancelled {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
@@ -35,7 +36,7 @@ func TestBodyThatAnotherTaskHasEnded(t *testing.T) {
 	first, _ := executor.Spawn(l, f)
 	poll(l)
 	waker := g.waker
-	second, _ := executor.Spawn(l, executor.Future[int](executor.FutureFunc[int](f.Poll)))
+	second, _ := executor.Spawn(l, executor.Future[int](future.Func[int](f.Poll)))
 	poll(l)
 	open(l, g)
 	test.Equal(t, "second", second.Done(), true)

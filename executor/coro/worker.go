@@ -93,7 +93,7 @@ func newPool(p *place.Place) place.Extension {
 	return new(pool)
 }
 
-func poolOf(l *executor.Local) *pool { return poolIn(l.Carrier().Place()) }
+func poolOf(l *executor.Local) *pool { return poolIn(place.Of(l).Place()) }
 
 func (p *pool) lock() {
 	if p.mu != nil {

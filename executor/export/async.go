@@ -2,14 +2,17 @@
 
 package export
 
-import "github.com/pillion-dev/pillion/executor"
+import (
+	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
+)
 
 // Async registers a function that gives a future, as [Func] does. The future runs on
 // the caller's loop, or on the pool that the caller names, without a goroutine or a
 // coroutine of its own.
 //
 //	export.Async("clock.sleep", func(ns int64) executor.Future[struct{}] {
-//		return executor.Sleep(time.Duration(ns))
+//		return future.Sleep(time.Duration(ns))
 //	})
 //
 // # Notes
@@ -67,4 +70,4 @@ func (c *asyncCall[Req, Resp]) Unwind(cx *executor.Context) (done bool, err erro
 	return true, nil
 }
 
-func (c *asyncCall[Req, Resp]) Drop() { executor.Drop(c.future) }
+func (c *asyncCall[Req, Resp]) Drop() { future.Drop(c.future) }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/internal/test"
 	"github.com/pillion-dev/pillion/executor/offload"
 )
@@ -72,7 +73,7 @@ func init() {
 	})
 	Func("test.ctx", func(ctx context.Context, _ string) (string, error) { return "", ctx.Err() })
 	Loop("test.loop", func(co *coro.Co, p point) (int, error) {
-		_, err := coro.Await(co, executor.Sleep(time.Nanosecond))
+		_, err := coro.Await(co, future.Sleep(time.Nanosecond))
 		return p.X + 1, err
 	})
 }

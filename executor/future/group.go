@@ -243,6 +243,6 @@ func (p *part[T]) end(cx *executor.Context) {
 func (p *part[T]) drop() {
 	if f := p.future; f != nil {
 		p.future = nil
-		executor.Drop(f)
+		Drop(f)
 	}
 }

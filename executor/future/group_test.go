@@ -111,7 +111,7 @@ func TestCombinatorsUnwind(t *testing.T) {
 		"join2": {func(a *kid, b *slow) Future[int] {
 			a.Err = errFirst
 			j := Join2[int, int](a, b)
-			return FutureFunc[int](func(cx *Context) (int, bool, error) {
+			return Func[int](func(cx *Context) (int, bool, error) {
 				_, ready, err := j.Poll(cx)
 				return 0, ready, err
 			})

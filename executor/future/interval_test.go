@@ -18,7 +18,7 @@ func ticks(t *testing.T, policy Missed, times ...int64) string {
 	r.now = 1000
 	i := NewInterval(100, policy)
 	out := ""
-	mustSpawn(t, r.Local, FutureFunc[int](func(cx *Context) (int, bool, error) {
+	mustSpawn(t, r.Local, Func[int](func(cx *Context) (int, bool, error) {
 		for {
 			missed, ready, err := i.Tick().Poll(cx)
 			if err != nil {
@@ -96,7 +96,7 @@ func TestIntervalsInAPool(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			beat, n := NewInterval(time.Millisecond, MissedBurst), 0
-			Run(p, FutureFunc[int](func(cx *Context) (int, bool, error) {
+			Run(p, Func[int](func(cx *Context) (int, bool, error) {
 				if _, ready, _ := beat.Poll(cx); ready {
 					n++
 				}

@@ -57,8 +57,8 @@ func (c *poolRig) sleepers() (all []*sleeper, fire func()) {
 	for _, poll := range []func(cx *Context) bool{
 		awaits[struct{}](Sleep(late - early)),
 		awaits[struct{}](SleepUntil(late)),
-		awaits(Timeout(late-early, FutureFunc[int](func(*Context) (int, bool, error) { return 0, false, nil }))),
-		awaits(Deadline(late, FutureFunc[int](func(*Context) (int, bool, error) { return 0, false, nil }))),
+		awaits(Timeout(late-early, Func[int](func(*Context) (int, bool, error) { return 0, false, nil }))),
+		awaits(Deadline(late, Func[int](func(*Context) (int, bool, error) { return 0, false, nil }))),
 		awaits(NewInterval(late-early, MissedSkip).Tick()),
 		believer,
 	} {

@@ -74,7 +74,7 @@ func TestCancelledTaskCancelsItsPromise(t *testing.T) {
 func TestPromiseHasOneWaiter(t *testing.T) {
 	r := newRig(t)
 	p := new(Promise[int]) // the zero Promise is one too
-	await := FutureFunc[int](p.Poll)
+	await := Func[int](p.Poll)
 	first, second := mustSpawn[int](t, r.Local, await), mustSpawn[int](t, r.Local, await)
 	r.turn(2)
 	_, err := second.Result()
@@ -90,7 +90,7 @@ func TestPromiseHasOneWaiter(t *testing.T) {
 	test.Equal(t, "error", err, nil)
 	dropped := new(Promise[int])
 	dropped.Drop()
-	after := mustSpawn[int](t, r.Local, FutureFunc[int](dropped.Poll))
+	after := mustSpawn[int](t, r.Local, Func[int](dropped.Poll))
 	r.turn(1)
 	test.Equal(t, "error", after.Err(), ErrCancelled)
 }

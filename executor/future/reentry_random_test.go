@@ -9,6 +9,7 @@ import (
 
 	. "github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/internal/test"
+	"github.com/pillion-dev/pillion/executor/watch"
 )
 
 // mob is tasks that call anything from anywhere: from Poll, Unwind, Drop, OnDone and
@@ -28,7 +29,7 @@ type mob struct {
 
 func (m *mob) Wake() error { return nil }
 
-func (m *mob) Watch(fd int, _ Events, key uint64) error {
+func (m *mob) Watch(fd int, _ watch.Events, key uint64) error {
 	if m.rnd.IntN(20) == 0 {
 		return ErrAgain
 	}
@@ -60,7 +61,7 @@ type rioter struct {
 	timer                        Timer
 	promise                      *Promise[int]
 	scope                        *Scope
-	ready                        Future[Events]
+	ready                        Future[watch.Events]
 }
 
 func (r *rioter) enter() func() {
@@ -89,7 +90,7 @@ func (r *rioter) Poll(cx *Context) (int, bool, error) {
 		r.scope.Next().Poll(cx)
 	case 4:
 		if w := pick(m, m.watches); w != nil && r.ready == nil {
-			r.ready = w.Ready(Readable)
+			r.ready = w.Ready(watch.Readable)
 			r.ready.Poll(cx)
 		}
 	case 5:
@@ -170,7 +171,7 @@ func (m *mob) act(cx *Context) {
 		case 8:
 			_ = r.task.SetDeadline(m.now + int64(m.rnd.IntN(8)-2))
 		case 9:
-			pick(m, m.scopes).Cancel()
+			pick(m, m.scopes).Cancel(nil)
 		case 10:
 			pick(m, m.scopes).Drop()
 		case 11:
@@ -185,7 +186,7 @@ func (m *mob) act(cx *Context) {
 			if w := pick(m, m.watches); w != nil && m.rnd.IntN(2) == 0 {
 				_ = w.CloseLocal()
 			} else if w != nil {
-				m.Ready(m.keys[m.rnd.IntN(len(m.keys))], Readable|Hangup)
+				m.Ready(m.keys[m.rnd.IntN(len(m.keys))], watch.Readable|watch.Hangup)
 			}
 		case 15:
 			m.refused()

@@ -20,8 +20,8 @@ import (
 //
 // # Errors
 //
-// An [executor.ScopeError], also if only the body has failed; [executor.ErrCancelled]
-// if [executor.Scope.Cancel] ended the body; [executor.ErrWrongLocal] in a task of an
+// The scope's, also if the body has failed; [executor.ErrCancelled] if
+// [executor.Scope.Cancel] ended the body; [executor.ErrWrongLocal] in a task of an
 // [executor.Pool].
 func Scoped[T any](c executor.ScopeConfig, body func(s *executor.Scope) executor.Future[T]) executor.Future[T] {
 	return &scoped[T]{config: c, body: body}
@@ -44,7 +44,7 @@ func (f *scoped[T]) Poll(cx *executor.Context) (value T, ready bool, err error) 
 		f.main.future = f.body(s)
 	}
 	if !f.main.over() && !f.scope.Ending() && f.main.poll(cx) && f.main.err != nil {
-		f.scope.Fail(f.main.err)
+		f.scope.Cancel(f.main.err)
 	}
 	return f.settle(cx)
 }
@@ -54,7 +54,7 @@ func (f *scoped[T]) settle(cx *executor.Context) (value T, ready bool, err error
 	if !f.main.over() && f.scope.Ending() {
 		f.main.end(cx)
 		if f.main.over() && f.main.err != nil && !errors.Is(f.main.err, executor.ErrCancelled) {
-			f.scope.Fail(f.main.err)
+			f.scope.Cancel(f.main.err)
 		}
 	}
 	if !f.main.over() {
@@ -71,7 +71,7 @@ func (f *scoped[T]) settle(cx *executor.Context) (value T, ready bool, err error
 
 // Unwind implements [executor.Unwinder].
 func (f *scoped[T]) Unwind(cx *executor.Context) (done bool, err error) {
-	f.scope.Cancel()
+	f.scope.Cancel(nil)
 	_, done, err = f.settle(cx)
 	return done, err
 }

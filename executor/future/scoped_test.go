@@ -54,8 +54,7 @@ func TestScopedEndsTheChildrenAfterTheBodysError(t *testing.T) {
 	r.turn(1)
 	test.Equal(t, "outcome of the child", (*kidTask).Outcome(), CancelledRunning)
 	r.turn(0)
-	var scope *ScopeError
-	test.Equal(t, "error", errors.As(task.Err(), &scope) && scope.First == errFirst, true)
+	test.Equal(t, "error", task.Err(), errFirst)
 	kid.Want(t, 1, 1)
 }
 

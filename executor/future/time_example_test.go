@@ -29,7 +29,7 @@ func world() (*executor.Local, func()) {
 func ExampleTimeout() {
 	l, run := world()
 	executor.Spawn(l, coro.New(func(co *coro.Co) (int, error) {
-		_, err := coro.Await(co, future.Timeout(time.Minute, executor.Sleep(time.Hour)))
+		_, err := coro.Await(co, future.Timeout(time.Minute, future.Sleep(time.Hour)))
 		fmt.Println(err, errors.Is(err, executor.ErrTimedOut))
 		return 0, err
 	}))
@@ -39,7 +39,7 @@ func ExampleTimeout() {
 
 func ExampleTask_SetDeadline() {
 	l, run := world()
-	task, _ := executor.Spawn(l, executor.Sleep(time.Hour))
+	task, _ := executor.Spawn(l, future.Sleep(time.Hour))
 	task.SetDeadline(l.Now() + int64(time.Minute))
 	run()
 	_, err := task.Result()
@@ -57,7 +57,7 @@ func ExampleNewInterval() {
 				return 0, err
 			}
 			fmt.Println("tick, and", missed, "missed")
-			if _, err := coro.Await(co, executor.Sleep(2500*time.Millisecond)); err != nil {
+			if _, err := coro.Await(co, future.Sleep(2500*time.Millisecond)); err != nil {
 				return 0, err
 			}
 		}

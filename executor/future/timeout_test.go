@@ -30,7 +30,7 @@ func TestTimeoutDropsWhatIsLate(t *testing.T) {
 	p := new(probe)
 	var err error
 	limited := Deadline[int](50, p)
-	mustSpawn(t, r.Local, FutureFunc[int](func(cx *Context) (int, bool, error) {
+	mustSpawn(t, r.Local, Func[int](func(cx *Context) (int, bool, error) {
 		if limited != nil {
 			var ready bool
 			if _, ready, err = limited.Poll(cx); ready {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/internal/cancelctx"
+	"github.com/pillion-dev/pillion/executor/internal/place"
 )
 
 // Context is a [context.Context] that can be cancelled and does nothing else. It
@@ -61,7 +62,7 @@ func (c *call[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
 	}
 	if !c.begun {
 		c.begun = true
-		c.ctx.Base = cx.Local().Carrier().Base()
+		c.ctx.Base = place.Of(cx.Local()).Base()
 		if err := c.pool().Submit(c); err != nil {
 			return value, true, err
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/internal/test"
 )
 
@@ -94,7 +95,7 @@ func TestFutureIsHandedToAnotherTask(t *testing.T) {
 		test.Equal(t, "error", err, nil)
 		test.Equal(t, "polls", progress.Polled, polls)
 	}
-	begins := executor.FutureFunc[struct{}](func(cx *executor.Context) (none struct{}, ready bool, err error) {
+	begins := future.Func[struct{}](func(cx *executor.Context) (none struct{}, ready bool, err error) {
 		_, ready, err = begun.Poll(cx)
 		test.Equal(t, "ready", ready, false)
 		return none, true, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/simhost"
 )
 
@@ -92,7 +93,7 @@ func (w *wanderer) next(cx *executor.Context) bool {
 		cx.WakeSelf()
 		return true
 	case 1:
-		w.sleep = executor.Sleep(time.Duration(rnd.IntN(30_000)))
+		w.sleep = future.Sleep(time.Duration(rnd.IntN(30_000)))
 	case 2:
 		w.gate = new(gate)
 		s.After(time.Duration(rnd.IntN(30_000)), "open", w.gate.opened)

@@ -37,7 +37,7 @@ func spawn(s *simhost.Sim, e executor.Executor, name string, body func(co *coro.
 }
 
 func sleep(co *coro.Co, d time.Duration) error {
-	_, err := coro.Await(co, executor.Sleep(d))
+	_, err := coro.Await(co, future.Sleep(d))
 	return err
 }
 
@@ -178,7 +178,7 @@ func TestPoolWorkersAreLocals(t *testing.T) {
 		ended := 0
 		for i := range 10 {
 			g, n := new(gate), 0
-			simhost.Spawn(s, pool, fmt.Sprint("task", i), executor.FutureFunc[none](func(cx *executor.Context) (none, bool, error) {
+			simhost.Spawn(s, pool, fmt.Sprint("task", i), future.Func[none](func(cx *executor.Context) (none, bool, error) {
 				if n++; n < 3 {
 					cx.WakeSelf()
 					return none{}, false, nil
@@ -244,7 +244,7 @@ func TestFailures(t *testing.T) {
 			executor.Spawn(l, executor.Future[none](new(gate)))
 		}},
 		"an endless task": {simhost.ErrEndless.Error(), func(s *simhost.Sim, l *executor.Local) {
-			executor.Spawn(l, executor.FutureFunc[none](func(cx *executor.Context) (none, bool, error) {
+			executor.Spawn(l, future.Func[none](func(cx *executor.Context) (none, bool, error) {
 				cx.WakeSelf()
 				return none{}, false, nil
 			}))

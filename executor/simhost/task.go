@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
 )
 
 // named is a task whose life is in the trace.
@@ -21,7 +22,7 @@ type named struct {
 // fail.
 func Spawn[T any](s *Sim, e executor.Executor, name string, f executor.Future[T], options ...executor.Option) (*executor.Task[T], error) {
 	n := &named{sim: s, name: name}
-	t, err := executor.Spawn(e, executor.Future[T](&future[T]{named: n, inner: f}), options...)
+	t, err := executor.Spawn(e, executor.Future[T](&traced[T]{named: n, inner: f}), options...)
 	if err != nil {
 		return nil, err
 	}
@@ -52,19 +53,19 @@ func (s *Sim) look() {
 	s.tasks = live
 }
 
-// future wraps another future, and records its polls and its end.
-type future[T any] struct {
+// traced wraps another future, and records its polls and its end.
+type traced[T any] struct {
 	*named
 	inner executor.Future[T]
 }
 
-func (f *future[T]) Poll(cx *executor.Context) (T, bool, error) {
+func (f *traced[T]) Poll(cx *executor.Context) (T, bool, error) {
 	f.sim.record(Began, f.name, 0)
 	defer f.sim.meanwhile()
 	return f.inner.Poll(cx)
 }
 
-func (f *future[T]) Unwind(cx *executor.Context) (done bool, err error) {
+func (f *traced[T]) Unwind(cx *executor.Context) (done bool, err error) {
 	if u, ok := f.inner.(executor.Unwinder); ok {
 		f.sim.record(Unwound, f.name, 0)
 		return u.Unwind(cx)
@@ -72,8 +73,8 @@ func (f *future[T]) Unwind(cx *executor.Context) (done bool, err error) {
 	return true, nil
 }
 
-func (f *future[T]) Drop() {
+func (f *traced[T]) Drop() {
 	f.dropped = true
 	f.sim.record(Dropped, f.name, 0)
-	executor.Drop(f.inner)
+	future.Drop(f.inner)
 }

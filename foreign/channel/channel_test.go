@@ -15,6 +15,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/offload"
 )
 
@@ -64,7 +65,7 @@ func TestSleepIsNeverShort(t *testing.T) {
 	loop, l := newLoop(t)
 	for range 3 { // the timer is used again
 		const d = 2*time.Millisecond + 1
-		task, _ := executor.Spawn(l, executor.Sleep(d))
+		task, _ := executor.Spawn(l, future.Sleep(d))
 		begin := l.Now()
 		run(t, loop, l)
 		if took := time.Duration(l.Now() - begin); !task.Done() || took < d {
@@ -80,7 +81,7 @@ func TestWakesFromOtherGoroutines(t *testing.T) {
 	const tasks, hops = 4, 2000
 	var wg sync.WaitGroup
 	left := tasks
-	sleeper, _ := executor.Spawn(l, executor.Sleep(time.Hour))
+	sleeper, _ := executor.Spawn(l, future.Sleep(time.Hour))
 	for range tasks {
 		ask := make(chan executor.Waker)
 		wg.Go(func() {
@@ -89,7 +90,7 @@ func TestWakesFromOtherGoroutines(t *testing.T) {
 			}
 		})
 		n := 0
-		executor.Spawn(l, executor.FutureFunc[int](func(cx *executor.Context) (int, bool, error) {
+		executor.Spawn(l, future.Func[int](func(cx *executor.Context) (int, bool, error) {
 			if n == hops {
 				close(ask)
 				if left--; left == 0 {
@@ -114,7 +115,7 @@ func TestATaskThatWakesItselfStarvesNoGoroutine(t *testing.T) {
 	loop, l := newLoop(t)
 	ran := make(chan struct{})
 	go close(ran)
-	executor.Spawn(l, executor.FutureFunc[int](func(cx *executor.Context) (int, bool, error) {
+	executor.Spawn(l, future.Func[int](func(cx *executor.Context) (int, bool, error) {
 		select {
 		case <-ran:
 			return 0, true, nil

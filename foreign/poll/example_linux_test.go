@@ -9,6 +9,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/offload"
 	"github.com/pillion-dev/pillion/foreign/poll"
 )
@@ -23,7 +24,7 @@ func Example() {
 	defer l.Free()
 
 	task, err := executor.Spawn(l, coro.New(func(co *coro.Co) (int, error) {
-		if _, err := coro.Await(co, executor.Sleep(time.Millisecond)); err != nil {
+		if _, err := coro.Await(co, future.Sleep(time.Millisecond)); err != nil {
 			return 0, err
 		}
 		return coro.Await(co, offload.Go(func(context.Context) (int, error) { return 42, nil }))

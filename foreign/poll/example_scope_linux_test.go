@@ -25,7 +25,7 @@ func Example_scope() {
 	defer pool.Stop()
 
 	square := func(n int) executor.Future[int] {
-		return executor.FutureFunc[int](func(*executor.Context) (int, bool, error) { return n * n, true, nil })
+		return future.Func[int](func(*executor.Context) (int, bool, error) { return n * n, true, nil })
 	}
 	task, _ := executor.Spawn(l, coro.New(func(co *coro.Co) (sum int, err error) {
 		err = coro.WithScope(co, executor.ScopeConfig{}, func(s *executor.Scope) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/watch"
 	"github.com/pillion-dev/pillion/foreign/poll"
 )
 
@@ -33,8 +34,8 @@ func ExampleLoop_Watch() {
 			return struct{}{}, err
 		}
 		defer w.CloseLocal()
-		events, err := coro.Await(co, w.Ready(executor.Readable))
-		fmt.Println(events == executor.Readable, err)
+		events, err := coro.Await(co, w.Ready(watch.Readable))
+		fmt.Println(events == watch.Readable, err)
 		return struct{}{}, nil
 	}))
 	executor.Spawn(l, coro.New(func(co *coro.Co) (struct{}, error) {

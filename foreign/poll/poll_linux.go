@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/watch"
 )
 
 // Loop is an event loop that knows one executor. It starts no goroutine and no
@@ -30,8 +31,8 @@ type Loop struct {
 }
 
 var (
-	_ executor.Host    = (*Loop)(nil)
-	_ executor.Watcher = (*Loop)(nil)
+	_ executor.Host = (*Loop)(nil)
+	_ watch.Host    = (*Loop)(nil)
 )
 
 // aboveStdio is the least descriptor of ours. In a program that has closed stderr,

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/offload"
 )
 
@@ -56,7 +57,7 @@ func TestRunReturnsWhenNothingIsLive(t *testing.T) {
 func TestSleepIsNeverShort(t *testing.T) {
 	loop, l := newLoop(t)
 	const d = 2*time.Millisecond + 1
-	task, _ := executor.Spawn(l, executor.Sleep(d))
+	task, _ := executor.Spawn(l, future.Sleep(d))
 	begin := l.Now()
 	if err := loop.Run(l); err != nil {
 		t.Fatal(err)
@@ -79,7 +80,7 @@ func TestWakesFromOtherGoroutines(t *testing.T) {
 			}
 		})
 		n := 0
-		executor.Spawn(l, executor.FutureFunc[int](func(cx *executor.Context) (int, bool, error) {
+		executor.Spawn(l, future.Func[int](func(cx *executor.Context) (int, bool, error) {
 			if n == hops {
 				close(ask)
 				return n, true, nil
@@ -108,7 +109,7 @@ func TestInterruptedWaitGoesOn(t *testing.T) {
 		<-got
 		waker.Wake()
 	}()
-	executor.Spawn(l, executor.FutureFunc[int](func(cx *executor.Context) (int, bool, error) {
+	executor.Spawn(l, future.Func[int](func(cx *executor.Context) (int, bool, error) {
 		if waker == 0 {
 			waker = cx.Waker()
 			close(armed)

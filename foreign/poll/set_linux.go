@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/watch"
 )
 
 // set is the argument of poll(2), kept from one wait to the next. A descriptor with no
@@ -24,7 +25,7 @@ func newSet(fd int) set {
 	}
 }
 
-func (s *set) watch(fd int, events executor.Events, key uint64) {
+func (s *set) watch(fd int, events watch.Events, key uint64) {
 	i, ok := s.at[fd]
 	if !ok {
 		i = len(s.fds)
@@ -50,18 +51,18 @@ func (s *set) remove(fd int) {
 }
 
 var bits = [...]struct {
-	event executor.Events
+	event watch.Events
 	asked int16
 	came  int16
 }{
-	{executor.Readable, unix.POLLIN, unix.POLLIN},
-	{executor.Writable, unix.POLLOUT, unix.POLLOUT},
-	{executor.Priority, unix.POLLPRI, unix.POLLPRI},
-	{executor.Hangup, unix.POLLRDHUP, unix.POLLRDHUP | unix.POLLHUP},
-	{executor.Fault, 0, unix.POLLERR | unix.POLLNVAL},
+	{watch.Readable, unix.POLLIN, unix.POLLIN},
+	{watch.Writable, unix.POLLOUT, unix.POLLOUT},
+	{watch.Priority, unix.POLLPRI, unix.POLLPRI},
+	{watch.Hangup, unix.POLLRDHUP, unix.POLLRDHUP | unix.POLLHUP},
+	{watch.Fault, 0, unix.POLLERR | unix.POLLNVAL},
 }
 
-func toPoll(events executor.Events) (asked int16) {
+func toPoll(events watch.Events) (asked int16) {
 	for _, b := range bits {
 		if events&b.event != 0 {
 			asked |= b.asked
@@ -70,7 +71,7 @@ func toPoll(events executor.Events) (asked int16) {
 	return asked
 }
 
-func fromPoll(came int16) (events executor.Events) {
+func fromPoll(came int16) (events watch.Events) {
 	for _, b := range bits {
 		if came&b.came != 0 {
 			events |= b.event
@@ -79,8 +80,8 @@ func fromPoll(came int16) (events executor.Events) {
 	return events
 }
 
-// Watch implements [executor.Watcher].
-func (l *Loop) Watch(fd int, events executor.Events, key uint64) error {
+// Watch implements [watch.Host].
+func (l *Loop) Watch(fd int, events watch.Events, key uint64) error {
 	if events == 0 {
 		l.watched.remove(fd)
 	} else {
@@ -89,7 +90,7 @@ func (l *Loop) Watch(fd int, events executor.Events, key uint64) error {
 	return nil
 }
 
-// Unwatch implements [executor.Watcher].
+// Unwatch implements [watch.Host].
 func (l *Loop) Unwatch(fd int, _ uint64) { l.watched.remove(fd) }
 
 // Report tells ex what the latest [Loop.Wait] found ready. [Loop.Run] calls it. A
@@ -103,7 +104,7 @@ func (l *Loop) Report(ex *executor.Local) {
 		}
 		s.fds[i].Revents = 0
 		events := fromPoll(came)
-		if events&executor.Fault != 0 {
+		if events&watch.Fault != 0 {
 			s.remove(int(s.fds[i].Fd))
 		}
 		ex.Ready(key, events)

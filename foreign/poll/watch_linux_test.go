@@ -11,6 +11,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/watch"
 )
 
 type fdCloser int
@@ -34,7 +35,7 @@ func readAll(fd int) executor.Future[int] {
 			return 0, err
 		}
 		defer w.CloseLocal()
-		r := w.Ready(executor.Readable)
+		r := w.Ready(watch.Readable)
 		var b [4096]byte
 		for {
 			n, err := unix.Read(fd, b[:])
@@ -59,7 +60,7 @@ func writeAll(fd, total int) executor.Future[int] {
 			return 0, err
 		}
 		defer w.CloseLocal()
-		r, b := w.Ready(executor.Writable), bytes.Repeat([]byte("x"), 4096)
+		r, b := w.Ready(watch.Writable), bytes.Repeat([]byte("x"), 4096)
 		for done := 0; done < total; {
 			n, err := unix.Write(fd, b[:min(len(b), total-done)])
 			switch {
@@ -112,7 +113,7 @@ func TestWhatNobodyAwaitsDoesNotSpin(t *testing.T) {
 	if err := w.Open(l, a, fdCloser(a)); err != nil {
 		t.Fatal(err)
 	}
-	task, _ := executor.Spawn[executor.Events](l, w.Ready(executor.Readable))
+	task, _ := executor.Spawn[watch.Events](l, w.Ready(watch.Readable))
 	l.Poll(executor.Budget{})
 	task.Cancel()
 	unix.Close(b)
@@ -142,22 +143,22 @@ func TestFaultsAndHangUps(t *testing.T) {
 	a, b := socketpair(t)
 	gone.Open(l, a, fdCloser(a))
 	for range 2 { // the loop stops watching, and is asked again
-		task, _ := executor.Spawn[executor.Events](l, w.Ready(executor.Priority))
+		task, _ := executor.Spawn[watch.Events](l, w.Ready(watch.Priority))
 		unix.Close(ends[0])
 		ends[0] = -1
 		if err := loop.Run(l); err != nil {
 			t.Fatal(err)
 		}
-		if e, err := task.Result(); e != executor.Fault || err != nil {
+		if e, err := task.Result(); e != watch.Fault || err != nil {
 			t.Fatal(e, err)
 		}
 	}
-	task, _ := executor.Spawn[executor.Events](l, gone.Ready(executor.Hangup))
+	task, _ := executor.Spawn[watch.Events](l, gone.Ready(watch.Hangup))
 	unix.Close(b)
 	if err := loop.Run(l); err != nil {
 		t.Fatal(err)
 	}
-	if e, err := task.Result(); e != executor.Hangup || err != nil {
+	if e, err := task.Result(); e != watch.Hangup || err != nil {
 		t.Fatal(e, err)
 	}
 }
@@ -168,7 +169,7 @@ func TestAnotherGoroutineCloses(t *testing.T) {
 		a, b := socketpair(t)
 		var w executor.Watch
 		w.Open(l, a, fdCloser(a))
-		task, _ := executor.Spawn[executor.Events](l, w.Ready(executor.Readable))
+		task, _ := executor.Spawn[watch.Events](l, w.Ready(watch.Readable))
 		done := make(chan error)
 		go func() { done <- w.Close() }()
 		if err := loop.Run(l); err != nil {

@@ -8,11 +8,12 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/export"
+	"github.com/pillion-dev/pillion/executor/future"
 )
 
 func init() {
 	export.Async("test.async_echo", func(b []byte) executor.Future[[]byte] {
-		return executor.FutureFunc[[]byte](func(*executor.Context) ([]byte, bool, error) { return b, true, nil })
+		return future.Func[[]byte](func(*executor.Context) ([]byte, bool, error) { return b, true, nil })
 	})
 	export.Async("test.async_yield", func(times string) executor.Future[string] {
 		n, err := strconv.Atoi(times)
@@ -20,7 +21,7 @@ func init() {
 	}, export.Doc("Wakes itself in so many polls."))
 	export.Async("test.async_sleep", func(ns string) executor.Future[struct{}] {
 		n, _ := strconv.ParseInt(ns, 10, 64)
-		return executor.Sleep(time.Duration(n))
+		return future.Sleep(time.Duration(n))
 	})
 	export.Async("test.async_panic", func(s string) executor.Future[string] { panic(s) })
 	export.Async("test.async_block", func([]byte) executor.Future[[]byte] { return new(blocks) },

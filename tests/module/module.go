@@ -17,6 +17,7 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
 	"github.com/pillion-dev/pillion/executor/export"
+	"github.com/pillion-dev/pillion/executor/future"
 )
 
 type pair struct {
@@ -126,7 +127,7 @@ func init() {
 		if err != nil {
 			return "", err
 		}
-		_, err = coro.Await(co, executor.Sleep(time.Duration(n)))
+		_, err = coro.Await(co, future.Sleep(time.Duration(n)))
 		return "slept", err
 	})
 	export.Loop("test.loop_yield", func(co *coro.Co, times string) (string, error) {

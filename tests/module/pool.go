@@ -12,6 +12,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/export"
+	"github.com/pillion-dev/pillion/executor/future"
 )
 
 // pooled is shared by the futures that run on pools.
@@ -26,7 +27,7 @@ func init() {
 	pooled.threads = map[int]bool{}
 	export.Async("test.pool_hop", func(threads string) executor.Future[string] {
 		n, err := strconv.Atoi(threads)
-		return executor.FutureFunc[string](func(cx *executor.Context) (string, bool, error) {
+		return future.Func[string](func(cx *executor.Context) (string, bool, error) {
 			pooled.Lock()
 			defer pooled.Unlock()
 			pooled.threads[syscall.Gettid()] = true
@@ -38,7 +39,7 @@ func init() {
 		})
 	}, export.Doc("Goes on until so many threads have polled its calls."))
 	export.Async("test.pool_spin", func([]byte) executor.Future[string] {
-		return executor.FutureFunc[string](func(cx *executor.Context) (string, bool, error) {
+		return future.Func[string](func(cx *executor.Context) (string, bool, error) {
 			cx.WakeSelf()
 			return "", pooled.gate.Load(), nil
 		})

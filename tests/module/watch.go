@@ -9,6 +9,7 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
 	"github.com/pillion-dev/pillion/executor/export"
+	"github.com/pillion-dev/pillion/executor/watch"
 )
 
 func init() {
@@ -28,7 +29,7 @@ func cat(co *coro.Co, fd int) (string, error) {
 		return "", err
 	}
 	defer w.CloseLocal()
-	readable, writable := w.Ready(executor.Readable), w.Ready(executor.Writable)
+	readable, writable := w.Ready(watch.Readable), w.Ready(watch.Writable)
 	var buffer [4096]byte
 	for total := 0; ; {
 		n, err := syscall.Read(fd, buffer[:])

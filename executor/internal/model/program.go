@@ -69,11 +69,11 @@ type Event struct {
 // Message tells errors apart.
 func Message(err error) string {
 	var p *executor.PanicError
-	switch s, ok := err.(*executor.ScopeError); {
-	case ok:
-		all := []string{"scope: " + Message(s.First)}
-		for _, other := range s.Others {
-			all = append(all, Message(other))
+	switch many, ok := err.(interface{ Unwrap() []error }); {
+	case ok: // a scope's
+		var all []string
+		for _, one := range many.Unwrap() {
+			all = append(all, Message(one))
 		}
 		return strings.Join(all, ", ")
 	case err == nil:

@@ -106,7 +106,7 @@ func (r *real) Scope() (ready bool, err error) {
 
 func (r *real) ScopeCancel() {
 	if r.current.scope != nil {
-		r.current.scope.Cancel()
+		r.current.scope.Cancel(nil)
 	}
 }
 

@@ -14,7 +14,7 @@ type scope struct {
 	children     []*task // that haven't ended
 	limit        int
 	running      int
-	err          *executor.ScopeError
+	errs         []error
 	ending, over bool
 	waiter       *task
 }
@@ -56,10 +56,10 @@ func (m *Model) Scope() (ready bool, err error) {
 		return false, nil
 	}
 	s.over = true
-	if s.err != nil {
-		return true, s.err
+	if len(s.errs) == 1 {
+		return true, s.errs[0]
 	}
-	return true, nil
+	return true, errors.Join(s.errs...)
 }
 
 func (m *Model) ScopeCancel() { m.scopeCancel(m.current.scope) }
@@ -87,15 +87,12 @@ func (m *Model) wakeWaiter(s *scope) {
 func (m *Model) childEnded(t *task) {
 	s := t.parent
 	m.leave(t)
-	switch {
-	case t.err == nil || t.asked && errors.Is(t.err, executor.ErrCancelled):
-	case s.err != nil:
-		s.err.Others = append(s.err.Others, t.err)
-	default:
-		s.err = &executor.ScopeError{First: t.err}
-		if m.Bug != SiblingsStay {
-			m.scopeCancel(s)
-		}
+	if t.err == nil || t.asked && errors.Is(t.err, executor.ErrCancelled) {
+		return
+	}
+	s.errs = append(s.errs, t.err)
+	if len(s.errs) == 1 && m.Bug != SiblingsStay {
+		m.scopeCancel(s)
 	}
 }
 

@@ -26,6 +26,11 @@ func (h ChanHost) Wake() error {
 	return nil
 }
 
+// Func makes a function a future.
+type Func[C, T any] func(cx C) (T, bool, error)
+
+func (f Func[C, T]) Poll(cx C) (T, bool, error) { return f(cx) }
+
 type context[W any] interface{ Waker() W }
 
 // Probe is a future that counts what is done to it.

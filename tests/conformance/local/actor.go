@@ -113,7 +113,7 @@ func (a *actor) Poll(cx *executor.Context) (int64, bool, error) {
 			over = a.gather(cx)
 		case "arm":
 			a.disarm()
-			a.timer = executor.SleepUntil(a.number())
+			a.timer = future.SleepUntil(a.number())
 			a.timer.Poll(cx)
 			a.left = a.left[2:]
 		case "disarm":
@@ -152,9 +152,9 @@ func (a *actor) tick(cx *executor.Context) bool {
 func (a *actor) sleep(cx *executor.Context) bool {
 	if !a.waiting {
 		if a.left[0] == "until" {
-			a.timer = executor.SleepUntil(a.number())
+			a.timer = future.SleepUntil(a.number())
 		} else {
-			a.timer = executor.Sleep(duration(a.number()))
+			a.timer = future.Sleep(duration(a.number()))
 		}
 	}
 	_, over, _ := a.timer.Poll(cx)
@@ -183,13 +183,12 @@ func (a *actor) gather(cx *executor.Context) bool {
 		return false
 	}
 	a.left = a.left[1:]
-	var first *executor.ScopeError
-	switch {
-	case err == nil:
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		err = many.Unwrap()[0]
+	}
+	if err == nil {
 		a.stage.saw("<ok")
-	case errors.As(err, &first):
-		a.stage.saw("<" + result(0, first.First, executor.CancelledRunning))
-	default:
+	} else {
 		a.stage.saw("<" + result(0, err, executor.CancelledRunning))
 	}
 	return true

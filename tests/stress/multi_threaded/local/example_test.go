@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/foreign/poll"
 )
 
@@ -53,7 +54,7 @@ func lend(pool *executor.Pool, host thread, joined *sync.WaitGroup, stop *atomic
 	defer host.end()
 	l := executor.New(executor.Config{Host: host})
 	defer l.Free()
-	_, err := executor.Spawn(l, executor.FutureFunc[int](func(cx *executor.Context) (int, bool, error) {
+	_, err := executor.Spawn(l, future.Func[int](func(cx *executor.Context) (int, bool, error) {
 		if cx.Local() != l {
 			strayed.Add(1)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
 )
 
 // All tasks of a Local run on one goroutine at a time, so what they share is plain
@@ -16,7 +17,7 @@ func Example() {
 	l := executor.New(executor.Config{})
 	for i := range 4 {
 		from, done := i%2, 0
-		_, err := executor.Spawn(l, executor.FutureFunc[int](func(cx *executor.Context) (int, bool, error) {
+		_, err := executor.Spawn(l, future.Func[int](func(cx *executor.Context) (int, bool, error) {
 			balance[from]--
 			balance[1-from]++
 			transfers++

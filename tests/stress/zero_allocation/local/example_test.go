@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
 )
 
 // life is a task that sleeps, is woken from another goroutine, and returns.
@@ -51,7 +52,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	w := &world{host: make(host, 1), life: life{nap: executor.Sleep(0), asks: make(chan executor.Waker)}}
+	w := &world{host: make(host, 1), life: life{nap: future.Sleep(0), asks: make(chan executor.Waker)}}
 	w.l = executor.New(executor.Config{Host: w.host, Clock: func() int64 { return w.now }})
 	go func() {
 		for waker := range w.life.asks {
@@ -105,7 +106,7 @@ func TestAThousandTasksAllocateNothing(t *testing.T) {
 	var tasks [n]executor.Task[struct{}]
 	var naps [n]*executor.Timer
 	for i := range naps {
-		naps[i] = executor.Sleep(0)
+		naps[i] = future.Sleep(0)
 	}
 	round := func() {
 		for i := range tasks {
