@@ -20,10 +20,20 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static sigset_t visiting; /* the mask of a thread that is in Go */
 static _Thread_local bool has_stack __attribute__((tls_model("initial-exec")));
 
-/* The thread ends. A later entry into Go on it makes another. */
-static void stack_take_back(void *base) {
+/*
+ * The thread ends. Coroutines of another library may end in its destructors,
+ * which may come after this one, and have no other signal stack. So the stack
+ * goes in the next round of destructors, for which the key gets an odd value. A
+ * later entry into Go makes another.
+ */
+static void stack_take_back(void *value) {
   stack_t now, none = {.ss_flags = SS_DISABLE};
-  if (sigaltstack(NULL, &now) == 0 && now.ss_sp == (char *)base + GUARD)
+  if ((uintptr_t)value % 2 == 0) {
+    pthread_setspecific(stack_key, (char *)value + 1);
+    return;
+  }
+  char *base = (char *)value - 1;
+  if (sigaltstack(NULL, &now) == 0 && now.ss_sp == base + GUARD)
     sigaltstack(&none, NULL);
   has_stack = false;
   munmap(base, GUARD + SIGNAL_STACK);
