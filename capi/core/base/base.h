@@ -77,6 +77,16 @@ void pillion__process_watch(void (*thread_ends)(void *serial));
 int pillion__thread_start(pthread_t *out, void *(*body)(void *data),
                           void *data);
 
+/*
+ * The first generation of every place for a handle. No two libraries of a
+ * process have the same one, since they lie in different pages. So a handle of
+ * another library is refused, unless billions of lives have made up for it.
+ */
+static inline uint32_t pillion__first_gen(void) {
+  uint32_t page = (uint32_t)((uintptr_t)&pillion__alive / PILLION__PAGE);
+  return (page * 0x9e3779b1u << 1 & 0x3fffffffu) | 1u;
+}
+
 static inline bool pillion__forked(void) {
   return PILLION__UNLIKELY(pillion__alive.word == 0);
 }

@@ -39,11 +39,15 @@ int pillion__function_add(const char *name, const char *module,
 
 bool pillion__function_any(void) { return atomic_load(&function_count) > 0; }
 
+static pillion_function function_at(uint32_t index) {
+  return pillion__handle(PILLION__FUNCTION, index, pillion__first_gen());
+}
+
 int pillion__function_kind(uint32_t *index, uint32_t *kind,
                            pillion_function function) {
   *index = pillion__slot_of(function);
   if (pillion__tag_of(function) != PILLION__FUNCTION ||
-      pillion__gen_of(function) != 1 ||
+      pillion__gen_of(function) != pillion__first_gen() ||
       *index >= atomic_load_explicit(&function_count, memory_order_acquire))
     return PILLION_EBADHANDLE;
   *kind = functions[*index].kind;
@@ -62,7 +66,7 @@ int pillion_function_find(pillion_function *out, const char *name) {
   struct function *found =
       n == 0 ? NULL : bsearch(name, functions, n, sizeof *functions, by_name);
   if (found == NULL) return PILLION_ENOTFOUND;
-  *out = pillion__handle(PILLION__FUNCTION, (uint32_t)(found - functions), 1);
+  *out = function_at((uint32_t)(found - functions));
   return 0;
 }
 
@@ -72,7 +76,7 @@ int pillion_function_list(pillion_function *out, size_t cap) {
   if (out == NULL && cap > 0) return PILLION_EINVAL;
   uint32_t n = atomic_load(&function_count);
   for (uint32_t i = 0; i < n && i < cap; i++)
-    out[i] = pillion__handle(PILLION__FUNCTION, i, 1);
+    out[i] = function_at(i);
   return (int)n;
 }
 

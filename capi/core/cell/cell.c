@@ -47,7 +47,7 @@ int pillion__chunk_lease(uint32_t *base, enum pillion__chunk_type type,
   if (cells == NULL) return PILLION_ENOMEM;
   for (uint32_t i = 0; i < PILLION__CHUNK; i++) {
     struct pillion__head *head = (void *)(cells + i * pillion__stride(type));
-    atomic_init(&head->gen, 1);
+    atomic_init(&head->gen, pillion__first_gen());
   }
 
   pthread_mutex_lock(&cell_lock);

@@ -14,6 +14,7 @@ static uint32_t idle_executors[PILLION__EXECUTORS];
 static void first_use(void *memory, uint32_t index) {
   struct pillion__executor *ex = memory;
   ex->index = index;
+  atomic_init(&ex->base.gen, pillion__first_gen() - 1);
   atomic_init(&ex->fd, -1);
   atomic_init(&ex->timer, -1);
   atomic_init(&ex->park, PILLION__PARK_RUNNING);

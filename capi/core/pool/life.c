@@ -24,6 +24,7 @@ static uint32_t idle_pools[PILLION__POOLS];
 static void pool_first_use(void *memory, uint32_t index) {
   struct pillion__pool *pool = memory;
   pool->index = index;
+  atomic_init(&pool->base.gen, pillion__first_gen() - 1);
   pthread_mutex_init(&pool->lock, NULL);
   pthread_mutex_init(&pool->timers_lock, NULL);
 }

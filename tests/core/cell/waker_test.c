@@ -238,7 +238,8 @@ GIVEN(an_executor, forged_zero_and_wrong_kind_are_bad_handles) {
 
   /* A wake of an unused slot: accepted, without effect. */
   pillion_waker unused =
-      pillion__handle(PILLION__WAKER, pillion__slot_of(task) + 1, 1);
+      pillion__handle(PILLION__WAKER, pillion__slot_of(task) + 1,
+                      pillion__first_gen());
   assert_true(pillion_wake(unused) >= 0);
   turn(ex);
   assert_int_equal(probe.polls, 1);

@@ -246,7 +246,7 @@ GIVEN(two_hosts, reports_for_go_come_with_its_next_turn) {
   host_set(ex, &first);
   assert_ok(pillion__guest_lease(&base, &cells, PILLION__CHUNK_GUEST, index));
   struct pillion__head *head = cells;
-  uint64_t key = pillion__handle(PILLION__WATCH, base, 1);
+  uint64_t key = pillion__handle(PILLION__WATCH, base, pillion__first_gen());
   assert_int_equal(pillion__guest_watch(index, -1, R, key), PILLION_EINVAL);
   assert_int_equal(pillion__guest_watch(index, fd, R, key), PILLION_EBUSY);
   assert_ok(pillion__guest_watch(index, other, W, key));
@@ -259,7 +259,7 @@ GIVEN(two_hosts, reports_for_go_come_with_its_next_turn) {
   assert_int_equal(guest.post_count, 1);
   assert_int_equal(guest.posts[0].slot, base);
   assert_true(atomic_exchange(&head->pend, 0) ==
-              (UINT64_C(1) << 32 | PILLION__PEND_QUEUED |
+              ((uint64_t)head->gen << 32 | PILLION__PEND_QUEUED |
                (W | H) << PILLION__PEND_EVENTS_SHIFT));
   assert_int_equal(pillion_executor_ready(ex, key + 1, W),
                    PILLION_EBADHANDLE);

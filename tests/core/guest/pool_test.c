@@ -39,7 +39,7 @@ static void go_free(uint32_t index) {
 }
 
 static pillion_waker waker(void) {
-  return pillion__handle(PILLION__WAKER, base, 1);
+  return pillion__handle(PILLION__WAKER, base, pillion__first_gen());
 }
 
 static void free_all(void) {
