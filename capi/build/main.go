@@ -8,9 +8,9 @@
 // Run it inside the module of the packages. The SONAME is the output's base name,
 // unless -soname gives another. The library exports exactly the symbols of pillion.h.
 // The command runs the packages' init functions once, to check their registrations;
-// -unchecked is for packages that can run only where the library is used. One process
-// has one Go runtime: to use the functions of two packages in one process, build one
-// library with both.
+// -unchecked is for packages that can run only where the library is used. Each library
+// has a Go runtime of its own. Libraries of several authors can share a process; for
+// packages of one author one library is cheaper.
 package main
 
 import (
@@ -24,6 +24,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -102,8 +103,11 @@ func build(output, soname string, debug bool, without, patterns []string) error 
 	if err != nil {
 		return err
 	}
-	external := fmt.Sprintf("-Wl,--version-script=%s -Wl,-soname,%s",
-		filepath.Join(dir[0], "exports.map"), soname)
+	script, err := exports(dir[0], soname, temp)
+	if err != nil {
+		return err
+	}
+	external := fmt.Sprintf("-Wl,--version-script=%s -Wl,-soname,%s", script, soname)
 	strip := "-s -w "
 	if debug {
 		strip = ""
@@ -122,6 +126,19 @@ func build(output, soname string, debug bool, without, patterns []string) error 
 		return nil
 	}
 	return err
+}
+
+// exports writes the linker script, in which the version of the symbols names the
+// library. So a C library that is linked to it gets these symbols, though another
+// author's have the same names.
+func exports(capiDir, soname, temp string) (string, error) {
+	script, err := os.ReadFile(filepath.Join(capiDir, "exports.map"))
+	if err != nil {
+		return "", err
+	}
+	version := "PILLION_1_" + regexp.MustCompile(`[^A-Za-z0-9_.]`).ReplaceAllString(soname, "_")
+	path := filepath.Join(temp, "exports.map")
+	return path, os.WriteFile(path, bytes.Replace(script, []byte("PILLION_1"), []byte(version), 1), 0o644)
 }
 
 func mainSource(packages []string) []byte {
