@@ -17,7 +17,7 @@ SOURCES := $(shell find capi executor tests/module -name '*.go' -o -name '*.[ch]
 help:
 	@sed -n 's/^#   //p' Makefile
 
-lib: $(LIB)/libpillion.so $(LIB)/libpillion-test.so
+lib: $(LIB)/libpillion.so $(LIB)/libpillion-test.so $(LIB)/libpillion-other.so
 
 $(LIB)/libpillion.so.$(VERSION): $(SOURCES)
 	@mkdir -p $(LIB)
@@ -27,7 +27,8 @@ $(LIB)/libpillion.so: $(LIB)/libpillion.so.$(VERSION)
 	ln -sf libpillion.so.$(VERSION) $(LIB)/libpillion.so.0
 	ln -sf libpillion.so.0 $@
 
-$(LIB)/libpillion-test.so: $(SOURCES)
+# The second is the tests' library of another author.
+$(LIB)/libpillion-test.so $(LIB)/libpillion-other.so: $(SOURCES)
 	@mkdir -p $(LIB)
 	go run ./capi/build -o $@ ./tests/module
 

@@ -73,8 +73,14 @@
  * WHAT GO IMPOSES. Loading starts 5 to 6 threads and reserves up to 1.6 GB of
  * address space (0.75 GB at least); there is no unloading. A thread that makes
  * turns needs a stack of 64 KiB. Without memory for its own needs Go ends the
- * process. Linux with glibc; not musl, not dlclose. A stock Go library that is
- * loaded after this one keeps goroutines here from being interrupted.
+ * process. Linux with glibc; not musl, not dlclose.
+ *
+ * SEVERAL LIBRARIES that capi/build has made can share a process, each with a
+ * SONAME, executors and functions of its own. A handle belongs to the library
+ * that gave it: another one answers PILLION_EBADHANDLE. A task of one awaits
+ * what another does by wakers: its future asks the other library, and wakes
+ * itself by cx->ops->wake. A stock Go library that is loaded after them keeps
+ * their goroutines from being interrupted.
  *
  * INDEX
  *

@@ -9,7 +9,9 @@ lib=$PWD/build/toolchain/${1:?usage: tests/toolchain.sh GO}
 mkdir -p "$lib"
 export GOTOOLCHAIN=$1
 go run ./capi/build -o "$lib/libpillion.so"
-go run ./capi/build -o "$lib/libpillion-test.so" ./tests/module
+for name in test other; do
+  go run ./capi/build -o "$lib/libpillion-$name.so" ./tests/module
+done
 unset GOTOOLCHAIN
 LIB=$lib BUILD=$lib/tests tests/c/run.sh -p runtime_test signal_test visit_test \
-  uv_storm_test signalfd_storm_test
+  libraries_test uv_storm_test signalfd_storm_test

@@ -52,6 +52,14 @@ program() {
   ev_test) libs=-lev ;;
   event_test) libs=-levent_core ;;
   sdevent_test) libs=-lsystemd ;;
+  libraries_test)
+    for author in other test; do
+      $CC $flags $extra -fPIC -shared -DAUTHOR="author_$author" tests/c/author.c \
+        -o "$BUILD/libauthor-$author-$2.so" -L"$LIB" "-lpillion-$author" -Wl,-rpath,"$LIB"
+      libs="$libs -lauthor-$author-$2"
+    done
+    libs="-L$BUILD $libs -Wl,-rpath,$(cd "$BUILD" && pwd)"
+    ;;
   esac
   # shellcheck disable=SC2046,SC2086
   $CC $flags $extra "tests/c/$1.c" $(printf "$BUILD/%s-$2.o " $shared) \

@@ -3,11 +3,11 @@
 /*
  * A probe for each change that capi/build makes to Go's runtime: it fails with
  * a library that is built `-without` the change. (The probes of changes that
- * keep signals blocked are in signal_test.c.) Each is a process of its own,
- * since what was there before the library matters.
+ * keep signals blocked are in signal_test.c, and the one for preemption in
+ * libraries_test.c.) Each is a process of its own, since what was there before
+ * the library matters.
  */
 #include <dirent.h>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -198,43 +198,6 @@ static int threads_are_not_of_real_time(void) {
   return 0;
 }
 
-/*
- * A loop without calls runs in the other library until it is told to end. That
- * comes after a collection, which must interrupt the loop.
- */
-static void *collect(void *data) {
-  pillion_value value = ask("test.collect", "");
-  must(value.status == 0);
-  must(ask_number("test.loosen", "") == 0);
-  return NULL;
-}
-
-static int a_second_library_leaves_goroutines_interruptible(void) {
-  int (*start)(const pillion_start_options *, char *, size_t);
-  char path[4096];
-  Dl_info us;
-  pthread_t thread;
-  must(dladdr(dlsym(RTLD_DEFAULT, "pillion_version"), &us) != 0);
-  snprintf(path, sizeof path, "%.*s/libpillion.so",
-           (int)(strrchr(us.dli_fname, '/') - us.dli_fname), us.dli_fname);
-  must(pillion_start(NULL, NULL, 0) == 0);
-  void *second = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  must(second != NULL);
-  *(void **)&start = dlsym(second, "pillion_start");
-  must(start != NULL && start != pillion_start);
-  must(start(NULL, NULL, 0) == 0);
-  pillion_executor ex = executor_new();
-  struct seen seen = {0};
-  submit(ex, "test.tight", "", 1, PILLION_EVENT);
-  await_waiting(1);
-  must(pthread_create(&thread, NULL, collect, NULL) == 0);
-  run(ex, &seen);
-  must(pthread_join(thread, NULL) == 0);
-  must(seen.count == 1 && seen.event[0].status == 0);
-  must(pillion_executor_free(ex) == 0);
-  return 0;
-}
-
 static int the_limit_of_descriptors_stays(void) {
   struct rlimit limit;
   must(pillion_start(NULL, NULL, 0) == 0); /* Go has initialised */
@@ -255,7 +218,6 @@ static const struct test_case cases[] = {
     CASE(gos_profiles_have_samples),
     CASE(threads_are_waited_for),
     CASE(threads_are_not_of_real_time),
-    CASE(a_second_library_leaves_goroutines_interruptible),
 };
 
 int main(int argc, char **argv) {
