@@ -14,7 +14,7 @@ import trio
 
 from . import _abi, _sync
 from ._core import Core
-from ._errors import Error, Timeout
+from ._errors import Error, Forked, Timeout
 from ._payload import decode
 
 TAKE = 256  # events a turn; a rest keeps the descriptor readable
@@ -72,6 +72,10 @@ class Host:
                 try:
                     self.turn()
                     wait = seconds_until(self.progress.deadline)
+                except Forked:  # the child runs the loop on, and nothing comes any more
+                    for call in [*self.calls.values()]:
+                        call.wake(outcome.Error(Forked()))
+                    return
                 except BaseException as error:
                     self.struck(error)
                     continue
