@@ -76,26 +76,31 @@ static inline void pillion__uv_live(pillion_adapter *adapter, int live) {
   if (PILLION__UV_OPEN(poll)) (live ? uv_ref : uv_unref)(poll);
 }
 
-static inline void pillion__uv_stop(pillion_adapter *adapter) {
-  pillion_uv *uv = (pillion_uv *)adapter;
-  if (PILLION__UV_OPEN(&uv->poll)) uv_poll_stop(&uv->poll);
-  if (PILLION__UV_OPEN(&uv->timer)) uv_timer_stop(&uv->timer);
-}
-
 static inline void pillion__uv_closed(uv_handle_t *handle) {
   pillion_uv *uv = (pillion_uv *)handle->data;
   if (--uv->closing == 0 && uv->on_close != NULL)
     uv->on_close(uv, uv->adapter.data);
 }
 
+static inline void pillion__uv_let_go(pillion_uv *uv, uv_handle_t *handle) {
+  if (!PILLION__UV_OPEN(handle)) return;
+  uv->closing++;
+  uv_close(handle, pillion__uv_closed);
+}
+
+/* Closing the poll later would take the next file of this number out. */
+static inline void pillion__uv_stop(pillion_adapter *adapter) {
+  pillion_uv *uv = (pillion_uv *)adapter;
+  pillion__uv_let_go(uv, (uv_handle_t *)&uv->poll);
+  if (PILLION__UV_OPEN(&uv->timer)) uv_timer_stop(&uv->timer);
+}
+
 static inline void pillion__uv_close(pillion_adapter *adapter) {
-  uv_handle_t *poll = (uv_handle_t *)&((pillion_uv *)adapter)->poll;
-  uv_handle_t *timer = (uv_handle_t *)&((pillion_uv *)adapter)->timer;
-  int open = PILLION__UV_OPEN(poll) + PILLION__UV_OPEN(timer);
-  ((pillion_uv *)adapter)->closing = open + 1;
-  if (PILLION__UV_OPEN(poll)) uv_close(poll, pillion__uv_closed);
-  if (PILLION__UV_OPEN(timer)) uv_close(timer, pillion__uv_closed);
-  pillion__uv_closed(poll); /* the one for this function */
+  pillion_uv *uv = (pillion_uv *)adapter;
+  uv->closing++; /* for this function */
+  pillion__uv_let_go(uv, (uv_handle_t *)&uv->poll);
+  pillion__uv_let_go(uv, (uv_handle_t *)&uv->timer);
+  pillion__uv_closed((uv_handle_t *)&uv->poll);
 }
 
 static inline void pillion__uv_on_ready(uv_poll_t *poll, int status,
@@ -171,6 +176,7 @@ static inline int pillion_uv_attach(pillion_uv *out, uv_loop_t *loop,
   uv_timer_init(loop, &out->timer);
   out->poll.data = out->timer.data = out;
   out->on_close = NULL;
+  out->closing = 0;
   uv_poll_start(&out->poll, UV_READABLE, pillion__uv_on_poll);
   uv_timer_start(&out->timer, pillion__uv_on_timer, 0, 0);
   uv_unref((uv_handle_t *)&out->timer);

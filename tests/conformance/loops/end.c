@@ -3,6 +3,17 @@
 /* Ends, in every order. */
 #include "rig.h"
 
+/* Of a descriptor of the program's. */
+struct taken {
+  int fd, count;
+};
+
+static void take_byte(void *data) {
+  struct taken *taken = data;
+  char byte;
+  if (read(taken->fd, &byte, 1) == 1) taken->count++;
+}
+
 TEST(the_executor_may_be_freed_first) {
   struct rig *rig = rig_new(record);
   struct probe probe = {0};
@@ -22,6 +33,8 @@ TEST(the_executor_may_be_freed_first) {
 TEST(the_loop_may_be_destroyed_first) {
   struct rig *rig = rig_new(record);
   struct probe probe = {0};
+  static struct doze nap;
+  nap = (struct doze){.ns = 3600 * SECOND};
   spawn(rig->ex, &probe, 1, PILLION_EVENT);
   submit(rig->ex, "test.block", "", 2, PILLION_EVENT);
   settle(rig);
@@ -29,10 +42,12 @@ TEST(the_loop_may_be_destroyed_first) {
   /* The executor lives on, without a loop. */
   submit(rig->ex, "test.echo", "x", 3, PILLION_EVENT);
   assert_int_equal(pillion_wake(probe.waker), PILLION_WOKEN);
+  assert_ok(pillion_task_spawn(NULL, rig->ex, &dozing, &nap, 4, PILLION_EVENT));
+  host_turn(&rig->host); /* it may arm no timer of the loop */
   assert_ok(host_detach(&rig->host));
   assert_ok(pillion_executor_close(rig->ex, PILLION_CLOSE_CANCEL));
   run(rig->ex, &rig->seen);
-  assert_int_equal(rig->seen.count, 3);
+  assert_int_equal(rig->seen.count, 4);
   executor_free(rig->ex);
   free(rig);
 }
@@ -49,20 +64,52 @@ TEST(loop_executor_detach_in_this_order) {
 
 TEST(a_loop_is_destroyed_while_tasks_await_descriptors) {
   struct rig *rig = rig_new(record);
-  struct stream in;
+  struct stream in, late;
   int ends[2];
   pair_new(ends);
   open_watch(rig->ex, &in, ends[0]);
+  open_watch(rig->ex, &late, ends[1]);
+  late.length = R;
   start(rig->ex, &in, &reading);
   settle(rig);
   loop_destroy(rig->loop);
+  start(rig->ex, &late, &waiting);
+  pillion_executor_turn(NULL, 0, NULL, rig->ex, NULL);
+  /* An adapter that holds a part of the loop watches on. */
+  assert_true(late.rc == PILLION_ECLOSED || late.rc == PILLION_PENDING);
   assert_ok(host_detach(&rig->host));
   rig->loop = loop_new();
   assert_ok(rig_attach(rig, record));
-  close(ends[1]);
+  if (late.rc == PILLION_PENDING) pillion_task_cancel(late.task);
+  while (late.drops == 0) loop_round(rig->loop, 1);
+  assert_ok(pillion_watch_close(late.watch)); /* the other end of in */
   rig_run(rig);
   assert_int_equal(in.drops, 1);
   rig_free(rig);
+}
+
+/* Its number is the next one's, which the loop watches for the program. */
+TEST(a_freed_executors_descriptor_is_the_programs) {
+  struct rig *rig = rig_new(record);
+  struct taken its = {0};
+  int fd = -1, again[2];
+  assert_ok(pillion_executor_fd(&fd, rig->ex));
+  settle(rig);
+  executor_free(rig->ex);
+  assert_ok(pipe(again));
+  if (again[0] != fd) assert_int_equal(dup2(again[0], fd), fd);
+  assert_int_equal(write(again[1], "xyz", 3), 3);
+  for (int i = 0; i < 4; i++) loop_round(rig->loop, 0); /* nothing is ready */
+  its.fd = fd;
+  assert_ok(loop_on_readable(rig->loop, fd, take_byte, &its));
+  while (its.count < 1) loop_round(rig->loop, 1);
+  assert_ok(host_detach(&rig->host));
+  while (its.count < 3) loop_round(rig->loop, 1);
+  loop_destroy(rig->loop);
+  if (again[0] != fd) close(fd);
+  close(again[0]);
+  close(again[1]);
+  free(rig);
 }
 
 TEST(detach_leaves_what_lives_to_the_next_loop) {

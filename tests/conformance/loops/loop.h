@@ -25,14 +25,24 @@ void loop_destroy(void *loop); /* whatever is on it, and before any detach */
 void loop_round(void *loop, int wait); /* one round of the loop */
 /* Calls fn(data) after so many milliseconds. */
 void loop_after(void *loop, int ms, void (*fn)(void *data), void *data);
+/* Calls fn(data) in every round in which `fd` is readable, as long as the loop
+   is. 0, or -1 if the loop does not take it. */
+int loop_on_readable(void *loop, int fd, void (*fn)(void *data), void *data);
 
 int host_attach(struct host *host, void *loop, pillion_executor ex,
                 pillion_event_fn on_event, void *data);
 int host_detach(struct host *host);
 
+/* For loops that end by themselves: runs it until it does. */
+void loop_run_out(void *loop) __attribute__((weak));
+
 /* A driver that has no pillion_adapter defines these, too. */
 uint64_t host_live(const struct host *host);
 int host_status(const struct host *host);
+int host_turn(struct host *host); /* as pillion_adapter_turn */
+
+/* How late its timers may be on an idle machine: 1000 if undefined. */
+extern const int loop_resolution_us;
 
 extern const int loop_takes_files; /* always ready, as poll(2) says */
 
@@ -48,10 +58,36 @@ struct exempt {
 };
 extern const struct exempt loop_exempts[] __attribute__((weak));
 
+/* ---- For drivers --------------------------------------------------------- */
+
+/* A function of a case, as the data of a timer or a descriptor. */
+struct own {
+  void (*fn)(void *data);
+  void *data;
+};
+
+static inline struct own *own_new(void (*fn)(void *data), void *data) {
+  struct own *own = (struct own *)malloc(sizeof *own);
+  own->fn = fn;
+  own->data = data;
+  return own;
+}
+
+static inline void own_call(const void *own) {
+  ((const struct own *)own)->fn(((const struct own *)own)->data);
+}
+
 /* The cases of a handler that runs the loop. */
 #define NESTED_CASES                                                         \
   "a_handler_may_run_the_loop a_handler_waits_for_the_event_behind_its_own " \
-  "a_loop_inside_a_poll_neither_spins_nor_loses_anything"
+  "a_loop_inside_a_poll_neither_spins_nor_loses_anything "                   \
+  "descriptors_are_watched_in_a_loop_that_a_handler_runs "                   \
+  "a_poll_runs_the_loop"
+
+/* The cases of a loop that ends by itself. */
+#define ENDING_CASES                                 \
+  "the_loop_ends_when_nothing_lives_and_not_before " \
+  "nothing_of_a_freed_executor_keeps_the_loop"
 
 #ifdef __cplusplus
 }

@@ -44,6 +44,31 @@ TEST(a_handler_waits_for_the_event_behind_its_own) {
   rig_free(rig);
 }
 
+static void run_until_read(void *data) {
+  struct rig *rig = ((void **)data)[0];
+  struct stream *in = ((void **)data)[1];
+  while (in->bytes == 0) loop_round(rig->loop, 1);
+}
+
+TEST(descriptors_are_watched_in_a_loop_that_a_handler_runs) {
+  struct rig *rig = rig_new(record);
+  struct stream in;
+  int ends[2];
+  void *both[] = {rig, &in};
+  pair_new(ends);
+  open_watch(rig->ex, &in, ends[0]);
+  in.length = 1;
+  start(rig->ex, &in, &reading);
+  settle(rig);
+  assert_int_equal(in.polls, 1);
+  loop_after(rig->loop, 1, run_until_read, both);
+  assert_int_equal(write(ends[1], "x", 1), 1);
+  rig_run(rig);
+  assert_int_equal(in.bytes, 1);
+  rig_free(rig);
+  close(ends[1]);
+}
+
 static int run_in_poll(struct probe *probe, pillion_context *cx) {
   struct rig *rig = probe->data;
   int stop = 0, rounds = 0;
@@ -65,3 +90,33 @@ TEST(a_loop_inside_a_poll_neither_spins_nor_loses_anything) {
   assert_int_equal(rig->seen.count, 3);
   rig_free(rig);
 }
+
+static int run_rounds_in_poll(struct probe *probe, pillion_context *cx) {
+  settle(probe->data);
+  return 0;
+}
+
+/* What is reported while no turn can be made is not forgotten. */
+static void run_the_loop_in_a_poll(int by_hand) {
+  struct rig *rig = rig_new(record);
+  struct probe probe = {.ready_at = 1, .then = run_rounds_in_poll, .data = rig};
+  struct stream in;
+  int ends[2];
+  pair_new(ends);
+  open_watch(rig->ex, &in, ends[0]);
+  in.length = 1;
+  start(rig->ex, &in, &reading);
+  settle(rig);
+  assert_int_equal(in.polls, 1);
+  assert_int_equal(write(ends[1], "x", 1), 1);
+  spawn(rig->ex, &probe, 0, PILLION_DETACH);
+  if (by_hand) pillion_executor_turn(NULL, 0, NULL, rig->ex, NULL);
+  rig_run(rig);
+  assert_int_equal(probe.drops, 1);
+  assert_int_equal(in.bytes, 1);
+  rig_free(rig);
+  close(ends[1]);
+}
+
+TEST(a_poll_runs_the_loop) { run_the_loop_in_a_poll(0); }
+TEST(a_poll_in_a_turn_by_hand_runs_the_loop) { run_the_loop_in_a_poll(1); }

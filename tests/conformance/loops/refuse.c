@@ -12,6 +12,49 @@ TEST(attach_twice_is_refused_and_harmless) {
   rig_free(rig);
 }
 
+/* Where a loop takes a descriptor once it is refused; or the executor moves. */
+TEST(a_second_adapter_on_a_loop_is_refused_or_takes_over) {
+  struct rig *rig = rig_new(record), *other = calloc(1, sizeof *other);
+  settle(rig);
+  other->loop = rig->loop;
+  other->ex = rig->ex;
+  int rc = rig_attach(other, record);
+  assert_true(rc == 0 || rc == PILLION_EBUSY);
+  struct rig *is = rc == 0 ? other : rig, *is_not = rc == 0 ? rig : other;
+  assert_int_equal(host_status(&is->host), 0);
+  submit(rig->ex, "test.echo", "x", 1, PILLION_EVENT);
+  while (is->seen.count == 0) loop_round(rig->loop, 1);
+  assert_int_equal(is_not->seen.count, 0);
+  if (rc == 0) assert_ok(host_detach(&rig->host));
+  submit(rig->ex, "test.echo", "x", 2, PILLION_EVENT);
+  while (is->seen.count == 1) loop_round(rig->loop, 1);
+  assert_ok(host_detach(&is->host));
+  executor_free(rig->ex);
+  loop_destroy(rig->loop);
+  free(other);
+  free(rig);
+}
+
+static int run_until_it_stops(void *arg) {
+  struct rig *rig = arg;
+  int stop = 0, rounds = 0;
+  while (host_status(&rig->host) == 0) loop_round(rig->loop, 1);
+  loop_after(rig->loop, 3, stop_rounds, &stop);
+  for (; !stop; rounds++) loop_round(rig->loop, 1);
+  return rounds;
+}
+
+TEST(a_loop_run_on_the_wrong_thread_does_not_spin) {
+  struct rig *rig = rig_new(record);
+  submit(rig->ex, "test.echo", "x", 1, PILLION_EVENT);
+  assert_true(on_thread(run_until_it_stops, rig) < 10);
+  assert_int_equal(host_status(&rig->host), PILLION_EWRONGTHREAD);
+  assert_int_equal(rig->seen.count, 0);
+  run(rig->ex, &rig->seen);
+  assert_int_equal(rig->seen.count, 1);
+  rig_free(rig);
+}
+
 TEST(attach_elsewhere_moves_the_executor) {
   struct rig *rig = rig_new(record), *other = calloc(1, sizeof *other);
   pillion_task blocked = submit(rig->ex, "test.block", "", 1, PILLION_EVENT);

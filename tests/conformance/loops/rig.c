@@ -32,6 +32,10 @@ struct rig *rig_new(pillion_event_fn on_event) {
 }
 
 void rig_run(struct rig *rig) {
+  if (loop_run_out != NULL) {
+    loop_run_out(rig->loop);
+    return;
+  }
   loop_round(rig->loop, 0);
   while (host_live(&rig->host) > 0 && host_status(&rig->host) == 0)
     loop_round(rig->loop, 1);
@@ -58,6 +62,12 @@ __attribute__((weak)) uint64_t host_live(const struct host *host) {
 __attribute__((weak)) int host_status(const struct host *host) {
   return host->as.adapter.status;
 }
+
+__attribute__((weak)) int host_turn(struct host *host) {
+  return pillion_adapter_turn(&host->as.adapter);
+}
+
+__attribute__((weak)) const int loop_resolution_us = 1000;
 
 /* ---- What does not apply ------------------------------------------------- */
 

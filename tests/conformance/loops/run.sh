@@ -28,7 +28,9 @@ else
 fi
 mkdir -p "$BUILD"
 
-export ASAN_OPTIONS="detect_leaks=0:detect_stack_use_after_return=1:abort_on_error=1:use_sigaltstack=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
+export ASAN_OPTIONS="detect_leaks=0:detect_stack_use_after_return=1:abort_on_error=1:max_free_fill_size=65536:free_fill_byte=238:use_sigaltstack=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
+# Freed memory is filled, so that a library that uses it crashes.
+export MALLOC_PERTURB_=113
 export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
 
 flags="-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror ${CFLAGS:-} -Iinclude -Itests/c -I$here"

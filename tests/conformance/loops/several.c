@@ -73,6 +73,111 @@ TEST(a_closed_watch_lets_go_of_its_descriptor) {
   close(ends[1]);
 }
 
+/* ---- Loops of different kinds -------------------------------------------- */
+
+/* What lives waits meanwhile: a task for a descriptor, one for a wake, a Go task
+   for a descriptor, and a call. */
+TEST(an_executor_moves_to_a_loop_of_another_kind_and_back) {
+  struct rig *rig = rig_new(record);
+  struct probe probe = {.ready_at = 2};
+  struct stream in;
+  int ends[2], go[2];
+  pair_new(ends);
+  pair_new(go);
+  open_watch(rig->ex, &in, ends[0]);
+  start(rig->ex, &in, &reading);
+  in.length = 3;
+  spawn(rig->ex, &probe, 1, PILLION_EVENT);
+  pillion_task blocked = submit(rig->ex, "test.block", "", 2, PILLION_EVENT);
+  start_cat(rig->ex, go[0]);
+  while (library_counts().watches < 2) loop_round(rig->loop, 0);
+  assert_int_equal(write(ends[1], "x", 1), 1);
+  while (in.bytes < 1) loop_round(rig->loop, 1);
+
+  /* pillion/poll.h takes it over without a detach. */
+  pillion_poll poll;
+  pillion_poll_init(&poll, rig->ex, see, &rig->seen);
+  assert_int_equal(pillion_poll_once(&poll, 0), 0);
+  assert_int_equal(host_status(&rig->host), PILLION_ECLOSED);
+  assert_int_equal(write(ends[1], "y", 1), 1);
+  while (in.bytes < 2)
+    assert_true(pillion_poll_once(&poll, PILLION_TIME_NEVER) >= 0);
+  settle(rig); /* the first loop has nothing of it */
+  assert_ok(host_detach(&rig->host));
+  settle(rig);
+
+  assert_ok(rig_attach(rig, record));
+  assert_int_equal(write(ends[1], "z", 1), 1);
+  while (in.bytes < 3) loop_round(rig->loop, 1);
+  assert_ok(host_detach(&rig->host));
+  loop_destroy(rig->loop);
+  rig->loop = loop_new();
+  assert_ok(rig_attach(rig, record));
+  assert_int_equal(write(go[1], "g", 1), 1);
+  assert_ok(shutdown(go[1], SHUT_WR));
+  assert_int_equal(pillion_wake(probe.waker), PILLION_WOKEN);
+  assert_ok(pillion_task_cancel(blocked));
+  rig_run(rig);
+  assert_int_equal(rig->seen.count, 3);
+  assert_int_equal(in.drops, 1);
+  rig_free(rig);
+  close(ends[1]);
+  close(go[0]);
+  close(go[1]);
+}
+
+/* ---- The program's descriptors ------------------------------------------- */
+
+struct own_reader {
+  int fd, count;
+};
+
+static void read_one(void *data) {
+  struct own_reader *reader = data;
+  char byte;
+  if (read(reader->fd, &byte, 1) == 1) reader->count++;
+}
+
+/* Where a loop takes a descriptor once a task is refused; or each hears of its
+   own events only. */
+TEST(the_program_watches_the_same_descriptor) {
+  struct rig *rig = rig_new(record);
+  struct own_reader its = {0};
+  struct stream task;
+  int ends[2];
+  pair_new(ends);
+  its.fd = ends[0];
+  assert_ok(loop_on_readable(rig->loop, ends[0], read_one, &its));
+  memset(&task, 0, sizeof task);
+  task.fd = ends[0];
+  assert_ok(pillion_watch_open(&task.watch, rig->ex, ends[0], 0));
+  task.length = loop_has(H) ? H : W;
+  start(rig->ex, &task, &waiting);
+  settle(rig);
+  assert_true(task.rc == PILLION_EBUSY || task.rc == PILLION_PENDING ||
+              !loop_has(H));
+  for (int i = 1; i <= 3; i++) {
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    while (its.count < i) loop_round(rig->loop, 1);
+  }
+  if (task.rc == PILLION_PENDING) {
+    assert_int_equal(task.polls, 1);
+    close(ends[1]);
+    while (task.drops == 0) loop_round(rig->loop, 1);
+    assert_true(task.events & H);
+  } else {
+    close(ends[1]);
+  }
+  assert_ok(pillion_watch_close(task.watch));
+  assert_ok(host_detach(&rig->host));
+  executor_free(rig->ex);
+  loop_destroy(rig->loop);
+  free(rig);
+  close(ends[0]);
+}
+
+/* ---- Loops in threads ---------------------------------------------------- */
+
 static int own_loop(void *arg) {
   struct rig *rig = arg;
   pillion_function f;

@@ -8,17 +8,18 @@
 #include "pillion/epoll.h"
 
 const int loop_takes_files = 0;
+const struct exempt loop_exempts[] = {
+    {ENDING_CASES, "a program looks at adapter.live"}, {NULL, NULL}};
 
-/* A program's own timer, edge-triggered as its others may be. */
-struct own {
-  int fd;
-  void (*fn)(void *data);
-  void *data;
+/* A program's own descriptor, or timer: edge-triggered as it may be. */
+struct file {
+  int fd, once;
+  struct own *own;
 };
 
 struct loop {
   int epoll, count;
-  pillion_epoll *on[2];
+  pillion_epoll *on[4];
 };
 
 void *loop_new(void) {
@@ -32,21 +33,31 @@ void loop_destroy(void *data) {
   free(data);
 }
 
+static int watch(struct loop *loop, int fd, uint32_t once, void (*fn)(void *),
+                 void *its) {
+  struct file *file = malloc(sizeof *file);
+  struct epoll_event event = {EPOLLIN | once, {.ptr = file}};
+  *file = (struct file){fd, once != 0, own_new(fn, its)};
+  return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
 void loop_after(void *data, int ms, void (*fn)(void *data), void *its) {
-  struct loop *loop = data;
-  struct itimerspec at = {.it_value.tv_nsec = ms * 1000000};
-  struct own *own = malloc(sizeof *own);
-  struct epoll_event event = {EPOLLIN | EPOLLET, {.ptr = own}};
-  *own = (struct own){timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), fn, its};
-  timerfd_settime(own->fd, 0, &at, NULL);
-  epoll_ctl(loop->epoll, EPOLL_CTL_ADD, own->fd, &event);
+  struct itimerspec at = {.it_value.tv_nsec = ms * 1000000 + 1};
+  int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+  timerfd_settime(fd, 0, &at, NULL);
+  watch(data, fd, EPOLLET, fn, its);
+}
+
+int loop_on_readable(void *data, int fd, void (*fn)(void *data), void *its) {
+  return watch(data, fd, 0, fn, its);
 }
 
 void loop_round(void *data, int wait) {
   struct loop *loop = data;
   struct epoll_event events[8];
   int ms = wait ? -1 : 0, count = loop->count;
-  pillion_epoll *on[2] = {loop->on[0], loop->on[1]};
+  pillion_epoll *on[4];
+  memcpy(on, loop->on, sizeof on);
   for (int i = 0; i < count; i++) ms = pillion_epoll_timeout(on[i], ms);
   int n = epoll_wait(loop->epoll, events, 8, ms);
   for (int i = 0; i < n; i++) {
@@ -54,10 +65,9 @@ void loop_round(void *data, int wait) {
     for (int k = 0; k < count; k++)
       taken |= pillion_epoll_take(on[k], &events[i]);
     if (taken) continue;
-    struct own *own = events[i].data.ptr;
-    close(own->fd);
-    own->fn(own->data);
-    free(own);
+    struct file *file = events[i].data.ptr;
+    if (file->once) close(file->fd);
+    own_call(file->own);
   }
   for (int i = 0; i < count; i++) pillion_epoll_turn(on[i]);
 }
@@ -66,8 +76,9 @@ int host_attach(struct host *host, void *data, pillion_executor ex,
                 pillion_event_fn on_event, void *its) {
   struct loop *loop = data;
   pillion_epoll *on = (pillion_epoll *)host;
-  int rc = pillion_epoll_attach(on, loop->epoll, ex, on_event, its);
-  if (rc == 0 && loop->on[0] != on) loop->on[loop->count++] = on;
+  int i = 0, rc = pillion_epoll_attach(on, loop->epoll, ex, on_event, its);
+  while (i < loop->count && loop->on[i] != on) i++;
+  if (rc == 0 && i == loop->count) loop->on[loop->count++] = on;
   return rc;
 }
 

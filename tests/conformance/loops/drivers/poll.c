@@ -19,9 +19,19 @@ const struct exempt loop_exempts[] = {
      "a_forked_child_touches_nothing_of_the_parents random_programs",
      NO_LOOP "detach"},
     {"attach_twice_is_refused_and_harmless attach_refuses_what_cannot_be "
+     "an_attach_without_memory_changes_nothing "
+     "a_second_adapter_on_a_loop_is_refused_or_takes_over "
      "attach_elsewhere_moves_the_executor attach_inside_a_turn_is_refused "
      "an_attach_without_descriptors_changes_nothing",
      NO_LOOP "attach; the first turn is refused instead"},
+    {"a_freed_executors_descriptor_is_the_programs "
+     "the_programs_descriptors_have_their_turn "
+     "the_program_watches_the_same_descriptor",
+     "it watches what tasks await, and no more"},
+    {"an_executor_moves_to_a_loop_of_another_kind_and_back",
+     "it is the other kind"},
+    {"a_loop_run_on_the_wrong_thread_does_not_spin",
+     "the first round binds the executor"},
     {"two_executors_share_a_loop a_closed_watch_lets_go_of_its_descriptor",
      "each executor has a loop of its own"},
     {"the_executor_may_be_freed_first", "its next round answers the error"},
@@ -31,15 +41,10 @@ const struct exempt loop_exempts[] = {
      "its round answers PILLION_EREENTRANT, and does not wait"},
     {NULL, NULL}};
 
-struct own {
-  int64_t at;
-  void (*fn)(void *data);
-  void *data;
-};
-
 struct loop {
   pillion_poll *on;
   int status;
+  int64_t at; /* the time of its own function */
   struct own own;
 };
 
@@ -55,7 +60,12 @@ void loop_destroy(void *loop) { free(loop); }
 
 void loop_after(void *data, int ms, void (*fn)(void *data), void *its) {
   struct loop *loop = data;
-  loop->own = (struct own){pillion_adapter_now() + ms * 1000000, fn, its};
+  loop->at = pillion_adapter_now() + ms * 1000000;
+  loop->own = (struct own){fn, its};
+}
+
+int loop_on_readable(void *loop, int fd, void (*fn)(void *data), void *data) {
+  return -1; /* it watches what tasks await, and no more */
 }
 
 void loop_round(void *data, int wait) {
@@ -63,12 +73,18 @@ void loop_round(void *data, int wait) {
   struct own own = loop->own;
   int64_t left = PILLION_TIME_NEVER;
   if (own.fn != NULL)
-    left = pillion_adapter_wait(own.at, pillion_adapter_now(), 1);
+    left = pillion_adapter_wait(loop->at, pillion_adapter_now(), 1);
   int n = pillion_poll_once(loop->on, wait ? left : 0);
   if (n < 0) loop->status = n;
-  if (own.fn == NULL || pillion_adapter_now() < own.at) return;
+  if (own.fn == NULL || pillion_adapter_now() < loop->at) return;
   loop->own.fn = NULL;
-  own.fn(own.data);
+  own_call(&own);
+}
+
+void loop_run_out(void *data) {
+  struct loop *loop = data;
+  while (loop->own.fn != NULL) loop_round(loop, 1);
+  loop->status = pillion_poll_loop(loop->on);
 }
 
 int host_attach(struct host *host, void *data, pillion_executor ex,
