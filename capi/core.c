@@ -8,7 +8,6 @@
  * higher floors that lower ones reach.
  */
 #include "core/base/memory.c"
-#include "core/base/table.c"
 #include "core/base/log.c"
 #include "core/base/error.c"
 #include "core/base/process.c"
@@ -17,6 +16,7 @@
 #include "core/base/started.c"
 
 #include "core/cell/cell.c"
+#include "core/cell/owner.c"
 #include "core/cell/mark.c"
 #include "core/cell/list.c"
 

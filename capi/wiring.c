@@ -13,7 +13,7 @@ void pillion__warn(const char *text) {
 /* Also a warning: a function that starts the library unasked has no errbuf. */
 int pillion__refuse(int rc, const char *text, char *errbuf, size_t errcap) {
   pillion__warn(text);
-  return pillion__fail(rc, errbuf, errcap, "%s", text);
+  return pillion__fail(rc, (struct pillion__why){errbuf, errcap}, "%s", text);
 }
 
 /*

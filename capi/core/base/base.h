@@ -32,30 +32,20 @@ void *pillion__payload_alloc(size_t bytes);
 void pillion__payload_free(void *memory);
 extern _Atomic uint64_t pillion__payloads_alive;
 
-/* table.c */
-struct pillion__table {
-  pthread_mutex_t lock;
-  uint32_t known, idle_count; /* all entries, and the unused ones */
-  uint32_t most, *idle;       /* a stack of their indexes */
-  _Atomic(void *) *entries;
-  size_t bytes; /* of an entry's target */
-  const char *what;
-  void (*first_use)(void *memory, uint32_t index);
+/* Where a program wants to read why a call fails: its errbuf and errcap. */
+struct pillion__why {
+  char *text;
+  size_t cap;
 };
-
-int pillion__table_take(void **out, struct pillion__table *table, char *errbuf,
-                        size_t errcap);
-void pillion__table_give(struct pillion__table *table, uint32_t index,
-                         uint64_t gen);
 
 /* log.c, error.c */
 void pillion__log(int level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-int pillion__fail(int code, char *errbuf, size_t errcap, const char *format,
-                  ...) __attribute__((format(printf, 4, 5)));
-int pillion__fail_system(char *errbuf, size_t errcap, const char *what);
+int pillion__fail(int code, struct pillion__why why, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int pillion__fail_system(struct pillion__why why, const char *what);
 int pillion__options_take(void *out, size_t size, const void *given,
-                          char *errbuf, size_t errcap);
+                          struct pillion__why why);
 
 /* process.c: forks, and threads, which have a serial each */
 #if defined(__x86_64__)
@@ -115,9 +105,8 @@ void pillion__let_run(uint32_t round);
 bool pillion__await_zero(_Atomic uint64_t *count, int64_t timeout);
 
 /* started.c */
-int pillion__version_check(int version, char *errbuf, size_t errcap);
 int pillion__started(void); /* starts the library if need be */
-int pillion__started_for(int version, char *errbuf, size_t errcap);
+int pillion__started_or(struct pillion__why why);
 extern _Atomic bool pillion__is_started;
 extern _Atomic bool pillion__stopping;
 extern uint64_t pillion__max_request;

@@ -37,36 +37,50 @@ const char *pillion_strerror(int code) {
 
 int pillion_version(void) { return PILLION_VERSION_NUMBER; }
 
-int pillion__fail(int code, char *errbuf, size_t errcap, const char *format,
-                  ...) {
-  if (errbuf != NULL && errcap > 0) {
+int pillion__fail(int code, struct pillion__why why, const char *format, ...) {
+  if (why.text != NULL && why.cap > 0) {
     va_list args;
     va_start(args, format);
-    vsnprintf(errbuf, errcap, format, args);
+    vsnprintf(why.text, why.cap, format, args);
     va_end(args);
   }
   return code;
 }
 
 /* By errno. */
-int pillion__fail_system(char *errbuf, size_t errcap, const char *what) {
-  return pillion__fail(PILLION_ESYSTEM, errbuf, errcap, "%s: %s", what,
-                       strerror(errno));
+int pillion__fail_system(struct pillion__why why, const char *what) {
+  return pillion__fail(PILLION_ESYSTEM, why, "%s: %s", what, strerror(errno));
 }
 
-/* Copies options that a program gives: `size` bytes, which begin with theirs. */
+/* Below 1.0 only the patch may differ; after it, the minor may be less. */
+static int version_check(int version, struct pillion__why why) {
+  if (version >> 8 == PILLION_VERSION_NUMBER >> 8) return 0;
+  return pillion__fail(
+      PILLION_EVERSION, why,
+      "the program has the header of version %d.%d.%d, the library is %s",
+      version >> 16, version >> 8 & 255, version & 255, PILLION_VERSION_STRING);
+}
+
+/*
+ * Copies options that a program gives: `size` bytes, which begin with theirs and
+ * the version of the program's header.
+ */
 int pillion__options_take(void *out, size_t size, const void *given,
-                          char *errbuf, size_t errcap) {
-  size_t its;
+                          struct pillion__why why) {
+  struct {
+    size_t size;
+    int version;
+  } its;
   if (pillion__forked())
-    return pillion__fail(PILLION_EFORKED, errbuf, errcap, "a forked child");
+    return pillion__fail(PILLION_EFORKED, why, "a forked child");
   if (given == NULL) return 0;
   memcpy(&its, given, sizeof its);
-  if (its < size)
-    return pillion__fail(PILLION_EINVAL, errbuf, errcap,
-                         "options.size is %zu, not %zu or more", its, size);
+  if (its.size < size)
+    return pillion__fail(PILLION_EINVAL, why,
+                         "options.size is %zu, not %zu or more", its.size,
+                         size);
   memcpy(out, given, size);
-  return 0;
+  return version_check(its.version, why);
 }
 
 int pillion_failure_parse(pillion_failure *out, const void *payload,

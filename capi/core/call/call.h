@@ -163,7 +163,7 @@ void pillion__payload_clear(struct pillion__call *call, uint64_t length);
 extern _Atomic uint64_t pillion__calls_running;
 
 /* ring.c */
-int pillion__ring_open(uint32_t capacity, char *errbuf, size_t errcap);
+int pillion__ring_open(uint32_t capacity, struct pillion__why why);
 bool pillion__ring_push(uint32_t slot, uint32_t gen, uint32_t *kinds);
 void pillion__ring_close(void);
 void pillion__ring_undo(bool first);

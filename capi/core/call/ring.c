@@ -35,12 +35,12 @@ static int ring_go_fd = -1; /* Go's copy, until Go takes it */
 #define RING_END UINT32_MAX /* of the list of cancels */
 
 /* Also opens it again after a close, when it is empty. */
-int pillion__ring_open(uint32_t capacity, char *errbuf, size_t errcap) {
+int pillion__ring_open(uint32_t capacity, struct pillion__why why) {
   if (capacity == 1) capacity = 2; /* one place can't tell full from empty */
   if (ring == NULL) {
     ring = pillion__alloc(capacity * sizeof *ring);
     if (ring == NULL)
-      return pillion__fail(PILLION_ENOMEM, errbuf, errcap,
+      return pillion__fail(PILLION_ENOMEM, why,
                            "no memory for a submission ring of %u entries",
                            capacity);
     ring_mask = capacity - 1;
@@ -49,8 +49,7 @@ int pillion__ring_open(uint32_t capacity, char *errbuf, size_t errcap) {
   if (ring_fd < 0) ring_fd = pillion__descriptor_event();
   ring_go_fd = ring_fd < 0 ? -1 : pillion__descriptor_copy(ring_fd);
   if (ring_go_fd < 0)
-    return pillion__fail_system(errbuf, errcap,
-                                "no eventfd for the submission ring");
+    return pillion__fail_system(why, "no eventfd for the submission ring");
   atomic_store(&ring_asleep, 0);
   atomic_store(&ring_closed, false);
   return 0;

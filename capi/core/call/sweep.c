@@ -75,7 +75,7 @@ void pillion__calls_drop_all(struct pillion__executor *ex) {
   while (atomic_load(&ex->calls_live) > 0 || !told_go) {
     pillion__drain(ex);
     pillion__calls_cancel(&ex->base, PILLION__CALL_ORPHAN);
-    if (!told_go) pillion__guest.free(ex->index);
+    if (!told_go) pillion__guest.free(ex->base.index);
     told_go = true;
     pillion__drain(ex);
     pillion__drop_events(ex);

@@ -88,21 +88,3 @@ bool pillion__joiner_alive(uint64_t joiner) {
   struct pillion__head *head = pillion__head_of(joiner, &type);
   return atomic_load(&head->gen) == pillion__gen_of(joiner);
 }
-
-/* ---- Owners -------------------------------------------------------------- */
-
-/*
- * Raises `closing`, since a drain may become a cancel, never less. 1 if that is
- * new, 0 or an error.
- */
-int pillion__owner_close(struct pillion__owner *owner, uint64_t gen, int mode) {
-  if (mode != PILLION_CLOSE_DRAIN && mode != PILLION_CLOSE_CANCEL)
-    return PILLION_EINVAL;
-  uint64_t closing = gen << 2 | (1u + (uint32_t)mode);
-  uint64_t old = atomic_load(&owner->closing);
-  do {
-    if (old >> 2 != gen) return PILLION_EBADHANDLE; /* freed meanwhile */
-    if (old >= closing) return 0;
-  } while (!atomic_compare_exchange_weak(&owner->closing, &old, closing));
-  return 1;
-}

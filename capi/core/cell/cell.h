@@ -190,6 +190,7 @@ enum pillion__chunk_type {
  */
 struct pillion__owner {
   _Atomic uint32_t inbox;   /* slot + 1 */
+  uint32_t index;           /* in the table */
   _Atomic uint64_t gen;     /* of the handle; even: not in use */
   _Atomic uint64_t closing; /* gen << 2, below it 0 or 1 + mode */
 };
@@ -214,6 +215,23 @@ static inline uint32_t pillion__closing(const struct pillion__owner *owner) {
   return (uint32_t)atomic_load(&owner->closing) & 3u;
 }
 
+/* owner.c */
+struct pillion__table {
+  pthread_mutex_t lock;
+  uint32_t known, idle_count; /* all entries, and the unused ones */
+  uint32_t most, *idle;       /* a stack of their indexes */
+  _Atomic(void *) *entries;
+  size_t bytes;   /* of an entry's target */
+  uint32_t flags; /* that its options may have */
+  const char *what;
+  void (*first_use)(void *memory);
+};
+
+int pillion__owner_new(void **out, struct pillion__table *table, void *options,
+                       size_t size, const void *given, const uint64_t *handle,
+                       struct pillion__why why);
+void pillion__owner_give(struct pillion__table *table,
+                         struct pillion__owner *owner);
 int pillion__owner_close(struct pillion__owner *owner, uint64_t gen, int mode);
 
 struct pillion__chunk {

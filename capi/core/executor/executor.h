@@ -98,7 +98,6 @@ struct pillion__executor {
   pillion_context context;
   uint64_t calls_taken;          /* since calls_live was told */
   pillion_executor_stats counts; /* but those that other threads count */
-  uint32_t index;
   struct pillion__timers timers;
   pillion_context_hooks hooks;       /* set before the handle is out */
   struct pillion__block *posts_lent; /* payloads that the host still reads */
@@ -229,9 +228,8 @@ static inline uint64_t pillion__tasks_live(const struct pillion__executor *ex) {
 }
 
 static inline uint64_t pillion__live(const struct pillion__executor *ex) {
-  uint64_t of_pool = PILLION__LIKELY(ex->worker == NULL)
-                         ? 0
-                         : pillion__pool_side->live(ex);
+  uint64_t of_pool =
+      PILLION__LIKELY(ex->worker == NULL) ? 0 : pillion__pool_side->live(ex);
   return pillion__tasks_live(ex) + pillion__peek(&ex->calls_live) +
          pillion__peek(&ex->pool_events) + of_pool;
 }
@@ -281,8 +279,8 @@ int pillion__tasks_reserve(struct pillion__executor *ex, uint32_t tasks);
 
 /* hooks.c */
 int pillion__hooks_copy(pillion_context_hooks *out,
-                        const pillion_context_hooks *hooks, char *errbuf,
-                        size_t errcap);
+                        const pillion_context_hooks *hooks,
+                        struct pillion__why why);
 void pillion__hooks_drop(const pillion_context_hooks *hooks, void *context,
                          const pillion_future *future, void *self);
 
@@ -390,7 +388,7 @@ void pillion__drop_events(struct pillion__executor *ex);
 
 /* post.c */
 int pillion__posts_init(struct pillion__executor *ex, uint32_t posts,
-                        char *errbuf, size_t errcap);
+                        struct pillion__why why);
 void pillion__posts_free(struct pillion__executor *ex);
 bool pillion__posts_ready(struct pillion__executor *ex);
 size_t pillion__posts_take(struct pillion__executor *ex, pillion_event *events,

@@ -8,14 +8,13 @@
 
 /* For an executor or a pool. Without `hooks` there is no capture. */
 int pillion__hooks_copy(pillion_context_hooks *out,
-                        const pillion_context_hooks *hooks, char *errbuf,
-                        size_t errcap) {
+                        const pillion_context_hooks *hooks,
+                        struct pillion__why why) {
   out->capture = NULL;
   if (hooks == NULL) return 0;
   if (hooks->size < sizeof *hooks || hooks->capture == NULL ||
       hooks->enter == NULL || hooks->leave == NULL)
-    return pillion__fail(PILLION_EINVAL, errbuf, errcap,
-                         "context_hooks lack a function");
+    return pillion__fail(PILLION_EINVAL, why, "context_hooks lack a function");
   *out = *hooks;
   return 0;
 }

@@ -11,10 +11,8 @@
 
 static uint32_t idle_executors[PILLION__EXECUTORS];
 
-static void first_use(void *memory, uint32_t index) {
+static void first_use(void *memory) {
   struct pillion__executor *ex = memory;
-  ex->index = index;
-  atomic_init(&ex->base.gen, pillion__first_gen() - 1);
   atomic_init(&ex->fd, -1);
   atomic_init(&ex->timer, -1);
   atomic_init(&ex->park, PILLION__PARK_RUNNING);
@@ -26,36 +24,30 @@ static struct pillion__table executors = {
     .idle = idle_executors,
     .entries = pillion__executors,
     .bytes = sizeof(struct pillion__executor),
+    .flags = PILLION_NO_FD,
     .what = "executor",
     .first_use = first_use,
 };
-
-static void give_back(struct pillion__executor *ex) {
-  pillion__table_give(&executors, ex->index, atomic_load(&ex->base.gen));
-}
 
 static uint32_t or_else(uint32_t given, uint32_t otherwise) {
   return given == 0 ? otherwise : given;
 }
 
 static int configure(struct pillion__executor *ex,
-                     const pillion_executor_options *o, char *errbuf,
-                     size_t errcap) {
+                     const pillion_executor_options *o,
+                     struct pillion__why why) {
   if (o->gather > 0 && o->flags & PILLION_NO_FD)
-    return pillion__fail(PILLION_EINVAL, errbuf, errcap,
+    return pillion__fail(PILLION_EINVAL, why,
                          "options.gather needs a descriptor");
   if (o->ready > READY_MOST)
-    return pillion__fail(PILLION_EINVAL, errbuf, errcap,
+    return pillion__fail(PILLION_EINVAL, why,
                          "options.ready is %u, not %u at most", o->ready,
                          READY_MOST);
   if (o->max_ns < 0)
-    return pillion__fail(PILLION_EINVAL, errbuf, errcap,
-                         "options.max_ns is negative");
+    return pillion__fail(PILLION_EINVAL, why, "options.max_ns is negative");
   if (o->ready > 0) {
     int rc = pillion__tasks_reserve(ex, o->ready);
-    if (rc < 0)
-      return pillion__fail(rc, errbuf, errcap, "no room for %u tasks",
-                           o->ready);
+    if (rc < 0) return pillion__fail(rc, why, "no room for %u tasks", o->ready);
   }
   ex->max_tasks = or_else(o->max_tasks, UINT32_MAX);
   ex->max_calls = or_else(o->max_calls, UINT32_MAX);
@@ -74,32 +66,23 @@ int pillion_executor_new(pillion_executor *out,
                          const pillion_executor_options *options, char *errbuf,
                          size_t errcap) {
   pillion_executor_options o = PILLION_EXECUTOR_OPTIONS_INIT;
-  int rc = pillion__options_take(&o, sizeof o, options, errbuf, errcap);
-  if (rc < 0) return rc;
-  if (out == NULL)
-    return pillion__fail(PILLION_EINVAL, errbuf, errcap, "out is NULL");
-  if (o.flags & ~PILLION_NO_FD)
-    return pillion__fail(PILLION_EINVAL, errbuf, errcap, "unknown flags %#x",
-                         o.flags);
-  rc = pillion__started_for(o.version, errbuf, errcap);
-  if (rc < 0) return rc;
-
+  struct pillion__why why = {errbuf, errcap};
   void *memory;
-  rc = pillion__table_take(&memory, &executors, errbuf, errcap);
+  int rc =
+      pillion__owner_new(&memory, &executors, &o, sizeof o, options, out, why);
   if (rc < 0) return rc;
   struct pillion__executor *ex = memory;
   int fd = o.flags & PILLION_NO_FD ? -1 : pillion__descriptor_event();
   if (fd < 0 && !(o.flags & PILLION_NO_FD))
-    rc = pillion__fail_system(errbuf, errcap, "no eventfd");
+    rc = pillion__fail_system(why, "no eventfd");
   pillion__context_init(ex);
-  if (rc == 0)
-    rc = pillion__hooks_copy(&ex->hooks, o.context_hooks, errbuf, errcap);
-  if (rc == 0) rc = configure(ex, &o, errbuf, errcap);
-  if (rc == 0) rc = pillion__posts_init(ex, o.posts, errbuf, errcap);
+  if (rc == 0) rc = pillion__hooks_copy(&ex->hooks, o.context_hooks, why);
+  if (rc == 0) rc = configure(ex, &o, why);
+  if (rc == 0) rc = pillion__posts_init(ex, o.posts, why);
   if (rc == 0 && pillion__gather_init(ex, o.gather, fd) < 0)
-    rc = pillion__fail_system(errbuf, errcap, "no descriptors to gather with");
+    rc = pillion__fail_system(why, "no descriptors to gather with");
   if (rc < 0) {
-    give_back(ex);
+    pillion__owner_give(&executors, &ex->base);
     if (fd >= 0) close(fd);
     return rc;
   }
@@ -114,7 +97,7 @@ int pillion_executor_new(pillion_executor *out,
   pillion__drain(ex); /* late cells for an earlier executor here */
   atomic_fetch_add(&ex->base.gen, 1);
   atomic_store(&ex->park, PILLION__PARK_IDLE);
-  *out = pillion__handle(PILLION__EXECUTOR, ex->index,
+  *out = pillion__handle(PILLION__EXECUTOR, ex->base.index,
                          (uint32_t)atomic_load(&ex->base.gen));
   return 0;
 }
@@ -216,7 +199,7 @@ int pillion_executor_free(pillion_executor executor) {
   reclaim(ex);
   pillion__turning = 0;
   atomic_store(&ex->owner, 0);
-  give_back(ex);
+  pillion__owner_give(&executors, &ex->base);
   pthread_setcancelstate(cancels, NULL);
   return 0;
 }

@@ -64,17 +64,17 @@ static int ring_make(struct pillion__executor *ex, uint64_t gen) {
 
 /* For a new executor; the ring waits for the first post if `posts` is 0. */
 int pillion__posts_init(struct pillion__executor *ex, uint32_t posts,
-                        char *errbuf, size_t errcap) {
+                        struct pillion__why why) {
   uint64_t gen = atomic_load(&ex->base.gen) + 1;
   if ((posts & (posts - 1)) != 0 || posts > POSTS_MOST)
-    return pillion__fail(PILLION_EINVAL, errbuf, errcap,
+    return pillion__fail(PILLION_EINVAL, why,
                          "posts is %u, not a power of two up to %u", posts,
                          POSTS_MOST);
   atomic_store(&ex->posts_mask, (posts == 0 ? POSTS_DEFAULT : posts) - 1);
   atomic_store(&ex->posts_head, 0);
   atomic_store(&ex->posts_tail, gen << 32);
   if (posts == 0 || ring_make(ex, gen) == 0) return 0;
-  return pillion__fail(PILLION_ENOMEM, errbuf, errcap,
+  return pillion__fail(PILLION_ENOMEM, why,
                        "no memory for a ring of %u posted events", posts);
 }
 

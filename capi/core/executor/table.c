@@ -53,7 +53,7 @@ int pillion_executor_bind(pillion_executor executor) {
  */
 bool pillion__bound(struct pillion__executor *ex) {
   if (atomic_load(&ex->coroutines) == 0) return false;
-  uint32_t suspended = pillion__guest.settle(ex->index);
+  uint32_t suspended = pillion__guest.settle(ex->base.index);
   atomic_store(&ex->coroutines, suspended);
   return suspended > 0;
 }

@@ -18,7 +18,7 @@ static void abandon(struct pillion__executor *ex, void *serial) {
     atomic_store(&ex->base.closing, gen << 2 | (1 + PILLION_CLOSE_CANCEL));
     if (ex->worker != NULL) pillion__pool_side->leave(ex);
     pillion__tasks_drop(ex);
-    if (ex->guest_known) pillion__guest.free(ex->index);
+    if (ex->guest_known) pillion__guest.free(ex->base.index);
     pillion__watches_close(ex);
     ex->guest_known = ex->guest_more = 0;
     atomic_store(&ex->coroutines, 0);

@@ -161,5 +161,5 @@ void pillion__watches_tell(struct pillion__executor *ex) {
     pillion__watch_forget(watch, want);
   }
   if (ex->guest_known && pillion__guest.rewatch != NULL)
-    pillion__guest.rewatch(ex->index);
+    pillion__guest.rewatch(ex->base.index);
 }

@@ -34,9 +34,9 @@ static void collect(struct pillion__executor *ex,
 static uint32_t guest_run(struct pillion__executor *ex, uint32_t max_polls,
                           int64_t now, int64_t until) {
   struct pillion__guest_turn turn;
-  turn.index = ex->index;
+  turn.index = ex->base.index;
   turn.pool = ex->worker != NULL && atomic_load(&ex->worker->pool->guest)
-                  ? ex->worker->pool->index + 1
+                  ? ex->worker->pool->base.index + 1
                   : 0;
   turn.max_polls = max_polls;
   turn.max_ns = 0;

@@ -8,8 +8,8 @@
 #pragma GCC visibility push(hidden)
 
 /* probe.c */
-int pillion__probe_threads(char *errbuf, size_t errcap);
-int pillion__probe_poller(int fd, char *errbuf, size_t errcap);
+int pillion__probe_threads(struct pillion__why why);
+int pillion__probe_poller(int fd, struct pillion__why why);
 
 #pragma GCC visibility pop
 

@@ -27,27 +27,25 @@ static void *wait_for_all(void *lock) {
 /*
  * Before any thread enters Go: a thread that enters waits until Go has its own.
  */
-int pillion__probe_threads(char *errbuf, size_t errcap) {
+int pillion__probe_threads(struct pillion__why why) {
   pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   pthread_t threads[THREADS];
   int n = 0;
   pthread_mutex_lock(&lock);
   do errno = pillion__thread_start(&threads[n], wait_for_all, &lock);
   while (errno == 0 && ++n < THREADS);
-  int rc = errno == 0
-               ? 0
-               : pillion__fail_system(errbuf, errcap, "no threads for Go");
+  int rc = errno == 0 ? 0 : pillion__fail_system(why, "no threads for Go");
   pthread_mutex_unlock(&lock);
   while (n > 0) pthread_join(threads[--n], NULL);
   return rc;
 }
 
 /* Go is going to watch `fd`, in an epoll set with a descriptor of its own. */
-int pillion__probe_poller(int fd, char *errbuf, size_t errcap) {
+int pillion__probe_poller(int fd, struct pillion__why why) {
   int other = -1, poller = epoll_create1(EPOLL_CLOEXEC), rc = 0;
   if (poller >= 0) other = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (other < 0 || !watchable(poller, other) || !watchable(poller, fd))
-    rc = pillion__fail_system(errbuf, errcap, "no epoll for Go's descriptors");
+    rc = pillion__fail_system(why, "no epoll for Go's descriptors");
   if (other >= 0) close(other);
   if (poller >= 0) close(poller);
   return rc;

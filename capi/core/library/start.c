@@ -29,11 +29,10 @@ static bool phase_claim(int from) {
   return ours;
 }
 
-static int set_limits(const pillion_start_options *o, char *errbuf,
-                      size_t errcap) {
+static int set_limits(const pillion_start_options *o, struct pillion__why why) {
   if (o->allocator != NULL) {
     if (o->allocator->alloc == NULL || o->allocator->free == NULL)
-      return pillion__fail(PILLION_EINVAL, errbuf, errcap,
+      return pillion__fail(PILLION_EINVAL, why,
                            "an allocator needs alloc and free");
     pillion__allocator_set(o->allocator);
   }
@@ -44,25 +43,25 @@ static int set_limits(const pillion_start_options *o, char *errbuf,
 }
 
 /* If there are functions: their ring, their descriptor and Go. */
-static int start_calls(const pillion_start_options *o, char *errbuf,
-                       size_t errcap) {
-  int rc = pillion__ring_open(o->ring == 0 ? 16384 : o->ring, errbuf, errcap);
-  if (rc == 0) rc = pillion__probe_poller(pillion__ring_fd(), errbuf, errcap);
+static int start_calls(const pillion_start_options *o,
+                       struct pillion__why why) {
+  int rc = pillion__ring_open(o->ring == 0 ? 16384 : o->ring, why);
+  if (rc == 0) rc = pillion__probe_poller(pillion__ring_fd(), why);
   if (rc == 0 && pillion__guest.start != NULL)
-    rc = pillion__guest.start(errbuf, errcap);
+    rc = pillion__guest.start(why.text, why.cap);
   if (rc < 0) pillion__ring_undo(!configured);
   return rc;
 }
 
 /* A start that failed has changed nothing, and can be tried again. */
-static int start(const pillion_start_options *o, char *errbuf, size_t errcap) {
-  int rc = configured ? 0 : set_limits(o, errbuf, errcap);
+static int start(const pillion_start_options *o, struct pillion__why why) {
+  int rc = configured ? 0 : set_limits(o, why);
   if (rc < 0) return rc;
   if (pillion__guest.functions != NULL) {
-    rc = pillion__probe_threads(errbuf, errcap);
-    if (rc == 0) rc = pillion__guest.functions(errbuf, errcap);
+    rc = pillion__probe_threads(why);
+    if (rc == 0) rc = pillion__guest.functions(why.text, why.cap);
   }
-  if (rc == 0 && pillion__function_any()) rc = start_calls(o, errbuf, errcap);
+  if (rc == 0 && pillion__function_any()) rc = start_calls(o, why);
   if (rc < 0) {
     if (!configured) pillion__allocator_set(NULL);
     return rc;
@@ -76,24 +75,23 @@ static int start(const pillion_start_options *o, char *errbuf, size_t errcap) {
 int pillion_start(const pillion_start_options *options, char *errbuf,
                   size_t errcap) {
   pillion_start_options o = PILLION_START_OPTIONS_INIT;
-  int rc = pillion__options_take(&o, sizeof o, options, errbuf, errcap);
-  if (rc == 0) rc = pillion__version_check(o.version, errbuf, errcap);
+  struct pillion__why why = {errbuf, errcap};
+  int rc = pillion__options_take(&o, sizeof o, options, why);
   if (rc < 0) return rc;
   if ((o.ring & (o.ring - 1)) != 0)
-    return pillion__fail(PILLION_EINVAL, errbuf, errcap,
-                         "ring is %u, not a power of two", o.ring);
+    return pillion__fail(PILLION_EINVAL, why, "ring is %u, not a power of two",
+                         o.ring);
   if (o.max_request > PILLION_MAX_PAYLOAD)
-    return pillion__fail(PILLION_EMSGSIZE, errbuf, errcap,
-                         "max_request is more than %u", PILLION_MAX_PAYLOAD);
+    return pillion__fail(PILLION_EMSGSIZE, why, "max_request is more than %u",
+                         PILLION_MAX_PAYLOAD);
   if (pillion__turning)
     return atomic_load(&pillion__stopping)
-               ? pillion__fail(PILLION_EREENTRANT, errbuf, errcap,
-                               "not inside a turn")
+               ? pillion__fail(PILLION_EREENTRANT, why, "not inside a turn")
                : 0;
   int cancels; /* a cancelled thread ends after this */
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
   if (phase_claim(STOPPED)) {
-    rc = start(&o, errbuf, errcap);
+    rc = start(&o, why);
     phase_set(rc < 0 ? STOPPED : STARTED);
   }
   pthread_setcancelstate(cancels, NULL);

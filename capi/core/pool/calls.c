@@ -10,7 +10,7 @@ int pillion__pool_call_begins(uint32_t *out, pillion_pool handle) {
   if (rc == 0) rc = pillion__pool_admit(pool, NULL, pillion__gen_of(handle));
   if (rc < 0) return rc;
   atomic_store(&pool->called, 1);
-  *out = pool->index + 1;
+  *out = pool->base.index + 1;
   return 0;
 }
 

@@ -38,7 +38,7 @@ static void pool_reclaim(struct pillion__pool *pool) {
     atomic_store(&worker->polls, 0);
     atomic_store(&worker->steals, 0);
   }
-  pillion__pool_give(pool);
+  pillion__owner_give(&pillion__pool_table, &pool->base);
 }
 
 void pillion__pool_unref(struct pillion__pool *pool, uint64_t refs) {

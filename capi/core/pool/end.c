@@ -57,7 +57,7 @@ void pillion__home_forget(pillion_executor home) {
 static void tell_home(struct pillion__pool_task *task, uint32_t slot,
                       pillion_executor home) {
   struct pillion__executor *ex = pillion__here;
-  if (ex != NULL && ex->index == pillion__slot_of(home) &&
+  if (ex != NULL && ex->base.index == pillion__slot_of(home) &&
       pillion__peek(&ex->base.gen) == pillion__gen_of(home) &&
       pillion__peek(&ex->in_turn)) {
     pillion__list_push(&ex->done, slot);

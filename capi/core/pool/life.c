@@ -21,15 +21,13 @@
 _Atomic(void *) pillion__pools[PILLION__POOLS];
 static uint32_t idle_pools[PILLION__POOLS];
 
-static void pool_first_use(void *memory, uint32_t index) {
+static void pool_first_use(void *memory) {
   struct pillion__pool *pool = memory;
-  pool->index = index;
-  atomic_init(&pool->base.gen, pillion__first_gen() - 1);
   pthread_mutex_init(&pool->lock, NULL);
   pthread_mutex_init(&pool->timers_lock, NULL);
 }
 
-static struct pillion__table pools = {
+struct pillion__table pillion__pool_table = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .most = PILLION__POOLS,
     .idle = idle_pools,
@@ -38,11 +36,6 @@ static struct pillion__table pools = {
     .what = "pool",
     .first_use = pool_first_use,
 };
-
-/* By the thread that took off the last reference. */
-void pillion__pool_give(struct pillion__pool *pool) {
-  pillion__table_give(&pools, pool->index, atomic_load(&pool->base.gen));
-}
 
 /*
  * No worker polls any more: every queued task is in the inbox, or soon will be.
@@ -66,30 +59,24 @@ static void drop_guest_inbox(struct pillion__pool *pool) {
 int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
                      char *errbuf, size_t errcap) {
   pillion_pool_options o = PILLION_POOL_OPTIONS_INIT;
-  int rc = pillion__options_take(&o, sizeof o, options, errbuf, errcap);
-  if (rc < 0) return rc;
-  if (out == NULL)
-    return pillion__fail(PILLION_EINVAL, errbuf, errcap, "out is NULL");
-  if (o.flags != 0)
-    return pillion__fail(PILLION_EINVAL, errbuf, errcap, "unknown flags %#x",
-                         o.flags);
-  if (o.reserved != 0)
-    return pillion__fail(PILLION_EINVAL, errbuf, errcap,
-                         "options.reserved is not 0");
-  pillion_context_hooks hooks;
-  rc = pillion__hooks_copy(&hooks, o.context_hooks, errbuf, errcap);
-  if (rc == 0) rc = pillion__started_for(o.version, errbuf, errcap);
-  if (rc < 0) return rc;
+  struct pillion__why why = {errbuf, errcap};
   void *memory;
-  rc = pillion__table_take(&memory, &pools, errbuf, errcap);
+  int rc = pillion__owner_new(&memory, &pillion__pool_table, &o, sizeof o,
+                              options, out, why);
   if (rc < 0) return rc;
   struct pillion__pool *pool = memory;
+  rc = pillion__hooks_copy(&pool->hooks, o.context_hooks, why);
+  if (o.reserved != 0)
+    rc = pillion__fail(PILLION_EINVAL, why, "options.reserved is not 0");
+  if (rc < 0) {
+    pillion__owner_give(&pillion__pool_table, &pool->base);
+    return rc;
+  }
   uint64_t gen = atomic_load(&pool->base.gen) + 1;
   pool->max_tasks = o.max_tasks == 0 ? UINT32_MAX : o.max_tasks;
   /* A bound must be exact: no credit. */
   pool->batch = o.max_tasks == 0 ? 64 : 1;
   pool->seed = o.seed;
-  pool->hooks = hooks;
   atomic_store(&pool->threads, 0);
   atomic_store(&pool->deadline, PILLION_TIME_NEVER);
   atomic_store(&pool->fired, 0);
@@ -102,7 +89,7 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
   drop_guest_inbox(pool);
   atomic_store(&pool->refs, 1);
   atomic_store(&pool->base.gen, gen);
-  *out = pillion__handle(PILLION__POOL, pool->index, (uint32_t)gen);
+  *out = pillion__handle(PILLION__POOL, pool->base.index, (uint32_t)gen);
   return 0;
 }
 
@@ -192,7 +179,7 @@ int pillion_pool_free(pillion_pool pool) {
   pillion__turning = 1; /* its drops count as inside a turn */
   if (atomic_load(&p->called))
     pillion__kinds[PILLION__CHUNK_CALLS]->cancel_all(&p->base);
-  if (atomic_load(&p->guest)) pillion__guest.pool_free(p->index);
+  if (atomic_load(&p->guest)) pillion__guest.pool_free(p->base.index);
   for (uint32_t round = 0;; round++) {
     uint64_t count = 0;
     pillion__pool_cells_each(p, pool_ask, &count);

@@ -99,7 +99,7 @@ void pillion__worker_leave(struct pillion__executor *ex) {
   struct pillion__worker *worker = ex->worker;
   struct pillion__pool *pool = worker->pool;
   uint32_t slot;
-  if (atomic_load(&pool->guest)) pillion__guest.leave(ex->index);
+  if (atomic_load(&pool->guest)) pillion__guest.leave(ex->base.index);
   if (worker->idle) pillion__idle_remove(pool, worker->index);
   worker->idle = false;
   while (pillion__deque_pop(&worker->deque, &slot))

@@ -114,7 +114,7 @@ struct pillion__pool {
   uint32_t free_first; /* cells */
   uint32_t chunks;     /* directory index + 1, then by next_free */
 
-  uint32_t index, max_tasks, batch;
+  uint32_t max_tasks, batch;
   uint64_t seed;
   pillion_context_hooks hooks; /* as long as there is a reference */
 
@@ -269,7 +269,7 @@ extern const struct pillion__side pillion__side_of_pool;
 /* life.c */
 void pillion__pool_late(struct pillion__pool *pool, uint64_t gen,
                         pillion_task task);
-void pillion__pool_give(struct pillion__pool *pool);
+extern struct pillion__table pillion__pool_table;
 void pillion__pool_count(pillion_library_counts *out);
 
 #pragma GCC visibility pop

@@ -36,7 +36,8 @@ static int guest_start(char *errbuf, size_t errcap) {
   go_starts++;
   close(pillion__ring_fd_take());
   if (go_refuses)
-    return pillion__fail(PILLION_ESYSTEM, errbuf, errcap, "Go says no");
+    return pillion__fail(PILLION_ESYSTEM, (struct pillion__why){errbuf, errcap},
+                         "Go says no");
   return 0;
 }
 
@@ -119,7 +120,8 @@ static int no_functions(char *errbuf, size_t errcap) {
 
 static int functions_and_an_error(char *errbuf, size_t errcap) {
   guest_functions(errbuf, errcap);
-  return pillion__fail(PILLION_ESYSTEM, errbuf, errcap, "Go says no");
+  return pillion__fail(PILLION_ESYSTEM, (struct pillion__why){errbuf, errcap},
+                         "Go says no");
 }
 
 static int with_no_functions(void) {
