@@ -36,7 +36,7 @@ clean() {
 }
 
 rc=0
-for function in pillion__task_run pillion__task_free; do
+for function in pillion__task_run pillion__task_value; do
   clean executor/task $function || rc=1
 done
 clean executor/spawn pillion__spawn || rc=1

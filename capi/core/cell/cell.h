@@ -115,23 +115,31 @@ static inline uint32_t pillion__gen(const struct pillion__head *head) {
 }
 
 /*
- * A local task: 64 bytes. After its end its result lies in the place of its
- * future.
+ * A task in C, of an executor or of a pool: 64 bytes. After its end its result
+ * lies in the place of its future.
  *
  * `future_or_end` is the address of the future, which is even; after the end it
- * is status << 1 | 1 with the length above it. The owner stores it as one word,
- * so that another thread's cancel sees without a locked instruction that it is
- * late.
+ * is status << 1 | 1 with the length above it. The owner of a local task stores
+ * it as one word, so that another thread's cancel sees without a locked
+ * instruction that it is late.
  */
 struct pillion__cell {
   struct pillion__head head;
-  uint64_t token;
+  union {
+    uint64_t token;
+    _Atomic uint64_t
+        waiter; /* of a pool's task with JOIN, in the words below */
+  };
   _Atomic uint64_t future_or_end;
   union {
     struct {
       void *self;
-      pillion_waker joiner;
-      void *context;
+      union {
+        pillion_waker joiner;  /* of a local task */
+        pillion_executor home; /* a pool's task tells its end there, and its
+                                  children theirs */
+      };
+      void *context; /* the token, with CONTEXT in its flags */
     } live;
     uint8_t payload[PILLION_INLINE];
   } u;
@@ -154,6 +162,38 @@ static inline uint64_t pillion__joiner(uint64_t what, uint32_t gen) {
   return what << 32 | gen;
 }
 
+static inline const pillion_future *pillion__future_of(
+    const struct pillion__cell *cell) {
+  return (const pillion_future *)(uintptr_t)pillion__peek(&cell->future_or_end);
+}
+
+/* A value without a payload. */
+static inline void pillion__value_empty(pillion_value *value, int32_t status) {
+  value->status = status;
+  value->reserved = 0;
+  value->length = 0;
+}
+
+/* What a task's value becomes: it may be too large. */
+static inline void pillion__value_fit(pillion_value *value) {
+  if (value->length <= PILLION_MAX_PAYLOAD) return;
+  pillion_value_drop(value);
+  value->status = PILLION_EMSGSIZE;
+}
+
+static inline uint64_t pillion__end_of(const pillion_value *value) {
+  return value->length << 32 | (uint32_t)value->status << 1 | 1;
+}
+
+/* The result of a task that has ended. */
+static inline void pillion__cell_value(const struct pillion__cell *cell,
+                                       pillion_value *out) {
+  uint64_t end = pillion__peek(&cell->future_or_end);
+  pillion__value_empty(out, (int32_t)(uint32_t)end >> 1);
+  out->length = end >> 32;
+  memcpy(out->payload.bytes, cell->u.payload, PILLION_INLINE);
+}
+
 /* The event that tells of an end. A payload elsewhere is lent. */
 static inline void pillion__event_put(pillion_event *event, uint64_t token,
                                       pillion_task task, int32_t status,
@@ -167,6 +207,17 @@ static inline void pillion__event_put(pillion_event *event, uint64_t token,
   event->length = length;
   event->reserved = 0;
   memcpy(event->payload.bytes, payload, PILLION_INLINE);
+}
+
+static inline void pillion__cell_event(const struct pillion__cell *cell,
+                                       uint32_t slot, pillion_event *event) {
+  pillion_value value;
+  pillion__cell_value(cell, &value);
+  pillion__event_put(
+      event, cell->token,
+      pillion__handle(PILLION__TASK, slot, pillion__gen(&cell->head)),
+      value.status, PILLION__OUTCOME(pillion__peek(&cell->head.mode)),
+      value.length, value.payload.bytes);
 }
 
 /* ---- The directory of chunks --------------------------------------------- */

@@ -122,10 +122,9 @@ static inline bool pillion__spawnable(const pillion_future *future,
 /* The value of a task that is cancelled; returns the outcome. */
 static inline uint32_t pillion__cancelled_value(pillion_value *value,
                                                 uint32_t flags) {
-  value->status =
-      flags & PILLION__TASK_EXPIRED ? PILLION_ETIMEDOUT : PILLION_ECANCELLED;
-  value->reserved = 0;
-  value->length = 0;
+  pillion__value_empty(value, flags & PILLION__TASK_EXPIRED
+                                  ? PILLION_ETIMEDOUT
+                                  : PILLION_ECANCELLED);
   return flags & PILLION__TASK_POLLED ? PILLION_OUTCOME_CANCELLED_RUNNING
                                       : PILLION_OUTCOME_CANCELLED_UNSTARTED;
 }
@@ -281,13 +280,24 @@ int pillion__tasks_reserve(struct pillion__executor *ex, uint32_t tasks);
 int pillion__hooks_copy(pillion_context_hooks *out,
                         const pillion_context_hooks *hooks,
                         struct pillion__why why);
-void pillion__hooks_drop(const pillion_context_hooks *hooks, void *context,
-                         const pillion_future *future, void *self);
+void pillion__hooks_drop(const pillion_context_hooks *hooks,
+                         const pillion_future *future,
+                         struct pillion__cell *cell);
 
 static inline void pillion__hooks_release(const pillion_context_hooks *hooks,
                                           void *context) {
   if (context != NULL && hooks->release != NULL)
     hooks->release(context, hooks->data);
+}
+
+/* Drops a task's future. */
+static inline void pillion__future_drop(const pillion_context_hooks *hooks,
+                                        const pillion_future *future,
+                                        struct pillion__cell *cell,
+                                        uint32_t flags) {
+  if (PILLION__UNLIKELY(flags & PILLION__TASK_CONTEXT))
+    pillion__hooks_drop(hooks, future, cell);
+  else if (future->drop != NULL) future->drop(cell->u.live.self);
 }
 
 static inline void *pillion__hooks_capture(const pillion_context_hooks *hooks) {
@@ -322,8 +332,6 @@ void pillion__task_discard(struct pillion__executor *ex,
                            struct pillion__cell *cell, uint32_t slot);
 void pillion__task_release(struct pillion__executor *ex,
                            struct pillion__cell *cell, uint32_t slot);
-void pillion__task_free(struct pillion__executor *ex,
-                        struct pillion__cell *cell, uint32_t slot);
 
 /* wake.c */
 int pillion__wake_local_in(struct pillion__executor *ex, pillion_waker waker);

@@ -21,11 +21,12 @@ int pillion__hooks_copy(pillion_context_hooks *out,
 
 /* Drops a future inside its token, and releases the token. */
 __attribute__((noinline)) void pillion__hooks_drop(
-    const pillion_context_hooks *hooks, void *context,
-    const pillion_future *future, void *self) {
+    const pillion_context_hooks *hooks, const pillion_future *future,
+    struct pillion__cell *cell) {
+  void *context = cell->u.live.context;
   if (future->drop != NULL) {
     hooks->enter(context, hooks->data);
-    future->drop(self);
+    future->drop(cell->u.live.self);
     hooks->leave(context, hooks->data);
   }
   pillion__hooks_release(hooks, context);

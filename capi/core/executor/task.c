@@ -38,10 +38,6 @@ static bool running(const struct pillion__cell *cell) {
          PILLION__TASK_LIVE;
 }
 
-static const pillion_future *future_of(const struct pillion__cell *cell) {
-  return (const pillion_future *)(uintptr_t)pillion__peek(&cell->future_or_end);
-}
-
 /* ---- The end ------------------------------------------------------------- */
 
 /* Nor does the owner use a cell in the ready ring before its pop. */
@@ -62,8 +58,8 @@ static void consumed(struct pillion__executor *ex, struct pillion__cell *cell) {
   atomic_store_explicit(&cell->head.gen, gen + 1, memory_order_release);
 }
 
-void pillion__task_free(struct pillion__executor *ex,
-                        struct pillion__cell *cell, uint32_t slot) {
+static void task_free(struct pillion__executor *ex, struct pillion__cell *cell,
+                      uint32_t slot) {
   consumed(ex, cell);
   cell_free(ex, cell, slot);
 }
@@ -73,20 +69,13 @@ __attribute__((noinline)) static void finish(struct pillion__executor *ex,
                                              uint32_t slot,
                                              pillion_value *value,
                                              uint32_t outcome) {
-  const pillion_future *future = future_of(cell);
-  if (value->length > PILLION_MAX_PAYLOAD) {
-    pillion_value_drop(value);
-    value->status = PILLION_EMSGSIZE;
-  }
+  const pillion_future *future = pillion__future_of(cell);
+  pillion__value_fit(value);
   /* Before the drop: a wake or a cancel from there comes too late. */
-  atomic_store_explicit(&cell->future_or_end,
-                        value->length << 32 | (uint32_t)value->status << 1 | 1,
+  atomic_store_explicit(&cell->future_or_end, pillion__end_of(value),
                         memory_order_release);
   cell->head.flags |= PILLION__TASK_POLLING;
-  if (PILLION__UNLIKELY(cell->head.flags & PILLION__TASK_CONTEXT))
-    pillion__hooks_drop(&ex->hooks, cell->u.live.context, future,
-                        cell->u.live.self);
-  else if (future->drop != NULL) future->drop(cell->u.live.self);
+  pillion__future_drop(&ex->hooks, future, cell, cell->head.flags);
   pillion_waker joiner = cell->u.live.joiner; /* also from a join in the drop */
   ex->counts.dropped++;
   memcpy(cell->u.payload, value->payload.bytes, PILLION_INLINE);
@@ -125,11 +114,9 @@ __attribute__((always_inline)) static inline void poll_begins(
 __attribute__((always_inline)) static inline int poll_cell(
     pillion_value *value, struct pillion__executor *ex,
     struct pillion__cell *cell) {
-  value->status = 0;
-  value->reserved = 0;
-  value->length = 0;
+  pillion__value_empty(value, 0);
   ex->counts.polls++;
-  return future_of(cell)->poll(value, &ex->context, cell->u.live.self);
+  return pillion__future_of(cell)->poll(value, &ex->context, cell->u.live.self);
 }
 
 __attribute__((always_inline)) static inline void was_polled(
@@ -137,10 +124,7 @@ __attribute__((always_inline)) static inline void was_polled(
     int rc, pillion_value *value) {
   ex->polled = NULL;
   if (PILLION__LIKELY(rc == PILLION_PENDING)) return;
-  if (rc < 0) {
-    value->status = rc;
-    value->length = 0;
-  }
+  if (rc < 0) pillion__value_empty(value, rc);
   finish(ex, cell, slot, value, PILLION_OUTCOME_RETURNED);
 }
 
@@ -199,20 +183,12 @@ void pillion__task_posted(struct pillion__executor *ex,
 
 /* ---- Results ------------------------------------------------------------- */
 
-static void value_of(const struct pillion__cell *cell, pillion_value *out) {
-  uint64_t end = pillion__peek(&cell->future_or_end);
-  out->status = (int32_t)(uint32_t)end >> 1;
-  out->reserved = 0;
-  out->length = end >> 32;
-  memcpy(out->payload.bytes, cell->u.payload, PILLION_INLINE);
-}
-
 /* Moves an ended task's result out, and frees its cell. */
 int pillion__task_value(struct pillion__executor *ex,
                         struct pillion__cell *cell, uint32_t slot,
                         pillion_value *out) {
-  value_of(cell, out);
-  pillion__task_free(ex, cell, slot);
+  pillion__cell_value(cell, out);
+  task_free(ex, cell, slot);
   return PILLION_READY;
 }
 
@@ -227,7 +203,7 @@ void pillion__task_discard(struct pillion__executor *ex,
 void pillion__task_release(struct pillion__executor *ex,
                            struct pillion__cell *cell, uint32_t slot) {
   pillion_value value;
-  value_of(cell, &value);
+  pillion__cell_value(cell, &value);
   cell_free(ex, cell, slot);
   pillion_value_drop(&value);
 }
@@ -236,13 +212,7 @@ void pillion__task_release(struct pillion__executor *ex,
 void pillion__task_event(struct pillion__executor *ex,
                          struct pillion__cell *cell, uint32_t slot,
                          pillion_event *event) {
-  pillion_value value;
-  value_of(cell, &value);
-  pillion__event_put(
-      event, cell->token,
-      pillion__handle(PILLION__TASK, slot, pillion__gen(&cell->head)),
-      value.status, PILLION__OUTCOME(cell->head.flags), value.length,
-      value.payload.bytes);
+  pillion__cell_event(cell, slot, event);
   consumed(ex, cell);
   if (event->length > PILLION_INLINE) pillion__list_push(&ex->taken, slot);
   else cell_free(ex, cell, slot);

@@ -52,14 +52,14 @@ void pillion__pool_unref(struct pillion__pool *pool, uint64_t refs) {
 /* ---- Free cells ---------------------------------------------------------- */
 
 static void pool_cells_push(uint32_t *list, uint32_t slot) {
-  pillion__pool_task_at(slot)->head.next = *list;
+  pillion__pool_head(slot)->next = *list;
   *list = slot + 1;
 }
 
 /* The slot + 1, or 0. */
 static uint32_t pool_cells_pop(uint32_t *list) {
   uint32_t found = *list;
-  if (found != 0) *list = pillion__pool_task_at(found - 1)->head.next;
+  if (found != 0) *list = pillion__pool_head(found - 1)->next;
   return found;
 }
 
@@ -81,7 +81,7 @@ void pillion__pool_cells_give(struct pillion__worker *worker) {
 
 /* For every cell of the pool; the list of chunks only grows. */
 void pillion__pool_cells_each(struct pillion__pool *pool,
-                              void (*fn)(struct pillion__pool_task *task,
+                              void (*fn)(struct pillion__head *head,
                                          uint32_t slot, void *data),
                               void *data) {
   pthread_mutex_lock(&pool->lock);
@@ -90,7 +90,7 @@ void pillion__pool_cells_each(struct pillion__pool *pool,
   while (chunk != 0) {
     uint32_t base = (chunk - 1) * PILLION__CHUNK;
     for (uint32_t i = 0; i < PILLION__CHUNK; i++)
-      fn(pillion__pool_task_at(base + i), base + i, data);
+      fn(pillion__pool_head(base + i), base + i, data);
     chunk = pillion__directory[chunk - 1].next_free;
   }
 }
@@ -103,7 +103,7 @@ static int pool_cells_grow(struct pillion__pool *pool) {
   pillion__directory[base / PILLION__CHUNK].next_free = pool->chunks;
   pool->chunks = base / PILLION__CHUNK + 1;
   for (uint32_t i = PILLION__CHUNK; i-- > 0;)
-    if (pillion__peek(&pillion__pool_task_at(base + i)->head.gen) != UINT32_MAX)
+    if (pillion__peek(&pillion__pool_head(base + i)->gen) != UINT32_MAX)
       pool_cells_push(&pool->free_first, base + i);
   pthread_mutex_unlock(&pool->lock);
   return 0;
@@ -143,7 +143,7 @@ int pillion__pool_cell_take(struct pillion__pool *pool,
       if (rc < 0) break;
       continue;
     }
-    struct pillion__head *head = &pillion__pool_task_at(found - 1)->head;
+    struct pillion__head *head = pillion__pool_head(found - 1);
     uint64_t nothing = 0,
              queued = (uint64_t)pillion__gen(head) << 32 | PILLION__PEND_QUEUED;
     if (PILLION__LIKELY(
@@ -167,7 +167,7 @@ int pillion__pool_cell_take(struct pillion__pool *pool,
  * pool counts for it: PILLION__POOL_TASK or _LENT.
  */
 void pillion__pool_cell_free(struct pillion__pool *pool,
-                             struct pillion__pool_task *task, uint32_t slot,
+                             struct pillion__cell *task, uint32_t slot,
                              uint64_t refs) {
   struct pillion__worker *worker = pillion__worker_here(pool);
   uint32_t gen = pillion__gen(&task->head) + 1;

@@ -4,17 +4,7 @@
  * The end of a pool's task: an event of another executor, a result for its
  * joiner, or neither.
  */
-#include <string.h>
-
 #include "pool/pool.h"
-
-static void pool_task_value(const struct pillion__pool_task *task,
-                            pillion_value *out) {
-  out->status = task->u.done.status;
-  out->reserved = 0;
-  out->length = task->u.done.length;
-  memcpy(out->payload.bytes, task->u.done.payload, PILLION_INLINE);
-}
 
 /* ---- Events -------------------------------------------------------------- */
 
@@ -54,7 +44,7 @@ void pillion__home_forget(pillion_executor home) {
 }
 
 /* The caller still holds QUEUED, so the slot may travel through the inbox. */
-static void tell_home(struct pillion__pool_task *task, uint32_t slot,
+static void tell_home(struct pillion__cell *task, uint32_t slot,
                       pillion_executor home) {
   struct pillion__executor *ex = pillion__here;
   if (ex != NULL && ex->base.index == pillion__slot_of(home) &&
@@ -74,9 +64,9 @@ static void tell_home(struct pillion__pool_task *task, uint32_t slot,
 
 static void result_end(struct pillion__head *head, uint32_t slot,
                        uint64_t refs) {
-  struct pillion__pool_task *task = (struct pillion__pool_task *)head;
+  struct pillion__cell *task = (struct pillion__cell *)head;
   pillion_value value;
-  pool_task_value(task, &value);
+  pillion__cell_value(task, &value);
   pillion__pool_cell_free(pillion__pool_of(slot), task, slot, refs);
   pillion_value_drop(&value);
 }
@@ -99,13 +89,9 @@ void pillion__pool_task_release(struct pillion__head *head, uint32_t slot) {
 void pillion__pool_task_event(struct pillion__executor *ex,
                               struct pillion__head *head, uint32_t slot,
                               pillion_event *event) {
-  struct pillion__pool_task *task = (struct pillion__pool_task *)head;
+  struct pillion__cell *task = (struct pillion__cell *)head;
   struct pillion__pool *pool = pillion__pool_of(slot);
-  pillion__event_put(event, task->to.token,
-                     pillion__handle(PILLION__TASK, slot, pillion__gen(head)),
-                     task->u.done.status,
-                     PILLION__OUTCOME(pillion__peek(&head->mode)),
-                     task->u.done.length, task->u.done.payload);
+  pillion__cell_event(task, slot, event);
   atomic_fetch_sub(&ex->pool_events, 1);
   if (event->length > PILLION_INLINE) {
     /* The handle is stale from here on. */
@@ -119,14 +105,14 @@ void pillion__pool_task_event(struct pillion__executor *ex,
 
 /* ---- The end ------------------------------------------------------------- */
 
-static void tell_joiner(struct pillion__pool_task *task, uint32_t slot) {
+static void tell_joiner(struct pillion__cell *task, uint32_t slot) {
   uint32_t gen = pillion__gen(&task->head);
   /*
    * After the exchange the joiner may take the result, and the slot may be used
    * again.
    */
-  uint64_t who = atomic_exchange(&task->to.joiner,
-                                 pillion__joiner(PILLION__JOIN_ENDED, gen));
+  uint64_t who =
+      atomic_exchange(&task->waiter, pillion__joiner(PILLION__JOIN_ENDED, gen));
   if (who == pillion__joiner(PILLION__JOIN_DETACHED, gen))
     pillion__pool_task_drop_result(&task->head, slot);
   else if (who != pillion__joiner(PILLION__JOIN_OPEN, gen))
@@ -134,9 +120,9 @@ static void tell_joiner(struct pillion__pool_task *task, uint32_t slot) {
 }
 
 void pillion__pool_task_end(struct pillion__pool *pool,
-                            struct pillion__pool_task *task, uint32_t slot,
+                            struct pillion__cell *task, uint32_t slot,
                             pillion_value *value, uint32_t outcome) {
-  const pillion_future *future = task->u.live.future;
+  const pillion_future *future = pillion__future_of(task);
   pillion_executor home = task->u.live.home;
   uint32_t mode = pillion__peek(&task->head.mode);
   /* Before the drop: a wake or a cancel from there comes too late. */
@@ -144,22 +130,15 @@ void pillion__pool_task_end(struct pillion__pool *pool,
                         (uint64_t)pillion__gen(&task->head) << 32 |
                             PILLION__PEND_QUEUED | PILLION__PEND_DONE,
                         memory_order_release);
-  if (PILLION__UNLIKELY(task->head.next & PILLION__TASK_CONTEXT))
-    pillion__hooks_drop(&pool->hooks, task->u.live.context, future,
-                        task->u.live.self);
-  else if (future->drop != NULL) future->drop(task->u.live.self);
-  if (value->length > PILLION_MAX_PAYLOAD) {
-    pillion_value_drop(value);
-    value->status = PILLION_EMSGSIZE;
-  }
+  pillion__future_drop(&pool->hooks, future, task, task->head.next);
+  pillion__value_fit(value);
   if (PILLION__MODE(mode) == PILLION_DETACH) {
     pillion__pool_cell_free(pool, task, slot, PILLION__POOL_TASK);
     pillion_value_drop(value);
     return;
   }
-  task->u.done.status = value->status;
-  task->u.done.length = (uint32_t)value->length;
-  memcpy(task->u.done.payload, value->payload.bytes, PILLION_INLINE);
+  pillion__set(&task->future_or_end, pillion__end_of(value));
+  memcpy(task->u.payload, value->payload.bytes, PILLION_INLINE);
   pillion__set(&task->head.mode, mode | outcome << PILLION__OUTCOME_SHIFT);
   if (PILLION__MODE(mode) == PILLION_EVENT) tell_home(task, slot, home);
   else tell_joiner(task, slot);
@@ -168,10 +147,10 @@ void pillion__pool_task_end(struct pillion__pool *pool,
 /* ---- Who awaits it ------------------------------------------------------- */
 
 /* Whether a task may be joined, for any thread. */
-static int pool_task_joinable(struct pillion__pool_task *task, uint32_t gen) {
-  uint32_t mode = pillion__peek(&task->head.mode);
+static int pool_task_joinable(struct pillion__head *head, uint32_t gen) {
+  uint32_t mode = pillion__peek(&head->mode);
   if (!(mode & PILLION__TASK_LIVE) ||
-      atomic_load_explicit(&task->head.gen, memory_order_acquire) != gen)
+      atomic_load_explicit(&head->gen, memory_order_acquire) != gen)
     return PILLION_EBADHANDLE;
   return PILLION__MODE(mode) == PILLION_JOIN ? 0 : PILLION_EINVAL;
 }
@@ -179,29 +158,29 @@ static int pool_task_joinable(struct pillion__pool_task *task, uint32_t gen) {
 /* Tasks of any executor and any pool may join a pool's task. */
 int pillion__pool_task_join(pillion_value *out, pillion_context *cx,
                             struct pillion__head *head, pillion_task handle) {
-  struct pillion__pool_task *task = (struct pillion__pool_task *)head;
+  struct pillion__cell *task = (struct pillion__cell *)head;
   uint32_t slot = pillion__slot_of(handle), gen = pillion__gen_of(handle);
-  int rc = pool_task_joinable(task, gen);
+  int rc = pool_task_joinable(head, gen);
   if (rc < 0) return rc;
   if (slot == pillion__slot_of(cx->waker)) return PILLION_EINVAL;
-  rc = pillion__joiner_wait(&task->to.joiner, gen, cx->waker);
+  rc = pillion__joiner_wait(&task->waiter, gen, cx->waker);
   if (rc != PILLION_READY) return rc;
   uint64_t ended = pillion__joiner(PILLION__JOIN_ENDED, gen);
   if (!atomic_compare_exchange_strong(
-          &task->to.joiner, &ended, pillion__joiner(PILLION__JOIN_TAKEN, gen)))
+          &task->waiter, &ended, pillion__joiner(PILLION__JOIN_TAKEN, gen)))
     return PILLION_EBADHANDLE; /* another joiner or a detach was faster */
-  pool_task_value(task, out);
+  pillion__cell_value(task, out);
   pillion__pool_cell_free(pillion__pool_of(slot), task, slot,
                           PILLION__POOL_TASK);
   return PILLION_READY;
 }
 
 int pillion__pool_task_detach(struct pillion__head *head, pillion_task handle) {
-  struct pillion__pool_task *task = (struct pillion__pool_task *)head;
+  struct pillion__cell *task = (struct pillion__cell *)head;
   uint32_t slot = pillion__slot_of(handle), gen = pillion__gen_of(handle);
-  int rc = pool_task_joinable(task, gen);
+  int rc = pool_task_joinable(head, gen);
   if (rc < 0) return rc;
-  uint64_t word = atomic_load(&task->to.joiner), new;
+  uint64_t word = atomic_load(&task->waiter), new;
   bool ended;
   do {
     ended = word == pillion__joiner(PILLION__JOIN_ENDED, gen);
@@ -210,7 +189,7 @@ int pillion__pool_task_detach(struct pillion__head *head, pillion_task handle) {
       return PILLION_EBADHANDLE;
     new = pillion__joiner(ended ? PILLION__JOIN_TAKEN : PILLION__JOIN_DETACHED,
                           gen);
-  } while (!atomic_compare_exchange_weak(&task->to.joiner, &word, new));
+  } while (!atomic_compare_exchange_weak(&task->waiter, &word, new));
   if (ended) pillion__pool_task_drop_result(head, slot);
   else if (pillion__tag_of(word) == PILLION__WAKER)
     pillion__pool_wake(word); /* it would wait in vain */

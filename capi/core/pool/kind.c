@@ -20,13 +20,12 @@ const pillion_ops pillion__pool_ops = {
 
 static int pool_task_kind_wake(struct pillion__head *head,
                                pillion_waker waker) {
-  return pillion__pool_task_wake((struct pillion__pool_task *)head,
-                                 pillion__slot_of(waker),
+  return pillion__pool_task_wake(head, pillion__slot_of(waker),
                                  pillion__gen_of(waker), NULL);
 }
 
 static int pool_task_kind_evict(struct pillion__head *head, pillion_task task) {
-  return pillion__pool_task_live((struct pillion__pool_task *)head) &&
+  return pillion__pool_task_live(head) &&
                  atomic_load(&head->gen) == pillion__gen_of(task)
              ? PILLION_EINVAL /* another worker may be polling it */
              : PILLION_EBADHANDLE;

@@ -96,18 +96,17 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
 /* ---- Close --------------------------------------------------------------- */
 
 /* Whether a cell has a task that has not ended; also a task in its spawn. */
-static bool unended(struct pillion__pool_task *task) {
-  uint32_t gen = atomic_load(&task->head.gen);
-  uint64_t pend = atomic_load(&task->head.pend);
+static bool unended(struct pillion__head *head) {
+  uint32_t gen = atomic_load(&head->gen);
+  uint64_t pend = atomic_load(&head->pend);
   if (pend >> 32 == gen && pend & PILLION__PEND_QUEUED)
     return !(pend & PILLION__PEND_DONE);
-  return atomic_load(&task->head.mode) & PILLION__TASK_LIVE;
+  return atomic_load(&head->mode) & PILLION__TASK_LIVE;
 }
 
-static void pool_ask(struct pillion__pool_task *task, uint32_t slot,
-                     void *count) {
-  if (!unended(task)) return;
-  pillion__pool_task_ask(task, slot, atomic_load(&task->head.gen));
+static void pool_ask(struct pillion__head *head, uint32_t slot, void *count) {
+  if (!unended(head)) return;
+  pillion__pool_task_ask(head, slot, atomic_load(&head->gen));
   ++*(uint64_t *)count;
 }
 
@@ -134,13 +133,11 @@ int pillion_pool_close(pillion_pool pool, int mode) {
 /* ---- Free ---------------------------------------------------------------- */
 
 /* Ended, and never joined. */
-static void pool_detach(struct pillion__pool_task *task, uint32_t slot,
-                        void *data) {
+static void pool_detach(struct pillion__head *head, uint32_t slot, void *data) {
   (void)data;
-  if (pillion__pool_task_live(task))
+  if (pillion__pool_task_live(head))
     pillion__pool_task_detach(
-        &task->head,
-        pillion__handle(PILLION__TASK, slot, atomic_load(&task->head.gen)));
+        head, pillion__handle(PILLION__TASK, slot, atomic_load(&head->gen)));
 }
 
 /* For a spawn that a close or a free may have missed. */
@@ -149,8 +146,7 @@ void pillion__pool_late(struct pillion__pool *pool, uint64_t gen,
   pillion_task_cancel(task);
   if (atomic_load(&pool->base.gen) == gen) return;
   drop_inbox(pool);
-  pillion__pool_task_detach(
-      &pillion__pool_task_at(pillion__slot_of(task))->head, task);
+  pillion__pool_task_detach(pillion__pool_head(pillion__slot_of(task)), task);
 }
 
 static int pool_retire(struct pillion__pool *pool, uint64_t gen) {

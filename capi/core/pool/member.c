@@ -103,8 +103,7 @@ void pillion__worker_leave(struct pillion__executor *ex) {
   if (worker->idle) pillion__idle_remove(pool, worker->index);
   worker->idle = false;
   while (pillion__deque_pop(&worker->deque, &slot))
-    pillion__inbox_put(&pool->base.inbox, &pillion__pool_task_at(slot)->head,
-                       slot);
+    pillion__inbox_put(&pool->base.inbox, pillion__pool_head(slot), slot);
   ex->worker = NULL;
   ex->pooled = 0;
   pillion__pool_cells_give(worker);

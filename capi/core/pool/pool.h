@@ -25,38 +25,12 @@
 /* ---- Tasks --------------------------------------------------------------- */
 
 /*
- * A pool's task: 64 bytes. Every thread may read head.mode: LIVE, the mode and
- * the outcome. Until the end only the holder of QUEUED looks at head.next:
- * POLLED, ASKED, EXPIRED, SHIELDED, CONTEXT.
- *
- * `joiner` has the waiter of a task with JOIN, in the words of cell.h.
+ * Every thread may read head.mode of a pool's task: LIVE, the mode and the
+ * outcome. Until the end only the holder of QUEUED looks at head.next: POLLED,
+ * ASKED, EXPIRED, SHIELDED, CONTEXT.
  */
-struct pillion__pool_task {
-  struct pillion__head head;
-  union {
-    uint64_t token;          /* PILLION_EVENT */
-    _Atomic uint64_t joiner; /* PILLION_JOIN */
-  } to;
-  union {
-    struct {
-      const pillion_future *future;
-      void *self;
-      pillion_executor home; /* its event goes there, and its children's */
-      void *context;         /* its token, with CONTEXT in head.next */
-    } live;
-    struct {
-      int32_t status;
-      uint32_t length;
-      uint8_t payload[PILLION_INLINE];
-    } done;
-  } u;
-};
-_Static_assert(sizeof(struct pillion__pool_task) ==
-                   sizeof(struct pillion__cell),
-               "every cell is of one size");
-
-static inline struct pillion__pool_task *pillion__pool_task_at(uint32_t slot) {
-  return (struct pillion__pool_task *)pillion__cell_at(slot);
+static inline struct pillion__head *pillion__pool_head(uint32_t slot) {
+  return &pillion__cell_at(slot)->head;
 }
 
 /* ---- Workers ------------------------------------------------------------- */
@@ -73,8 +47,8 @@ struct pillion__worker {
   struct pillion__pool *pool;
   uint32_t index, flags;
   pillion_context context;
-  struct pillion__pool_task *polled; /* whose poll is on the stack, or NULL */
-  bool woke_itself;                  /* in that poll */
+  struct pillion__cell *polled; /* whose poll is on the stack, or NULL */
+  bool woke_itself;             /* in that poll */
   bool idle; /* in the idle set, unless another thread took it off */
   uint32_t free_first, free_count; /* cells */
   uint32_t credit;                 /* tasks that `refs` counts in advance */
@@ -167,9 +141,8 @@ static inline struct pillion__worker *pillion__worker_here(
   return ex->worker;
 }
 
-static inline bool pillion__pool_task_live(
-    const struct pillion__pool_task *task) {
-  return pillion__peek(&task->head.mode) & PILLION__TASK_LIVE;
+static inline bool pillion__pool_task_live(const struct pillion__head *head) {
+  return pillion__peek(&head->mode) & PILLION__TASK_LIVE;
 }
 
 /* Wakes of Go's tasks that no worker has taken up. */
@@ -178,11 +151,11 @@ static inline bool pillion__guest_waits(struct pillion__pool *pool) {
 }
 
 /* task.c */
-int pillion__pool_task_wake(struct pillion__pool_task *task, uint32_t slot,
+int pillion__pool_task_wake(struct pillion__head *head, uint32_t slot,
                             uint32_t gen, struct pillion__worker *worker);
-void pillion__pool_task_timed(struct pillion__pool_task *task, uint32_t slot,
+void pillion__pool_task_timed(struct pillion__head *head, uint32_t slot,
                               uint32_t gen, bool expired);
-void pillion__pool_task_ask(struct pillion__pool_task *task, uint32_t slot,
+void pillion__pool_task_ask(struct pillion__head *head, uint32_t slot,
                             uint32_t gen);
 void pillion__pool_task_run(struct pillion__worker *worker, uint32_t slot);
 int pillion__pool_task_cancel(struct pillion__head *head, pillion_task task);
@@ -195,7 +168,7 @@ void pillion__pool_task_drop(struct pillion__pool *pool, uint32_t slot);
 int pillion__home_expect(pillion_executor home);
 void pillion__home_forget(pillion_executor home);
 void pillion__pool_task_end(struct pillion__pool *pool,
-                            struct pillion__pool_task *task, uint32_t slot,
+                            struct pillion__cell *task, uint32_t slot,
                             pillion_value *value, uint32_t outcome);
 void pillion__pool_task_event(struct pillion__executor *ex,
                               struct pillion__head *head, uint32_t slot,
@@ -210,11 +183,11 @@ int pillion__pool_task_detach(struct pillion__head *head, pillion_task task);
 bool pillion__pool_ref(struct pillion__pool *pool, uint64_t gen);
 void pillion__pool_unref(struct pillion__pool *pool, uint64_t refs);
 void pillion__pool_cell_free(struct pillion__pool *pool,
-                             struct pillion__pool_task *task, uint32_t slot,
+                             struct pillion__cell *task, uint32_t slot,
                              uint64_t refs);
 void pillion__pool_cells_give(struct pillion__worker *worker);
 void pillion__pool_cells_each(struct pillion__pool *pool,
-                              void (*fn)(struct pillion__pool_task *task,
+                              void (*fn)(struct pillion__head *head,
                                          uint32_t slot, void *data),
                               void *data);
 int pillion__pool_cell_take(struct pillion__pool *pool,

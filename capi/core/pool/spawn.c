@@ -46,20 +46,19 @@ static int pool_spawn(pillion_task *out, struct pillion__pool *pool,
     pillion__pool_unref(pool, 1);
     return rc;
   }
-  struct pillion__pool_task *task = pillion__pool_task_at(slot);
+  struct pillion__cell *task = pillion__cell_at(slot);
   uint32_t its_gen = pillion__gen(&task->head);
   task->head.next = 0;
   if (PILLION__UNLIKELY(context != NULL)) {
     task->head.next = PILLION__TASK_CONTEXT;
     task->u.live.context = context;
   }
-  task->u.live.future = future;
+  pillion__set(&task->future_or_end, (uintptr_t)future);
   task->u.live.self = self;
   task->u.live.home = home;
-  if (flags == PILLION_EVENT) task->to.token = token;
+  if (flags == PILLION_EVENT) task->token = token;
   else
-    pillion__set(&task->to.joiner,
-                 pillion__joiner(PILLION__JOIN_OPEN, its_gen));
+    pillion__set(&task->waiter, pillion__joiner(PILLION__JOIN_OPEN, its_gen));
   atomic_store_explicit(&task->head.mode,
                         PILLION__TASK_LIVE | flags << PILLION__MODE_SHIFT,
                         memory_order_release);

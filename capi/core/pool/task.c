@@ -37,9 +37,8 @@
 #define ASKS (PILLION__PEND_CANCEL | PILLION__PEND_TIMEOUT)
 
 /* As pillion__mark: PILLION_WOKEN says that the push is due. */
-static inline int pool_task_mark(struct pillion__pool_task *task, uint32_t gen,
+static inline int pool_task_mark(struct pillion__head *head, uint32_t gen,
                                  uint32_t bits, uint32_t *before) {
-  struct pillion__head *head = &task->head;
   if (atomic_load_explicit(&head->gen, memory_order_acquire) != gen)
     return PILLION_STALE;
   uint64_t mine = PEND(gen, PILLION__PEND_QUEUED | bits), old = 0, new = mine;
@@ -60,12 +59,12 @@ static inline int pool_task_mark(struct pillion__pool_task *task, uint32_t gen,
   return old & PILLION__PEND_QUEUED ? PILLION_COALESCED : PILLION_WOKEN;
 }
 
-static int pool_task_post(struct pillion__pool_task *task, uint32_t slot,
+static int pool_task_post(struct pillion__head *head, uint32_t slot,
                           uint32_t gen, uint32_t bits,
                           struct pillion__worker *worker, uint32_t *before) {
-  int rc = pool_task_mark(task, gen, bits, before);
+  int rc = pool_task_mark(head, gen, bits, before);
   if (rc == PILLION_WOKEN)
-    pillion__pool_push(pillion__pool_of(slot), worker, &task->head, slot);
+    pillion__pool_push(pillion__pool_of(slot), worker, head, slot);
   return rc;
 }
 
@@ -73,40 +72,39 @@ static int pool_task_post(struct pillion__pool_task *task, uint32_t slot,
  * A timer of the task, or with `expired` its deadline, has come. Pushes the task
  * into the inbox, without a poke.
  */
-void pillion__pool_task_timed(struct pillion__pool_task *task, uint32_t slot,
+void pillion__pool_task_timed(struct pillion__head *head, uint32_t slot,
                               uint32_t gen, bool expired) {
   uint32_t before;
-  uint64_t pend = atomic_load(&task->head.pend);
+  uint64_t pend = atomic_load(&head->pend);
   if (expired && pend >> 32 == gen && pend & PILLION__PEND_CANCEL) return;
-  if (pool_task_mark(task, gen, expired ? ASKS : 0, &before) == PILLION_WOKEN)
-    pillion__inbox_put(&pillion__pool_of(slot)->base.inbox, &task->head, slot);
+  if (pool_task_mark(head, gen, expired ? ASKS : 0, &before) == PILLION_WOKEN)
+    pillion__inbox_put(&pillion__pool_of(slot)->base.inbox, head, slot);
 }
 
 /* `worker` is the caller's, inside its turn and not in a signal handler. */
-int pillion__pool_task_wake(struct pillion__pool_task *task, uint32_t slot,
+int pillion__pool_task_wake(struct pillion__head *head, uint32_t slot,
                             uint32_t gen, struct pillion__worker *worker) {
   uint32_t before;
-  return pool_task_post(task, slot, gen, 0, worker, &before);
+  return pool_task_post(head, slot, gen, 0, worker, &before);
 }
 
 /* A cancel without an answer; the task may still be in its spawn. */
-void pillion__pool_task_ask(struct pillion__pool_task *task, uint32_t slot,
+void pillion__pool_task_ask(struct pillion__head *head, uint32_t slot,
                             uint32_t gen) {
   uint32_t before;
-  pool_task_post(task, slot, gen, PILLION__PEND_CANCEL, NULL, &before);
+  pool_task_post(head, slot, gen, PILLION__PEND_CANCEL, NULL, &before);
 }
 
 /* As pillion_task_cancel. */
 int pillion__pool_task_cancel(struct pillion__head *head, pillion_task handle) {
-  struct pillion__pool_task *task = (struct pillion__pool_task *)head;
   uint32_t slot = pillion__slot_of(handle), gen = pillion__gen_of(handle);
   uint32_t before = 0;
   uint64_t pend = atomic_load(&head->pend);
-  if (!pillion__pool_task_live(task) || atomic_load(&head->gen) != gen)
+  if (!pillion__pool_task_live(head) || atomic_load(&head->gen) != gen)
     return PILLION_EBADHANDLE;
   if (pend >> 32 == gen && pend & PILLION__PEND_DONE) return 2;
   int rc =
-      pool_task_post(task, slot, gen, PILLION__PEND_CANCEL,
+      pool_task_post(head, slot, gen, PILLION__PEND_CANCEL,
                      pillion__worker_here(pillion__pool_of(slot)), &before);
   if (rc == PILLION_STALE)
     return atomic_load(&head->gen) == gen ? 2 : PILLION_EBADHANDLE;
@@ -132,8 +130,7 @@ int pillion__pool_wake(pillion_waker waker) {
     int rc = pillion_wake_local(waker);
     return rc == PILLION_EWRONGTHREAD ? pillion_wake(waker) : rc;
   }
-  return pillion__pool_task_wake((struct pillion__pool_task *)head, slot,
-                                 pillion__gen_of(waker),
+  return pillion__pool_task_wake(head, slot, pillion__gen_of(waker),
                                  pillion__worker_here(pillion__pool_of(slot)));
 }
 
@@ -143,52 +140,51 @@ int pillion__pool_wake(pillion_waker waker) {
  * `pend` has more than QUEUED, or a word for another task. Reports whether the
  * task is due; if not, it has given QUEUED back.
  */
-static bool pool_task_due(struct pillion__pool_task *task, uint32_t gen) {
-  uint64_t old = atomic_load(&task->head.pend), new;
-  if (!pillion__pool_task_live(task)) { /* nor can it be, while QUEUED is set */
-    atomic_store(&task->head.pend, 0);
+static bool pool_task_due(struct pillion__head *head, uint32_t gen) {
+  uint64_t old = atomic_load(&head->pend), new;
+  if (!pillion__pool_task_live(head)) { /* nor can it be, while QUEUED is set */
+    atomic_store(&head->pend, 0);
     return false;
   }
   do
     new = old >> 32 == gen ? PEND(gen, PILLION__PEND_QUEUED) | (old & ASKS) : 0;
-  while (!atomic_compare_exchange_weak(&task->head.pend, &old, new));
-  if (new &PILLION__PEND_CANCEL) task->head.next |= PILLION__TASK_ASKED;
-  if (new &PILLION__PEND_TIMEOUT) task->head.next |= PILLION__TASK_EXPIRED;
+  while (!atomic_compare_exchange_weak(&head->pend, &old, new));
+  if (new &PILLION__PEND_CANCEL) head->next |= PILLION__TASK_ASKED;
+  if (new &PILLION__PEND_TIMEOUT) head->next |= PILLION__TASK_EXPIRED;
   return new != 0;
 }
 
 static void pool_task_cancelled(struct pillion__pool *pool,
-                                struct pillion__pool_task *task,
-                                uint32_t slot) {
+                                struct pillion__cell *task, uint32_t slot) {
   pillion_value value;
   uint32_t outcome = pillion__cancelled_value(&value, task->head.next);
   pillion__pool_task_end(pool, task, slot, &value, outcome);
 }
 
 /* Gives QUEUED back, unless a request has come. */
-static bool pool_task_rests(struct pillion__pool_task *task, uint32_t gen) {
-  uint32_t flags = task->head.next;
+static bool pool_task_rests(struct pillion__head *head, uint32_t gen) {
+  uint32_t flags = head->next;
   uint64_t asked = 0;
   if (PILLION__UNLIKELY(flags & PILLION__TASK_ASKED))
     asked =
         PEND(gen, flags & PILLION__TASK_EXPIRED ? ASKS : PILLION__PEND_CANCEL);
   uint64_t held = PEND(gen, PILLION__PEND_QUEUED) | asked;
-  return atomic_compare_exchange_strong(&task->head.pend, &held, asked);
+  return atomic_compare_exchange_strong(&head->pend, &held, asked);
 }
 
 static inline int pool_task_poll(pillion_value *value,
                                  struct pillion__worker *worker,
-                                 struct pillion__pool_task *task) {
+                                 struct pillion__cell *task) {
   worker->polled = task;
-  int rc =
-      task->u.live.future->poll(value, &worker->context, task->u.live.self);
+  int rc = pillion__future_of(task)->poll(value, &worker->context,
+                                          task->u.live.self);
   worker->polled = NULL;
   return rc;
 }
 
 __attribute__((noinline)) static int pool_task_poll_inside(
     pillion_value *value, struct pillion__worker *worker,
-    struct pillion__pool_task *task) {
+    struct pillion__cell *task) {
   const pillion_context_hooks *hooks = &worker->pool->hooks;
   void *context = task->u.live.context;
   hooks->enter(context, hooks->data);
@@ -199,13 +195,13 @@ __attribute__((noinline)) static int pool_task_poll_inside(
 
 /* Polls a popped task. */
 void pillion__pool_task_run(struct pillion__worker *worker, uint32_t slot) {
-  struct pillion__pool_task *task = pillion__pool_task_at(slot);
+  struct pillion__cell *task = pillion__cell_at(slot);
   uint32_t gen = pillion__gen(&task->head);
   if (PILLION__UNLIKELY(
           atomic_load_explicit(&task->head.pend, memory_order_acquire) !=
               PEND(gen, PILLION__PEND_QUEUED) ||
-          !pillion__pool_task_live(task))) {
-    if (!pool_task_due(task, gen)) return;
+          !pillion__pool_task_live(&task->head))) {
+    if (!pool_task_due(&task->head, gen)) return;
     if ((task->head.next & (PILLION__TASK_ASKED | PILLION__TASK_SHIELDED)) ==
         PILLION__TASK_ASKED) {
       pool_task_cancelled(worker->pool, task, slot);
@@ -217,21 +213,16 @@ void pillion__pool_task_run(struct pillion__worker *worker, uint32_t slot) {
   worker->context.waker = pillion__handle(PILLION__WAKER, slot, gen);
   worker->context.now = pillion__pool_now(worker->pool, worker->context.now);
   pillion_value value;
-  value.status = 0;
-  value.reserved = 0;
-  value.length = 0;
+  pillion__value_empty(&value, 0);
   int rc = PILLION__LIKELY(!(task->head.next & PILLION__TASK_CONTEXT))
                ? pool_task_poll(&value, worker, task)
                : pool_task_poll_inside(&value, worker, task);
   if (PILLION__LIKELY(rc == PILLION_PENDING)) {
-    if (worker->woke_itself || !pool_task_rests(task, gen))
+    if (worker->woke_itself || !pool_task_rests(&task->head, gen))
       pillion__pool_requeue(worker, &task->head, slot);
     return;
   }
-  if (rc < 0) {
-    value.status = rc;
-    value.length = 0;
-  }
+  if (rc < 0) pillion__value_empty(&value, rc);
   pillion__pool_task_end(worker->pool, task, slot, &value,
                          PILLION_OUTCOME_RETURNED);
 }
@@ -257,7 +248,7 @@ int pillion__pool_op_cancelled(pillion_context *cx) {
 
 /* Ends a popped task, for the free of a pool. */
 void pillion__pool_task_drop(struct pillion__pool *pool, uint32_t slot) {
-  struct pillion__pool_task *task = pillion__pool_task_at(slot);
-  if (pool_task_due(task, atomic_load(&task->head.gen)))
+  struct pillion__cell *task = pillion__cell_at(slot);
+  if (pool_task_due(&task->head, atomic_load(&task->head.gen)))
     pool_task_cancelled(pool, task, slot);
 }

@@ -42,11 +42,10 @@ int pillion__pool_timer_set(pillion_timer *timer, pillion_context *cx,
 int pillion__pool_task_deadline(pillion_timer *storage,
                                 struct pillion__head *head, pillion_task handle,
                                 int64_t at) {
-  struct pillion__pool_task *task = (struct pillion__pool_task *)head;
   uint32_t slot = pillion__slot_of(handle), gen = pillion__gen_of(handle);
   struct pillion__pool *pool = pillion__pool_of(slot);
   uint64_t pend = atomic_load(&head->pend);
-  if (!pillion__pool_task_live(task) || atomic_load(&head->gen) != gen)
+  if (!pillion__pool_task_live(head) || atomic_load(&head->gen) != gen)
     return PILLION_EBADHANDLE;
   if (pillion__worker_here(pool) == NULL) return PILLION_EWRONGTHREAD;
   if (pend >> 32 == gen && pend & PILLION__PEND_DONE) return 2;
@@ -55,7 +54,7 @@ int pillion__pool_task_deadline(pillion_timer *storage,
   int rc = pool_timer_arm(pool, storage, now, handle,
                           past ? PILLION_TIME_NEVER : at);
   if (rc < 0 || !past) return rc;
-  pillion__pool_task_timed(task, slot, gen, true);
+  pillion__pool_task_timed(head, slot, gen, true);
   pillion__pool_poke(pool, false);
   return 0;
 }
@@ -73,7 +72,7 @@ void pillion__pool_timer_clear(pillion_timer *timer) {
 static void pool_timer_fire(void *pool, uint64_t waker) {
   (void)pool;
   uint32_t slot = pillion__slot_of(waker);
-  pillion__pool_task_timed(pillion__pool_task_at(slot), slot,
+  pillion__pool_task_timed(pillion__pool_head(slot), slot,
                            pillion__gen_of(waker),
                            pillion__tag_of(waker) == PILLION__TASK);
 }
