@@ -10,8 +10,8 @@
 // pillion__go_* enter Go; core reaches them through one struct of function pointers.
 package capi
 
-// #cgo CFLAGS: -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -I${SRCDIR}/core -I${SRCDIR}/../include
-// #cgo LDFLAGS: -pthread
+// #cgo CFLAGS: -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -I${SRCDIR} -I${SRCDIR}/core -I${SRCDIR}/loops/declared -I${SRCDIR}/../include
+// #cgo LDFLAGS: -pthread -ldl
 // #include "wiring.h"
 import "C"
 

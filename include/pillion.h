@@ -33,7 +33,8 @@
  *
  * pillion/poll.h does that for programs without a loop, pillion/uv.h on
  * libuv, pillion/glib.h on GLib, and pillion/adapter.h helps to do it on
- * another loop.
+ * another loop. pillion_executor_attach is for languages that call C without
+ * a compiler.
  *
  * THREADS. "Any" means any thread at any time. "The owner's" means the one
  * thread that an executor belongs to: the first to spawn on it, turn it or
@@ -112,6 +113,8 @@
  *   pillion_host_set            sets the hooks
  *   pillion_host_get            tells the hooks
  *   pillion_host_epoll          watches descriptors itself, by an epoll set
+ *   pillion_executor_attach     puts it on a loop that the process has
+ *   pillion_executor_detach     takes it off again
  *   pillion_executor_ready      reports a watched descriptor
  *
  * call.h: functions of Go

@@ -172,7 +172,7 @@ func (o *overlay) addFingerprint(capiDir string) error {
 		return err
 	}
 	hash := sha256.New()
-	for _, pattern := range []string{"core/*.[ch]", "core/*/*.[ch]", "../include/*.h", "../include/pillion/*.h"} {
+	for _, pattern := range []string{"core/*.[ch]", "core/*/*.[ch]", "loops/*.[ch]", "loops/*/*.h", "loops/*/*/*.h", "../include/*.h", "../include/pillion/*.h"} {
 		files, err := filepath.Glob(filepath.Join(capiDir, pattern))
 		if err != nil {
 			return err

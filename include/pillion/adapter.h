@@ -45,15 +45,6 @@
 
 typedef struct pillion_adapter pillion_adapter;
 
-/*
- * pillion_event_fn hears of each task and call that has ended, and of what was
- * posted. It is called outside turns, so it may call everything but
- * pillion_executor_turn. It may run the loop: then tasks, calls and their
- * events go on in there. `event` and what it points to are valid during the
- * call, unless the handler frees the executor or moves it to another host.
- */
-typedef void (*pillion_event_fn)(const pillion_event *event, void *data);
-
 /* What an adapter knows of a descriptor; all zero if it does not watch it. */
 typedef struct pillion_adapter_watch {
   uint64_t key; /* for pillion_executor_ready */

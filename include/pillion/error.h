@@ -24,7 +24,7 @@ extern "C" {
 #define PILLION_ECANCELLED (-11)  /* the task was cancelled */
 #define PILLION_EPANIC (-12)      /* the Go function panicked */
 #define PILLION_EFAILED (-13)     /* the Go function returned an error */
-#define PILLION_ENOTFOUND (-14)   /* no such function */
+#define PILLION_ENOTFOUND (-14)   /* no such function, or no such loop */
 #define PILLION_EVERSION (-15)    /* header and library do not fit */
 #define PILLION_ETIMEDOUT (-16)   /* the time is up */
 #define PILLION_EINTR (-17)       /* a signal handler ran */

@@ -98,6 +98,100 @@ int pillion_host_get(pillion_host *out, pillion_executor executor);
  */
 int pillion_host_epoll(int *out, pillion_executor executor);
 
+/*
+ * pillion_event_fn hears of each task and call that has ended, and of what was
+ * posted. An adapter calls it on the loop's thread, outside turns, so it may
+ * call everything but pillion_executor_turn. It may run the loop: then tasks,
+ * calls and their events go on in there. `event` and what it points to are
+ * valid during the call, unless the handler frees the executor or moves it to
+ * another host.
+ */
+typedef void (*pillion_event_fn)(const pillion_event *event, void *data);
+
+/*
+ * pillion_attach_options say more of an attach.
+ *
+ * on_event, data, drop: the handler of events, and what it is given. `drop`, if
+ *   it is not NULL, is called once, when on_event has been called for the last
+ *   time: after a detach, and also when the executor was freed or has another
+ *   host.
+ * library: NULL, or the file in which the loop's functions are, loaded by this
+ *   process already: for a loop that lies in a library of another name, as
+ *   uvloop's libuv does.
+ * priority: of the sources on GLib and sd-event. 0 is what they call default.
+ */
+typedef struct pillion_attach_options {
+  size_t size;
+  pillion_event_fn on_event;
+  void *data;
+  pillion_drop_fn drop;
+  const char *library;
+  int32_t priority;
+  uint32_t reserved;
+} pillion_attach_options;
+
+#define PILLION_ATTACH_OPTIONS_INIT \
+  {sizeof(pillion_attach_options), NULL, NULL, NULL, NULL, 0, 0}
+
+/*
+ * pillion_executor_attach puts an executor on a loop that this process has, as
+ * the header of the loop's adapter does in a program that is compiled with it:
+ *
+ *     pillion_executor_attach(ex, "glib", context, &options, errbuf, cap);
+ *
+ * name      loop is a         functions from      adapter
+ * uv        uv_loop_t *       libuv 1.x           pillion/uv.h
+ * glib      GMainContext *    GLib 2.36           pillion/glib.h
+ * event     event_base *      libevent 2.1        pillion/event.h
+ * ev        struct ev_loop *  libev 4             pillion/ev.h
+ * sd-event  sd_event *        libsystemd 243      pillion/sdevent.h
+ *
+ * Only with "glib" may `loop` be NULL: it is the thread's default context then.
+ * What the adapter's header says of the loop holds here, too. The library is
+ * looked for in options->library if that is given, else among the process's
+ * global symbols, else under its usual name. Nothing is loaded, and what was
+ * found stays loaded. All executors of a process ride on the same copy.
+ *
+ * The executor leaves the loop by pillion_executor_detach, when it is freed, or
+ * when another host takes its place. A turn that fails goes to the log as a
+ * warning, and the loop makes no more.
+ *
+ * Threads: the loop's, which becomes the executor's owner. It is also the
+ *   thread for freeing the executor: another cannot take it off the loop, and
+ *   loses some memory.
+ * Reentrancy: not inside a turn.
+ * Ownership: *options and its texts are copied or read before the call returns.
+ *   `data` is the library's until drop; if the call fails, it is the caller's.
+ *   A program that closes libuv's handles itself, by uv_walk, loses some
+ *   memory.
+ * Returns: 0, PILLION_ENOTFOUND (the process has no such loop: *errbuf names
+ *   what was looked for), PILLION_EINVAL (no such name, or no loop),
+ *   PILLION_ENOTSUP (a function of the loop's is missing, or its structs are
+ *   not as expected), PILLION_EBUSY (the executor is on this loop already, or
+ *   another copy of the library is in use), PILLION_ENOMEM,
+ *   PILLION_EREENTRANT, or as the adapter's attach. *errbuf says why.
+ * Since: 0.1
+ */
+int pillion_executor_attach(pillion_executor executor, const char *name,
+                            void *loop, const pillion_attach_options *options,
+                            char *errbuf, size_t errcap);
+
+/*
+ * pillion_executor_detach takes an executor off the loop on which
+ * pillion_executor_attach has put it. In a turn or an event handler that is
+ * done when the outermost turn's events have been handed out, so none is lost.
+ * What lives on the executor waits for its next host.
+ *
+ * Threads: the loop's.
+ * Reentrancy: anywhere but in a turn that the loop did not make.
+ * Ownership: `data` is the caller's again once drop was called.
+ * Returns: 0, PILLION_ECLOSED (it is on no such loop, or was detached before),
+ *   PILLION_EBADHANDLE, PILLION_EWRONGTHREAD, PILLION_EREENTRANT or
+ *   PILLION_EFORKED.
+ * Since: 0.1
+ */
+int pillion_executor_detach(pillion_executor executor);
+
 /* For pillion_executor_ready: the host makes a turn right afterwards, so the
  * executor need not wake it for one. */
 #define PILLION_TURN_FOLLOWS 0x80000000u

@@ -60,6 +60,7 @@ program() {
     done
     libs="-L$BUILD $libs -Wl,-rpath,$(cd "$BUILD" && pwd)"
     ;;
+  attach_test) libs='-ldl -rdynamic' ;;
   esac
   # shellcheck disable=SC2046,SC2086
   $CC $flags $extra "tests/c/$1.c" $(printf "$BUILD/%s-$2.o " $shared) \

@@ -38,7 +38,7 @@ export CC LIB BUILD flags here
 
 # program LOOP KIND: the driver, compiled by itself, and the cases.
 program() {
-  case $1 in
+  case ${1%_by_name} in
   uv) libs=$(pkg-config --libs libuv) ;;
   glib) libs=$(pkg-config --cflags --libs glib-2.0) ;;
   ev) libs=-lev ;;
@@ -72,9 +72,9 @@ for kind in $kinds; do
     f=$(sed -n 's/^\[  FAILED  \] .*\b\([0-9]*\) test(s).*/\1/p' "$log" | head -1)
     passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0}))
     if [ $rc -eq 0 ]; then
-      printf '%-10s %-10s %3s passed\n' "$name" "$kind" "${p:-0}"
+      printf '%-15s %-10s %3s passed\n' "$name" "$kind" "${p:-0}"
     else
-      printf '%-10s %-10s %3s passed, FAILED (exit status %s)\n' \
+      printf '%-15s %-10s %3s passed, FAILED (exit status %s)\n' \
         "$name" "$kind" "${p:-0}" $rc
       grep -v '^\[  *\(OK\|RUN\|PASSED\) *\]\|, listed below:$' "$log" || :
       wrong="$wrong $name-$kind"
