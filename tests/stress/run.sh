@@ -33,11 +33,17 @@ example() {
   verdict $rc "$1: example, $2"
 }
 
-# counted NAME HOW FLAGS: builds NAME/test.c, which counts itself.
+# counted NAME HOW FLAGS [ARGUMENT...]: builds NAME/test.c, which counts itself.
 counted() {
-  local program=$out/$1-test-$2 log=$out/$1-test-$2.log rc=0
+  local program=$out/$1-test-$2
   $cc "$here/$1/test.c" $3 -o "$program" || { verdict 1 "$1: $2"; return; }
-  timeout 120 "$program" >"$log" 2>&1 || rc=1
+  counts_itself "$1" "$2" "$program" "${@:4}"
+}
+
+# counts_itself NAME HOW COMMAND...: its last line has the counts.
+counts_itself() {
+  local log=$out/$1-test-$2.log rc=0
+  timeout 120 "${@:3}" >"$log" 2>&1 || rc=1
   [ $rc = 0 ] || cat "$log"
   if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
     passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
@@ -92,7 +98,32 @@ multi_threaded() {
   in_go multi_threaded
 }
 
-[ $# -gt 0 ] || set -- single_threaded multi_threaded bring_your_own_runtime zero_allocation
+# Three libraries, two of them with one SONAME, in both orders of loading.
+libraries() {
+  local third=$PWD/$out/libpillion-third.so
+  local all=("$lib/libpillion-test.so" "$lib/libpillion-other.so" "$third")
+  cp "$lib/libpillion-other.so" "$third"
+  counted libraries upward "-O2 -pthread" "${all[@]}"
+  counted libraries downward "-O2 -pthread" "${all[2]}" "${all[1]}" "${all[0]}"
+}
+
+many_runtimes() {
+  local loops=$PWD/$out/loops test=$lib/libpillion-test.so uv_and_glib
+  local python=(env PYTHONPATH=bindings/python/src build/venv/bin/python "$here/many_runtimes/test.py" "$test")
+  local flags="-fPIC -shared $here/many_runtimes/loops.c -L$lib -lpillion-test -Wl,-rpath,$lib"
+  uv_and_glib=$(pkg-config --cflags --libs libuv glib-2.0)
+  $cc -O2 $flags $uv_and_glib -o "$loops.so" &&
+    $cc -O1 -fsanitize=address,undefined $flags $uv_and_glib -o "$loops-asan.so" ||
+    { verdict 1 many_runtimes; return; }
+  counts_itself many_runtimes library "${python[@]}" "$loops.so"
+  counts_itself many_runtimes one-core taskset -c 0 "${python[@]}" "$loops.so"
+  counts_itself many_runtimes asan env ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:use_sigaltstack=0 \
+    UBSAN_OPTIONS=halt_on_error=1 LD_PRELOAD="$($cc -print-file-name=libasan.so) $($cc -print-file-name=libstdc++.so)" \
+    "${python[@]}" "$loops-asan.so"
+}
+
+[ $# -gt 0 ] || set -- single_threaded multi_threaded bring_your_own_runtime zero_allocation \
+  libraries many_runtimes
 for name; do
   before=$passed
   "$name"
