@@ -14,7 +14,6 @@
  * it and destroying the loop may come in any order.
  *
  * libev tells of no priority and no hang-up: to await them is PILLION_ENOTSUP.
- * Its header and that of libevent cannot be in one source file.
  */
 
 #include <ev.h>
@@ -94,8 +93,7 @@ static inline void pillion__ev_arm(pillion_adapter *adapter, int64_t deadline) {
   pillion_ev *on = (pillion_ev *)adapter;
   int64_t us = pillion_adapter_wait(deadline, pillion_adapter_now(), 1000);
   if (on->loop == NULL) return;
-  if (adapter->status == 0 && !adapter->refused) /* a turn has been made */
-    pillion__ev_start(on, &on->io);
+  if (!adapter->refused) pillion__ev_start(on, &on->io);
   ev_timer_stop(on->loop, &on->timer);
   if (us < 0) return;
   ev_now_update(on->loop);

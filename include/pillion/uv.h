@@ -13,10 +13,8 @@
  * while a task or call lives, and no longer. Detaching the executor, freeing
  * it and closing the loop may come in any order.
  *
- * The close callback of a watch's uv_poll_t frees it, perhaps long after the
- * executor is gone. A program that closes all handles of its loop by uv_walk
- * takes that callback away: unless it detaches or frees the executor before,
- * it loses the memory.
+ * A program that closes all handles by uv_walk, before it detaches or frees the
+ * executor, loses the memory of the watches: their close callbacks free it.
  */
 
 #include <uv.h>
@@ -26,8 +24,7 @@
 typedef struct pillion_uv pillion_uv;
 typedef void (*pillion_uv_close_fn)(pillion_uv *uv, void *data);
 
-/* An executor on a loop, in the caller's storage. All but adapter.data and
- * adapter.status is private. */
+/* In the caller's storage. adapter.data, .live and .status are not private. */
 struct pillion_uv {
   pillion_adapter adapter;
   uv_poll_t poll;
@@ -40,12 +37,10 @@ struct pillion_uv {
 #define PILLION__UV_OPEN(handle) (!uv_is_closing((uv_handle_t *)(handle)))
 
 /* The bits are the same for libuv and Pillion, or this does not compile. */
-typedef char pillion__uv_bits[(UV_READABLE == PILLION_READABLE &&
-                               UV_WRITABLE == PILLION_WRITABLE &&
-                               UV_DISCONNECT == PILLION_HANGUP &&
-                               UV_PRIORITIZED == PILLION_PRIORITY) *
-                                  2 -
-                              1];
+typedef char pillion__uv_bits[1 / (UV_READABLE == PILLION_READABLE &&
+                                   UV_WRITABLE == PILLION_WRITABLE &&
+                                   UV_DISCONNECT == PILLION_HANGUP &&
+                                   UV_PRIORITIZED == PILLION_PRIORITY)];
 
 static inline void pillion__uv_on_poll(uv_poll_t *poll, int status, int mask) {
   pillion_adapter *adapter = (pillion_adapter *)poll->data;
@@ -88,7 +83,7 @@ static inline void pillion__uv_let_go(pillion_uv *uv, uv_handle_t *handle) {
   uv_close(handle, pillion__uv_closed);
 }
 
-/* Closing the poll later would take the next file of this number out. */
+/* Closed later, the poll would take the next file of its number out. */
 static inline void pillion__uv_stop(pillion_adapter *adapter) {
   pillion_uv *uv = (pillion_uv *)adapter;
   pillion__uv_let_go(uv, (uv_handle_t *)&uv->poll);
@@ -98,7 +93,7 @@ static inline void pillion__uv_stop(pillion_adapter *adapter) {
 static inline void pillion__uv_close(pillion_adapter *adapter) {
   pillion_uv *uv = (pillion_uv *)adapter;
   uv->closing++; /* for this function */
-  pillion__uv_let_go(uv, (uv_handle_t *)&uv->poll);
+  pillion__uv_stop(adapter);
   pillion__uv_let_go(uv, (uv_handle_t *)&uv->timer);
   pillion__uv_closed((uv_handle_t *)&uv->poll);
 }
@@ -148,9 +143,8 @@ static inline void pillion__uv_unwatch(pillion_adapter *adapter,
 }
 
 /*
- * pillion_uv_attach puts `executor` on `loop`: from now on the loop makes its
- * turns and `on_event` (may be NULL) hears what has ended. It takes the place
- * of other hooks of the executor, which may have tasks and calls already.
+ * pillion_uv_attach puts `executor` on `loop` in place of other hooks: the loop
+ * makes its turns, and `on_event` (may be NULL) hears what has ended.
  *
  * Threads: the loop's, which becomes the executor's owner.
  * Reentrancy: not inside a turn.
