@@ -79,22 +79,21 @@ int pillion_executor_attach(pillion_executor executor, const char *name,
                             void *loop, const pillion_attach_options *options,
                             char *errbuf, size_t errcap) {
   pillion_attach_options o = PILLION_ATTACH_OPTIONS_INIT;
+  struct pillion__why why = {errbuf, errcap};
   const struct pillion__loop_kind *kind = kind_of(name);
-  int rc = pillion__options_take(&o, sizeof o, options, errbuf, errcap);
+  int rc = pillion__options_take(&o, sizeof o, options, why);
   if (rc < 0) return rc;
   if (kind == NULL)
-    return pillion__fail(PILLION_EINVAL, errbuf, errcap,
+    return pillion__fail(PILLION_EINVAL, why,
                          "the name of a loop is \"uv\", \"glib\", \"event\", "
                          "\"ev\" or \"sd-event\", not \"%s\"",
                          name != NULL ? name : "");
   if (loop == NULL && strcmp(name, "glib") != 0)
-    return pillion__fail(PILLION_EINVAL, errbuf, errcap, "loop is NULL");
-  rc = pillion__loop_find(kind, loop, o.library, errbuf, errcap);
+    return pillion__fail(PILLION_EINVAL, why, "loop is NULL");
+  rc = pillion__loop_find(kind, loop, o.library, why);
   if (rc < 0) return rc;
   rc = attach(kind, loop, &o, executor);
-  return rc == 0
-             ? 0
-             : pillion__fail(rc, errbuf, errcap, "%s", pillion_strerror(rc));
+  return rc == 0 ? 0 : pillion__fail(rc, why, "%s", pillion_strerror(rc));
 }
 
 int pillion_executor_detach(pillion_executor executor) {

@@ -27,25 +27,25 @@ static void *object_of(void *address, const char **file) {
 /* All come from the object that has the first: libev has some of libevent's
  * names. */
 static int set_pointers(const struct pillion__loop_kind *kind, void *first,
-                        void *loop, char *errbuf, size_t errcap) {
+                        void *loop, struct pillion__why why) {
   const char *file, *unfit;
   void *object = object_of(first, &file), *functions[16];
   for (size_t i = 0; i < kind->count; i++) {
     functions[i] = dlsym(object, kind->symbols[i].name);
     if (functions[i] == NULL)
-      return pillion__fail(PILLION_ENOTSUP, errbuf, errcap, "%s has no %s",
-                           file, kind->symbols[i].name);
+      return pillion__fail(PILLION_ENOTSUP, why, "%s has no %s", file,
+                           kind->symbols[i].name);
   }
   for (size_t i = 0; i < kind->count; i++)
     memcpy(kind->symbols[i].pointer, &functions[i], sizeof functions[i]);
   unfit = kind->unfit != NULL ? kind->unfit(loop) : NULL;
-  return unfit == NULL ? 0
-                       : pillion__fail(PILLION_ENOTSUP, errbuf, errcap,
-                                       "%s: %s", file, unfit);
+  return unfit == NULL
+             ? 0
+             : pillion__fail(PILLION_ENOTSUP, why, "%s: %s", file, unfit);
 }
 
 static int look(void **first, const struct pillion__loop_kind *kind,
-                const char *library, char *errbuf, size_t errcap) {
+                const char *library, struct pillion__why why) {
   const char *name = kind->symbols[0].name;
   void *object;
   *first = library == NULL ? dlsym(RTLD_DEFAULT, name) : NULL;
@@ -59,10 +59,10 @@ static int look(void **first, const struct pillion__loop_kind *kind,
   if (*first != NULL) return 0;
   if (library != NULL)
     return pillion__fail(
-        PILLION_ENOTFOUND, errbuf, errcap,
+        PILLION_ENOTFOUND, why,
         object != NULL ? "%s has no %s" : "%s is not loaded (for %s)", library,
         name);
-  return pillion__fail(PILLION_ENOTFOUND, errbuf, errcap,
+  return pillion__fail(PILLION_ENOTFOUND, why,
                        "this process has no loop \"%s\": no %s in its global "
                        "symbols, and %s %s",
                        kind->name, name, kind->soname,
@@ -70,16 +70,16 @@ static int look(void **first, const struct pillion__loop_kind *kind,
 }
 
 int pillion__loop_find(const struct pillion__loop_kind *kind, void *loop,
-                       const char *library, char *errbuf, size_t errcap) {
+                       const char *library, struct pillion__why why) {
   void *first, **its = &found[kind - pillion__loop_kinds];
-  int rc = look(&first, kind, library, errbuf, errcap);
+  int rc = look(&first, kind, library, why);
   if (rc < 0) return rc;
   pthread_mutex_lock(&finding);
   if (*its == NULL) {
-    rc = set_pointers(kind, first, loop, errbuf, errcap);
+    rc = set_pointers(kind, first, loop, why);
     if (rc == 0) *its = first;
   } else if (*its != first) {
-    rc = pillion__fail(PILLION_EBUSY, errbuf, errcap,
+    rc = pillion__fail(PILLION_EBUSY, why,
                        "this process is on another copy of \"%s\" already",
                        kind->name);
   }

@@ -60,7 +60,7 @@ extern const struct pillion__loop_kind pillion__loop_kinds[];
 #define PILLION__LOOP_KINDS 5
 
 int pillion__loop_find(const struct pillion__loop_kind *kind, void *loop,
-                       const char *library, char *errbuf, size_t errcap);
+                       const char *library, struct pillion__why why);
 bool pillion__loop_keeps(struct pillion__loop_host *host, bool attached);
 void pillion__loop_free(struct pillion__loop_host *host);
 

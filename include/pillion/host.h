@@ -111,6 +111,7 @@ typedef void (*pillion_event_fn)(const pillion_event *event, void *data);
 /*
  * pillion_attach_options say more of an attach.
  *
+ * priority: of the sources on GLib and sd-event. 0 is what they call default.
  * on_event, data, drop: the handler of events, and what it is given. `drop`, if
  *   it is not NULL, is called once, when on_event has been called for the last
  *   time: after a detach, and also when the executor was freed or has another
@@ -118,20 +119,25 @@ typedef void (*pillion_event_fn)(const pillion_event *event, void *data);
  * library: NULL, or the file in which the loop's functions are, loaded by this
  *   process already: for a loop that lies in a library of another name, as
  *   uvloop's libuv does.
- * priority: of the sources on GLib and sd-event. 0 is what they call default.
  */
 typedef struct pillion_attach_options {
   size_t size;
+  int version; /* PILLION_VERSION_NUMBER of the program's header */
+  int32_t priority;
   pillion_event_fn on_event;
   void *data;
   pillion_drop_fn drop;
   const char *library;
-  int32_t priority;
-  uint32_t reserved;
 } pillion_attach_options;
 
 #define PILLION_ATTACH_OPTIONS_INIT \
-  {sizeof(pillion_attach_options), NULL, NULL, NULL, NULL, 0, 0}
+  {sizeof(pillion_attach_options),  \
+   PILLION_VERSION_NUMBER,          \
+   0,                               \
+   NULL,                            \
+   NULL,                            \
+   NULL,                            \
+   NULL}
 
 /*
  * pillion_executor_attach puts an executor on a loop that this process has, as
@@ -167,7 +173,7 @@ typedef struct pillion_attach_options {
  * Returns: 0, PILLION_ENOTFOUND (the process has no such loop: *errbuf names
  *   what was looked for), PILLION_EINVAL (no such name, or no loop),
  *   PILLION_ENOTSUP (a function of the loop's is missing, or its structs are
- *   not as expected), PILLION_EBUSY (the executor is on this loop already, or
+ *   not as expected), PILLION_EVERSION, PILLION_EBUSY (the executor is on this loop already, or
  *   another copy of the library is in use), PILLION_ENOMEM,
  *   PILLION_EREENTRANT, or as the adapter's attach. *errbuf says why.
  * Since: 0.1
