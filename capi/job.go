@@ -107,7 +107,7 @@ func (j *job) startClock() {
 		return // it was cancelled: the deadline read may be a result's length
 	}
 	left := time.Duration(at - int64(C.pillion__now()))
-	j.ctx.UntilThen(time.Now().Add(left), j.expire)
+	j.ctx.Until(time.Now().Add(left), j.expire)
 }
 
 // expire ends a call whose time is up, also one that still waits for a worker.

@@ -67,17 +67,6 @@ func leaseChunk(a cell.Arena) (*chunk, error) {
 	return c, nil
 }
 
-func (l *Local) lease() error {
-	c, err := leaseChunk(l.arena)
-	if err != nil {
-		return err
-	}
-	c.local.Store(l)
-	l.chunks = append(l.chunks, c)
-	l.fresh, l.freshEnd = c.base, c.base+cell.Chunk
-	return nil
-}
-
 // primed is the number of cells that get their first generation at once: a page.
 const primed = 64
 
@@ -107,9 +96,10 @@ func (l *Local) findSlot() (c *chunk, slot uint32, err error) {
 			}
 			slot = l.fresh
 			l.fresh++
-		} else if err := l.lease(); err != nil {
+		} else if c, err := l.lease(l.arena); err != nil {
 			return nil, 0, err
 		} else {
+			c.local.Store(l)
 			continue
 		}
 		c = lookup(slot)

@@ -47,13 +47,11 @@ func (c Carrier) Retire() { c.local.place.Retire() }
 // WithToken is an [Option]: the task has this token of its executor's [ContextHooks]
 // instead of one that they capture, and owns it once it is spawned. With nil it carries
 // nothing.
-func (Carrier) WithToken(token any) Option { return withToken{token} }
-
-type withToken struct{ token any }
-
-func (o withToken) apply(t *task) {
-	c := &t.more().carried
-	c.token, c.chosen = o.token, true
+func (Carrier) WithToken(token any) Option {
+	return option(func(t *task) {
+		c := &t.more().carried
+		c.token, c.chosen = token, true
+	})
 }
 
 // Expire is [Handle.Cancel] by a deadline: the task's error is [ErrTimedOut]. Any

@@ -3,6 +3,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -46,11 +47,10 @@ type carried struct {
 //
 //	ctx := context.WithValue(cx.Context(), requestID, "42")
 //	executor.Spawn(cx, handle, executor.WithValues(ctx))
-func WithValues(ctx context.Context) Option { return withValues{context.WithoutCancel(ctx)} }
-
-type withValues struct{ context.Context }
-
-func (o withValues) apply(t *task) { t.more().carried.values = o.Context }
+func WithValues(ctx context.Context) Option {
+	values := context.WithoutCancel(ctx)
+	return option(func(t *task) { t.more().carried.values = values })
+}
 
 // hook gives a new task its token, and the hooks if it has one.
 func (t *task) hook(hooks ContextHooks) {
@@ -124,11 +124,8 @@ func (cx *Context) base() context.Context {
 	if c.deadline == 0 {
 		return c.values
 	}
-	s := &snapshot{c.values, time.Now().Add(time.Duration(c.deadline - cx.local.clock()))}
-	if s.Context == nil {
-		s.Context = context.Background()
-	}
-	return s
+	at := time.Now().Add(time.Duration(c.deadline - cx.local.clock()))
+	return &snapshot{cmp.Or(c.values, context.Background()), at}
 }
 
 // snapshot is the values of a context, with a deadline that doesn't end it.

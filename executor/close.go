@@ -42,16 +42,23 @@ func (c *closing) ask(mode CloseMode) bool {
 	}
 }
 
-// carryOut does, on the owner, the close that Close asked for.
+// carryOut does, on the owner, the close that Close asked for. In line it would make
+// each turn larger.
+//
+//go:noinline
 func (l *Local) carryOut(mode uint32) {
 	l.closed = mode
-	if mode != uint32(CloseCancel) {
-		return
+	if mode == uint32(CloseCancel) {
+		l.each(l.noteCancel)
 	}
+}
+
+// each calls do for each live task, also if do ends others.
+func (l *Local) each(do func(t *task)) {
 	for _, c := range l.chunks {
-		for i := range c.tasks { // not over a copy: a task that ends may end others
+		for i := range c.tasks { // not over a copy
 			if t := c.tasks[i]; t != nil {
-				l.noteCancel(t)
+				do(t)
 			}
 		}
 	}
@@ -75,13 +82,7 @@ func (l *Local) Free() error {
 	l.closing.Store(uint32(CloseCancel))
 	l.polling = true
 	defer l.endTurn()
-	for _, c := range l.chunks {
-		for i := range c.tasks { // not over a copy: one that ends may end others
-			if t := c.tasks[i]; t != nil {
-				l.cancel(t)
-			}
-		}
-	}
+	l.each(l.cancel)
 	l.place.Retire()
 	l.closeWatches()
 	if l.worker != nil {
@@ -101,8 +102,7 @@ func (l *Local) Free() error {
 		l.arena.Return(c.base)
 	}
 	l.timers.Reset()
-	l.chunks, l.free, l.ready = nil, nil, ring{}
-	l.fresh, l.freshEnd = 0, 0
+	l.slotStore, l.ready = slotStore{}, ring{}
 	return nil
 }
 

@@ -5,11 +5,9 @@ package executor
 import "github.com/pillion-dev/pillion/executor/internal/cell"
 
 // WithDeadline is an [Option]: [Task.SetDeadline] from the start.
-func WithDeadline(at int64) Option { return withDeadline(at) }
-
-type withDeadline int64
-
-func (at withDeadline) apply(t *task) { t.more().setDeadline(int64(at)) }
+func WithDeadline(at int64) Option {
+	return option(func(t *task) { t.more().setDeadline(at) })
+}
 
 // SetDeadline cancels the task once its executor's clock shows at, with [ErrTimedOut]
 // as its error. It replaces an earlier deadline; [Never] removes it. In everything else
@@ -23,13 +21,12 @@ func (t *Task[T]) SetDeadline(at int64) error {
 	if !t.inUse() || t.flags&flagEnding != 0 { // its slot may belong to another task by then
 		return ErrClosed
 	}
-	if !t.pooled() {
-		t.more().setDeadline(at)
-		t.local.armDeadline(&t.task)
-		return nil
-	}
 	t.more().setDeadline(at)
-	lookup(t.slot).pool.Load().armDeadline(&t.task)
+	if t.pooled() {
+		lookup(t.slot).pool.Load().armDeadline(&t.task)
+	} else {
+		t.local.armDeadline(&t.task)
+	}
 	return nil
 }
 

@@ -78,21 +78,17 @@ func (l *Local) endEvict() {
 // hooks.
 func (l *Local) pollOrEnd(t *task) {
 	t.flags &^= flagReady
+	done, polled := false, false
 	if t.flags&(flagCancel|flagUnwinding|flagStarted) == flagCancel && t.shields == 0 {
 		l.current = nil
 		l.cancel(t)
-		l.chargeDrop()
-		return
-	}
-	done, polled := l.pollOrUnwind(t, &l.cx)
-	if done {
+	} else if done, polled = l.pollOrUnwind(t, &l.cx); done {
 		l.finish(t, t.ending())
 	}
-	if polled {
-		l.charge()
-	} else {
-		l.chargeDrop()
+	if !polled {
+		l.turn.drops++
 	}
+	l.charge()
 }
 
 // pollOrUnwind polls a task, or begins its end.
@@ -136,11 +132,15 @@ func (t *task) settle() {
 // cancel ends a task now, shielded or not.
 func (l *Local) cancel(t *task) {
 	t.settle()
+	l.finish(t, t.cut())
+}
+
+// cut is the outcome of a task that gets no more turns.
+func (t *task) cut() Outcome {
 	if t.flags&flagStarted != 0 {
-		l.finish(t, CancelledRunning)
-	} else {
-		l.finish(t, CancelledBeforeStart)
+		return CancelledRunning
 	}
+	return CancelledBeforeStart
 }
 
 // finish ends a task. The slot goes first, so that a wake from Drop or OnDone is stale

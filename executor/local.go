@@ -3,6 +3,7 @@
 package executor
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"sync/atomic"
 
@@ -61,9 +62,7 @@ type Local struct {
 	budget    Budget
 	shuffle   *rand.PCG // nil: first in, first out
 
-	chunks          []*chunk
-	free            []uint32 // used slots that are free again
-	fresh, freshEnd uint32   // unused slots of the newest chunk
+	slotStore
 
 	watched    map[int]*Watch // by descriptor
 	maxWatches int
@@ -78,15 +77,12 @@ type Local struct {
 // New makes an executor. It starts nothing.
 func New(c Config) *Local {
 	l := &Local{
-		host: c.Host, clock: c.Clock, arena: c.Arena, hooks: c.Context,
+		host: cmp.Or[Host](c.Host, noHost{}), clock: c.Clock, arena: c.Arena, hooks: c.Context,
 		max: c.MaxTasks, maxTimers: c.MaxTimers, budget: c.Budget,
 		maxWatches: c.MaxWatches, told: Never,
 	}
 	if l.arena == nil {
 		l.arena = cell.UseArena(&heap)
-	}
-	if l.host == nil {
-		l.host = noHost{}
 	}
 	if l.clock == nil {
 		l.clock = monotonic

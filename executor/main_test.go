@@ -7,12 +7,9 @@ import (
 	"time"
 
 	"github.com/pillion-dev/pillion/executor/internal/test"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent")) // js has one of its own
-}
+func TestMain(m *testing.M) { test.Main(m) }
 
 // rig is an executor with a clock that stands still until it is told.
 type rig struct {

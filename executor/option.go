@@ -9,6 +9,11 @@ type Option interface {
 	apply(t *task)
 }
 
+// option is an Option as a function.
+type option func(t *task)
+
+func (o option) apply(t *task) { o(t) }
+
 // OnDone is an [Option]: a function that the owner's goroutine calls once, right after
 // the end of the task and the drop of its future. The executor doesn't use the task any
 // more, so the function may spawn into the same storage. It must not poll. Spawn panics

@@ -191,13 +191,10 @@ func (w *worker) leave() {
 
 // requeue moves all due slots to the pool's inbox.
 func (w *worker) requeue() {
-	for w.ring.Len() > 0 {
-		for _, slot := range w.batch[:w.ring.Pop(w.batch[:])] {
-			w.pool.inbox.Push(slot)
-		}
-	}
-	for w.bound.Len() > 0 {
-		for _, slot := range w.batch[:w.bound.Pop(w.batch[:])] {
+	for w.waiting() > 0 {
+		n := w.ring.Pop(w.batch[:])
+		n += w.bound.Pop(w.batch[n:])
+		for _, slot := range w.batch[:n] {
 			w.pool.inbox.Push(slot)
 		}
 	}

@@ -82,9 +82,5 @@ func (p *Pool) reap(slot uint32) {
 	}
 	t.note(ce.Pend.Swap(t.claimWord()))
 	t.settle()
-	if t.flags&flagStarted != 0 {
-		p.finish(t, CancelledRunning, nil)
-	} else {
-		p.finish(t, CancelledBeforeStart, nil)
-	}
+	p.finish(t, t.cut(), nil)
 }

@@ -4,11 +4,21 @@ package executor
 
 import "github.com/pillion-dev/pillion/executor/internal/cell"
 
-// slotStore has a pool's free slots, under the pool's lock.
+// slotStore has the chunks and free slots of a Local, or of a pool, under its lock.
 type slotStore struct {
 	chunks          []*chunk
-	free            []uint32
-	fresh, freshEnd uint32
+	free            []uint32 // used slots that are free again
+	fresh, freshEnd uint32   // unused slots of the newest chunk
+}
+
+// lease adds a chunk. The caller sets its owner, before it takes a slot.
+func (s *slotStore) lease(a cell.Arena) (*chunk, error) {
+	c, err := leaseChunk(a)
+	if err == nil {
+		s.chunks = append(s.chunks, c)
+		s.fresh, s.freshEnd = c.base, c.base+cell.Chunk
+	}
+	return c, err
 }
 
 // slotBatch is the number of free slots that a worker fetches or gives back at once.
@@ -25,13 +35,11 @@ func (s *slotStore) get(p *Pool, into []uint32, most int) ([]uint32, error) {
 		return into, nil
 	}
 	if s.fresh == s.freshEnd {
-		c, err := leaseChunk(p.arena)
+		c, err := s.lease(p.arena)
 		if err != nil {
 			return into, err
 		}
 		c.pool.Store(p)
-		s.chunks = append(s.chunks, c)
-		s.fresh, s.freshEnd = c.base, c.base+cell.Chunk
 	}
 	for ; most > 0 && s.fresh != s.freshEnd; most-- {
 		into = append(into, s.fresh)
@@ -63,9 +71,7 @@ func (p *Pool) takeSlot(w *worker) (slot, gen uint32, err error) {
 		queued = append(queued, slot)
 	}
 	if queued != nil {
-		p.mu.Lock()
-		p.store.put(queued)
-		p.mu.Unlock()
+		p.putSlots(queued...)
 	}
 	return slot, gen, err
 }
@@ -97,17 +103,19 @@ func (p *Pool) anySlot(w *worker) (slot uint32, err error) {
 
 func (p *Pool) giveSlot(slot uint32, w *worker) {
 	if w == nil {
-		p.mu.Lock()
-		p.store.put([]uint32{slot})
-		p.mu.Unlock()
+		p.putSlots(slot)
 		return
 	}
 	w.free = append(w.free, slot)
 	if len(w.free) < 2*slotBatch {
 		return
 	}
-	p.mu.Lock()
-	p.store.put(w.free[slotBatch:])
-	p.mu.Unlock()
+	p.putSlots(w.free[slotBatch:]...)
 	w.free = w.free[:slotBatch]
+}
+
+func (p *Pool) putSlots(slots ...uint32) {
+	p.mu.Lock()
+	p.store.put(slots)
+	p.mu.Unlock()
 }

@@ -14,7 +14,7 @@ type goWorker struct {
 	group *goGroup
 	local *Local
 	woken chan struct{} // holds one
-	timer *time.Timer   // nil until the first deadline
+	timer *time.Timer
 	stop  atomic.Bool
 	done  chan struct{}
 }
@@ -40,6 +40,7 @@ func (p *Pool) Start(n int) error {
 	var started []*goWorker
 	for range n {
 		g := &goWorker{pool: p, group: p.enlist(), woken: make(chan struct{}, 1), done: make(chan struct{})}
+		g.timer = time.NewTimer(Never)
 		g.local = New(Config{Host: g, Clock: p.clock, Arena: p.arena})
 		if err := p.join(g.local, g.group); err != nil {
 			p.discharge(g.group)
@@ -109,12 +110,7 @@ func (g *goWorker) sleep(deadline int64) {
 		<-g.woken
 		return
 	}
-	d := time.Duration(deadline - g.local.Now())
-	if g.timer == nil {
-		g.timer = time.NewTimer(d)
-	} else {
-		g.timer.Reset(d)
-	}
+	g.timer.Reset(time.Duration(deadline - g.local.Now()))
 	select {
 	case <-g.woken:
 	case <-g.timer.C:

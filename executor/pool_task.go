@@ -137,11 +137,10 @@ func (w *worker) step(slot uint32) {
 	case t.flags&flagReady != 0 || !c.cells[slot&cell.Mask].Pend.CompareAndSwap(t.claimWord(), 0):
 		w.push(c, slot)
 	}
-	if polled {
-		l.charge()
-	} else {
-		l.chargeDrop()
+	if !polled {
+		l.turn.drops++
 	}
+	l.charge()
 }
 
 // finish ends a task. w is the worker in whose turn it runs, or nil. Once the joiner is

@@ -4,7 +4,7 @@ package executor
 
 import (
 	"github.com/pillion-dev/pillion/executor/internal/cell"
-
+	"github.com/pillion-dev/pillion/executor/internal/queue"
 	"github.com/pillion-dev/pillion/executor/internal/steal"
 )
 
@@ -20,7 +20,7 @@ const pollOn = 256
 // worker is a Local's part in a pool. All but ring belongs to the Local's owner.
 type worker struct {
 	ring  steal.Ring
-	bound steal.Queue // slots whose pin is this worker: thieves can't steal them
+	bound queue.Queue[uint32] // slots whose pin is this worker: thieves can't steal them
 	pool  *Pool
 	local *Local
 	cx    Context // of the pool's tasks

@@ -2,10 +2,7 @@
 
 package executor
 
-import (
-	"github.com/pillion-dev/pillion/executor/internal/cell"
-	"github.com/pillion-dev/pillion/executor/watch"
-)
+import "github.com/pillion-dev/pillion/executor/watch"
 
 // Ready makes a future of one of [watch.Readable], [watch.Writable], [watch.Hangup] and
 // [watch.Priority], or of several. One task may await each of them, so that one reads
@@ -87,7 +84,7 @@ func (r *readiness) await(waker Waker) error {
 		if r.interest>>i&1 == 0 || other == nil || other == r {
 			continue
 		}
-		if w.local.waits(other.waker) {
+		if other.waker.Live() {
 			return ErrBusy
 		}
 		other.Drop() // its task has not done it
@@ -117,11 +114,4 @@ func (w *Watch) wanted() (events watch.Events) {
 		}
 	}
 	return events
-}
-
-// waits reports whether the task of a waker is live.
-func (l *Local) waits(w Waker) bool {
-	slot := uint32(w>>32) & cell.SlotMask
-	t := lookup(slot).tasks[slot&cell.Mask]
-	return t != nil && t.gen == uint32(w)
 }

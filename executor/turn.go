@@ -140,12 +140,6 @@ func (l *Local) charge() {
 	}
 }
 
-// chargeDrop charges the drop of a task to the budget.
-func (l *Local) chargeDrop() {
-	l.turn.drops++
-	l.charge()
-}
-
 // check ends the turn if its budget is used up, and sets the next check.
 func (l *Local) check() {
 	if l.turn.used == l.turn.max || l.turn.until != Never && l.clock() >= l.turn.until {

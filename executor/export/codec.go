@@ -22,25 +22,38 @@ type Codec interface {
 	Encode(value any) ([]byte, error)
 }
 
+// coded makes a function of bytes. In is what it gets beside its request.
+func coded[In, Req, Resp any](c Codec, fn func(in In, request Req) (Resp, error)) func(In, []byte) ([]byte, error) {
+	decode, encode := decoder[Req](c), encoder[Resp](c)
+	return func(in In, payload []byte) ([]byte, error) {
+		request, err := decode(payload)
+		if err != nil {
+			return nil, err
+		}
+		response, err := fn(in, request)
+		if err != nil {
+			return nil, err
+		}
+		return encode(response)
+	}
+}
+
 // decoder chooses at registration how to read requests, so that a raw request costs
 // neither reflection nor a copy at the call.
 func decoder[T any](c Codec) func([]byte) (T, error) {
 	decode := json.Unmarshal
-	if c != nil {
+	switch {
+	case c != nil:
 		decode = c.Decode
-	} else if isRaw[T]() {
-		var zero T
-		var raw any
-		switch any(zero).(type) {
-		case []byte:
-			raw = func(b []byte) ([]byte, error) { return b, nil }
-		case string:
-			raw = func(b []byte) (string, error) { return unsafe.String(unsafe.SliceData(b), len(b)), nil }
-		case struct{}:
-			raw = func([]byte) (struct{}, error) { return struct{}{}, nil }
-		}
-		if f, ok := raw.(func([]byte) (T, error)); ok {
-			return f
+	case isRaw[T]():
+		for _, raw := range []any{
+			func(b []byte) ([]byte, error) { return b, nil },
+			func(b []byte) (string, error) { return unsafe.String(unsafe.SliceData(b), len(b)), nil },
+			func([]byte) (struct{}, error) { return struct{}{}, nil },
+		} {
+			if f, ok := raw.(func([]byte) (T, error)); ok {
+				return f
+			}
 		}
 		decode = decodeText
 	}
@@ -54,21 +67,18 @@ func decoder[T any](c Codec) func([]byte) (T, error) {
 
 func encoder[T any](c Codec) func(T) ([]byte, error) {
 	encode := json.Marshal
-	if c != nil {
+	switch {
+	case c != nil:
 		encode = c.Encode
-	} else if isRaw[T]() {
-		var zero T
-		var raw any
-		switch any(zero).(type) {
-		case []byte:
-			raw = func(b []byte) ([]byte, error) { return b, nil }
-		case string:
-			raw = func(s string) ([]byte, error) { return []byte(s), nil }
-		case struct{}:
-			raw = func(struct{}) ([]byte, error) { return nil, nil }
-		}
-		if f, ok := raw.(func(T) ([]byte, error)); ok {
-			return f
+	case isRaw[T]():
+		for _, raw := range []any{
+			func(b []byte) ([]byte, error) { return b, nil },
+			func(s string) ([]byte, error) { return []byte(s), nil },
+			func(struct{}) ([]byte, error) { return nil, nil },
+		} {
+			if f, ok := raw.(func(T) ([]byte, error)); ok {
+				return f
+			}
 		}
 		encode = encodeText
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -53,10 +54,8 @@ var (
 // describeType describes a type that is nested in the types of outer. A type inside
 // itself is "any" there.
 func describeType(t reflect.Type, outer []reflect.Type) any {
-	for _, o := range outer {
-		if o == t {
-			return "any"
-		}
+	if slices.Contains(outer, t) {
+		return "any"
 	}
 	outer = append(outer, t)
 	switch {
@@ -77,12 +76,10 @@ func describeType(t reflect.Type, outer []reflect.Type) any {
 		return "float"
 	case reflect.String:
 		return "string"
-	case reflect.Slice:
-		if t.Elem().Kind() == reflect.Uint8 {
+	case reflect.Slice, reflect.Array:
+		if t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 {
 			return "bytes"
 		}
-		return map[string]any{"list": describeType(t.Elem(), outer)}
-	case reflect.Array:
 		return map[string]any{"list": describeType(t.Elem(), outer)}
 	case reflect.Map:
 		return map[string]any{"map": describeType(t.Elem(), outer)}

@@ -82,18 +82,7 @@ func Func[Req, Resp any](name string, fn func(ctx context.Context, request Req) 
 	if o.cpu {
 		f.Kind = KindCPU
 	}
-	decode, encode := decoder[Req](o.codec), encoder[Resp](o.codec)
-	f.call = func(ctx context.Context, payload []byte) ([]byte, error) {
-		request, err := decode(payload)
-		if err != nil {
-			return nil, err
-		}
-		response, err := fn(ctx, request)
-		if err != nil {
-			return nil, err
-		}
-		return encode(response)
-	}
+	f.call = coded(o.codec, fn)
 	register(f, o)
 }
 
@@ -105,18 +94,7 @@ func Loop[Req, Resp any](name string, fn func(co *coro.Co, request Req) (Resp, e
 	if o.cpu {
 		o.wrong = "a function on the loop can't be CPU-bound"
 	}
-	decode, encode := decoder[Req](o.codec), encoder[Resp](o.codec)
-	f.begin = func(co *coro.Co, payload []byte) ([]byte, error) {
-		request, err := decode(payload)
-		if err != nil {
-			return nil, err
-		}
-		response, err := fn(co, request)
-		if err != nil {
-			return nil, err
-		}
-		return encode(response)
-	}
+	f.begin = coded(o.codec, fn)
 	register(f, o)
 }
 

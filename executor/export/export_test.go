@@ -7,14 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
@@ -23,16 +20,7 @@ import (
 	"github.com/pillion-dev/pillion/executor/offload"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	offload.Blocking().Close()
-	offload.CPUBound().Close()
-	if err := goleak.Find(goleak.IgnoreAnyFunction("runtime.handleEvent")); err != nil && code == 0 { // js has one of its own
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { test.Main(m, offload.Blocking().Close, offload.CPUBound().Close) }
 
 type point struct {
 	X int     `json:"x"`

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"runtime"
@@ -91,12 +92,7 @@ func Lookup(name string) *Function {
 func Functions() []*Function {
 	registry.RLock()
 	defer registry.RUnlock()
-	all := make([]*Function, 0, len(registry.byName))
-	for _, f := range registry.byName {
-		all = append(all, f)
-	}
-	slices.SortFunc(all, func(a, b *Function) int {
+	return slices.SortedFunc(maps.Values(registry.byName), func(a, b *Function) int {
 		return cmp.Or(cmp.Compare(a.Module, b.Module), cmp.Compare(a.Name, b.Name))
 	})
-	return all
 }

@@ -27,29 +27,27 @@ type Both[A, B any] struct {
 // [executor.Unwinder], and the result waits for that.
 func Join2[A, B any](a executor.Future[A], b executor.Future[B]) executor.Future[Both[A, B]] {
 	j := &join2[A, B]{a: part[A]{future: a}, b: part[B]{future: b}}
-	j.pieces = [2]piece{&j.a, &j.b}
+	j.both = [2]piece{&j.a, &j.b}
+	j.pieces = j.both[:]
 	return j
 }
 
 type join2[A, B any] struct {
 	group
-	a      part[A]
-	b      part[B]
-	pieces [2]piece
+	a    part[A]
+	b    part[B]
+	both [2]piece
 }
 
 func (j *join2[A, B]) Poll(cx *executor.Context) (both Both[A, B], ready bool, err error) {
-	if !j.step(cx, j.pieces[:]) {
+	if !j.step(cx) {
 		return both, false, nil
 	}
-	if err := j.failure(j.pieces[:]); err != nil {
+	if err := j.failure(); err != nil {
 		return both, true, err
 	}
 	return Both[A, B]{j.a.value, j.b.value}, true, nil
 }
-
-func (j *join2[A, B]) Unwind(cx *executor.Context) (bool, error) { return j.end(cx, j.pieces[:]) }
-func (j *join2[A, B]) Drop()                                     { j.drop(j.pieces[:]) }
 
 // All awaits futures at once and gives their values in the same order. The first
 // error ends the other futures and is the result.
@@ -60,10 +58,10 @@ func All[T any](futures ...executor.Future[T]) executor.Future[[]T] {
 type all[T any] struct{ many[T] }
 
 func (a *all[T]) Poll(cx *executor.Context) (values []T, ready bool, err error) {
-	if !a.step(cx, a.pieces) {
+	if !a.step(cx) {
 		return nil, false, nil
 	}
-	if err := a.failure(a.pieces); err != nil {
+	if err := a.failure(); err != nil {
 		return nil, true, err
 	}
 	values = make([]T, len(a.parts))
@@ -88,7 +86,7 @@ func First[T any](first executor.Future[T], others ...executor.Future[T]) execut
 type race[T any] struct{ many[T] }
 
 func (r *race[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
-	if !r.step(cx, r.pieces) {
+	if !r.step(cx) {
 		return value, false, nil
 	}
 	if r.winner != nil {
@@ -101,27 +99,23 @@ func (r *race[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
 		}
 		return value, true, err
 	}
-	return value, true, r.failure(r.pieces)
+	return value, true, r.failure()
 }
 
 // many is a group of futures of one type.
 type many[T any] struct {
 	group
-	parts  []part[T]
-	pieces []piece
+	parts []part[T]
 }
 
 func newMany[T any](e enough, futures []executor.Future[T]) many[T] {
-	m := many[T]{group{enough: e}, make([]part[T], len(futures)), make([]piece, len(futures))}
+	m := many[T]{group{enough: e, pieces: make([]piece, len(futures))}, make([]part[T], len(futures))}
 	for i, f := range futures {
 		m.parts[i].future = f
 		m.pieces[i] = &m.parts[i]
 	}
 	return m
 }
-
-func (m *many[T]) Unwind(cx *executor.Context) (bool, error) { return m.end(cx, m.pieces) }
-func (m *many[T]) Drop()                                     { m.drop(m.pieces) }
 
 // enough is the result of one piece that ends the others of its group.
 type enough int
@@ -134,6 +128,7 @@ const (
 
 // group polls pieces that belong together.
 type group struct {
+	pieces []piece
 	enough enough
 	ending bool
 	winner piece // the piece whose result was enough
@@ -141,15 +136,15 @@ type group struct {
 
 // step polls the pieces until one was enough and the others have ended too. It reports
 // whether no piece is left to poll.
-func (g *group) step(cx *executor.Context, pieces []piece) (over bool) {
-	for i := 0; i < len(pieces) && !g.ending; i++ {
-		p := pieces[i]
+func (g *group) step(cx *executor.Context) (over bool) {
+	for i := 0; i < len(g.pieces) && !g.ending; i++ {
+		p := g.pieces[i]
 		if !p.over() && p.poll(cx) && (g.enough == anything || (g.enough == anError) == (p.failure() != nil)) {
 			g.ending, g.winner = true, p
 		}
 	}
 	over = true
-	for _, p := range pieces {
+	for _, p := range g.pieces {
 		if g.ending && !p.over() {
 			p.end(cx)
 		}
@@ -158,20 +153,20 @@ func (g *group) step(cx *executor.Context, pieces []piece) (over bool) {
 	return over
 }
 
-// end ends all pieces because the group's task has to end.
-func (g *group) end(cx *executor.Context, pieces []piece) (over bool, err error) {
+// Unwind implements [executor.Unwinder].
+func (g *group) Unwind(cx *executor.Context) (over bool, err error) {
 	g.ending = true
-	over = g.step(cx, pieces)
-	return over, g.failure(pieces)
+	over = g.step(cx)
+	return over, g.failure()
 }
 
 // failure gives the error that was enough, or else an error that says more than that
 // its future was cancelled.
-func (g *group) failure(pieces []piece) error {
+func (g *group) failure() error {
 	if g.winner != nil {
 		return g.winner.failure()
 	}
-	for _, p := range pieces {
+	for _, p := range g.pieces {
 		if err := p.failure(); err != nil && !errors.Is(err, executor.ErrCancelled) {
 			return err
 		}
@@ -179,16 +174,17 @@ func (g *group) failure(pieces []piece) error {
 	return nil
 }
 
-// drop drops all pieces, also if the drop of one panics.
-func (g *group) drop(pieces []piece) {
-	done := 0
+// Drop implements [executor.Dropper]. It goes on if the drop of a piece panics.
+func (g *group) Drop() {
 	defer func() {
-		if done < len(pieces) {
-			g.drop(pieces[done+1:])
+		if len(g.pieces) > 0 {
+			g.Drop()
 		}
 	}()
-	for ; done < len(pieces); done++ {
-		pieces[done].drop()
+	for len(g.pieces) > 0 {
+		p := g.pieces[0]
+		g.pieces = g.pieces[1:]
+		p.drop()
 	}
 }
 

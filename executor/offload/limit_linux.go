@@ -3,8 +3,6 @@
 package offload
 
 import (
-	"bufio"
-	"bytes"
 	"io/fs"
 	"math"
 	"os"
@@ -34,17 +32,17 @@ func threadsLeft(enough int) int {
 // unlimited is small enough for sums.
 const unlimited = math.MaxInt64 / 2
 
-func number(name string) int64 {
-	text, err := fs.ReadFile(root, name)
-	if err != nil {
-		return unlimited
-	}
-	return parse(strings.TrimSpace(string(text)))
+// read gives a file's text, or none.
+func read(name string) string {
+	text, _ := fs.ReadFile(root, name)
+	return string(text)
 }
+
+func number(name string) int64 { return parse(strings.TrimSpace(read(name))) }
 
 func parse(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil { // "max", "unlimited"
+	if err != nil { // "max", "unlimited", none
 		return unlimited
 	}
 	return min(n, unlimited)
@@ -52,8 +50,7 @@ func parse(text string) int64 {
 
 // threadsOfSystem counts those of all users, which costs less than those of one.
 func threadsOfSystem() int64 {
-	text, _ := fs.ReadFile(root, "proc/loadavg")
-	if fields := strings.Fields(string(text)); len(fields) > 3 {
+	if fields := strings.Fields(read("proc/loadavg")); len(fields) > 3 {
 		if _, total, ok := strings.Cut(fields[3], "/"); ok {
 			return parse(total)
 		}
@@ -72,8 +69,7 @@ func limitOfUser() (limit int64, bound bool) {
 
 // limitNamed is a soft limit by its name in /proc/self/limits.
 func limitNamed(name string) int64 {
-	text, _ := fs.ReadFile(root, "proc/self/limits")
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(read("proc/self/limits")) {
 		if values, ok := strings.CutPrefix(line, name); ok {
 			if fields := strings.Fields(values); len(fields) > 0 {
 				return parse(fields[0])
@@ -95,9 +91,8 @@ func threadsOfUser() (n int64) {
 }
 
 func statusOf(process string) map[string]string {
-	text, _ := fs.ReadFile(root, "proc/"+process+"/status")
 	status := make(map[string]string)
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(read("proc/" + process + "/status")) {
 		if name, value, ok := strings.Cut(line, ":"); ok {
 			status[name] = strings.TrimSpace(value)
 		}
@@ -112,10 +107,9 @@ func firstOf(values string) string {
 
 // leftInCgroups heeds the process's cgroup and those above, of either version.
 func leftInCgroups() int64 {
-	text, _ := fs.ReadFile(root, "proc/self/cgroup")
 	left := int64(unlimited)
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-		fields := strings.SplitN(lines.Text(), ":", 3)
+	for line := range strings.Lines(read("proc/self/cgroup")) {
+		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
 		if len(fields) < 3 {
 			continue
 		}
@@ -151,7 +145,6 @@ func leftOfMemory() int64 {
 		stack = 2 << 20 // glibc's choice then
 	}
 	page := int64(os.Getpagesize())
-	text, _ := fs.ReadFile(root, "proc/self/statm")
-	pages, _, _ := strings.Cut(string(text), " ")
+	pages, _, _ := strings.Cut(read("proc/self/statm"), " ")
 	return (space - parse(pages)*page) / (stack + page)
 }

@@ -5,8 +5,6 @@ package offload
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -15,19 +13,9 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/internal/test"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	Blocking().Close()
-	CPUBound().Close()
-	if err := goleak.Find(goleak.IgnoreAnyFunction("runtime.handleEvent")); err != nil && code == 0 { // js has one of its own
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { test.Main(m, Blocking().Close, CPUBound().Close) }
 
 type jobFunc func()
 
@@ -151,29 +139,6 @@ func TestGoexitInAJobCostsNoWorker(t *testing.T) {
 	}
 	p.Close()
 	test.Equal(t, "jobs run", ran, 10)
-}
-
-func TestQueueWrapsAndGrows(t *testing.T) {
-	var q queue
-	next, want := 0, 0
-	for round := range 300 {
-		batch := make([]Job, round%7*round%90)
-		for i := range batch {
-			n := next
-			next++
-			batch[i] = jobFunc(func() { test.Equal(t, "order", n, want) })
-		}
-		q.push(batch)
-		for range min(q.len(), round%41) {
-			q.pop().Run()
-			want++
-		}
-	}
-	for q.len() > 0 {
-		q.pop().Run()
-		want++
-	}
-	test.Equal(t, "jobs", want, next)
 }
 
 func TestHammerPool(t *testing.T) {
@@ -310,7 +275,7 @@ func TestContextWithADeadline(t *testing.T) {
 	far := new(Context)
 	at := time.Now().Add(time.Hour)
 	before := runtime.NumGoroutine()
-	far.Until(at)
+	far.Until(at, func() { far.End(context.DeadlineExceeded) })
 	child, cancel := context.WithCancel(far)
 	defer cancel()
 	test.Equal(t, "goroutines that wait for it", runtime.NumGoroutine(), before)
@@ -321,7 +286,7 @@ func TestContextWithADeadline(t *testing.T) {
 	test.Equal(t, "error", far.Err(), context.Canceled)
 
 	near := new(Context)
-	near.Until(time.Now().Add(time.Millisecond))
+	near.Until(time.Now().Add(time.Millisecond), func() { near.End(context.DeadlineExceeded) })
 	<-near.Done()
 	test.Equal(t, "error", near.Err(), context.DeadlineExceeded)
 	near.Cancel()

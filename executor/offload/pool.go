@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/internal/queue"
 )
 
 // Job is something for a worker to run. Run must contain its own panics: a panic that
@@ -40,7 +41,7 @@ type Pool struct {
 
 	mu      sync.Mutex
 	limit   int
-	jobs    queue
+	jobs    queue.Queue[Job]
 	idle    []*worker
 	workers int
 	// searching: a worker was started or woken and hasn't looked at the queue yet.
@@ -97,17 +98,25 @@ func (p *Pool) Submit(jobs ...Job) error {
 		p.mu.Unlock()
 		return executor.ErrClosed
 	}
-	p.jobs.push(jobs)
+	if p.jobs.Grows(len(jobs)) {
+		p.jobs.DeleteFunc(isMoot)
+	}
+	p.jobs.Push(jobs...)
 	call := p.call()
 	p.mu.Unlock()
 	p.answer(call)
 	return nil
 }
 
+func isMoot(job Job) bool {
+	m, ok := job.(Moot)
+	return ok && m.Moot()
+}
+
 // call chooses, under the lock, the worker that will look at the queue; answer wakes
 // it outside of the lock. For a nil worker, answer starts one.
 func (p *Pool) call() (w *worker) {
-	if p.searching || p.jobs.len() == 0 {
+	if p.searching || p.jobs.Len() == 0 {
 		return busy
 	}
 	if n := len(p.idle); n > 0 {
@@ -161,8 +170,8 @@ func (p *Pool) take(w *worker, searching bool) Job {
 		if searching {
 			p.searching = false
 		}
-		if p.jobs.len() > 0 {
-			job := p.jobs.pop()
+		var job [1]Job
+		if p.jobs.Pop(job[:]) > 0 {
 			call := p.call()
 			if p.limit > 0 && p.workers >= p.limit && len(p.idle) == 0 {
 				p.attend(true)
@@ -171,7 +180,7 @@ func (p *Pool) take(w *worker, searching bool) Job {
 			if call != busy {
 				p.answer(call)
 			}
-			return job
+			return job[0]
 		}
 		p.attend(false)
 		if p.closed || len(p.idle) >= p.spare || p.limit > 0 && p.workers > p.limit {
@@ -250,66 +259,4 @@ func (p *Pool) Close() {
 	for p.workers > 0 {
 		p.ended.Wait()
 	}
-}
-
-// queue is a ring of jobs.
-type queue struct {
-	buf        []Job // a power of two long
-	head, tail uint
-}
-
-func (q *queue) len() int { return int(q.tail - q.head) }
-
-func (q *queue) push(jobs []Job) {
-	if q.len()+len(jobs) > len(q.buf) {
-		q.forget()
-		// A half of it is free then; else every push could need a sweep.
-		need := 2 * (q.len() + len(jobs))
-		size := max(64, len(q.buf))
-		for size < need {
-			size *= 2
-		}
-		buf := make([]Job, size)
-		n := copy(buf, q.part(q.head, q.len()))
-		copy(buf[n:], q.part(q.head+uint(n), q.len()-n))
-		q.tail -= q.head
-		q.buf, q.head = buf, 0
-	}
-	n := copy(q.part(q.tail, len(jobs)), jobs)
-	copy(q.part(q.tail+uint(n), len(jobs)-n), jobs[n:])
-	q.tail += uint(len(jobs))
-}
-
-// forget drops the jobs that are moot.
-func (q *queue) forget() {
-	to := q.head
-	for at := q.head; at != q.tail; at++ {
-		job := q.buf[at&uint(len(q.buf)-1)]
-		if m, ok := job.(Moot); ok && m.Moot() {
-			continue
-		}
-		q.buf[to&uint(len(q.buf)-1)] = job
-		to++
-	}
-	for at := to; at != q.tail; at++ {
-		q.buf[at&uint(len(q.buf)-1)] = nil
-	}
-	q.tail = to
-}
-
-// part gives the piece of the ring from at on without a wrap, up to n jobs.
-func (q *queue) part(at uint, n int) []Job {
-	if n == 0 {
-		return nil
-	}
-	i := int(at & uint(len(q.buf)-1))
-	return q.buf[i:min(i+n, len(q.buf))]
-}
-
-func (q *queue) pop() Job {
-	i := q.head & uint(len(q.buf)-1)
-	job := q.buf[i]
-	q.buf[i] = nil
-	q.head++
-	return job
 }

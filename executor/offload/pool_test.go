@@ -60,10 +60,10 @@ func TestJobsThatAreMootAreForgotten(t *testing.T) {
 		}
 	}
 	p.mu.Lock()
-	room := len(p.jobs.buf)
+	waiting := p.jobs.Len()
 	p.mu.Unlock()
-	if room > 256 {
-		t.Errorf("room for %d jobs, %d of which are wanted", room, kept)
+	if waiting > 128 {
+		t.Errorf("%d jobs wait, %d of which are wanted", waiting, kept)
 	}
 	gate.Done()
 	p.Close()

@@ -17,7 +17,7 @@ type host struct {
 // Wake implements [executor.Host].
 func (h *host) Wake() error {
 	if h.poked != executor.Never {
-		h.sim.fail("%s was poked twice", h.name)
+		h.sim.Errorf("%s was poked twice", h.name)
 	}
 	h.sim.record(Poked, h.name, 0)
 	h.poked = h.sim.late(h.sim.now)

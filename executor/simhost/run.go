@@ -16,25 +16,20 @@ import (
 // failed is the panic that ends a body at once.
 type failed struct{}
 
-func (s *Sim) fail(format string, args ...any) {
+// Errorf makes the run fail, which reports its first failure. With FailNow and Helper,
+// assertion libraries take a Sim for a test.
+func (s *Sim) Errorf(format string, args ...any) {
 	if s.failure == nil {
 		s.failure = fmt.Errorf(format, args...)
 	}
 }
 
-// Errorf makes the run fail, which reports its first failure. With FailNow and Helper,
-// assertion libraries take a Sim for a test.
-func (s *Sim) Errorf(format string, args ...any) { s.fail(format, args...) }
-
 // FailNow makes the run fail and ends the body, or the task that calls it.
-func (s *Sim) FailNow() {
-	s.fail("failed")
-	panic(failed{})
-}
+func (s *Sim) FailNow() { s.Fatalf("failed") }
 
 // Fatalf is Errorf and FailNow.
 func (s *Sim) Fatalf(format string, args ...any) {
-	s.fail(format, args...)
+	s.Errorf(format, args...)
 	panic(failed{})
 }
 
@@ -55,13 +50,13 @@ func Replay(seed uint64, body func(s *Sim)) ([]Event, *Failure) {
 	s.attempt(func() {
 		body(s)
 		if err := s.Run(); err != nil {
-			s.fail("%w", err)
+			s.Errorf("%w", err)
 		}
 	})
 	trace := s.trace // without the events of Free
 	s.attempt(func() {
 		if err := s.Free(); err != nil {
-			s.fail("%w", err)
+			s.Errorf("%w", err)
 		}
 	})
 	if s.failure != nil {
@@ -77,7 +72,7 @@ func (s *Sim) attempt(f func()) {
 		case nil, failed:
 		default:
 			err := executor.NewPanicError(r)
-			s.fail("%w\n%s", err, err.Stack)
+			s.Errorf("%w\n%s", err, err.Stack)
 		}
 	}()
 	f()
@@ -103,30 +98,26 @@ func Find(seeds int, body func(s *Sim)) *Failure {
 func Run(t *testing.T, body func(s *Sim)) {
 	t.Helper()
 	var f *Failure
-	if only := os.Getenv("PILLION_SEED"); only != "" {
-		seed, err := strconv.ParseUint(only, 10, 64)
-		if err != nil {
-			t.Fatalf("PILLION_SEED: %v", err)
-		}
+	if seed := setting(t, "PILLION_SEED", 0); seed != 0 {
 		_, f = Replay(seed, body)
 	} else {
-		f = Find(seedsOf(t), body)
+		f = Find(int(setting(t, "PILLION_SEEDS", 100)), body)
 	}
 	if f != nil {
 		t.Fatal(f.report(t.Name(), body))
 	}
 }
 
-func seedsOf(t *testing.T) int {
-	n := os.Getenv("PILLION_SEEDS")
-	if n == "" {
-		return 100
+func setting(t *testing.T, name string, usual uint64) uint64 {
+	text := os.Getenv(name)
+	if text == "" {
+		return usual
 	}
-	seeds, err := strconv.Atoi(n)
+	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		t.Fatalf("PILLION_SEEDS: %v", err)
+		t.Fatalf("%s: %v", name, err)
 	}
-	return seeds
+	return n
 }
 
 // report does the run again, and reports whether that gives the same.

@@ -81,12 +81,10 @@ func (s *Sim) Pool(c executor.PoolConfig) *executor.Pool {
 // turns, or inside one, between two polls of tasks that have names.
 func (s *Sim) After(d time.Duration, name string, f func()) {
 	a := &action{at: s.late(s.now + int64(d)), name: name, do: f}
-	i, _ := slices.BinarySearchFunc(s.pending, a, func(b, a *action) int {
-		if b.at <= a.at {
-			return -1
-		}
-		return 1
-	})
+	i := len(s.pending)
+	for i > 0 && s.pending[i-1].at > a.at {
+		i--
+	}
 	s.pending = slices.Insert(s.pending, i, a)
 }
 

@@ -17,13 +17,11 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
 	"github.com/pillion-dev/pillion/executor/future"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 	"github.com/pillion-dev/pillion/executor/simhost"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent")) // js has one of its own
-}
+func TestMain(m *testing.M) { test.Main(m) }
 
 type none = struct{}
 

@@ -46,7 +46,7 @@ func (s *Sim) look() {
 		outcome, err := n.result()
 		s.record(Ended, n.name, int64(outcome))
 		if p := (*executor.PanicError)(nil); errors.As(err, &p) {
-			s.fail("task %s: %w\n%s", n.name, err, p.Stack)
+			s.Errorf("task %s: %w\n%s", n.name, err, p.Stack)
 		}
 	}
 	clear(s.tasks[len(live):])

@@ -78,16 +78,10 @@ type clock struct {
 	timer *time.Timer
 }
 
-// Until gives the context a deadline, before it is shared. At that time the context
-// ends with context.DeadlineExceeded. No goroutine waits for it. The owner calls Stop
-// when the context's work is done.
-func (c *Context) Until(at time.Time) {
-	c.UntilThen(at, func() { c.End(context.DeadlineExceeded) })
-}
-
-// UntilThen is Until with a function that it calls, in a goroutine of its own, instead
-// of ending the context.
-func (c *Context) UntilThen(at time.Time, expire func()) {
+// Until gives the context a deadline, before it is shared. At that time a goroutine
+// calls expire, which may end the context with context.DeadlineExceeded. No goroutine
+// waits for it. The owner calls Stop when the context's work is done.
+func (c *Context) Until(at time.Time, expire func()) {
 	c.clock = &clock{at, time.AfterFunc(time.Until(at), expire)}
 }
 

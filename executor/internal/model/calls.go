@@ -114,14 +114,15 @@ func (m *Model) WakeLocal(task int) int64 {
 	return int64(executor.Accepted)
 }
 
-// post puts a task into the inbox, and reports whether it was there already.
-func (m *Model) post(t *task) (queued bool) {
-	if queued = t.queued; !queued {
-		t.queued = true
-		m.inbox = append(m.inbox, t)
-		m.poke()
+// post puts a task into the inbox.
+func (m *Model) post(t *task) int64 {
+	if t.queued {
+		return int64(executor.Coalesced)
 	}
-	return queued
+	t.queued = true
+	m.inbox = append(m.inbox, t)
+	m.poke()
+	return int64(executor.Accepted)
 }
 
 func (m *Model) Wake(task int) int64 {
@@ -130,10 +131,7 @@ func (m *Model) Wake(task int) int64 {
 		return int64(executor.Stale)
 	}
 	t.wake = true
-	if m.post(t) {
-		return int64(executor.Coalesced)
-	}
-	return int64(executor.Accepted)
+	return m.post(t)
 }
 
 func (m *Model) Cancel(task int) int64 {

@@ -11,13 +11,11 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/internal/model"
-	"go.uber.org/goleak"
+	"github.com/pillion-dev/pillion/executor/internal/test"
 	"pgregory.net/rapid"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent")) // js has one of its own
-}
+func TestMain(m *testing.M) { test.Main(m) }
 
 // The programs are the same each time, a million events or so. Others, and more:
 // go test -rapid.seed=2 -rapid.checks=1000000. A failure prints its seed, with which

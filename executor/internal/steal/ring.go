@@ -123,33 +123,3 @@ func (r *Ring) Steal(thief *Ring) int {
 	}
 	return int(n)
 }
-
-// Queue is a queue of slots for one goroutine.
-type Queue struct {
-	buf        []uint32 // a power of two long
-	head, tail uint32
-}
-
-// Len counts the slots.
-func (q *Queue) Len() int { return int(q.tail - q.head) }
-
-// Push puts a slot at the back.
-func (q *Queue) Push(slot uint32) {
-	if q.Len() == len(q.buf) {
-		buf := make([]uint32, max(16, 2*len(q.buf)))
-		n := q.Pop(buf)
-		q.buf, q.head, q.tail = buf, 0, uint32(n)
-	}
-	q.buf[q.tail&uint32(len(q.buf)-1)] = slot
-	q.tail++
-}
-
-// Pop takes up to len(into) slots from the front.
-func (q *Queue) Pop(into []uint32) int {
-	n := min(q.Len(), len(into))
-	for i := range into[:n] {
-		into[i] = q.buf[q.head&uint32(len(q.buf)-1)]
-		q.head++
-	}
-	return n
-}

@@ -29,9 +29,6 @@ func (s *Set) Take(among *Set) int {
 	for word := range s {
 		for {
 			set := s[word].Load()
-			if set == 0 {
-				break
-			}
 			of := set
 			if among != nil {
 				of &= among[word].Load()

@@ -5,7 +5,26 @@
 // waker and of a wake's answer as parameters.
 package test
 
-import "testing"
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// Main runs a package's tests and then last. They fail if a goroutine is left.
+func Main(m *testing.M, last ...func()) {
+	goleak.VerifyTestMain(run(func() int {
+		code := m.Run()
+		for _, f := range last {
+			f()
+		}
+		return code
+	}), goleak.IgnoreAnyFunction("runtime.handleEvent")) // js has one of its own
+}
+
+type run func() int
+
+func (r run) Run() int { return r() }
 
 // Equal fails the test unless got is want.
 func Equal[T comparable](t testing.TB, what string, got, want T) {

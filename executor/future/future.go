@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package future makes futures. [Sleep] and [Interval] wait, a [Promise] is completed by
+// other code, and a [Func] is a function. [Join2], [All], [Race] and [First] await
+// several futures in one task, [Timeout] and [Deadline] end one that is late, and
+// [Scoped] runs one in a scope. [Run] waits for one without being a task. The package
+// uses only the public side of package executor, so programs can make more of this kind.
 package future
 
 import (
@@ -7,6 +12,20 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 )
+
+// Func makes a function an [executor.Future].
+type Func[T any] func(cx *executor.Context) (T, bool, error)
+
+// Poll calls f.
+func (f Func[T]) Poll(cx *executor.Context) (T, bool, error) { return f(cx) }
+
+// Drop drops a future if it is an [executor.Dropper]. Code that polls a future itself,
+// instead of spawning it, must call it.
+func Drop(future any) {
+	if d, ok := future.(executor.Dropper); ok {
+		d.Drop()
+	}
+}
 
 // Run spawns f on a pool and waits for its result. It blocks its goroutine, so don't
 // call it in a task. It ignores an [executor.OnDone] among the options.

@@ -9,6 +9,21 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 )
 
+// Sleep is ready d after its first poll, counted from the time of that turn.
+func Sleep(d time.Duration) *executor.Timer {
+	t := new(executor.Timer)
+	t.Reset(d)
+	return t
+}
+
+// SleepUntil is ready once the executor's clock shows at, in nanoseconds. With
+// [executor.Never] it is never ready.
+func SleepUntil(at int64) *executor.Timer {
+	t := new(executor.Timer)
+	t.ResetAt(at)
+	return t
+}
+
 // Timeout gives the result of f, or [executor.ErrTimedOut] if f isn't ready within d of
 // the first poll. Then it drops f at once, or first unwinds it if it is an
 // [executor.Unwinder]. If f is ready in the turn in which the time is up, its result
