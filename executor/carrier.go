@@ -44,6 +44,18 @@ func (c Carrier) Rewatch() {
 // a poll.
 func (c Carrier) Retire() { c.local.place.Retire() }
 
+// Through is for a host whose turns are callbacks of C, since a coroutine can only be
+// resumed at the depth at which it began. From now on all that may resume one outside of
+// turns goes through enter, which calls f once or returns an error. It is
+// [ErrWrongLocal] if the Local's host is another one.
+func (c Carrier) Through(host Host, enter func(f func()) error) error {
+	if c.local.host != host {
+		return ErrWrongLocal
+	}
+	c.local.enter = enter
+	return nil
+}
+
 // WithToken is an [Option]: the task has this token of its executor's [ContextHooks]
 // instead of one that they capture, and owns it once it is spawned. With nil it carries
 // nothing.

@@ -71,7 +71,8 @@ func (l *Local) each(do func(t *task)) {
 //
 // # Errors
 //
-// [ErrReentrant] from inside a poll.
+// [ErrReentrant] from inside a poll. On a host of C's loops also those of
+// foreign.Host.Close.
 func (l *Local) Free() error {
 	if l.polling {
 		return ErrReentrant
@@ -79,6 +80,19 @@ func (l *Local) Free() error {
 	if l.freed() {
 		return nil
 	}
+	return l.outside(l.reclaim)
+}
+
+// outside calls f, which may resume coroutines, outside of a turn.
+func (l *Local) outside(f func()) error {
+	if l.enter != nil {
+		return l.enter(f)
+	}
+	f()
+	return nil
+}
+
+func (l *Local) reclaim() {
 	l.closing.Store(uint32(CloseCancel))
 	l.polling = true
 	defer l.endTurn()
@@ -103,7 +117,6 @@ func (l *Local) Free() error {
 	}
 	l.timers.Reset()
 	l.slotStore, l.ready = slotStore{}, ring{}
-	return nil
 }
 
 // letRun is for a loop that waits until another goroutine has done its next
@@ -146,6 +159,5 @@ func (l *Local) Release() error {
 	case l.place.Suspended() > 0:
 		return ErrBusy
 	}
-	l.place.Retire()
-	return nil
+	return l.outside(l.place.Retire)
 }

@@ -59,12 +59,21 @@ func (l *Local) evict(t *task) bool {
 	if t == l.current || t.flags&(flagHeld|flagEnding) != 0 {
 		return false
 	}
-	if !l.polling {
-		l.polling = true // its OnDone must not poll
-		defer l.endEvict()
+	switch {
+	case l.polling:
+		l.cancel(t)
+	case l.enter != nil:
+		return l.enter(func() { l.evictNow(t) }) == nil
+	default:
+		l.evictNow(t)
 	}
-	l.cancel(t)
 	return true
+}
+
+func (l *Local) evictNow(t *task) {
+	l.polling = true // its OnDone must not poll
+	defer l.endEvict()
+	l.cancel(t)
 }
 
 func (l *Local) endEvict() {

@@ -47,6 +47,35 @@ func TestCancelWithACause(t *testing.T) {
 	r.turn(0)
 }
 
+// A host may have its turns at another depth than the owner.
+func TestWhatEndsBodiesOutsideOfTurnsGoesThroughTheHost(t *testing.T) {
+	r := newRig(t)
+	task := mustSpawn[int](t, r.Local, new(probe))
+	refused, entered := error(ErrBusy), 0
+	enter := func(f func()) error {
+		entered++
+		if refused == nil {
+			f()
+		}
+		return refused
+	}
+	test.Equal(t, "another host", r.Carrier().Through(noHost{}, enter), ErrWrongLocal)
+	test.Equal(t, "its host", r.Carrier().Through(r, enter), nil)
+	r.turn(1)
+	test.Equal(t, "turns", entered, 0)
+	test.Equal(t, "evict", r.Evict(task.Handle()), ErrReentrant)
+	test.Equal(t, "release", r.Release(), ErrBusy)
+	test.Equal(t, "free", r.Free(), ErrBusy)
+	test.Equal(t, "done", task.Done(), false)
+	refused = nil
+	test.Equal(t, "evict", r.Evict(task.Handle()), nil)
+	test.Equal(t, "done", task.Done(), true)
+	test.Equal(t, "release", r.Release(), nil)
+	test.Equal(t, "free", r.Free(), nil)
+	test.Equal(t, "again", r.Free(), nil)
+	test.Equal(t, "entered", entered, 6)
+}
+
 func TestCancelDuringOwnPollThatWaits(t *testing.T) {
 	r := newRig(t)
 	p := new(probe)

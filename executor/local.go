@@ -71,7 +71,8 @@ type Local struct {
 	undropped []*Scope // scopes to drop once the stack is shorter
 
 	place  place.Place
-	worker *worker // its part in a pool, if it has joined one
+	worker *worker              // its part in a pool, if it has joined one
+	enter  func(f func()) error // see Carrier.Through; nil: the owner is where turns run
 }
 
 // New makes an executor. It starts nothing.
