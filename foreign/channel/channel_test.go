@@ -6,28 +6,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
-	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/offload"
+	"github.com/pillion-dev/pillion/foreign/internal/suite"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	offload.Blocking().Close()
-	if err := goleak.Find(goleak.IgnoreAnyFunction("runtime.handleEvent")); err != nil && code == 0 { // js has one of its own
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { suite.Main(m) }
 
 func newLoop(t *testing.T) (*Loop, *executor.Local) {
 	t.Helper()
@@ -37,16 +25,11 @@ func newLoop(t *testing.T) (*Loop, *executor.Local) {
 	return loop, l
 }
 
-func run(t *testing.T, loop *Loop, l *executor.Local) {
-	t.Helper()
-	if err := loop.Run(l); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestRunReturnsWhenNothingIsLive(t *testing.T) {
-	loop, l := newLoop(t)
-	run(t, loop, l)
+func TestCases(t *testing.T) {
+	suite.Cases(t, func(t *testing.T) suite.Rig {
+		loop, l := newLoop(t)
+		return suite.Rig{Local: l, Run: func() error { return loop.Run(l) }}
+	})
 }
 
 func TestRunOnAClosedExecutor(t *testing.T) {
@@ -59,72 +42,6 @@ func TestRunOnAClosedExecutor(t *testing.T) {
 	if err := loop.Wake(); err != nil { // a late one
 		t.Fatal(err)
 	}
-}
-
-func TestSleepIsNeverShort(t *testing.T) {
-	loop, l := newLoop(t)
-	for range 3 { // the timer is used again
-		const d = 2*time.Millisecond + 1
-		task, _ := executor.Spawn(l, future.Sleep(d))
-		begin := l.Now()
-		run(t, loop, l)
-		if took := time.Duration(l.Now() - begin); !task.Done() || took < d {
-			t.Fatalf("took %v", took)
-		}
-	}
-}
-
-// Every hop is a wake from another goroutine to a loop that sleeps, or is about to. The
-// deadline beside it is set, and never comes.
-func TestWakesFromOtherGoroutines(t *testing.T) {
-	loop, l := newLoop(t)
-	const tasks, hops = 4, 2000
-	var wg sync.WaitGroup
-	left := tasks
-	sleeper, _ := executor.Spawn(l, future.Sleep(time.Hour))
-	for range tasks {
-		ask := make(chan executor.Waker)
-		wg.Go(func() {
-			for w := range ask {
-				w.Wake()
-			}
-		})
-		n := 0
-		executor.Spawn(l, future.Func[int](func(cx *executor.Context) (int, bool, error) {
-			if n == hops {
-				close(ask)
-				if left--; left == 0 {
-					sleeper.Cancel()
-				}
-				return n, true, nil
-			}
-			n++
-			ask <- cx.Waker()
-			return 0, false, nil
-		}))
-	}
-	run(t, loop, l)
-	wg.Wait()
-	if !errors.Is(sleeper.Err(), executor.ErrCancelled) {
-		t.Fatal(sleeper.Err())
-	}
-}
-
-// On wasm, too, where the other goroutine runs only if the loop lets it.
-func TestATaskThatWakesItselfStarvesNoGoroutine(t *testing.T) {
-	loop, l := newLoop(t)
-	ran := make(chan struct{})
-	go close(ran)
-	executor.Spawn(l, future.Func[int](func(cx *executor.Context) (int, bool, error) {
-		select {
-		case <-ran:
-			return 0, true, nil
-		default:
-			cx.WakeSelf()
-			return 0, false, nil
-		}
-	}))
-	run(t, loop, l)
 }
 
 // A program with a select of its own.

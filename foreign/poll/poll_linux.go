@@ -12,21 +12,20 @@
 package poll
 
 import (
-	"encoding/binary"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/watch"
+	"github.com/pillion-dev/pillion/foreign/internal/descriptor"
 )
 
 // Loop is an event loop that knows one executor. It starts no goroutine and no
 // thread.
 type Loop struct {
-	fd      atomic.Int64 // the eventfd, or -1 once closed
+	woken   descriptor.Wakeup
 	watched set
 }
 
@@ -35,49 +34,23 @@ var (
 	_ watch.Host    = (*Loop)(nil)
 )
 
-// aboveStdio is the least descriptor of ours. In a program that has closed stderr,
-// a write to it must not meet one of ours.
-const aboveStdio = 3
-
 // New makes a loop, which holds one descriptor until [Loop.Close].
 func New() (*Loop, error) {
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err == nil && fd < aboveStdio {
-		low := fd
-		fd, err = unix.FcntlInt(uintptr(low), unix.F_DUPFD_CLOEXEC, aboveStdio)
-		unix.Close(low)
-	}
-	if err != nil {
+	l := new(Loop)
+	if err := l.woken.Open(); err != nil {
 		return nil, err
 	}
-	l := &Loop{watched: newSet(fd)}
-	l.fd.Store(int64(fd))
+	l.watched = newSet(l.FD())
 	return l, nil
 }
 
 // FD gives the descriptor, so that a program can wait for it elsewhere. It is readable
 // when the executor wants a poll.
-func (l *Loop) FD() int { return int(l.fd.Load()) }
+func (l *Loop) FD() int { return l.woken.FD() }
 
 // Wake implements [executor.Host]. Any goroutine may call it. It fails with
 // [executor.ErrClosed] once the loop is closed.
-func (l *Loop) Wake() error {
-	fd := l.FD()
-	if fd < 0 {
-		return executor.ErrClosed
-	}
-	var one [8]byte
-	binary.NativeEndian.PutUint64(one[:], 1)
-	for {
-		_, err := unix.Write(fd, one[:])
-		if err == unix.EAGAIN {
-			return nil // as readable as it can be
-		}
-		if err != unix.EINTR {
-			return err
-		}
-	}
-}
+func (l *Loop) Wake() error { return l.woken.Set() }
 
 // Run polls ex until none of its tasks is live, and sleeps while ex has nothing to do.
 // It must run on the goroutine that polled ex before.
@@ -110,8 +83,7 @@ func (l *Loop) Run(ex *executor.Local) error {
 // first; a negative d is for ever. It takes the wake. [Loop.Report] tells the executor
 // which descriptors are ready.
 func (l *Loop) Wait(d time.Duration) error {
-	fd := l.FD()
-	if fd < 0 {
+	if l.FD() < 0 {
 		return executor.ErrClosed
 	}
 	var timeout *unix.Timespec
@@ -126,18 +98,9 @@ func (l *Loop) Wait(d time.Duration) error {
 	if err != nil || n == 0 || l.watched.fds[0].Revents == 0 {
 		return err
 	}
-	var count [8]byte
-	if _, err := unix.Read(fd, count[:]); err != nil && err != unix.EAGAIN && err != unix.EINTR {
-		return err
-	}
-	return nil
+	return l.woken.Clear()
 }
 
 // Close closes the descriptor. Free the loop's executors first:
 // [executor.Local.Free] waits for the last Wake. A second Close does nothing.
-func (l *Loop) Close() error {
-	if fd := l.fd.Swap(-1); fd >= 0 {
-		return unix.Close(int(fd))
-	}
-	return nil
-}
+func (l *Loop) Close() error { return l.woken.Close() }

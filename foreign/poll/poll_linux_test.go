@@ -3,30 +3,20 @@
 package poll
 
 import (
-	"fmt"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
-	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/future"
-	"github.com/pillion-dev/pillion/executor/offload"
+	"github.com/pillion-dev/pillion/executor/watch"
+	"github.com/pillion-dev/pillion/foreign/internal/suite"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	offload.Blocking().Close()
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { suite.Main(m) }
 
 func newLoop(t *testing.T) (*Loop, *executor.Local) {
 	t.Helper()
@@ -37,6 +27,9 @@ func newLoop(t *testing.T) (*Loop, *executor.Local) {
 	l := executor.New(executor.Config{Host: loop})
 	t.Cleanup(func() {
 		l.Free()
+		if n := len(loop.watched.fds); n != 1 || len(loop.watched.at) != 0 {
+			t.Error(n, "still watched")
+		}
 		if err := loop.Close(); err != nil {
 			t.Error(err)
 		}
@@ -47,54 +40,13 @@ func newLoop(t *testing.T) (*Loop, *executor.Local) {
 	return loop, l
 }
 
-func TestRunReturnsWhenNothingIsLive(t *testing.T) {
+func newRig(t *testing.T) suite.Rig {
 	loop, l := newLoop(t)
-	if err := loop.Run(l); err != nil {
-		t.Fatal(err)
-	}
+	return suite.Rig{Local: l, Run: func() error { return loop.Run(l) }, Watches: true, Faults: true}
 }
 
-func TestSleepIsNeverShort(t *testing.T) {
-	loop, l := newLoop(t)
-	const d = 2*time.Millisecond + 1
-	task, _ := executor.Spawn(l, future.Sleep(d))
-	begin := l.Now()
-	if err := loop.Run(l); err != nil {
-		t.Fatal(err)
-	}
-	if took := time.Duration(l.Now() - begin); !task.Done() || took < d {
-		t.Fatalf("took %v", took)
-	}
-}
-
-// Every hop is a wake from another goroutine to a loop that sleeps, or is about to.
-func TestWakesFromOtherGoroutines(t *testing.T) {
-	loop, l := newLoop(t)
-	const tasks, hops = 4, 2000
-	var wg sync.WaitGroup
-	for range tasks {
-		ask := make(chan executor.Waker)
-		wg.Go(func() {
-			for w := range ask {
-				w.Wake()
-			}
-		})
-		n := 0
-		executor.Spawn(l, future.Func[int](func(cx *executor.Context) (int, bool, error) {
-			if n == hops {
-				close(ask)
-				return n, true, nil
-			}
-			n++
-			ask <- cx.Waker()
-			return 0, false, nil
-		}))
-	}
-	if err := loop.Run(l); err != nil {
-		t.Fatal(err)
-	}
-	wg.Wait()
-}
+func TestCases(t *testing.T)       { suite.Cases(t, newRig) }
+func TestDescriptors(t *testing.T) { suite.WatchCases(t, newRig) }
 
 func TestInterruptedWaitGoesOn(t *testing.T) {
 	loop, l := newLoop(t)
@@ -119,5 +71,32 @@ func TestInterruptedWaitGoesOn(t *testing.T) {
 	}))
 	if err := loop.Run(l); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A hang-up is reported unasked, as long as the descriptor is in the set.
+func TestWhatNobodyAwaitsDoesNotSpin(t *testing.T) {
+	loop, l := newLoop(t)
+	a, b := suite.Sockets(t)
+	var w executor.Watch
+	if err := w.Open(l, a, suite.Closer(a)); err != nil {
+		t.Fatal(err)
+	}
+	task, _ := executor.Spawn[watch.Events](l, w.Ready(watch.Readable))
+	l.Poll(executor.Budget{})
+	task.Cancel()
+	unix.Close(b)
+	turns := 0
+	for l.Live() > 0 {
+		turns++
+		l.Poll(executor.Budget{})
+		loop.Wait(0)
+		loop.Report(l)
+	}
+	if loop.Wait(0); len(loop.watched.fds) != 1 {
+		t.Fatal("it is watched still")
+	}
+	if err := w.CloseLocal(); err != nil || turns > 3 {
+		t.Fatal(err, turns)
 	}
 }

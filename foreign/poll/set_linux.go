@@ -7,6 +7,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/watch"
+	"github.com/pillion-dev/pillion/foreign/internal/descriptor"
 )
 
 // set is the argument of poll(2), kept from one wait to the next. A descriptor with no
@@ -33,7 +34,7 @@ func (s *set) watch(fd int, events watch.Events, key uint64) {
 		s.keys = append(s.keys, 0)
 		s.at[fd] = i
 	}
-	s.fds[i] = unix.PollFd{Fd: int32(fd), Events: toPoll(events)}
+	s.fds[i] = unix.PollFd{Fd: int32(fd), Events: descriptor.ToPoll(events)}
 	s.keys[i] = key
 }
 
@@ -48,36 +49,6 @@ func (s *set) remove(fd int) {
 	s.at[int(s.fds[i].Fd)] = i
 	s.fds, s.keys = s.fds[:last], s.keys[:last]
 	delete(s.at, fd)
-}
-
-var bits = [...]struct {
-	event watch.Events
-	asked int16
-	came  int16
-}{
-	{watch.Readable, unix.POLLIN, unix.POLLIN},
-	{watch.Writable, unix.POLLOUT, unix.POLLOUT},
-	{watch.Priority, unix.POLLPRI, unix.POLLPRI},
-	{watch.Hangup, unix.POLLRDHUP, unix.POLLRDHUP | unix.POLLHUP},
-	{watch.Fault, 0, unix.POLLERR | unix.POLLNVAL},
-}
-
-func toPoll(events watch.Events) (asked int16) {
-	for _, b := range bits {
-		if events&b.event != 0 {
-			asked |= b.asked
-		}
-	}
-	return asked
-}
-
-func fromPoll(came int16) (events watch.Events) {
-	for _, b := range bits {
-		if came&b.came != 0 {
-			events |= b.event
-		}
-	}
-	return events
 }
 
 // Watch implements [watch.Host].
@@ -103,7 +74,7 @@ func (l *Loop) Report(ex *executor.Local) {
 			continue
 		}
 		s.fds[i].Revents = 0
-		events := fromPoll(came)
+		events := descriptor.FromPoll(came)
 		if events&watch.Fault != 0 {
 			s.remove(int(s.fds[i].Fd))
 		}

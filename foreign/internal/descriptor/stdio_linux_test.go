@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package poll
+package descriptor
 
 import (
 	"os"
@@ -23,8 +23,8 @@ func TestDescriptorsAreAboveStdio(t *testing.T) {
 	for fd := range aboveStdio {
 		unix.Close(fd)
 	}
-	loop, err := New()
-	if err != nil || loop.FD() < aboveStdio || unix.Close(0) == nil {
+	var w Wakeup
+	if err := w.Open(); err != nil || w.FD() < aboveStdio || unix.Close(0) == nil {
 		os.Exit(1)
 	}
 	os.Exit(0)
