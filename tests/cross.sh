@@ -7,10 +7,15 @@ set -eu
 cd "$(dirname "$0")/.."
 passed=0
 for target in linux/amd64 linux/arm64 darwin/arm64 windows/amd64 js/wasm wasip1/wasm; do
-  CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/} go build ./executor/... ./foreign/channel
-  CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/} go vet ./executor/... ./foreign/channel ./tests/examples/gather
+  export CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/}
+  packages=(./executor/... ./foreign/channel)
+  [ "$GOOS" != linux ] || packages+=(./foreign/... ./tests/examples/hash_gtk)
+  go build "${packages[@]}"
+  go build -o /dev/null ./tests/examples/gather
+  go vet "${packages[@]}" ./tests/examples/gather
   passed=$((passed + 1))
 done
+unset CGO_ENABLED GOOS GOARCH
 if command -v node >/dev/null; then
   GOOS=js GOARCH=wasm go test -v -exec "$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./executor/... ./foreign/channel
 else

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs the GTK program on a screen of its own: it hashes a directory, and it is
-# cancelled by a click in the middle of a file that has no end in sight. The
-# picture of the window is build/examples/hash_gtk.png.
+# Runs the GTK programs, in C and in Go without cgo, each on a screen of its own:
+# they hash a directory, and are cancelled by a click in the middle of a file that
+# has no end in sight. The pictures of the windows are
+# build/examples/hash_gtk*.png.
 set -eu
 cd "$(dirname "$0")/../.."
 out=$PWD/build/examples
@@ -15,6 +16,8 @@ trap 'kill $screen 2>/dev/null || :; rm -rf "$state"' EXIT
 go run ./capi/build -o "$out/libdemo.so" ./tests/examples/demo
 cc -std=c11 -Wall -Wextra -Werror -Iinclude tests/examples/hash_gtk.c -o "$out/hash_gtk" \
   -L"$out" -ldemo -Wl,-rpath,"$out" $(pkg-config --cflags --libs gtk4 | sed 's/-I/-isystem /g')
+
+CGO_ENABLED=0 go build -o "$out/hash_gtk_go" ./tests/examples/hash_gtk
 
 export GDK_BACKEND=x11 GSK_RENDERER=cairo GTK_A11Y=none GSETTINGS_BACKEND=memory \
   DBUS_SESSION_BUS_ADDRESS=disabled: XDG_RUNTIME_DIR=$state HOME=$state
@@ -34,27 +37,35 @@ line() {
 }
 click() { xdotool mousemove 210 50 click 1; }
 
-mkdir "$state/tree"
-cp -r tests/examples/. "$state/tree"
-files=$(find "$state/tree" -type f | wc -l)
-coproc program { exec "$out/hash_gtk" "$state/tree"; }
-pid=$program_PID
-[ "$(line hashed)" = "$files of $files files hashed, 0 failed" ]
-find "$state/tree" -type f -print0 | xargs -0 sha256sum | sort | cmp - <(sort "$state/digests")
-xdotool search --sync --onlyvisible --name . >/dev/null
-import -window root "$out/hash_gtk.png"
-click
-wait "$pid"
+# begin PROGRAM: a window that hashes. That in Go begins by a click.
+begin() {
+  coproc program { exec "$out/$1" "$state/tree"; }
+  pid=$program_PID
+  xdotool search --sync --onlyvisible --name . >/dev/null
+  [ "$1" = hash_gtk ] || click
+}
 
-truncate -s 1T "$state/tree/without_end"
-coproc program { exec "$out/hash_gtk" "$state/tree"; }
-pid=$program_PID
-while [ "$(wc -l <"$state/digests")" -lt $((2 * files)) ]; do
-  read -r got <&"${program[0]}"
-  echo "$got" >>"$state/digests"
+for name in hash_gtk hash_gtk_go; do
+  rm -rf "$state/tree" "$state/digests"
+  mkdir "$state/tree"
+  cp -r tests/examples/. "$state/tree"
+  files=$(find "$state/tree" -type f | wc -l)
+  begin $name
+  [ "$(line hashed)" = "$files of $files files hashed, 0 failed" ]
+  find "$state/tree" -type f -print0 | xargs -0 sha256sum | sort | cmp - <(sort "$state/digests")
+  import -window root "$out/$name.png"
+  click
+  wait "$pid"
+
+  truncate -s 1T "$state/tree/without_end"
+  begin $name
+  while [ "$(wc -l <"$state/digests")" -lt $((2 * files)) ]; do
+    read -r got <&"${program[0]}"
+    echo "$got" >>"$state/digests"
+  done
+  click
+  [ "$(line hashed)" = "$files of $((files + 1)) files hashed, 1 failed, cancelled" ]
+  import -window root "$out/${name}_cancelled.png"
+  click
+  wait "$pid"
 done
-click
-[ "$(line hashed)" = "$files of $((files + 1)) files hashed, 1 failed, cancelled" ]
-import -window root "$out/hash_gtk_cancelled.png"
-click
-wait "$pid"

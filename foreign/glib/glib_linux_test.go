@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package glib
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/future"
+	"github.com/pillion-dev/pillion/foreign"
+	"github.com/pillion-dev/pillion/foreign/internal/hostsuite"
+	"github.com/pillion-dev/pillion/foreign/internal/suite"
+)
+
+func TestMain(m *testing.M) { suite.Main(m) }
+
+var contextNew, timeoutSourceNew, sourceSetCallback uintptr
+
+var loadMore = sync.OnceValue(func() error {
+	return foreign.Load("libglib-2.0.so.0", map[string]*uintptr{
+		"g_main_context_new":    &contextNew,
+		"g_timeout_source_new":  &timeoutSourceNew,
+		"g_source_set_callback": &sourceSetCallback,
+	})
+})
+
+var keys atomic.Uintptr
+
+// after makes a key of no pointer or descriptor.
+func after(context uintptr, d time.Duration, f func()) {
+	key := 1<<48 + keys.Add(1)
+	hostsuite.Handle(key, f)
+	source := foreign.Call(timeoutSourceNew, uintptr(d.Milliseconds()))
+	foreign.Call(sourceSetCallback, source, hostsuite.Handler(), key, 0)
+	foreign.Call(sourceAttach, source, context)
+	foreign.Call(sourceUnref, source)
+}
+
+func open(t *testing.T) *hostsuite.Loop {
+	t.Helper()
+	if err := load(); err != nil {
+		t.Fatal(err)
+	}
+	if err := loadMore(); err != nil {
+		t.Fatal(err)
+	}
+	context := foreign.Call(contextNew)
+	destroy := sync.OnceFunc(func() { foreign.Call(contextUnref, context) })
+	t.Cleanup(destroy)
+	return &hostsuite.Loop{
+		Host:    func() (*foreign.Host, error) { return On(context, PriorityDefault) },
+		Round:   func() { foreign.Call(contextIteration, context, 1) },
+		After:   func(d time.Duration, f func()) { after(context, d, f) },
+		Destroy: destroy,
+		Nests:   true,
+		Faults:  true,
+	}
+}
+
+func TestHost(t *testing.T) { hostsuite.Tests(t, open) }
+
+func attach(t *testing.T, context uintptr) (*foreign.Host, *executor.Local) {
+	t.Helper()
+	host, err := On(context, PriorityDefault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := host.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	l := executor.New(executor.Config{Host: host})
+	if err := host.Attach(l); err != nil {
+		t.Fatal(err)
+	}
+	return host, l
+}
+
+func TestTheDefaultContext(t *testing.T) {
+	host, err := Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := executor.New(executor.Config{Host: host})
+	if err := host.Attach(l); err != nil {
+		t.Fatal(err)
+	}
+	task, _ := executor.Spawn(l, future.Sleep(0))
+	for !task.Done() {
+		foreign.Call(contextIteration, 0, 1)
+	}
+	if err := host.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A loop that C runs inside C's handler, as GTK's own dialogs do, is at the depth at
+// which coroutines began.
+func TestALoopInAHandlerOfCMakesTurns(t *testing.T) {
+	open(t)
+	outer, inner := foreign.Call(contextNew), foreign.Call(contextNew)
+	defer foreign.Call(contextUnref, outer)
+	defer foreign.Call(contextUnref, inner)
+	_, l := attach(t, inner)
+	task, _ := executor.Spawn(l, coro.New(func(co *coro.Co) (int, error) {
+		if _, err := coro.Await(co, future.Sleep(time.Millisecond)); err != nil {
+			return 0, err
+		}
+		return int(int32(foreign.Call(mainDepth))), nil
+	}))
+	for coro.Suspended(l) == 0 {
+		foreign.Call(contextIteration, inner, 1)
+	}
+	for !task.Done() {
+		handler := foreign.Call(timeoutSourceNew, 0)
+		foreign.Call(sourceSetCallback, handler, contextIteration, inner, 0)
+		foreign.Call(sourceAttach, handler, outer)
+		foreign.Call(contextIteration, outer, 1)
+		foreign.Call(sourceDestroy, handler)
+		foreign.Call(sourceUnref, handler)
+	}
+	if depth, err := task.Result(); depth != 2 || err != nil {
+		t.Fatal(depth, err)
+	}
+}
+
+func TestAContextOfAnotherThreadIsRefused(t *testing.T) {
+	open(t)
+	context := foreign.Call(contextNew)
+	defer foreign.Call(contextUnref, context)
+	owned, leave := make(chan struct{}), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		foreign.Call(contextAcquire, context)
+		close(owned)
+		<-leave
+		foreign.Call(contextRelease, context)
+		leave <- struct{}{}
+	}()
+	<-owned
+	host, err := On(context, PriorityDefault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer host.Close()
+	l := executor.New(executor.Config{Host: host})
+	if err := host.Attach(l); err != foreign.ErrWrongThread {
+		t.Fatal(err)
+	}
+	leave <- struct{}{}
+	<-leave
+	if err := host.Attach(l); err != nil {
+		t.Fatal(err)
+	}
+}

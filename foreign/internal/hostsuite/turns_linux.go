@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hostsuite
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/coro"
+	"github.com/pillion-dev/pillion/executor/future"
+	"github.com/pillion-dev/pillion/executor/watch"
+	"github.com/pillion-dev/pillion/foreign"
+	"github.com/pillion-dev/pillion/foreign/internal/suite"
+)
+
+// Go would end the process if coroutines were polled there.
+func otherThread(t *testing.T, p *place) {
+	task := p.suspend(t)
+	go task.Cancel()
+	done := make(chan int)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		p.until(func() bool { return p.host.Err() != nil })
+		done <- p.wait(20 * time.Millisecond)
+	}()
+	if rounds := <-done; rounds > 10 {
+		t.Fatal(rounds, "rounds: it spins")
+	}
+	want(t, p.host.Err(), foreign.ErrWrongThread)
+	want(t, p.host.Run(), foreign.ErrWrongThread)
+	if task.Done() {
+		t.Fatal("it was polled")
+	}
+}
+
+func locked(t *testing.T, p *place) {
+	done := make(chan struct{})
+	go func() { // it isn't locked
+		defer close(done)
+		host, err := p.Host()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		l := executor.New(executor.Config{Host: host})
+		if err := host.Attach(l); err != nil {
+			t.Error(err)
+			return
+		}
+		thread := unix.Gettid()
+		for range 20 {
+			executor.Spawn(l, worker(1))
+			if err := host.Run(); err != nil || unix.Gettid() != thread {
+				t.Error(err, "or another thread")
+			}
+			for range 10 {
+				go runtime.Gosched()
+				runtime.Gosched()
+			}
+		}
+		if err := host.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	<-done
+}
+
+// nested lets a loop run in a Go handler while things come that tasks await.
+func nested(t *testing.T, p *place) {
+	a, b := suite.Sockets(t)
+	defer unix.Close(b)
+	var w executor.Watch
+	want(t, w.Open(p.l, a, suite.Closer(a)), nil)
+	defer w.CloseLocal()
+	inside, ends := false, 0
+	end := func(err error) (int, error) {
+		if inside {
+			t.Error("a turn was made in there")
+		}
+		ends++
+		return 0, err
+	}
+	var waker executor.Waker
+	woken := false
+	executor.Spawn(p.l, coro.New(func(co *coro.Co) (int, error) {
+		_, err := coro.Await(co, w.Ready(watch.Readable))
+		return end(err)
+	}))
+	executor.Spawn(p.l, coro.New(func(co *coro.Co) (int, error) {
+		_, err := coro.Await(co, future.Sleep(5*time.Millisecond))
+		return end(err)
+	}))
+	executor.Spawn(p.l, coro.New(func(co *coro.Co) (int, error) {
+		waker = co.Context().Waker()
+		return coro.Await(co, future.Func[int](func(*executor.Context) (int, bool, error) {
+			if woken {
+				_, err := end(nil)
+				return 0, true, err
+			}
+			return 0, false, nil
+		}))
+	}))
+	p.until(func() bool { return coro.Suspended(p.l) == 3 })
+	run := func() {
+		inside = true
+		defer func() { inside = false }()
+		unix.Write(b, []byte("x"))
+		woken = true
+		waker.Wake()
+		executor.Spawn(p.l, coro.New(func(*coro.Co) (int, error) { return end(nil) }))
+		if rounds := p.wait(50 * time.Millisecond); rounds > 30 {
+			t.Error(rounds, "rounds: it spins")
+		}
+		want(t, p.host.Run(), executor.ErrReentrant)
+	}
+	if p.Nests {
+		p.After(0, run)
+	} else {
+		inHandler(run) // of something else
+	}
+	p.run(t)
+	if ends != 4 {
+		t.Fatal(ends)
+	}
+	p.work(t)
+}
+
+// nestedInPoll runs a loop in a poll of an executor that is on another one.
+func nestedInPoll(t *testing.T, p *place) {
+	p.work(t)
+	host, err := p.Host()
+	want(t, err, nil)
+	outer := place{p.Loop, host, executor.New(executor.Config{Host: host})}
+	if p.Nests { // it is on the same
+		want(t, host.Attach(outer.l), nil)
+		defer host.Close()
+	}
+	inside := false
+	sleeper, _ := executor.Spawn(p.l, coro.New(func(co *coro.Co) (int, error) {
+		_, err := coro.Await(co, future.Sleep(2*time.Millisecond))
+		if inside {
+			t.Error("a turn was made in there")
+		}
+		return 0, err
+	}))
+	p.until(func() bool { return coro.Suspended(p.l) == 1 })
+	poll := func() {
+		inside = true
+		if rounds := p.wait(30 * time.Millisecond); rounds > 30 {
+			t.Error(rounds, "rounds: it spins")
+		}
+		inside = false
+	}
+	if p.Nests {
+		executor.Spawn(outer.l, coro.New(func(co *coro.Co) (int, error) {
+			poll()
+			return 0, co.Yield()
+		}))
+		want(t, host.Run(), nil)
+	} else { // a free is a turn, too
+		executor.Spawn(p.l, future.Func[int](func(*executor.Context) (int, bool, error) { return 0, false, nil }),
+			executor.OnDone[int](func(int, error, executor.Outcome) { poll() }))
+		want(t, p.l.Free(), nil)
+		want(t, sleeper.Err(), executor.ErrCancelled)
+		return
+	}
+	p.run(t)
+	want(t, sleeper.Err(), nil)
+}
+
+func fair(t *testing.T, p *place) {
+	polls := 0
+	var task *executor.Task[int]
+	task, _ = executor.Spawn(p.l, future.Func[int](func(cx *executor.Context) (int, bool, error) {
+		if polls++; polls == 2 {
+			p.After(time.Millisecond, func() { task.Cancel() })
+		}
+		cx.WakeSelf()
+		return 0, false, nil
+	}))
+	p.run(t)
+	want(t, task.Err(), executor.ErrCancelled)
+}
+
+// A hang-up is reported unasked, as long as the loop watches the descriptor.
+func unawaited(t *testing.T, p *place) {
+	a, b := suite.Sockets(t)
+	var w executor.Watch
+	want(t, w.Open(p.l, a, suite.Closer(a)), nil)
+	defer w.CloseLocal()
+	task, _ := executor.Spawn[watch.Events](p.l, w.Ready(watch.Readable))
+	p.wait(time.Millisecond)
+	task.Cancel()
+	p.run(t)
+	unix.Close(b)
+	if rounds := p.wait(20 * time.Millisecond); rounds > 10 {
+		t.Fatal(rounds, "rounds: it spins")
+	}
+}
+
+// A fault is reported unasked, too.
+func faulty(t *testing.T, p *place) {
+	if !p.Faults {
+		t.Skip("the loop tells of none")
+	}
+	ends := make([]int, 2)
+	want(t, unix.Pipe2(ends, unix.O_NONBLOCK|unix.O_CLOEXEC), nil)
+	var w executor.Watch
+	want(t, w.Open(p.l, ends[1], suite.Closer(ends[1])), nil)
+	defer w.CloseLocal()
+	unix.Close(ends[0])
+	executor.Spawn[watch.Events](p.l, w.Ready(watch.Readable))
+	p.run(t)
+	if rounds := p.wait(20 * time.Millisecond); rounds > 10 {
+		t.Fatal(rounds, "rounds: it spins")
+	}
+}
+
+func idle(t *testing.T, p *place) {
+	executor.Spawn(p.l, future.Sleep(time.Millisecond))
+	p.run(t)
+	if rounds := p.wait(20 * time.Millisecond); rounds > 10 {
+		t.Fatal(rounds, "rounds after a timer")
+	}
+	executor.Spawn(p.l, future.Sleep(time.Hour))
+	if rounds := p.wait(20 * time.Millisecond); rounds > 10 {
+		t.Fatal(rounds, "rounds")
+	}
+}
+
+func shared(t *testing.T, p *place) {
+	a, b := suite.Sockets(t)
+	defer unix.Close(b)
+	defer unix.Close(a)
+	var first, second executor.Watch
+	want(t, first.Open(p.l, a, nil), nil)
+	defer first.CloseLocal()
+	executor.Spawn[watch.Events](p.l, first.Ready(watch.Readable))
+	p.wait(time.Millisecond)
+	other := add(t, p.Loop)
+	want(t, second.Open(other.l, a, nil), nil)
+	defer second.CloseLocal()
+	task, _ := executor.Spawn[watch.Events](other.l, second.Ready(watch.Writable))
+	other.run(t)
+	if p.Once {
+		want(t, task.Err(), executor.ErrBusy)
+	} else {
+		want(t, task.Err(), nil)
+	}
+}
+
+func two(t *testing.T, p *place) {
+	other := add(t, p.Loop)
+	there, _ := executor.Spawn(other.l, worker(3))
+	here, _ := executor.Spawn(p.l, coro.New(func(co *coro.Co) (int, error) {
+		for !there.Done() {
+			if _, err := coro.Await(co, future.Sleep(100*time.Microsecond)); err != nil {
+				return 0, err
+			}
+		}
+		return there.Result()
+	}))
+	p.run(t)
+	if n, err := here.Result(); n != 3 || err != nil {
+		t.Fatal(n, err)
+	}
+	want(t, other.host.Close(), nil)
+	p.work(t) // under the lock that is left
+}
+
+func begun(t *testing.T, p *place) {
+	p.work(t)
+	var task *executor.Task[int]
+	p.After(0, func() { task, _ = executor.Spawn(p.l, worker(2)) })
+	p.until(func() bool { return task != nil && task.Done() })
+}

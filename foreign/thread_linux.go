@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package foreign
+
+import (
+	"runtime"
+	"sync"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+	"golang.org/x/sys/unix"
+
+	"github.com/pillion-dev/pillion/executor"
+)
+
+// thread is what the hosts of one thread share. It has one lock of the goroutine,
+// however many hosts come and go, since coroutines count the locks.
+type thread struct {
+	id      int
+	hosts   int
+	turning bool // a turn of one of its executors is on the stack
+}
+
+var threads = struct {
+	sync.Mutex
+	of map[int]*thread
+}{of: make(map[int]*thread)}
+
+func enterThread() *thread {
+	runtime.LockOSThread()
+	threads.Lock()
+	defer threads.Unlock()
+	id := unix.Gettid()
+	t := threads.of[id]
+	if t == nil {
+		t = &thread{id: id}
+		threads.of[id] = t
+	} else {
+		runtime.UnlockOSThread()
+	}
+	t.hosts++
+	return t
+}
+
+func (t *thread) leave() {
+	threads.Lock()
+	defer threads.Unlock()
+	if t.hosts--; t.hosts == 0 {
+		delete(threads.of, t.id)
+		runtime.UnlockOSThread()
+	}
+}
+
+func (t *thread) here() bool { return unix.Gettid() == t.id }
+
+func (t *thread) turned() { t.turning = false }
+
+// outermost fails unless the goroutine is outside of all callbacks.
+func (t *thread) outermost() error {
+	switch {
+	case !t.here():
+		return ErrWrongThread
+	case t.turning || depth() > 0:
+		return executor.ErrReentrant
+	}
+	return nil
+}
+
+// depth counts the callbacks on the stack. It can't see those under a coroutine that
+// runs now: thread.turning tells of these.
+func depth() (n int) {
+	pcs := make([]uintptr, 64)
+	for got := runtime.Callers(0, pcs); got == len(pcs); got = runtime.Callers(0, pcs) {
+		pcs = make([]uintptr, 2*got)
+	}
+	for _, pc := range pcs {
+		if f := runtime.FuncForPC(pc - 1); f != nil && f.Name() == "runtime.cgocallbackg" {
+			n++
+		}
+	}
+	return n
+}
+
+// callBack is a function of C's that calls its argument.
+var callBack = sync.OnceValue(func() uintptr {
+	return purego.NewCallback(func(f *func()) uintptr {
+		(*f)()
+		return 0
+	})
+})
+
+// outside calls f, which may resume coroutines, at the depth of turns.
+func (h *Host) outside(f func()) error {
+	t := h.thread
+	switch {
+	case t == nil: // an Attach has failed
+		f()
+		return nil
+	case !t.here():
+		return ErrWrongThread
+	}
+	level := depth()
+	if t.turning || level > 1 {
+		return executor.ErrReentrant
+	}
+	t.turning = true
+	defer t.turned()
+	if level == 1 {
+		f()
+		return nil
+	}
+	var panicked any
+	call := func() {
+		defer func() { panicked = recover() }()
+		f()
+	}
+	Call(callBack(), uintptr(unsafe.Pointer(&call)))
+	if panicked != nil {
+		panic(panicked)
+	}
+	return nil
+}
