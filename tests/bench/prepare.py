@@ -84,6 +84,7 @@ def c_programs(uv):
 
 def go_programs():
     run("go", "build", "-o", OUT / "bin" / "golocal", "./tests/bench/golocal")
+    run("go", "build", "-o", OUT / "bin" / "goforeign", "./tests/bench/goforeign", CGO_ENABLED="0")
     run("go", "build", "-buildmode=c-shared", "-o", BRIDGE, ".", cwd=HERE / "peers" / "bridge",
         CGO_ENABLED="1", CGO_CFLAGS="-O2")
 

@@ -63,6 +63,11 @@ def await_rows():
     yield Row("a wake of a sleeping GLib loop", "µs", "c glib_wake",
               [Peer("c glib_wake invoke", "GLib {glib}: what g_main_context_invoke does", 1.1)],
               1e-3)
+    for loop, way, name in (("glib", "invoke", "GLib {glib}: g_main_context_invoke"),
+                            ("uv", "async", "libuv {libuv}: uv_async_send")):
+        yield Row(f"Go without cgo: a wake of a sleeping loop and back, {loop}", "µs",
+                  f"foreign goforeign {loop}",
+                  [Peer(f"foreign goforeign {way}", name + " by purego", 1.1)], 1e-3)
     for n in (1, 100, 10_000):
         yield Row(f"await Go from GLib, {n:,} in flight", "µs", f"c glib_await {n}",
                   [Peer(f"peer glib_bridge {n}", by_hand, 0.3 if n > 1 else 1.0)], 1e-3)
