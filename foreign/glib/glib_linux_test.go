@@ -108,15 +108,18 @@ func TestALoopInAHandlerOfCMakesTurns(t *testing.T) {
 	defer foreign.Call(contextUnref, outer)
 	defer foreign.Call(contextUnref, inner)
 	_, l := attach(t, inner)
+	var waker executor.Waker
 	task, _ := executor.Spawn(l, coro.New(func(co *coro.Co) (int, error) {
-		if _, err := coro.Await(co, future.Sleep(time.Millisecond)); err != nil {
-			return 0, err
-		}
-		return int(int32(foreign.Call(mainDepth))), nil
+		return coro.Await(co, future.Func[int](func(cx *executor.Context) (int, bool, error) {
+			again := waker != 0
+			waker = cx.Waker()
+			return int(int32(foreign.Call(mainDepth))), again, nil
+		}))
 	}))
-	for coro.Suspended(l) == 0 {
+	for waker == 0 {
 		foreign.Call(contextIteration, inner, 1)
 	}
+	waker.Wake()
 	for !task.Done() {
 		handler := foreign.Call(timeoutSourceNew, 0)
 		foreign.Call(sourceSetCallback, handler, contextIteration, inner, 0)

@@ -37,11 +37,12 @@ line() {
 }
 click() { xdotool mousemove 210 50 click 1; }
 
-# begin PROGRAM: a window that hashes. That in Go begins by a click.
+# begin PROGRAM: a window that hashes. That in Go begins by a click, which would be
+# lost before the window is drawn.
 begin() {
   coproc program { exec "$out/$1" "$state/tree"; }
   pid=$program_PID
-  xdotool search --sync --onlyvisible --name . >/dev/null
+  until [ "$(import -window root -format %k info:)" -gt 2 ]; do :; done # colours
   [ "$1" = hash_gtk ] || click
 }
 

@@ -126,6 +126,7 @@ func frees(t *testing.T, p *place) {
 	if coro.Suspended(p.l) != 0 || coro.Idle(p.l) != 0 {
 		t.Fatal("coroutines are left")
 	}
+	want(t, <-p.closeElsewhere(), foreign.ErrWrongThread)
 }
 
 func freesInHandler(t *testing.T, p *place) {
@@ -155,12 +156,16 @@ func evicts(t *testing.T, p *place) {
 	inHandler(func() {
 		inHandler(func() { want(t, p.l.Evict(task.Handle()), executor.ErrReentrant) })
 	})
-	other := make(chan error)
-	go func() { other <- p.host.Close() }()
-	want(t, <-other, foreign.ErrWrongThread)
+	want(t, <-p.closeElsewhere(), foreign.ErrWrongThread)
 	if task.Done() {
 		t.Fatal("it is done")
 	}
+}
+
+func (p *place) closeElsewhere() <-chan error {
+	answer := make(chan error, 1)
+	go func() { answer <- p.host.Close() }()
+	return answer
 }
 
 func destroyed(t *testing.T, p *place) {
