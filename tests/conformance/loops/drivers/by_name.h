@@ -40,6 +40,7 @@ int host_attach(struct host *host, void *loop, pillion_executor ex,
   struct named *named = (struct named *)host;
   struct on *on = malloc(sizeof *on);
   char text[256];
+  if (on == NULL) return PILLION_ENOMEM;
   *on = (struct on){on_event, data, 0};
   options.on_event = pass;
   options.data = on;
