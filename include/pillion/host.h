@@ -169,7 +169,8 @@ typedef struct pillion_attach_options {
  * Ownership: *options and its texts are copied or read before the call returns.
  *   `data` is the library's until drop; if the call fails, it is the caller's.
  *   A program that closes libuv's handles itself, by uv_walk, loses some
- *   memory.
+ *   memory. uvloop's close takes all handles of its loop for its own, and
+ *   crashes or hangs: detach before it.
  * Returns: 0, PILLION_ENOTFOUND (the process has no such loop: *errbuf names
  *   what was looked for), PILLION_EINVAL (no such name, or no loop),
  *   PILLION_ENOTSUP (a function of the loop's is missing, or its structs are
