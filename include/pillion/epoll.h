@@ -71,6 +71,17 @@ static inline void pillion__epoll_unwatch(pillion_adapter *adapter,
   if (watch->as.place == 1) pillion__epoll_ctl(adapter, EPOLL_CTL_DEL, fd, 0);
 }
 
+/* A loop inside a poll would spin: no turn can be made in there. */
+static inline void pillion__epoll_arm(pillion_adapter *adapter,
+                                      int64_t deadline) {
+  pillion_epoll *on = (pillion_epoll *)adapter;
+  (void)deadline;
+  if (on->muted == adapter->refused || on->fd < 0) return;
+  on->muted = adapter->refused;
+  pillion__epoll_ctl(adapter, EPOLL_CTL_MOD, on->fd,
+                     on->muted ? 0u : (uint32_t)EPOLLIN);
+}
+
 static inline void pillion__epoll_stop(pillion_adapter *adapter) {
   pillion_epoll *on = (pillion_epoll *)adapter;
   if (on->fd >= 0) pillion__epoll_ctl(adapter, EPOLL_CTL_DEL, on->fd, 0);
@@ -83,9 +94,9 @@ static inline void pillion__epoll_close(pillion_adapter *adapter) {
 }
 
 /*
- * pillion_epoll_attach puts `executor` on the set `epoll`: from now on
- * pillion_epoll_turn makes its turns, and `on_event` (may be NULL) hears what
- * has ended. It takes the place of other hooks of the executor.
+ * pillion_epoll_attach puts `executor` on the set `epoll` in place of other
+ * hooks: pillion_epoll_turn makes its turns, and `on_event` (may be NULL) hears
+ * what has ended.
  *
  * Threads: the loop's, which becomes the executor's owner.
  * Reentrancy: not inside a turn.
@@ -97,12 +108,10 @@ static inline void pillion__epoll_close(pillion_adapter *adapter) {
 static inline int pillion_epoll_attach(pillion_epoll *out, int epoll,
                                        pillion_executor executor,
                                        pillion_event_fn on_event, void *data) {
-  static const pillion_adapter_loop functions = {NULL,
-                                                 NULL,
-                                                 pillion__epoll_stop,
-                                                 pillion__epoll_close,
-                                                 pillion__epoll_watch,
-                                                 pillion__epoll_unwatch};
+  static const pillion_adapter_loop functions = {
+      pillion__epoll_arm,   NULL,
+      pillion__epoll_stop,  pillion__epoll_close,
+      pillion__epoll_watch, pillion__epoll_unwatch};
   int fd, rc = pillion_adapter_init(&out->adapter, &fd, executor, &functions,
                                     on_event, data);
 
@@ -169,16 +178,9 @@ static inline int pillion_epoll_take(pillion_epoll *on,
  * Since: 0.1
  */
 static inline int pillion_epoll_turn(pillion_epoll *on) {
-  int n;
   if (pillion_epoll_timeout(on, -1) != 0) return 0;
   on->due = 0;
-  n = pillion_adapter_turn(&on->adapter);
-  if (on->muted != on->adapter.refused && on->fd >= 0) {
-    on->muted = on->adapter.refused; /* or a loop inside a poll would spin */
-    pillion__epoll_ctl(&on->adapter, EPOLL_CTL_MOD, on->fd,
-                       on->muted ? 0u : (uint32_t)EPOLLIN);
-  }
-  return n;
+  return pillion_adapter_turn(&on->adapter);
 }
 
 /*
@@ -186,8 +188,7 @@ static inline int pillion_epoll_turn(pillion_epoll *on) {
  *
  * Threads: the loop's.
  * Reentrancy: anywhere but in a turn that the loop did not make.
- * Ownership: *on is the caller's again, in a turn or an event handler only when
- *   the outermost turn's events have been handed out.
+ * Ownership: *on is the caller's again, at the latest when the turn has ended.
  * Returns: as pillion_adapter_detach.
  * Since: 0.1
  */

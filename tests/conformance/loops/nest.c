@@ -69,10 +69,18 @@ TEST(descriptors_are_watched_in_a_loop_that_a_handler_runs) {
   close(ends[1]);
 }
 
+/* A wake that comes late may find the executor in a turn. */
+static void wake_late(pillion_executor executor) {
+  uint64_t one = 1;
+  int fd;
+  if (pillion_executor_fd(&fd, executor) == 0 && write(fd, &one, 8) < 0) abort();
+}
+
 static int run_in_poll(struct probe *probe, pillion_context *cx) {
   struct rig *rig = probe->data;
   int stop = 0, rounds = 0;
-  loop_after(rig->loop, 3, stop_rounds, &stop);
+  if (probe->wake_self) wake_late(rig->ex);
+  loop_after(rig->loop, probe->wake_self ? 0 : 3, stop_rounds, &stop);
   for (; !stop; rounds++) loop_round(rig->loop, 1);
   return rounds;
 }
@@ -120,3 +128,20 @@ static void run_the_loop_in_a_poll(int by_hand) {
 
 TEST(a_poll_runs_the_loop) { run_the_loop_in_a_poll(0); }
 TEST(a_poll_in_a_turn_by_hand_runs_the_loop) { run_the_loop_in_a_poll(1); }
+
+TEST(a_late_wake_inside_a_poll_does_not_silence_the_loop) {
+  struct rig *rig = rig_new(record);
+  struct probe probe = {.ready_at = 1, .then = run_in_poll, .data = rig};
+  struct probe other = {.ready_at = 2};
+  probe.wake_self = 1;
+  spawn(rig->ex, &other, 1, PILLION_EVENT);
+  settle(rig);
+  spawn(rig->ex, &probe, 2, PILLION_EVENT);
+  settle(rig);
+  assert_int_equal(probe.polls, 1);
+  assert_true(probe.answer < 30);
+  assert_int_equal(pillion_wake(other.waker), PILLION_WOKEN);
+  rig_run(rig);
+  assert_int_equal(rig->seen.count, 2);
+  rig_free(rig);
+}

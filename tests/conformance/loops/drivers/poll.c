@@ -37,7 +37,8 @@ const struct exempt loop_exempts[] = {
     {"the_executor_may_be_freed_first", "its next round answers the error"},
     {"a_program_sees_at_any_time_that_something_lives",
      "pillion_executor_live tells it"},
-    {"a_loop_inside_a_poll_neither_spins_nor_loses_anything",
+    {"a_loop_inside_a_poll_neither_spins_nor_loses_anything "
+     "a_late_wake_inside_a_poll_does_not_silence_the_loop",
      "its round answers PILLION_EREENTRANT, and does not wait"},
     {NULL, NULL}};
 
