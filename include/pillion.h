@@ -212,6 +212,14 @@
  *   pillion_epoll_turn          makes a turn if one is due
  *   pillion_epoll_detach        takes it off again
  *
+ * asio.hpp: Asio, in C++; include it yourself
+ *   pillion_asio_attach         puts an executor on an io_context
+ *   pillion_asio_detach         takes it off again
+ *
+ * qt.hpp: Qt, in C++; include it yourself
+ *   pillion_qt_attach           puts an executor on the thread's event loop
+ *   pillion_qt_detach           takes it off again
+ *
  * ev.h: libev; include it yourself
  *   pillion_ev_attach           puts an executor on a loop
  *   pillion_ev_detach           takes it off again

@@ -6,7 +6,7 @@ bad=$(gofmt -l $(git ls-files --cached --others --exclude-standard '*.go'))
 [ -z "$bad" ] || { echo "gofmt would change: $bad"; exit 1; }
 go vet ./executor/... ./foreign/... ./capi/... ./tests/module/...
 go mod tidy -diff
-headers=(include/*.h include/*/*.h)
+headers=(include/*.h include/*/*.h include/*/*.hpp)
 build/venv/bin/clang-format --dry-run -Werror "${headers[@]}"
 # It leaves comments alone.
 bad=$(LC_ALL=C.UTF-8 grep -nE '^.{81}' "${headers[@]}") || :

@@ -28,6 +28,7 @@ test_needs=(
   /usr/include/glib-2.0/glib.h:libglib2.0-dev
   /usr/include/ev.h:libev-dev /usr/include/event2/event.h:libevent-dev
   /usr/include/systemd/sd-event.h:libsystemd-dev
+  /usr/include/asio.hpp:libasio-dev /usr/lib/x86_64-linux-gnu/pkgconfig/Qt6Core.pc:qt6-base-dev
   /usr/include/gtk-4.0/gtk/gtk.h:libgtk-4-dev
   Xvfb:xvfb import:imagemagick xdotool:xdotool
 )

@@ -37,6 +37,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "../pillion.h"
@@ -193,6 +194,12 @@ static inline uint32_t pillion_adapter_events(int mask) {
          (mask & PILLION__POLLPRI ? PILLION_PRIORITY : 0) |
          (mask & (PILLION__POLLHUP | PILLION__POLLRDHUP) ? PILLION_HANGUP : 0) |
          (mask & (PILLION__POLLERR | PILLION__POLLNVAL) ? PILLION_FAULT : 0);
+}
+
+/* For loops on epoll(7), which does not take such a descriptor. */
+static inline int pillion__adapter_is_file(int fd) {
+  struct stat status;
+  return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 /* Gives `array` more than `least` places; what is new in it is zero. NULL if

@@ -20,7 +20,6 @@
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 
 #include "adapter.h"
@@ -83,12 +82,6 @@ static inline void pillion__libevent_stop(pillion_adapter *adapter) {
   pillion__libevent_del(&((pillion_libevent *)adapter)->timer);
 }
 
-/* Those that epoll(7) does not take: libevent would say so to stderr. */
-static inline int pillion__libevent_is_file(int fd) {
-  struct stat status;
-  return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-}
-
 static inline int pillion__libevent_watch(pillion_adapter *adapter,
                                           pillion_adapter_watch *watch, int fd,
                                           uint32_t events) {
@@ -103,7 +96,8 @@ static inline int pillion__libevent_watch(pillion_adapter *adapter,
        !(event_base_get_features(on->base) & EV_FEATURE_EARLY_CLOSE)))
     return PILLION_ENOTSUP;
   if (event == NULL) {
-    if (pillion__libevent_is_file(fd)) return PILLION_ENOTSUP;
+    /* libevent would say so to stderr. */
+    if (pillion__adapter_is_file(fd)) return PILLION_ENOTSUP;
     event = (struct event *)calloc(1, sizeof *event);
     if (event == NULL) return PILLION_ENOMEM;
     watch->as.handle = event;

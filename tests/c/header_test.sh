@@ -9,7 +9,7 @@ trap 'rm -rf "$dir"' EXIT
 
 # The headers of loops are not strict, so they are system headers here. libuv's
 # need POSIX.
-for package in libuv gio-2.0; do
+for package in libuv gio-2.0 Qt6Core; do
   pkg-config --cflags $package | sed 's/-I/-isystem /g' >"$dir/$package"
 done
 ok=0 bad=0
@@ -27,6 +27,24 @@ compile() { # title, command...
 }
 
 strict="-Wall -Wextra -pedantic -Werror -Iinclude -fsyntax-only"
+
+# Those in C++ alone.
+for name in asio qt; do
+  printf '#include "pillion/%s.hpp"\n#include "pillion/%s.hpp"\nint pillion__here;\n' \
+    $name $name >"$dir/alone.cpp"
+  for cxx in g++ clang++; do
+    command -v $cxx >/dev/null || continue
+    for std in c++17 c++20; do
+      compile "$cxx -std=$std $name.hpp" $cxx -std=$std $strict -fPIC \
+        $(cat "$dir/Qt6Core") "$dir/alone.cpp"
+    done
+  done
+done
+if [ -e /usr/include/boost/asio.hpp ]; then
+  printf '#include "pillion/asio.hpp"\nint pillion__here;\n' >"$dir/alone.cpp"
+  compile "Boost's Asio" g++ -std=c++17 $strict -DPILLION_BOOST_ASIO "$dir/alone.cpp"
+fi
+
 for header in include/pillion.h include/pillion/*.h; do
   name=${header#include/}
   printf '#include "%s"\n#include "%s"\nint pillion__here;\n' \

@@ -8,7 +8,7 @@
 # Environment: CC (gcc), CFLAGS, LIB (build/lib), BUILD (build/tests/c).
 set -eu
 cd "$(dirname "$0")/../.."
-CC=${CC:-gcc}
+CC=${CC:-gcc} CXX=${CXX:-g++}
 LIB=$(cd "${LIB:-build/lib}" && pwd)
 BUILD=${BUILD:-build/tests/c}
 loops=tests/conformance/loops # the cases of every loop, and a driver for each
@@ -24,7 +24,7 @@ shift $((OPTIND - 1))
 if [ $# -gt 0 ]; then
   names=$*
 else
-  names=$(cd tests/c && ls ./*_test.c | sed 's|^\./||; s|\.c$||')
+  names=$(cd tests/c && ls ./*_test.c* | sed 's|^\./||; s|\.c[p]*$||')
 fi
 mkdir -p "$BUILD"
 
@@ -34,8 +34,8 @@ mkdir -p "$BUILD"
 export ASAN_OPTIONS="detect_leaks=0:detect_stack_use_after_return=1:abort_on_error=1:use_sigaltstack=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
 
-flags="-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror ${CFLAGS:-} -Iinclude -Itests/c -I$loops"
-export CC LIB BUILD flags
+flags="-D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror ${CFLAGS:-} -Iinclude -Itests/c -I$loops"
+export CC CXX LIB BUILD flags
 
 # program NAME KIND: links a test with the parts that it shares.
 program() {
@@ -44,6 +44,7 @@ program() {
   *_watch_test | adapter_test) shared="$shared watch_support watch watch_go" ;;
   epoll_test | event_test | ev_test | sdevent_test)
     shared="$shared watch_support ${1%_test}" ;;
+  asio_test | qt_test) shared="$shared watch_support" ;;
   pool_go*) shared="$shared pool_go" ;;
   esac
   case $1 in
@@ -52,9 +53,10 @@ program() {
   ev_test) libs=-lev ;;
   event_test) libs=-levent_core ;;
   sdevent_test) libs=-lsystemd ;;
+  qt_test) libs="-fPIC $(pkg-config --cflags --libs Qt6Core)" ;;
   libraries_test)
     for author in other test; do
-      $CC $flags $extra -fPIC -shared -DAUTHOR="author_$author" tests/c/author.c \
+      $CC -std=gnu11 $flags $extra -fPIC -shared -DAUTHOR="author_$author" tests/c/author.c \
         -o "$BUILD/libauthor-$author-$2.so" -L"$LIB" "-lpillion-$author" -Wl,-rpath,"$LIB"
       libs="$libs -lauthor-$author-$2"
     done
@@ -62,8 +64,10 @@ program() {
     ;;
   attach_test) libs='-ldl -rdynamic' ;;
   esac
+  compiler="$CC -std=gnu11"
+  [ -e "tests/c/$1.c" ] || compiler="$CXX -std=c++17"
   # shellcheck disable=SC2046,SC2086
-  $CC $flags $extra "tests/c/$1.c" $(printf "$BUILD/%s-$2.o " $shared) \
+  $compiler $flags $extra "tests/c/$1".c* $(printf "$BUILD/%s-$2.o " $shared) \
     -o "$BUILD/$1-$2" -L"$LIB" -lpillion-test -lcmocka $libs -lpthread \
     -Wl,-rpath,"$LIB"
 }
@@ -78,7 +82,7 @@ for kind in $kinds; do
   for file in tests/support/test.c tests/c/{support,pool_go,watch_support}.c \
     $loops/watch{,_go}.c $loops/drivers/{epoll,event,ev,sdevent}.c; do
     echo "$file"
-  done | xargs -P "$(nproc)" -I{} bash -c '$CC $flags $extra -c {} -o $BUILD/$(basename {} .c)-$kind.o'
+  done | xargs -P "$(nproc)" -I{} bash -c '$CC -std=gnu11 $flags $extra -c {} -o $BUILD/$(basename {} .c)-$kind.o'
   printf '%s\n' $names | xargs -P "$(nproc)" -I{} bash -c 'program {} $kind'
   for name in $names; do
     log=$BUILD/$name-$kind.log rc=0

@@ -44,6 +44,12 @@ done
 cc -std=c11 -o "$out/hello_epoll" tests/examples/hello_epoll.c $flags
 expect "$(printf '%s\n' 'Hello, you!' 'a line')" sh -c "echo a line | '$out/hello_epoll'"
 
+g++ -std=c++17 -o "$out/hello" tests/examples/hello_asio.cpp $flags
+expect 'Hello, you!' "$out/hello"
+g++ -std=c++17 -fPIC -o "$out/hello" tests/examples/hello_qt.cpp $flags $(pkg-config --cflags --libs Qt6Core)
+expect 'Hello, you!' "$out/hello"
+expect 'Hello, you!' env QT_NO_GLIB=1 "$out/hello"
+
 tests/examples/hash_gtk.sh
 passed=$((passed + 1))
 

@@ -8,7 +8,7 @@
 # Environment: CC (gcc), CFLAGS, LIB (build/lib), BUILD.
 set -eu
 cd "$(dirname "$0")/../../.."
-CC=${CC:-gcc}
+CC=${CC:-gcc} CXX=${CXX:-g++}
 LIB=$(cd "${LIB:-build/lib}" && pwd)
 BUILD=${BUILD:-build/conformance/loops}
 kinds="plain sanitized"
@@ -24,7 +24,7 @@ here=tests/conformance/loops
 if [ $# -gt 0 ]; then
   names=$*
 else
-  names=$(cd $here/drivers && ls ./*.c | sed 's|^\./||; s|\.c$||')
+  names=$(cd $here/drivers && ls | sed 's|\.[a-z]*$||')
 fi
 mkdir -p "$BUILD"
 
@@ -33,8 +33,8 @@ export ASAN_OPTIONS="detect_leaks=0:detect_stack_use_after_return=1:abort_on_err
 export MALLOC_PERTURB_=113
 export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
 
-flags="-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror ${CFLAGS:-} -Iinclude -Itests/c -I$here"
-export CC LIB BUILD flags here
+flags="-D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror ${CFLAGS:-} -Iinclude -Itests/c -I$here"
+export CC CXX LIB BUILD flags here
 
 # program LOOP KIND: the driver, compiled by itself, and the cases.
 program() {
@@ -44,10 +44,13 @@ program() {
   ev) libs=-lev ;;
   event) libs=-levent_core ;;
   sdevent) libs=-lsystemd ;;
+  qt*) libs="-fPIC $(pkg-config --cflags --libs Qt6Core)" ;;
   *) libs= ;;
   esac
+  compiler="$CC -std=gnu11"
+  [ -e "$here/drivers/$1.c" ] || compiler="$CXX -std=c++17"
   # shellcheck disable=SC2046,SC2086
-  $CC $flags $extra "$here/drivers/$1.c" "$BUILD"/cases/*-"$2.o" \
+  $compiler $flags $extra "$here/drivers/$1".c* "$BUILD"/cases/*-"$2.o" \
     -o "$BUILD/$1-$2" -L"$LIB" -lpillion-test -lcmocka $libs -lpthread \
     -Wl,-rpath,"$LIB"
 }
@@ -63,7 +66,7 @@ for kind in $kinds; do
   fi
   for file in tests/support/test.c tests/c/{support,watch_support}.c $here/*.c; do
     echo "$file"
-  done | xargs -P "$(nproc)" -I{} bash -c '$CC $flags $extra -c {} -o $BUILD/cases/$(basename {} .c)-$kind.o'
+  done | xargs -P "$(nproc)" -I{} bash -c '$CC -std=gnu11 $flags $extra -c {} -o $BUILD/cases/$(basename {} .c)-$kind.o'
   printf '%s\n' $names | xargs -P "$(nproc)" -I{} bash -c 'program {} $kind'
   for name in $names; do
     log=$BUILD/$name-$kind.log rc=0
