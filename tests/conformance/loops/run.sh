@@ -24,7 +24,7 @@ here=tests/conformance/loops
 if [ $# -gt 0 ]; then
   names=$*
 else
-  names=$(cd $here/drivers && ls | sed 's|\.[a-z]*$||')
+  names=$(cd $here/drivers && ls ./*.c* | sed 's|^\./||; s|\.[a-z]*$||')
 fi
 mkdir -p "$BUILD"
 
