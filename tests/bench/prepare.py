@@ -70,6 +70,8 @@ def c_programs(uv):
     (OUT / "bin").mkdir(parents=True, exist_ok=True)
     glib = run("pkg-config", "--cflags", "--libs", "gio-2.0").split()
     for source in [*HERE.glob("*.c"), *(HERE / "peers").glob("*.c")]:
+        if source.stem in ("loops", "loop_bridge"):
+            continue
         if source.parent.name == "peers":
             linked, include = BRIDGE, BRIDGE.parent
         else:
@@ -80,6 +82,34 @@ def c_programs(uv):
             *(glib if source.stem.startswith("glib") else uv))
     versions["glib"] = run("pkg-config", "--modversion", "glib-2.0").strip()
     versions["libuv"] = run(OUT / "bin" / "wake", "version").strip()
+
+
+LOOPS = {"epoll": [], "event": ["-levent_core", "-levent_pthreads"], "ev": ["-lev"],
+         "sdevent": ["-lsystemd"], "asio": [], "qt": ["Qt6Core"]}
+
+
+# What the driver of epoll(7) has in its rounds, without an adapter on its loop.
+ABSENT = [f"-Wl,--defsym=pillion_{name}=0" for name in
+          ("executor_bind", "executor_fd", "executor_ready", "executor_turn", "host_set")]
+
+
+def loop_programs():
+    """Those of loops.c and of its peer by hand, with the driver of each loop. The peer has its
+    own Go: it is linked without Pillion, and leaves out what the driver has for that."""
+    for loop, libs in LOOPS.items():
+        source = next((HERE / "loops").glob(loop + ".c*"))
+        if libs == ["Qt6Core"]:
+            libs = ["-fPIC", *run("pkg-config", "--cflags", "--libs", *libs).split()]
+        cc = ["c++", "-std=c++17"] if source.suffix == ".cpp" else ["cc", "-std=gnu11"]
+        flags = ["-O2", "-D_GNU_SOURCE", "-ffunction-sections", "-fdata-sections", "-I", HERE, "-I", ROOT / "include", "-I", BRIDGE.parent,
+                 "-I", ROOT / "tests" / "conformance" / "loops"]
+        for main, linked in ((HERE / "loops.c", [TEST_LIBRARY]),
+                             (HERE / "peers" / "loop_bridge.c",
+                              [BRIDGE, "-Wl,--gc-sections", *ABSENT])):
+            part = OUT / f"{main.stem}.o"
+            run("cc", "-std=gnu11", "-Wall", *flags, "-c", main, "-o", part)
+            run(*cc, *flags, source, part, "-o", OUT / "bin" / f"{main.stem}_{loop}", *linked,
+                f"-Wl,-rpath,{linked[0].parent}", *libs, "-lpthread")
 
 
 def go_programs():
@@ -105,6 +135,7 @@ def everything():
     go_programs()
     python()
     c_programs(libuv())
+    loop_programs()
 
 
 def argv(command):

@@ -76,6 +76,24 @@ def await_rows():
                   [Peer(f"peer glib_bridge {n}", by_hand, 1.0 if n > 1 else None)], 1e-3)
 
 
+def loop_rows():
+    """The loops that have no rows of their own above."""
+    for loop, name, way in (("epoll", "epoll(7)", None), ("event", "libevent", "event_active"),
+                            ("ev", "libev", "ev_async_send"), ("sdevent", "sd-event", None),
+                            ("asio", "Asio", "asio::post"),
+                            ("qt", "Qt", "QMetaObject::invokeMethod")):
+        ours = f"c loops_{loop}"
+        yield Row(f"a wake of a sleeping loop and back, {name}", "µs", f"{ours} wake",
+                  [*([Peer(f"{ours} wake own", way, None)] if way else []),
+                   Peer(f"{ours} wake hand", "an eventfd, by hand", None)], 1e-3)
+        for n in (100, 10_000):
+            yield Row(f"await Go from {name}, {n:,} in flight", "µs", f"{ours} await {n}",
+                      [Peer(f"c loop_bridge_{loop} {n}",
+                            "goroutine a call, mutex queue + eventfd, by hand", None)], 1e-3)
+        yield Row(f"await a socket on {name}, a byte to and fro", "µs", f"{ours} watch",
+                  [Peer(f"{ours} watch raw", "a callback of the loop's", None)], 1e-3)
+
+
 def timer_rows():
     """Growth, from a hundred live timers to a million. A million don't fit into the
     caches, and `touch` is what that costs: one look at each, in the same order. Set
@@ -179,6 +197,7 @@ ROWS = [
          Peer("go go-idle", "goroutines", None)]),
     *stress_rows(),
     *await_rows(),
+    *loop_rows(),
     Tail("take a completion while Go computes and collects", "ns", "c stall#turn",
          [Peer("c stall#queue", "plain C: eventfd and mutex queue, by hand", 2.0),
           Peer("c stall#copy", "plain C: copying an event, nothing else", None)],
