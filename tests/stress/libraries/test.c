@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A mixed load on several libraries in one process, in the order of loading that
- * the arguments give. Each job runs on a thread for each library, but one that
+ * A mixed load on several libraries in one process. The arguments give the
+ * order of loading. Each job runs on a thread for each library, but one that
  * serves them all in turns. A job counts its rounds, each of which asserts what
  * came of it.
  *
@@ -25,7 +25,7 @@ static struct library lib[MOST];
 static size_t libraries;
 static atomic_bool over;
 static atomic_int heard; /* SIGURG, by the handler from before the load */
-static int broken;       /* the writing end of a pipe whose other end is closed */
+static int broken;       /* a pipe's end; its other end is closed */
 
 static void count(int signal) {
   (void)signal;
@@ -44,7 +44,7 @@ static void before_load(int argc, char **argv, char **envp) {
 __attribute__((section(".preinit_array"), used)) static void (
     *preinit)(int, char **, char **) = before_load;
 
-/* ---- Jobs: a round each ----------------------------------------------------- */
+/* ---- Jobs: a round each -------------------------------------------------- */
 
 static void asks(const struct library *one) {
   char text[32];
@@ -111,7 +111,7 @@ static void has_a_loop(const struct library *one) {
   needed(one->executor_free(ex) == 0);
 }
 
-/* ---- Threads ------------------------------------------------------------------ */
+/* ---- Threads ------------------------------------------------------------- */
 
 static void (*const jobs[])(const struct library *) = {
     asks, faults, writes, collects, computes, has_children, has_a_loop};
@@ -143,7 +143,8 @@ static void *serve_all(void *data) {
     needed(lib[i].executor_new(&ex[i], NULL, NULL, 0) == 0);
   for (int n = 0; n < 20; n++)
     for (size_t i = 0; i < libraries; i++) turns(&lib[i], ex[i]);
-  for (size_t i = 0; i < libraries; i++) needed(lib[i].executor_free(ex[i]) == 0);
+  for (size_t i = 0; i < libraries; i++)
+    needed(lib[i].executor_free(ex[i]) == 0);
   w->rounds++;
   return NULL;
 }

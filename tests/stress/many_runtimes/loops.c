@@ -20,7 +20,7 @@
 static pillion_pool pool;
 static pillion_function take, hop, loop_hop;
 
-/* ---- Passing on: a task of the pool ---------------------------------------- */
+/* ---- Passing on: a task of the pool -------------------------------------- */
 
 struct pass {
   char request[64];
@@ -46,7 +46,7 @@ static int pass_poll(pillion_value *out, pillion_context *cx, void *self) {
 
 static const pillion_future pass = {sizeof pass, pass_poll, NULL};
 
-/* ---- A worker ------------------------------------------------------------------ */
+/* ---- A worker ------------------------------------------------------------ */
 
 struct worker {
   struct station *station;
@@ -155,7 +155,7 @@ static int begin(struct station *s) {
   return rc;
 }
 
-/* ---- The loops ------------------------------------------------------------------- */
+/* ---- The loops ----------------------------------------------------------- */
 
 static void *on_libuv(void *data) {
   struct station *s = data;
@@ -196,7 +196,7 @@ static void *on_glib(void *data) {
   return NULL;
 }
 
-/* ---- For test.py ------------------------------------------------------------------ */
+/* ---- For test.py --------------------------------------------------------- */
 
 static struct station stations[2];
 static pthread_barrier_t ready;
@@ -231,7 +231,8 @@ int loops_cancel(int at) {
   return asked;
 }
 
-/* Waits for a station's end. `out`: tokens passed, mistakes, cancelled workers. */
+/* Waits for a station's end. `out`: tokens passed, mistakes, workers that were
+   cancelled. */
 int loops_join(int at, unsigned *out) {
   struct station *s = &stations[at];
   pthread_join(s->thread, NULL);
