@@ -56,6 +56,11 @@ func pillion__go_start(errbuf *C.char, errcap C.size_t) (rc C.int) {
 	return 0
 }
 
+// pillion__go_arrive is a thread's first entry.
+//
+//export pillion__go_arrive
+func pillion__go_arrive() {}
+
 //export pillion__go_stop
 func pillion__go_stop() (rc C.int) {
 	defer contain(&rc)

@@ -51,6 +51,7 @@ __attribute__((constructor(102))) static void wire(void) {
       .functions = visit_functions,
       .start = visit_start,
       .stop = visit_stop,
+      .arrive = pillion__go_arrive,
       .turn = visit_turn,
       .settle = visit_settle,
       .free = visit_free,

@@ -198,6 +198,46 @@ static int threads_are_not_of_real_time(void) {
   return 0;
 }
 
+/*
+ * On one core, threads of real-time priority come to Go for the first time all
+ * at once. None may keep Go's own threads from letting the others in.
+ */
+static pthread_barrier_t all_at_once;
+
+static void *come(void *data) {
+  pillion_executor own = executor_new();
+  pillion_event event;
+  must(pillion_call_submit(NULL, own, *(pillion_function *)data, "x", 1, 0,
+                           PILLION_EVENT) == 0);
+  pthread_barrier_wait(&all_at_once);
+  while (pillion_executor_turn(&event, 1, NULL, own, NULL) == 0) continue;
+  must(event.status == 0);
+  must(pillion_executor_free(own) == 0);
+  return NULL;
+}
+
+static int threads_of_real_time_come_at_once(void) {
+  struct sched_param param = {.sched_priority = 1};
+  pillion_function echo = function("test.loop_echo");
+  pthread_t thread[8];
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(0, &one);
+  must(sched_setaffinity(0, sizeof one, &one) == 0);
+  if (sched_setscheduler(0, SCHED_FIFO, &param) < 0) {
+    must(errno == EPERM);
+    return 0;
+  }
+  must(pthread_barrier_init(&all_at_once, NULL, COUNT(thread)) == 0);
+  for (int round = 0; round < 20; round++) {
+    for (size_t i = 0; i < COUNT(thread); i++)
+      must(pthread_create(&thread[i], NULL, come, &echo) == 0);
+    for (size_t i = 0; i < COUNT(thread); i++)
+      must(pthread_join(thread[i], NULL) == 0);
+  }
+  return 0;
+}
+
 static int the_limit_of_descriptors_stays(void) {
   struct rlimit limit;
   must(pillion_start(NULL, NULL, 0) == 0); /* Go has initialised */
@@ -218,6 +258,7 @@ static const struct test_case cases[] = {
     CASE(gos_profiles_have_samples),
     CASE(threads_are_waited_for),
     CASE(threads_are_not_of_real_time),
+    CASE(threads_of_real_time_come_at_once),
 };
 
 int main(int argc, char **argv) {

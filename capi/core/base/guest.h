@@ -14,7 +14,8 @@ struct pillion__guest {
   int (*functions)(char *errbuf, size_t errcap); /* register them */
   /* Start the dispatcher, if there are functions. */
   int (*start)(char *errbuf, size_t errcap);
-  int (*stop)(void); /* end workers and dispatcher */
+  int (*stop)(void);    /* end workers and dispatcher */
+  void (*arrive)(void); /* enter Go, and be back at once */
   void (*turn)(struct pillion__guest_turn *turn);
   uint32_t (*settle)(uint32_t index); /* end idle coroutines; how many stay? */
   void (*free)(uint32_t index);       /* drop all Go tasks, on their thread */

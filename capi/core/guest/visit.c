@@ -76,9 +76,24 @@ static void stack_give(void) {
   }
 }
 
+/*
+ * Go has one place ready for a thread that comes for the first time, and makes
+ * another once the thread is inside. A second one that comes meanwhile spins:
+ * for ever, if its real-time priority keeps the first from getting there. So
+ * threads come one by one, and wait here asleep.
+ */
+static void arrive(void) {
+  static pthread_mutex_t one_by_one = PTHREAD_MUTEX_INITIALIZER;
+  pthread_mutex_lock(&one_by_one);
+  pillion__guest.arrive();
+  pthread_mutex_unlock(&one_by_one);
+}
+
 void pillion__visit_begin(sigset_t *mask) {
-  if (PILLION__UNLIKELY(!has_stack)) stack_give();
+  bool first = !has_stack;
+  if (PILLION__UNLIKELY(first)) stack_give();
   pthread_sigmask(SIG_SETMASK, &visiting, mask);
+  if (PILLION__UNLIKELY(first)) arrive();
 }
 
 void pillion__visit_end(const sigset_t *mask) {
