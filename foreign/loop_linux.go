@@ -58,6 +58,9 @@ func Find(handle uintptr) *Watch {
 	return watch
 }
 
+// Awaited reports whether tasks await w, so that it matters which events come.
+func (w *Watch) Awaited() bool { return w != &w.host.own && w != &w.host.timer }
+
 // Bind makes the watch known by its handle.
 func (w *Watch) Bind(handle uintptr) {
 	w.Handle = handle

@@ -35,7 +35,7 @@ func (w *Watch) Came(events watch.Events, nested bool) {
 	}
 	outer := !t.turning && (at == h.seen && !nested || depth() == 1)
 	defer h.contain()
-	if w != &h.own && w != &h.timer {
+	if w.Awaited() {
 		h.report(w, events)
 	}
 	if !outer {

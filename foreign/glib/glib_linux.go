@@ -104,7 +104,7 @@ var makeFunctions = sync.OnceFunc(func() {
 	functions[2] = purego.NewCallback(func(source, _, _ uintptr) uintptr {
 		if w := foreign.Find(source); w != nil {
 			var came uintptr
-			if w.Tag != 0 {
+			if w.Tag != 0 && w.Awaited() {
 				came = foreign.Call(sourceQueryFD, source, w.Tag)
 			}
 			w.Came(descriptor.FromPoll(int16(came)), int32(foreign.Call(mainDepth)) > 1)
