@@ -81,6 +81,7 @@ func Tests(t *testing.T, open func(t *testing.T) *Loop) {
 		"AGoroutineIsLockedFromAttachToClose":      locked,
 		"ALoopInAHandlerPutsTurnsOff":              nested,
 		"ALoopInAPollPutsTurnsOff":                 nestedInPoll,
+		"ALoopInAFreePutsTurnsOff":                 nestedInFree,
 		"APanicStaysOnItsSide":                     panics,
 		"ATaskThatWakesItselfDoesNotStarveTheLoop": fair,
 		"WhatACancelledTaskAwaitedDoesNotSpin":     unawaited,
