@@ -30,6 +30,10 @@ test_needs=(
   /usr/include/systemd/sd-event.h:libsystemd-dev
   /usr/include/asio.hpp:libasio-dev /usr/lib/x86_64-linux-gnu/pkgconfig/Qt6Core.pc:qt6-base-dev
   /usr/include/gtk-4.0/gtk/gtk.h:libgtk-4-dev
+  /usr/include/x86_64-linux-gnu/curl/curl.h:libcurl4-openssl-dev
+  /usr/include/ares.h:libc-ares-dev /usr/include/hiredis/hiredis.h:libhiredis-dev
+  /usr/include/nats/nats.h:libnats-dev redis-server:redis-server
+  /usr/sbin/nats-server:nats-server
   Xvfb:xvfb import:imagemagick xdotool:xdotool
 )
 

@@ -19,6 +19,8 @@ BRIDGE = OUT / "lib" / "libbridge.so"
 PYTHON = OUT / "venv" / "bin" / "python"
 NEEDS_TEST_LIBRARY = {"uv_await", "glib_await", "stall", "pool_go"}
 
+NEIGHBOURS = ROOT / "tests" / "stress" / "good_neighbours" / "run.sh"
+
 versions = {}
 
 
@@ -136,6 +138,7 @@ def everything():
     python()
     c_programs(libuv())
     loop_programs()
+    run(NEIGHBOURS, "build")
 
 
 def argv(command):
@@ -144,6 +147,8 @@ def argv(command):
         return [PYTHON, HERE / "await.py", *rest, BRIDGE if rest[0] == "naive" else TEST_LIBRARY]
     if kind in ("tokio", "smol"):
         return [OUT / kind / "release" / f"bench-{kind}", *rest]
+    if kind == "near":
+        return [NEIGHBOURS, *rest]
     if kind == "go":
         return [OUT / "bin" / "golocal", *rest]
     return [OUT / "bin" / rest[0], *rest[1:]]

@@ -198,6 +198,11 @@ ROWS = [
     *stress_rows(),
     *await_rows(),
     *loop_rows(),
+    *(Tail(f"a ticker of 1 ms beside {name}, with calls in flight: how late", "µs",
+           f"near {loop} late#late", [Peer(f"near {loop} alone#late", "the same without Pillion", None)],
+           (50, 99))
+      for loop, name in (("uv", "libcurl, c-ares, hiredis and nats.c on libuv"),
+                         ("glib", "libcurl, c-ares and hiredis on GLib"))),
     Tail("take a completion while Go computes and collects", "ns", "c stall#turn",
          [Peer("c stall#queue", "plain C: eventfd and mutex queue, by hand", 2.0),
           Peer("c stall#copy", "plain C: copying an event, nothing else", None)],

@@ -122,8 +122,20 @@ many_runtimes() {
     "${python[@]}" "$loops-asan.so"
 }
 
+# libcurl, c-ares, hiredis and nats.c on the loop of an executor: all finish.
+good_neighbours() {
+  local run=$here/good_neighbours/run.sh all='100 pages, 200 names, 500 words' how
+  "$run" build || { verdict 1 good_neighbours; return; }
+  for how in "" "taskset -c 0"; do
+    [ "$($how timeout 120 "$run" uv)" = "$all, 200 messages" ]
+    verdict $? "good_neighbours: libuv $how"
+    [ "$($how timeout 120 "$run" glib)" = "$all, 0 messages" ] # nats.c has no adapter
+    verdict $? "good_neighbours: GLib $how"
+  done
+}
+
 [ $# -gt 0 ] || set -- single_threaded multi_threaded bring_your_own_runtime zero_allocation \
-  libraries many_runtimes
+  libraries many_runtimes good_neighbours
 for name; do
   before=$passed
   "$name"
