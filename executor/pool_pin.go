@@ -35,9 +35,7 @@ func (at *pin) push(p *Pool, slot uint32) {
 }
 
 // forward gives the cells of a pin that is gone to the whole pool.
-func (at *pin) forward(p *Pool) {
-	at.inbox.Take(p.inbox.Push)
-}
+func (at *pin) forward(p *Pool) { at.inbox.Take(p.inbox.Push) }
 
 // pin gives the task's pin, or nil. It is for the holder of the task's cell.
 func (t *task) pin() *pin {

@@ -124,6 +124,26 @@ func TestPoolSkipsARetiredSlot(t *testing.T) {
 	t.Cleanup(func() { ce.Gen.Store(before) }) // other tests lease the chunk
 }
 
+// A late waker that is about to push holds up a slot only until it has.
+func TestPoolSlotOfALateWakerComesBack(t *testing.T) {
+	c := newPoolRig(t, 1)
+	slot := mustSpawn[int](t, c.Pool, &probe{Ready: true}).slot
+	c.turn(0, 1)
+	chunk := lookup(slot)
+	ce := &chunk.cells[slot&cell.Mask]
+	ce.Pend.Store(uint64(ce.Gen.Load()-1)<<32 | cell.Queued | cell.Wake)
+	var other *Task[int]
+	mustSpawn[int](t, c.Pool, &probe{Ready: true, OnPoll: func(cx *Context) {
+		other = mustSpawn[int](t, cx, &probe{Ready: true})
+	}})
+	c.turn(0, 1)
+	test.Equal(t, "another slot", other.slot != slot, true)
+	chunk.push(slot)
+	c.turn(0, 1)
+	test.Equal(t, "slot", mustSpawn[int](t, c.Pool, &probe{Ready: true}).slot, slot)
+	c.turn(0, 1)
+}
+
 // A wake in the turn and a second cancel from elsewhere meet in one cell.
 func TestPoolSecondCancelDoesNotHideAWake(t *testing.T) {
 	c := newPoolRig(t, 1)

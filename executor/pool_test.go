@@ -23,25 +23,16 @@ func newPoolRig(t *testing.T, n int) *poolRig { return newPoolRigWith(t, PoolCon
 
 func newPoolRigWith(t *testing.T, config PoolConfig, n int) *poolRig {
 	c := &poolRig{Pool: NewPool(config), t: t}
+	var locals []*Local
 	for range n {
 		r := newRig(t)
 		c.workers = append(c.workers, r)
-		if err := c.Join(r.Local); err != nil {
-			t.Fatal(err)
-		}
+		locals = append(locals, r.Local)
+	}
+	test.Join(t, c.Pool, locals...)
+	for _, r := range c.workers {
 		r.turn(0)
 	}
-	t.Cleanup(func() {
-		for _, r := range c.workers {
-			if err := r.Local.Free(); err != nil {
-				t.Error(err)
-			}
-		}
-		if err := c.Pool.Free(); err != nil {
-			t.Error(err)
-		}
-		test.Equal(t, "live at the end", c.Live(), 0)
-	})
 	return c
 }
 

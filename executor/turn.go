@@ -92,9 +92,7 @@ func (l *Local) Poll(b Budget) (Progress, error) {
 	return Progress{l.turn.used - l.turn.drops, more, deadline, l.live}, nil
 }
 
-func (l *Local) endTurn() {
-	l.polling = false
-}
+func (l *Local) endTurn() { l.polling = false }
 
 func (l *Local) bursts() {
 	for l.turn.left > 0 {

@@ -18,13 +18,8 @@ const (
 	kindWatch = 5
 )
 
-func makeWaker(slot, gen uint32) Waker {
-	return kindWaker<<56 | Waker(slot)<<32 | Waker(gen)
-}
-
-func makeHandle(slot, gen uint32) Handle {
-	return kindTask<<56 | Handle(slot)<<32 | Handle(gen)
-}
+func makeWaker(slot, gen uint32) Waker   { return kindWaker<<56 | Waker(slot)<<32 | Waker(gen) }
+func makeHandle(slot, gen uint32) Handle { return kindTask<<56 | Handle(slot)<<32 | Handle(gen) }
 
 // Answer says what has come of a wake or a request to end a task.
 type Answer int

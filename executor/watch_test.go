@@ -167,6 +167,20 @@ func TestTwoDirectionsHaveTwoTasks(t *testing.T) {
 	r.traced("watch7:5") // no task awaits Writable any more
 }
 
+func TestWaiterWhoseTaskHasGoneMakesRoom(t *testing.T) {
+	r := newWatchRig(t, Config{})
+	w := r.open(7)
+	left := w.Ready(watch.Readable)
+	mustSpawn[int](t, r.Local, &probe{Ready: true, OnPoll: func(cx *Context) { left.Poll(cx) }})
+	r.turn(1)
+	a, task := r.await(w, watch.Readable, 1)
+	r.turn(1)
+	test.Equal(t, "done", task.Done(), false)
+	r.Ready(r.key, watch.Readable)
+	r.turn(1)
+	test.Equal(t, "a", a.got[0], watch.Readable)
+}
+
 func TestHangupAndFaultComeToEverybody(t *testing.T) {
 	r := newWatchRig(t, Config{})
 	w := r.open(7)

@@ -113,7 +113,9 @@ func (co *Co) collect() {
 	if w.shortcut != nil {
 		w.shortcut.Close()
 	}
-	w.pool.ended(w)
+	if !w.pool.keep(w) {
+		w.stop()
+	}
 }
 
 // reason is the error of awaits that fail.

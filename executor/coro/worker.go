@@ -122,12 +122,6 @@ func (p *pool) take(j job) (w *worker) {
 	return w
 }
 
-func (p *pool) ended(w *worker) {
-	if !p.keep(w) {
-		w.stop()
-	}
-}
-
 // keep reports whether a worker whose body has ended may be used again; else it is
 // lost.
 func (p *pool) keep(w *worker) bool {

@@ -48,21 +48,16 @@ type poolRig struct {
 
 func newPoolRig(t *testing.T, n int) *poolRig {
 	c := &poolRig{Pool: NewPool(PoolConfig{}), t: t}
+	var locals []*Local
 	for range n {
 		r := newRig(t)
 		c.workers = append(c.workers, r)
-		if err := c.Join(r.Local); err != nil {
-			t.Fatal(err)
-		}
+		locals = append(locals, r.Local)
+	}
+	test.Join(t, c.Pool, locals...)
+	for _, r := range c.workers {
 		r.turn(0)
 	}
-	t.Cleanup(func() {
-		for _, r := range c.workers {
-			test.Equal(t, "freeing a worker", r.Local.Free(), nil)
-		}
-		test.Equal(t, "freeing the pool", c.Pool.Free(), nil)
-		test.Equal(t, "live at the end", c.Live(), 0)
-	})
 	return c
 }
 

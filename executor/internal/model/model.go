@@ -120,8 +120,12 @@ func (m *Model) Turn(polls int) {
 			}
 		}
 	}
-	for inbox := m.takeInbox(); len(inbox) > 0; inbox = inbox[1:] {
-		t := inbox[0]
+	inbox := m.inbox
+	m.inbox = nil
+	if m.Bug == InboxReversed {
+		slices.Reverse(inbox)
+	}
+	for _, t := range inbox {
 		t.queued = false
 		if t.cancel {
 			m.noteCancel(t, executor.ErrCancelled)
@@ -174,21 +178,13 @@ func (m *Model) Turn(polls int) {
 	m.Log(Event{What: "deadline", Task: m.live, N: m.reported})
 }
 
-func (m *Model) takeInbox() []*task {
-	inbox := m.inbox
-	m.inbox = nil
-	if m.Bug == InboxReversed {
-		slices.Reverse(inbox)
-	}
-	return inbox
-}
-
 func (m *Model) fire() {
+	order := 1
+	if m.Bug == EqualTimersReversed {
+		order = -1
+	}
 	slices.SortFunc(m.timers, func(a, b *timer) int {
-		if m.Bug == EqualTimersReversed {
-			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(b.seq, a.seq))
-		}
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.seq, b.seq))
+		return cmp.Or(cmp.Compare(a.at, b.at), order*cmp.Compare(a.seq, b.seq))
 	})
 	for len(m.timers) > 0 && m.timers[0].at <= m.now {
 		t := m.timers[0]

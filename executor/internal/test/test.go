@@ -34,6 +34,24 @@ func Equal[T comparable](t testing.TB, what string, got, want T) {
 	}
 }
 
+// Join makes workers of a pool, and frees all of them when the test ends.
+func Join[L interface{ Free() error }](t testing.TB, p interface {
+	Join(worker L) error
+	Free() error
+	Live() int
+}, workers ...L) {
+	for _, w := range workers {
+		Equal(t, "join", p.Join(w), nil)
+	}
+	t.Cleanup(func() {
+		for _, w := range workers {
+			Equal(t, "freeing a worker", w.Free(), nil)
+		}
+		Equal(t, "freeing the pool", p.Free(), nil)
+		Equal(t, "live at the end", p.Live(), 0)
+	})
+}
+
 // ChanHost parks its owner on a channel.
 type ChanHost chan struct{}
 
