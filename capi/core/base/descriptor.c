@@ -17,6 +17,18 @@
 
 #define ABOVE_STDIO 3
 
+/*
+ * A cancelled thread ends after this, and not before the close. It leaves errno
+ * as it is.
+ */
+void pillion__descriptor_close(int fd) {
+  int cancels, saved = errno;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
+  close(fd);
+  pthread_setcancelstate(cancels, NULL);
+  errno = saved;
+}
+
 /* Both answer -1 and set errno. */
 int pillion__descriptor_copy(int fd) {
   return fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_STDIO);
@@ -24,9 +36,8 @@ int pillion__descriptor_copy(int fd) {
 
 static int above_stdio(int fd) {
   if (fd < 0 || fd >= ABOVE_STDIO) return fd;
-  int above = pillion__descriptor_copy(fd), saved = errno;
-  close(fd);
-  errno = saved;
+  int above = pillion__descriptor_copy(fd);
+  pillion__descriptor_close(fd);
   return above;
 }
 
@@ -50,9 +61,7 @@ int pillion__descriptor_set(int event, int timer) {
   if (set < 0 || (epoll_ctl(set, EPOLL_CTL_ADD, event, &readable) == 0 &&
                   epoll_ctl(set, EPOLL_CTL_ADD, timer, &readable) == 0))
     return set;
-  int saved = errno;
-  close(set);
-  errno = saved;
+  pillion__descriptor_close(set);
   return -1;
 }
 
@@ -85,12 +94,4 @@ void pillion__descriptor_arm(int timer, uint32_t ns) {
   int saved = errno;
   timerfd_settime(timer, 0, &after, NULL);
   errno = saved;
-}
-
-/* A cancelled thread ends after this, and not before the close. */
-void pillion__descriptor_close(int fd) {
-  int cancels;
-  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
-  close(fd);
-  pthread_setcancelstate(cancels, NULL);
 }

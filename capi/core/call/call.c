@@ -31,8 +31,7 @@ _Atomic uint64_t pillion__calls_running;
 
 /* Moves the result out. */
 void pillion__call_value(struct pillion__call *call, pillion_value *out) {
-  out->status = call->status;
-  out->reserved = 0;
+  pillion__value_empty(out, call->status);
   out->length = call->length;
   if (call->length > PILLION_INLINE) {
     out->payload.ref.data = call->payload.memory;

@@ -119,6 +119,11 @@ static inline bool pillion__spawnable(const pillion_future *future,
   return future != NULL && future->size >= sizeof *future &&
          future->poll != NULL && flags <= PILLION_DETACH;
 }
+/* Neither ended nor freed. */
+static inline bool pillion__task_running(const struct pillion__cell *cell) {
+  return (cell->head.flags & (PILLION__TASK_LIVE | PILLION__TASK_ENDED)) ==
+         PILLION__TASK_LIVE;
+}
 /* The value of a task that is cancelled; returns the outcome. */
 static inline uint32_t pillion__cancelled_value(pillion_value *value,
                                                 uint32_t flags) {

@@ -25,9 +25,7 @@ int pillion__gather_init(struct pillion__executor *ex, uint32_t ns, int fd) {
     timer = pillion__descriptor_timer();
     set = timer < 0 ? -1 : pillion__descriptor_set(fd, timer);
     if (set < 0) {
-      int saved = errno;
-      if (timer >= 0) close(timer);
-      errno = saved;
+      if (timer >= 0) pillion__descriptor_close(timer);
       return PILLION_ESYSTEM;
     }
   }

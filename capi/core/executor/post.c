@@ -160,26 +160,24 @@ __attribute__((always_inline)) static inline int put(
   return 0;
 }
 
-__attribute__((noinline)) static int put_block(struct pillion__executor *ex,
-                                               pillion_executor executor,
-                                               uint64_t token,
-                                               const void *payload,
-                                               size_t length) {
-  struct pillion__block *block = block_new(payload, length);
-  if (block == NULL) return PILLION_ENOMEM;
-  int rc = put(ex, executor, token, NULL, length, block);
-  if (rc < 0) pillion__payload_free(block);
+/* A payload of its own, or the first post without a ring from the options. */
+__attribute__((noinline)) static int put_slowly(struct pillion__executor *ex,
+                                                pillion_executor executor,
+                                                uint64_t token,
+                                                const void *payload,
+                                                size_t length) {
+  struct pillion__block *block = NULL;
+  int rc = 0;
+  if (atomic_load(&ex->posts) == NULL)
+    rc = ring_make(ex, pillion__gen_of(executor));
+  if (rc < 0) return rc;
+  if (length > PILLION_INLINE) {
+    block = block_new(payload, length);
+    if (block == NULL) return PILLION_ENOMEM;
+  }
+  rc = put(ex, executor, token, payload, length, block);
+  if (rc < 0 && block != NULL) pillion__payload_free(block);
   return rc;
-}
-
-/* The first post of an executor whose options did not make a ring. */
-__attribute__((noinline)) static int put_first(struct pillion__executor *ex,
-                                               pillion_executor executor,
-                                               uint64_t token,
-                                               const void *payload,
-                                               size_t length) {
-  int rc = ring_make(ex, pillion__gen_of(executor));
-  return rc < 0 ? rc : pillion_executor_post(executor, token, payload, length);
 }
 
 /*
@@ -196,10 +194,9 @@ int pillion_executor_post(pillion_executor executor, uint64_t token,
   if (PILLION__UNLIKELY(pillion__closing(&ex->base) != 0))
     return PILLION_ECLOSED;
   if (PILLION__UNLIKELY(
+          length > PILLION_INLINE ||
           atomic_load_explicit(&ex->posts, memory_order_acquire) == NULL))
-    return put_first(ex, executor, token, payload, length);
-  if (PILLION__UNLIKELY(length > PILLION_INLINE))
-    return put_block(ex, executor, token, payload, length);
+    return put_slowly(ex, executor, token, payload, length);
   return put(ex, executor, token, payload, length, NULL);
 }
 

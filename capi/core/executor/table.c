@@ -37,15 +37,14 @@ int pillion__executor_claim(struct pillion__executor *ex) {
 /* For calls that must not come inside a turn. */
 int pillion__executor_own_outside(struct pillion__executor **ex,
                                   pillion_executor executor) {
-  int rc = pillion__executor_mine(ex, executor);
-  return rc == 0 && pillion__turning ? PILLION_EREENTRANT : rc;
+  int rc = pillion__executor_get(ex, executor);
+  if (rc == 0 && pillion__turning) rc = PILLION_EREENTRANT;
+  return rc < 0 ? rc : pillion__executor_own(*ex);
 }
 
 int pillion_executor_bind(pillion_executor executor) {
   struct pillion__executor *ex;
-  int rc = pillion__executor_get(&ex, executor);
-  if (rc == 0 && pillion__turning) rc = PILLION_EREENTRANT;
-  return rc < 0 ? rc : pillion__executor_own(ex);
+  return pillion__executor_own_outside(&ex, executor);
 }
 
 /*

@@ -32,12 +32,6 @@
 
 #include "executor/executor.h"
 
-/* Neither ended nor freed. */
-static bool running(const struct pillion__cell *cell) {
-  return (cell->head.flags & (PILLION__TASK_LIVE | PILLION__TASK_ENDED)) ==
-         PILLION__TASK_LIVE;
-}
-
 /* ---- The end ------------------------------------------------------------- */
 
 /* Nor does the owner use a cell in the ready ring before its pop. */
@@ -175,7 +169,7 @@ __attribute__((always_inline)) inline void pillion__task_run(
 void pillion__task_posted(struct pillion__executor *ex,
                           struct pillion__cell *cell, uint32_t slot,
                           uint32_t bits) {
-  if (!running(cell)) return;
+  if (!pillion__task_running(cell)) return;
   if (bits & PILLION__PEND_CANCEL) cell->head.flags |= PILLION__TASK_ASKED;
   if (!(cell->head.flags & PILLION__TASK_READY))
     pillion__ready(ex, &cell->head, slot);
@@ -227,7 +221,8 @@ static void each(struct pillion__executor *ex, bool ended,
     for (uint32_t j = 0; j < PILLION__CHUNK; j++) {
       uint32_t slot = ex->chunks[i] + j;
       struct pillion__cell *cell = pillion__cell_at(slot);
-      if (ended ? cell->head.flags & PILLION__TASK_ENDED : running(cell))
+      if (ended ? cell->head.flags & PILLION__TASK_ENDED
+                : pillion__task_running(cell))
         fn(ex, cell, slot);
     }
 }

@@ -92,8 +92,7 @@ uint32_t pillion__watch_wake(struct pillion__executor *ex,
 static bool waits(pillion_waker waker) {
   struct pillion__cell *cell = pillion__cell_at(pillion__slot_of(waker));
   return pillion__gen(&cell->head) == pillion__gen_of(waker) &&
-         (cell->head.flags & (PILLION__TASK_LIVE | PILLION__TASK_ENDED)) ==
-             PILLION__TASK_LIVE;
+         pillion__task_running(cell);
 }
 
 /* The places in `events` of the task of `waker`. */

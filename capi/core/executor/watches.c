@@ -100,36 +100,37 @@ void pillion__watches_close_asked(struct pillion__executor *ex) {
 
 /* ---- All of them --------------------------------------------------------- */
 
-/* Go's watches, too; the head tells them apart. */
-static struct pillion__head *watch_at(struct pillion__executor *ex, int fd,
-                                      uint32_t *slot, bool *guest) {
+/* Finds the next watch behind `*fd`, Go's too, or answers NULL. */
+static struct pillion__watch *watch_next(struct pillion__executor *ex, int *fd,
+                                         uint32_t *slot, bool *guest) {
   uint32_t type;
-  if (ex->watched[fd] == 0) return NULL;
-  *slot = ex->watched[fd] - 1;
-  struct pillion__head *head = pillion__head_of((uint64_t)*slot << 32, &type);
+  do
+    if ((uint32_t)++*fd >= ex->watched_cap) return NULL;
+  while (ex->watched[*fd] == 0);
+  *slot = ex->watched[*fd] - 1;
+  struct pillion__head *head = pillion__head_at(*slot, &type);
   *guest = type == PILLION__CHUNK_GUEST;
-  return head;
+  return (struct pillion__watch *)head;
 }
 
 void pillion__watches_close(struct pillion__executor *ex) {
-  struct pillion__head *head;
+  struct pillion__watch *watch;
+  int fd = -1;
   uint32_t slot;
   bool guest;
-  for (int fd = 0; (uint32_t)fd < ex->watched_cap; fd++)
-    if ((head = watch_at(ex, fd, &slot, &guest)) != NULL && !guest)
-      watch_end(ex, (struct pillion__watch *)head, slot);
+  while ((watch = watch_next(ex, &fd, &slot, &guest)) != NULL)
+    if (!guest) watch_end(ex, watch, slot);
   pillion__watches_close_asked(ex);
 }
 
 /* The host is about to go. */
 void pillion__watches_leave(struct pillion__executor *ex) {
-  struct pillion__head *head;
+  struct pillion__watch *watch;
+  int fd = -1;
   uint32_t slot;
   bool guest;
-  for (int fd = 0; (uint32_t)fd < ex->watched_cap; fd++) {
-    if ((head = watch_at(ex, fd, &slot, &guest)) == NULL) continue;
-    struct pillion__watch *watch = (struct pillion__watch *)head;
-    uint64_t key = pillion__watch_key(slot, head);
+  while ((watch = watch_next(ex, &fd, &slot, &guest)) != NULL) {
+    uint64_t key = pillion__watch_key(slot, &watch->head);
     if (guest) { /* Go asks the new host itself */
       pillion__fd_let_go(ex, fd);
       pillion__host_unwatch(ex, fd, key);
@@ -145,17 +146,17 @@ void pillion__watches_leave(struct pillion__executor *ex) {
  * and get the error.
  */
 void pillion__watches_tell(struct pillion__executor *ex) {
-  struct pillion__head *head;
+  struct pillion__watch *watch;
+  int fd = -1;
   uint32_t slot;
   bool guest;
   if (pillion__peek(&ex->host) == NULL) return;
-  for (int fd = 0; (uint32_t)fd < ex->watched_cap; fd++) {
-    if ((head = watch_at(ex, fd, &slot, &guest)) == NULL || guest) continue;
-    struct pillion__watch *watch = (struct pillion__watch *)head;
+  while ((watch = watch_next(ex, &fd, &slot, &guest)) != NULL) {
+    if (guest) continue;
     uint32_t want = pillion__watch_awaited(watch) & ~watch->woken;
-    uint64_t key = pillion__watch_key(slot, head);
+    uint64_t key = pillion__watch_key(slot, &watch->head);
     if (want == 0 || pillion__watch_tell(ex, watch, slot, want) == 0 ||
-        pillion__watch_stale(key, head))
+        pillion__watch_stale(key, &watch->head))
       continue;
     pillion__watch_wake(ex, watch, want);
     pillion__watch_forget(watch, want);

@@ -5,18 +5,11 @@
  * So the start tries both here first, where a refusal is an error.
  */
 #include <errno.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "library/library.h"
 
 #define THREADS 4 /* for the dispatcher, a worker, and Go itself */
-
-static bool watchable(int poller, int fd) {
-  struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-  return epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) == 0;
-}
 
 static void *wait_for_all(void *lock) {
   pthread_mutex_lock(lock);
@@ -42,11 +35,10 @@ int pillion__probe_threads(struct pillion__why why) {
 
 /* Go is going to watch `fd`, in an epoll set with a descriptor of its own. */
 int pillion__probe_poller(int fd, struct pillion__why why) {
-  int other = -1, poller = epoll_create1(EPOLL_CLOEXEC), rc = 0;
-  if (poller >= 0) other = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (other < 0 || !watchable(poller, other) || !watchable(poller, fd))
-    rc = pillion__fail_system(why, "no epoll for Go's descriptors");
+  int other = pillion__descriptor_event(), set = -1, rc = 0;
+  if (other >= 0) set = pillion__descriptor_set(other, fd);
+  if (set < 0) rc = pillion__fail_system(why, "no epoll for Go's descriptors");
   if (other >= 0) close(other);
-  if (poller >= 0) close(poller);
+  if (set >= 0) close(set);
   return rc;
 }

@@ -21,17 +21,13 @@ static struct pillion__executor *home_enter(pillion_executor home) {
   return NULL;
 }
 
-static void home_leave(struct pillion__executor *ex) {
-  atomic_fetch_sub(&ex->visitors, 1);
-}
-
 /* Counts a coming event. */
 int pillion__home_expect(pillion_executor home) {
   struct pillion__executor *ex = home_enter(home);
   if (ex == NULL) return PILLION_EBADHANDLE;
   int rc = pillion__closing(&ex->base) != 0 ? PILLION_ECLOSED : 0;
   if (rc == 0) atomic_fetch_add(&ex->pool_events, 1);
-  home_leave(ex);
+  atomic_fetch_sub(&ex->visitors, 1);
   return rc;
 }
 
@@ -40,7 +36,7 @@ void pillion__home_forget(pillion_executor home) {
   struct pillion__executor *ex = home_enter(home);
   if (ex == NULL) return;
   if (atomic_fetch_sub(&ex->pool_events, 1) == 1) pillion__poke(ex);
-  home_leave(ex);
+  atomic_fetch_sub(&ex->visitors, 1);
 }
 
 /* The caller still holds QUEUED, so the slot may travel through the inbox. */
@@ -59,7 +55,7 @@ static void tell_home(struct pillion__cell *task, uint32_t slot,
     return;
   }
   pillion__ended_push(ex, &task->head, slot);
-  home_leave(ex);
+  atomic_fetch_sub(&ex->visitors, 1);
 }
 
 static void result_end(struct pillion__head *head, uint32_t slot,

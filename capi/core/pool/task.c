@@ -241,9 +241,7 @@ int pillion__pool_op_shield(pillion_context *cx, int on) {
 int pillion__pool_op_cancelled(pillion_context *cx) {
   struct pillion__worker *worker = cx->runtime;
   return worker->polled != NULL &&
-                 worker->polled->head.next & PILLION__TASK_ASKED
-             ? 1
-             : 0;
+         worker->polled->head.next & PILLION__TASK_ASKED;
 }
 
 /* Ends a popped task, for the free of a pool. */

@@ -95,12 +95,13 @@ struct pillion__timers {
 void pillion__wheel_put(struct pillion__wheel *wheel, pillion_timer *timer);
 void pillion__wheel_remove(struct pillion__wheel *wheel, pillion_timer *timer);
 pillion_timer *pillion__wheel_due(struct pillion__wheel *wheel, int64_t now);
-pillion_timer *pillion__wheel_any(const struct pillion__wheel *wheel);
 
-static inline int64_t pillion__wheel_least(const struct pillion__wheel *wheel) {
-  if (wheel->levels == 0) return PILLION_TIME_NEVER;
+/* The list with the earliest timers, or NULL. */
+static inline const struct pillion__wheel_list *pillion__wheel_first(
+    const struct pillion__wheel *wheel) {
+  if (wheel->levels == 0) return NULL;
   int level = __builtin_ctzll(wheel->levels);
-  return wheel->at[level][__builtin_ctzll(wheel->slots[level])].least;
+  return &wheel->at[level][__builtin_ctzll(wheel->slots[level])];
 }
 
 int pillion__timers_arm(struct pillion__timers *timers, pillion_timer *timer,

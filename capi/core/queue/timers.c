@@ -78,8 +78,10 @@ static void late_remove(struct pillion__timers *timers, pillion_timer *timer) {
 /* ---- All of them --------------------------------------------------------- */
 
 static int64_t earliest(const struct pillion__timers *timers) {
-  return timers->late != NULL ? timers->late->deadline
-                              : pillion__wheel_least(&timers->wheel);
+  if (timers->late != NULL) return timers->late->deadline;
+  const struct pillion__wheel_list *first =
+      pillion__wheel_first(&timers->wheel);
+  return first == NULL ? PILLION_TIME_NEVER : first->least;
 }
 
 void pillion__timers_disarm(struct pillion__timers *timers,
@@ -140,9 +142,9 @@ __attribute__((always_inline)) inline void pillion__timers_expire(
 
 /* Disarms all, for the free of an executor. */
 void pillion__timers_forget(struct pillion__timers *timers) {
-  pillion_timer *timer;
-  while ((timer = timers->late) != NULL ||
-         (timer = pillion__wheel_any(&timers->wheel)) != NULL)
-    pillion__timers_disarm(timers, timer);
+  const struct pillion__wheel_list *first;
+  while (timers->late != NULL) pillion__timers_disarm(timers, timers->late);
+  while ((first = pillion__wheel_first(&timers->wheel)) != NULL)
+    pillion__timers_disarm(timers, first->first);
   timers->wheel.base = 0;
 }

@@ -144,10 +144,3 @@ pillion_timer *pillion__wheel_due(struct pillion__wheel *wheel, int64_t now) {
   }
   return NULL;
 }
-
-/* The first of all, or NULL. */
-pillion_timer *pillion__wheel_any(const struct pillion__wheel *wheel) {
-  if (wheel->levels == 0) return NULL;
-  int level = __builtin_ctzll(wheel->levels);
-  return wheel->at[level][__builtin_ctzll(wheel->slots[level])].first;
-}
