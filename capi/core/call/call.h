@@ -155,8 +155,7 @@ int pillion__call_join(pillion_value *out, pillion_context *cx,
 /* node.c */
 struct pillion__call *pillion__node_get(struct pillion__executor *executor);
 void pillion__node_put(struct pillion__call *call);
-void pillion__nodes_each(void (*fn)(struct pillion__call *call, void *data),
-                         void *data);
+extern _Atomic uint32_t pillion__call_chunks;
 bool pillion__payload_set(struct pillion__call *call, const void *bytes,
                           uint64_t length);
 void pillion__payload_clear(struct pillion__call *call, uint64_t length);

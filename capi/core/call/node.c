@@ -12,9 +12,7 @@
 static _Atomic uint64_t node_free;  /* tag << 32 | slot + 1 */
 static _Atomic uint64_t node_limbo; /* free, but still in some inbox */
 
-static pthread_mutex_t node_lock = PTHREAD_MUTEX_INITIALIZER;
-static uint32_t node_bases[PILLION__CHUNKS]; /* of the chunks */
-static _Atomic uint32_t node_base_count; /* node_bases before it never change */
+_Atomic uint32_t pillion__call_chunks;
 
 static void node_push(_Atomic uint64_t *list, struct pillion__call *call) {
   uint64_t old = pillion__peek(list), new;
@@ -37,12 +35,9 @@ static struct pillion__call *node_pop(_Atomic uint64_t *list) {
 
 static bool node_grow(void) {
   uint32_t base;
-  if (pillion__chunk_lease(&base, PILLION__CHUNK_CALLS, NULL) < 0) return false;
-  pthread_mutex_lock(&node_lock);
-  uint32_t count = pillion__peek(&node_base_count);
-  node_bases[count] = base;
-  atomic_store_explicit(&node_base_count, count + 1, memory_order_release);
-  pthread_mutex_unlock(&node_lock);
+  if (pillion__chunks_add(&pillion__call_chunks, &base, PILLION__CHUNK_CALLS,
+                          NULL) < 0)
+    return false;
   for (uint32_t i = PILLION__CHUNK; i-- > 0;) {
     struct pillion__call *call = pillion__call_at(base + i);
     call->slot = base + i;
@@ -86,14 +81,6 @@ void pillion__node_put(struct pillion__call *call) {
   atomic_store_explicit(&call->head.gen, gen, memory_order_release);
   if (gen != UINT32_MAX)
     node_push(&node_free, call); /* else used up: it retires */
-}
-
-void pillion__nodes_each(void (*fn)(struct pillion__call *call, void *data),
-                         void *data) {
-  uint32_t count = atomic_load_explicit(&node_base_count, memory_order_acquire);
-  for (uint32_t i = 0; i < count; i++)
-    for (uint32_t j = 0; j < PILLION__CHUNK; j++)
-      fn(pillion__call_at(node_bases[i] + j), data);
 }
 
 /* ---- Payloads: 24 bytes in the node, or memory of their own -------------- */

@@ -16,7 +16,9 @@ static bool belongs(struct pillion__call *call, struct pillion__owner *owner) {
          (pool != 0 && &pillion__pool_at(pool - 1)->base == owner);
 }
 
-static void sweep_one(struct pillion__call *call, void *data) {
+static void sweep_one(struct pillion__head *head, uint32_t slot, void *data) {
+  (void)slot;
+  struct pillion__call *call = (struct pillion__call *)head;
   struct sweep *sweep = data;
   uint64_t state = atomic_load(&call->state);
   if (state == 0) return;
@@ -30,7 +32,7 @@ static void sweep_one(struct pillion__call *call, void *data) {
 
 void pillion__calls_cancel(struct pillion__owner *owner, uint32_t bits) {
   struct sweep sweep = {owner, bits};
-  pillion__nodes_each(sweep_one, &sweep);
+  pillion__cells_each(&pillion__call_chunks, sweep_one, &sweep);
 }
 
 void pillion__calls_cancel_all(struct pillion__owner *owner) {
@@ -54,8 +56,10 @@ static void drop_errands(struct pillion__executor *ex) {
   }
 }
 
-static void drop_unjoined_call(struct pillion__call *call, void *data) {
-  struct pillion__executor *ex = data;
+static void drop_unjoined_call(struct pillion__head *head, uint32_t slot,
+                               void *ex) {
+  (void)slot;
+  struct pillion__call *call = (struct pillion__call *)head;
   if (atomic_load(&call->state) != 0 && atomic_load(&call->executor) == ex &&
       call->head.flags & PILLION__CALL_ENDED)
     pillion__call_consumed(ex, call);
@@ -79,19 +83,21 @@ void pillion__calls_drop_all(struct pillion__executor *ex) {
     told_go = true;
     pillion__drain(ex);
     pillion__drop_events(ex);
-    pillion__nodes_each(drop_unjoined_call, ex);
+    pillion__cells_each(&pillion__call_chunks, drop_unjoined_call, ex);
     if (atomic_load(&ex->calls_live) > 0) pillion__let_run(round++);
   }
 }
 
 /* ---- Counts -------------------------------------------------------------- */
 
-static void count_one(struct pillion__call *call, void *data) {
-  if (atomic_load(&call->state) != 0) ++*(uint64_t *)data;
+static void count_one(struct pillion__head *head, uint32_t slot, void *alive) {
+  (void)slot;
+  if (atomic_load(&((struct pillion__call *)head)->state) != 0)
+    ++*(uint64_t *)alive;
 }
 
 uint64_t pillion__calls_alive(void) {
   uint64_t alive = 0;
-  pillion__nodes_each(count_one, &alive);
+  pillion__cells_each(&pillion__call_chunks, count_one, &alive);
   return alive;
 }

@@ -33,7 +33,7 @@ int pillion__chunk_lease(uint32_t *base, enum pillion__chunk_type type,
   pthread_mutex_lock(&cell_lock);
   uint32_t free_one = chunks_returned[type];
   if (free_one != 0) {
-    chunks_returned[type] = pillion__directory[free_one - 1].next_free;
+    chunks_returned[type] = pillion__directory[free_one - 1].next;
     pthread_mutex_unlock(&cell_lock);
     chunk_install(free_one - 1, owner);
     *base = (free_one - 1) * PILLION__CHUNK;
@@ -69,9 +69,44 @@ int pillion__chunk_lease(uint32_t *base, enum pillion__chunk_type type,
 void pillion__chunk_return(uint32_t base) {
   struct pillion__chunk *chunk = &pillion__directory[base / PILLION__CHUNK];
   pthread_mutex_lock(&cell_lock);
-  chunk->next_free = chunks_returned[chunk->type];
+  chunk->next = chunks_returned[chunk->type];
   chunks_returned[chunk->type] = base / PILLION__CHUNK + 1;
   pthread_mutex_unlock(&cell_lock);
+}
+
+/* ---- The chunks of one lessee: a list that only grows until the return ---- */
+
+/* Leases one for `list`. */
+int pillion__chunks_add(_Atomic uint32_t *list, uint32_t *base,
+                        enum pillion__chunk_type type,
+                        struct pillion__owner *owner) {
+  int rc = pillion__chunk_lease(base, type, owner);
+  if (rc < 0) return rc;
+  uint32_t chunk = *base / PILLION__CHUNK, first = atomic_load(list);
+  do pillion__directory[chunk].next = first;
+  while (!atomic_compare_exchange_weak(list, &first, chunk + 1));
+  return 0;
+}
+
+void pillion__chunks_return(_Atomic uint32_t *list) {
+  uint32_t chunk = atomic_exchange(list, 0);
+  while (chunk != 0) {
+    uint32_t next = pillion__directory[chunk - 1].next;
+    pillion__chunk_return((chunk - 1) * PILLION__CHUNK);
+    chunk = next;
+  }
+}
+
+void pillion__cells_each(_Atomic uint32_t *list,
+                         void (*fn)(struct pillion__head *head, uint32_t slot,
+                                    void *data),
+                         void *data) {
+  uint32_t chunk = atomic_load(list), type;
+  for (; chunk != 0; chunk = pillion__directory[chunk - 1].next)
+    for (uint32_t i = 0; i < PILLION__CHUNK; i++) {
+      uint32_t slot = (chunk - 1) * PILLION__CHUNK + i;
+      fn(pillion__head_at(slot, &type), slot, data);
+    }
 }
 
 /* NULL for a slot that was never in use. */

@@ -289,7 +289,7 @@ struct pillion__chunk {
   _Alignas(32) _Atomic(char *) cells;
   _Atomic(struct pillion__owner *) owner;
   uint32_t type;
-  uint32_t next_free; /* directory index + 1 */
+  uint32_t next; /* of the lessee's, or of the returned: directory index + 1 */
 };
 
 extern struct pillion__chunk pillion__directory[PILLION__CHUNKS];
@@ -319,6 +319,14 @@ static inline struct pillion__owner *pillion__owner_of(uint32_t slot) {
 int pillion__chunk_lease(uint32_t *base, enum pillion__chunk_type type,
                          struct pillion__owner *owner);
 void pillion__chunk_return(uint32_t base);
+int pillion__chunks_add(_Atomic uint32_t *list, uint32_t *base,
+                        enum pillion__chunk_type type,
+                        struct pillion__owner *owner);
+void pillion__chunks_return(_Atomic uint32_t *list);
+void pillion__cells_each(_Atomic uint32_t *list,
+                         void (*fn)(struct pillion__head *head, uint32_t slot,
+                                    void *data),
+                         void *data);
 struct pillion__head *pillion__head_of(uint64_t handle, uint32_t *type);
 bool pillion__joiner_alive(uint64_t joiner);
 

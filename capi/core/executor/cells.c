@@ -5,8 +5,6 @@
  * executor leases cells by the chunk, so that it takes one without other
  * threads.
  */
-#include <string.h>
-
 #include "executor/executor.h"
 
 /* At the back of the ready ring, in which there is room. */
@@ -33,38 +31,31 @@ int pillion__ready_reserve(struct pillion__executor *ex, uint32_t tasks) {
   return 0;
 }
 
+/* At the front of the list, so those that are not begun stand side by side. */
 static int chunk_add(struct pillion__executor *ex) {
-  if (ex->chunk_count == ex->chunk_cap) {
-    uint32_t cap = ex->chunk_cap == 0 ? 4 : 2 * ex->chunk_cap;
-    uint32_t *chunks = pillion__alloc(cap * sizeof *chunks);
-    if (chunks == NULL) return PILLION_ENOMEM;
-    if (ex->chunk_count > 0)
-      memcpy(chunks, ex->chunks, ex->chunk_count * sizeof *chunks);
-    pillion__free(ex->chunks);
-    ex->chunks = chunks;
-    ex->chunk_cap = cap;
-  }
   uint32_t base;
-  int rc = pillion__chunk_lease(&base, PILLION__CHUNK_TASKS, &ex->base);
+  int rc =
+      pillion__chunks_add(&ex->chunks, &base, PILLION__CHUNK_TASKS, &ex->base);
   if (rc < 0) return rc;
-  ex->chunks[ex->chunk_count++] = base;
+  ex->unbegun = base / PILLION__CHUNK;
+  ex->unbegun_chunks++;
   return 0;
 }
 
 static int chunk_begin(struct pillion__executor *ex) {
-  if (ex->chunks_begun == ex->chunk_count) {
-    int rc = chunk_add(ex);
-    if (rc < 0) return rc;
-  }
-  ex->fresh = ex->chunks[ex->chunks_begun++];
+  int rc = ex->unbegun_chunks == 0 ? chunk_add(ex) : 0;
+  if (rc < 0) return rc;
+  ex->fresh = ex->unbegun * PILLION__CHUNK;
   ex->fresh_end = ex->fresh + PILLION__CHUNK;
+  ex->unbegun = pillion__directory[ex->unbegun].next - 1;
+  ex->unbegun_chunks--;
   return 0;
 }
 
 /* Cells and places for so many tasks, before the first comes. */
 int pillion__tasks_reserve(struct pillion__executor *ex, uint32_t tasks) {
   int rc = pillion__ready_reserve(ex, tasks);
-  while (rc == 0 && ex->chunk_count * PILLION__CHUNK < tasks)
+  while (rc == 0 && ex->unbegun_chunks * PILLION__CHUNK < tasks)
     rc = chunk_add(ex);
   return rc;
 }

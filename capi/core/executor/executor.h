@@ -66,7 +66,7 @@ struct pillion__executor {
   _Atomic uint32_t gather; /* ns */
   _Atomic(pillion_host *) host;
 
-  /* The part that only the owner touches. */
+  /* The part that only the owner touches; up to the timers a free zeroes it. */
   _Alignas(64) uint32_t *ready; /* a ring of slots, its size a power of two */
   uint32_t ready_mask, ready_head, ready_tail; /* the latter two only grow */
   struct pillion__cell *polled; /* whose poll is on the stack, or NULL */
@@ -75,8 +75,8 @@ struct pillion__executor {
   uint32_t armed;               /* its timer is armed, perhaps */
   uint32_t free_first;          /* recycled cells: slot + 1 */
   uint32_t fresh, fresh_end;
-  uint32_t chunk_count, chunks_begun, chunk_cap;
-  uint32_t *chunks; /* bases of the leased ones */
+  _Atomic uint32_t chunks;          /* the leased ones; the owner's */
+  uint32_t unbegun, unbegun_chunks; /* the first of them, and their number */
   uint32_t max_tasks;
   uint32_t max_polls; /* of a turn whose budget has none */
   int64_t max_ns;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Making, closing and freeing executors. */
+#include <stddef.h>
 #include <unistd.h>
 
 #include "executor/executor.h"
@@ -87,7 +88,6 @@ int pillion_executor_new(pillion_executor *out,
     return rc;
   }
   ex->guest_deadline = ex->told_deadline = PILLION_TIME_NEVER;
-  ex->counts = (pillion_executor_stats){0};
   atomic_store(&ex->calls, 0);
   atomic_store(&ex->pokes, 0);
   atomic_store(&ex->poke_errors, 0);
@@ -159,18 +159,12 @@ static void reclaim(struct pillion__executor *ex) {
   pillion__gather_free(ex);
   int fd = atomic_exchange(&ex->fd, -1);
   if (fd >= 0) close(fd);
-  for (uint32_t i = 0; i < ex->chunk_count; i++)
-    pillion__chunk_return(ex->chunks[i]);
-  pillion__free(ex->chunks);
+  pillion__chunks_return(&ex->chunks);
   pillion__free(ex->ready);
   pillion__free(ex->watched);
-  ex->chunks = ex->ready = ex->watched = NULL;
-  ex->watched_cap = 0;
-  ex->chunk_count = ex->chunks_begun = ex->chunk_cap = 0;
-  ex->fresh = ex->fresh_end = 0;
-  ex->free_first = ex->ready_head = ex->ready_tail = ex->ready_mask = 0;
-  ex->ready_stale = 0;
-  ex->signaled = ex->closed_with = ex->guest_more = ex->guest_known = 0;
+  size_t from = offsetof(struct pillion__executor, ready);
+  memset((char *)ex + from, 0,
+         offsetof(struct pillion__executor, timers) - from);
   atomic_store(&ex->guest_wake, 0);
   atomic_store(&ex->coroutines, 0);
   atomic_store(&ex->pool_events, 0);

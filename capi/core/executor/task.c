@@ -214,35 +214,32 @@ void pillion__task_event(struct pillion__executor *ex,
 
 /* ---- All of them --------------------------------------------------------- */
 
-static void each(struct pillion__executor *ex, bool ended,
-                 void (*fn)(struct pillion__executor *ex,
-                            struct pillion__cell *cell, uint32_t slot)) {
-  for (uint32_t i = 0; i < ex->chunk_count; i++)
-    for (uint32_t j = 0; j < PILLION__CHUNK; j++) {
-      uint32_t slot = ex->chunks[i] + j;
-      struct pillion__cell *cell = pillion__cell_at(slot);
-      if (ended ? cell->head.flags & PILLION__TASK_ENDED
-                : pillion__task_running(cell))
-        fn(ex, cell, slot);
-    }
-}
-
-static void ask(struct pillion__executor *ex, struct pillion__cell *cell,
-                uint32_t slot) {
-  pillion__mark_once(&cell->head, pillion__gen(&cell->head),
-                     PILLION__PEND_CANCEL);
+static void ask(struct pillion__head *head, uint32_t slot, void *ex) {
+  struct pillion__cell *cell = (struct pillion__cell *)head;
+  if (!pillion__task_running(cell)) return;
+  pillion__mark_once(head, pillion__gen(head), PILLION__PEND_CANCEL);
   pillion__task_posted(ex, cell, slot, PILLION__PEND_CANCEL);
 }
 
 void pillion__tasks_cancel(struct pillion__executor *ex) {
-  each(ex, false, ask);
+  pillion__cells_each(&ex->chunks, ask, ex);
+}
+
+static void drop(struct pillion__head *head, uint32_t slot, void *ex) {
+  struct pillion__cell *cell = (struct pillion__cell *)head;
+  if (pillion__task_running(cell)) pillion__task_cancelled(ex, cell, slot);
 }
 
 void pillion__tasks_drop(struct pillion__executor *ex) {
-  each(ex, false, pillion__task_cancelled);
+  pillion__cells_each(&ex->chunks, drop, ex);
+}
+
+static void drop_ended(struct pillion__head *head, uint32_t slot, void *ex) {
+  if (head->flags & PILLION__TASK_ENDED)
+    pillion__task_discard(ex, (struct pillion__cell *)head, slot);
 }
 
 /* Tasks with JOIN that were never joined. */
 void pillion__tasks_drop_ended(struct pillion__executor *ex) {
-  each(ex, true, pillion__task_discard);
+  pillion__cells_each(&ex->chunks, drop_ended, ex);
 }

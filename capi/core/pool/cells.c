@@ -24,13 +24,8 @@ bool pillion__pool_ref(struct pillion__pool *pool, uint64_t gen) {
 }
 
 static void pool_reclaim(struct pillion__pool *pool) {
-  uint32_t chunk = pool->chunks;
-  pool->chunks = pool->free_first = 0;
-  while (chunk != 0) {
-    uint32_t next = pillion__directory[chunk - 1].next_free;
-    pillion__chunk_return((chunk - 1) * PILLION__CHUNK);
-    chunk = next;
-  }
+  pool->free_first = 0;
+  pillion__chunks_return(&pool->chunks);
   uint32_t end = atomic_load(&pool->workers_end);
   for (uint32_t i = 0; i < end; i++) {
     struct pillion__worker *worker = atomic_load(&pool->workers[i]);
@@ -79,29 +74,12 @@ void pillion__pool_cells_give(struct pillion__worker *worker) {
   worker->credit = 0;
 }
 
-/* For every cell of the pool; the list of chunks only grows. */
-void pillion__pool_cells_each(struct pillion__pool *pool,
-                              void (*fn)(struct pillion__head *head,
-                                         uint32_t slot, void *data),
-                              void *data) {
-  pthread_mutex_lock(&pool->lock);
-  uint32_t chunk = pool->chunks;
-  pthread_mutex_unlock(&pool->lock);
-  while (chunk != 0) {
-    uint32_t base = (chunk - 1) * PILLION__CHUNK;
-    for (uint32_t i = 0; i < PILLION__CHUNK; i++)
-      fn(pillion__pool_head(base + i), base + i, data);
-    chunk = pillion__directory[chunk - 1].next_free;
-  }
-}
-
 static int pool_cells_grow(struct pillion__pool *pool) {
   uint32_t base;
-  int rc = pillion__chunk_lease(&base, PILLION__CHUNK_POOL, &pool->base);
+  int rc = pillion__chunks_add(&pool->chunks, &base, PILLION__CHUNK_POOL,
+                               &pool->base);
   if (rc < 0) return rc;
   pthread_mutex_lock(&pool->lock);
-  pillion__directory[base / PILLION__CHUNK].next_free = pool->chunks;
-  pool->chunks = base / PILLION__CHUNK + 1;
   for (uint32_t i = PILLION__CHUNK; i-- > 0;)
     if (pillion__peek(&pillion__pool_head(base + i)->gen) != UINT32_MAX)
       pool_cells_push(&pool->free_first, base + i);

@@ -120,7 +120,7 @@ int pillion_pool_close(pillion_pool pool, int mode) {
   if (rc > 0) {
     uint64_t count = 0;
     if (mode == PILLION_CLOSE_CANCEL) {
-      pillion__pool_cells_each(p, pool_ask, &count);
+      pillion__cells_each(&p->chunks, pool_ask, &count);
       if (atomic_load(&p->called))
         pillion__kinds[PILLION__CHUNK_CALLS]->cancel_all(&p->base);
     }
@@ -178,12 +178,12 @@ int pillion_pool_free(pillion_pool pool) {
   if (atomic_load(&p->guest)) pillion__guest.pool_free(p->base.index);
   for (uint32_t round = 0;; round++) {
     uint64_t count = 0;
-    pillion__pool_cells_each(p, pool_ask, &count);
+    pillion__cells_each(&p->chunks, pool_ask, &count);
     if (count == 0) break;
     drop_inbox(p);
     pillion__let_run(round); /* a waker may be between two instructions */
   }
-  pillion__pool_cells_each(p, pool_detach, NULL);
+  pillion__cells_each(&p->chunks, pool_detach, NULL);
   pillion__pool_timers_forget(p);
   pillion__turning = 0;
   pillion__pool_unref(p, 1);

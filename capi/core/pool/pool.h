@@ -81,12 +81,12 @@ struct pillion__pool {
   _Atomic uint32_t called;      /* it has had a call */
   _Atomic uint32_t guest;       /* Go's side is open */
   _Atomic uint32_t guest_inbox; /* Go takes from it: slot + 1 */
+  _Atomic uint32_t chunks;
   _Atomic(struct pillion__worker *) workers[PILLION__WORKERS];
 
   pthread_mutex_t lock; /* for the fields below */
   uint32_t workers_in;
   uint32_t free_first; /* cells */
-  uint32_t chunks;     /* directory index + 1, then by next_free */
 
   uint32_t max_tasks, batch;
   uint64_t seed;
@@ -186,10 +186,6 @@ void pillion__pool_cell_free(struct pillion__pool *pool,
                              struct pillion__cell *task, uint32_t slot,
                              uint64_t refs);
 void pillion__pool_cells_give(struct pillion__worker *worker);
-void pillion__pool_cells_each(struct pillion__pool *pool,
-                              void (*fn)(struct pillion__head *head,
-                                         uint32_t slot, void *data),
-                              void *data);
 int pillion__pool_cell_take(struct pillion__pool *pool,
                             struct pillion__worker *worker, uint32_t *out);
 

@@ -34,45 +34,35 @@ static int serve_loop(struct pillion__pool *pool, pillion_executor ex,
 }
 
 /*
- * The threads of one pillion_pool_start: all of them work, or none does. Each
- * reports its start, and waits for the decision.
+ * The threads of one pillion_pool_start: all of them work, or none does. They
+ * and their starter meet, and hear of the first failure.
  */
 struct crew {
   pillion_pool handle;
   struct pillion__pool *pool;
   uint64_t stops;
-  uint32_t reports, waiting; /* under crew_lock, like the fields below */
-  int rc;                    /* the first failure */
-  bool decided;
+  uint32_t size, came, left; /* under crew_lock; 0: the size is not known yet */
+  int rc;                    /* the first failure, likewise */
 };
 
 static pthread_mutex_t crew_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t crew_changed = PTHREAD_COND_INITIALIZER;
 
-/* By a worker. From here on the crew may be gone. */
-static int crew_await(struct crew *crew, int rc) {
+/*
+ * The starter knows the size, and leaves last: the crew lies on its stack. A
+ * worker, which gives 0, knows no crew from then on.
+ */
+static int crew_meet(struct crew *crew, uint32_t size, int rc) {
   pthread_mutex_lock(&crew_lock);
-  crew->reports++;
+  crew->came++;
+  if (size > 0) crew->size = size;
   if (crew->rc == 0) crew->rc = rc;
   pthread_cond_broadcast(&crew_changed);
-  while (!crew->decided) pthread_cond_wait(&crew_changed, &crew_lock);
+  while (crew->came != crew->size) pthread_cond_wait(&crew_changed, &crew_lock);
   rc = crew->rc;
-  crew->waiting--;
+  crew->left++;
   pthread_cond_broadcast(&crew_changed);
-  pthread_mutex_unlock(&crew_lock);
-  return rc;
-}
-
-/* By the thread that started `n` of them. */
-static int crew_decide(struct crew *crew, uint32_t n, int rc) {
-  pthread_mutex_lock(&crew_lock);
-  while (crew->reports < n) pthread_cond_wait(&crew_changed, &crew_lock);
-  if (crew->rc == 0) crew->rc = rc;
-  crew->waiting = n;
-  crew->decided = true;
-  pthread_cond_broadcast(&crew_changed);
-  while (crew->waiting > 0) pthread_cond_wait(&crew_changed, &crew_lock);
-  rc = crew->rc;
+  while (crew->left < size) pthread_cond_wait(&crew_changed, &crew_lock);
   pthread_mutex_unlock(&crew_lock);
   return rc;
 }
@@ -86,7 +76,7 @@ static void *serve(void *data) {
   pthread_setname_np(pthread_self(), "pillion-pool");
   int rc = pillion_executor_new(&ex, NULL, NULL, 0);
   if (rc == 0) rc = pillion_pool_join(crew->handle, ex, PILLION_HOLD);
-  if (crew_await(crew, rc) == 0) {
+  if (crew_meet(crew, 0, rc) == 0) {
     rc = serve_loop(pool, ex, stops);
     if (rc < 0)
       pillion__log(PILLION_LOG_WARNING, "a pool's thread ended early: %s",
@@ -102,7 +92,7 @@ static int crew_start(struct crew *crew, uint32_t n) {
   uint32_t got = 0;
   while (got < n && pillion__thread_start(&threads[got], serve, crew) == 0)
     got++;
-  int rc = crew_decide(crew, got, got < n ? PILLION_EAGAIN : 0);
+  int rc = crew_meet(crew, got + 1, got < n ? PILLION_EAGAIN : 0);
   for (uint32_t i = 0; i < got; i++)
     if (rc < 0) pthread_join(threads[i], NULL);
     else pthread_detach(threads[i]);
