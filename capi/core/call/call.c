@@ -191,8 +191,7 @@ static void arrived(struct pillion__executor *ex, struct pillion__call *call) {
  * back.
  */
 void pillion__call_posted(struct pillion__executor *ex,
-                          struct pillion__call *call, uint32_t slot,
-                          uint32_t bits) {
+                          struct pillion__call *call, uint32_t bits) {
   uint32_t for_go = bits & (PILLION__PEND_START | PILLION__PEND_CANCEL);
   /* A cancel may lose the race with the end, and come when the call is in the
    * list of events: then the call must stay there, and not move to Go's list.
@@ -203,7 +202,7 @@ void pillion__call_posted(struct pillion__executor *ex,
   call->head.flags |= for_go << PILLION__CALL_FOR_GO_SHIFT;
   if (for_go != 0 && !(call->head.flags & PILLION__CALL_LISTED)) {
     call->head.flags |= PILLION__CALL_LISTED;
-    pillion__list_push(&ex->guest, slot);
+    pillion__list_push(&ex->guest, call->slot);
   }
   if (!(bits & PILLION__PEND_DONE)) return;
   if (call->head.flags & PILLION__CALL_LISTED)

@@ -125,8 +125,7 @@ struct pillion__job {
 
 /* call.c */
 void pillion__call_posted(struct pillion__executor *ex,
-                          struct pillion__call *call, uint32_t slot,
-                          uint32_t bits);
+                          struct pillion__call *call, uint32_t bits);
 void pillion__call_event(struct pillion__executor *ex,
                          struct pillion__head *head, uint32_t slot,
                          pillion_event *event);
@@ -144,7 +143,6 @@ void pillion__call_complete(struct pillion__call *call, int32_t status,
 
 /* sweep.c */
 void pillion__calls_cancel(struct pillion__owner *owner, uint32_t bits);
-void pillion__calls_cancel_all(struct pillion__owner *owner);
 void pillion__calls_drop_all(struct pillion__executor *ex);
 uint64_t pillion__calls_alive(void);
 

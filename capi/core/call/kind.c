@@ -103,11 +103,12 @@ static int call_kind_detach(struct pillion__head *head, pillion_task task) {
 
 static void call_kind_delivered(struct pillion__executor *ex,
                                 struct pillion__head *head, uint32_t slot) {
+  (void)slot;
   struct pillion__call *call = (struct pillion__call *)head;
   bool ours = atomic_load(&call->executor) == ex;
   uint64_t pend = atomic_exchange(&head->pend, 0);
   if (ours && (uint32_t)(pend >> 32) == pillion__gen(head))
-    pillion__call_posted(ex, call, slot, (uint32_t)pend);
+    pillion__call_posted(ex, call, (uint32_t)pend);
 }
 
 static void call_kind_drop(struct pillion__head *head, uint32_t slot) {
@@ -131,6 +132,6 @@ const struct pillion__kind pillion__call_kind = {
     .event = pillion__call_event,
     .drop = call_kind_drop,
     .release = call_kind_release,
-    .cancel_all = pillion__calls_cancel_all,
+    .cancel_all = pillion__calls_cancel,
     .drop_all = pillion__calls_drop_all,
 };

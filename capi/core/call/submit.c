@@ -146,21 +146,16 @@ int pillion_call_batch(pillion_task *out, pillion_executor executor,
   if (flags > PILLION_DETACH || (calls == NULL && count > 0) ||
       count > INT32_MAX)
     return PILLION_EINVAL;
+  pillion_call_options o = PILLION_CALL_OPTIONS_INIT;
+  o.flags = flags;
   size_t i = 0;
   uint32_t kinds = 0;
   for (; i < count; i++) {
-    const pillion_call *c = &calls[i];
-    const char *request = base == NULL ? (const char *)(uintptr_t)c->request
-                                       : (const char *)base + c->request;
-    const pillion_call_options o = {
-        .size = sizeof o,
-        .function = c->function,
-        .request = request,
-        .length = c->length,
-        .token = c->token,
-        .flags = flags,
-        .deadline = PILLION_TIME_NEVER,
-    };
+    o.function = calls[i].function;
+    o.request = base == NULL ? (const char *)(uintptr_t)calls[i].request
+                             : (const char *)base + calls[i].request;
+    o.length = calls[i].length;
+    o.token = calls[i].token;
     rc = submit(out == NULL ? NULL : &out[i], ex, executor, &o, &kinds);
     if (rc < 0) break;
   }

@@ -35,10 +35,6 @@ void pillion__calls_cancel(struct pillion__owner *owner, uint32_t bits) {
   pillion__cells_each(&pillion__call_chunks, sweep_one, &sweep);
 }
 
-void pillion__calls_cancel_all(struct pillion__owner *owner) {
-  pillion__calls_cancel(owner, 0);
-}
-
 /* ---- An executor is freed ------------------------------------------------ */
 
 /* Empties the list for Go. Go drops its own tasks. */

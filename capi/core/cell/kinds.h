@@ -37,8 +37,9 @@ struct pillion__kind {
   void (*drop)(struct pillion__head *head, uint32_t slot);
   /* The payload that its event has lent ends. */
   void (*release)(struct pillion__head *head, uint32_t slot);
-  /* All of an executor's or a pool's: asks them to stop, or ends them. */
-  void (*cancel_all)(struct pillion__owner *owner);
+  /* All of an executor's or a pool's: asks them to stop, or ends them. The bits
+   * are the kind's own. */
+  void (*cancel_all)(struct pillion__owner *owner, uint32_t bits);
   void (*drop_all)(struct pillion__executor *ex);
 };
 

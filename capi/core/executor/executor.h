@@ -181,7 +181,10 @@ extern _Thread_local struct pillion__executor *pillion__here
 
 extern _Atomic(void *) pillion__executors[PILLION__EXECUTORS];
 int pillion__executor_claim(struct pillion__executor *ex);
-struct pillion__executor *pillion__executor_at(uint32_t index);
+/* For an index that was in use before. */
+static inline struct pillion__executor *pillion__executor_at(uint32_t index) {
+  return atomic_load_explicit(&pillion__executors[index], memory_order_acquire);
+}
 void pillion__executor_each(void (*fn)(struct pillion__executor *ex,
                                        void *data),
                             void *data);
@@ -371,7 +374,8 @@ int pillion__watch_tell(struct pillion__executor *ex,
                         struct pillion__watch *watch, uint32_t slot,
                         uint32_t events);
 uint32_t pillion__watch_awaited(const struct pillion__watch *watch);
-void pillion__watch_forget(struct pillion__watch *watch, uint32_t events);
+void pillion__watch_give(struct pillion__watch *watch, uint32_t events,
+                         pillion_waker waker);
 uint32_t pillion__watch_wake(struct pillion__executor *ex,
                              struct pillion__watch *watch, uint32_t events);
 int pillion__watch_report(struct pillion__executor *ex, uint64_t key,

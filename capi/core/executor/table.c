@@ -9,11 +9,6 @@
 
 _Atomic(void *) pillion__executors[PILLION__EXECUTORS];
 
-/* For an index that was in use before. */
-struct pillion__executor *pillion__executor_at(uint32_t index) {
-  return atomic_load_explicit(&pillion__executors[index], memory_order_acquire);
-}
-
 void pillion__executor_each(void (*fn)(struct pillion__executor *ex,
                                        void *data),
                             void *data) {

@@ -3,17 +3,13 @@
 /* What a turn gives to its host: ends and posted events. */
 #include "executor/executor.h"
 
-static void release_taken(struct pillion__executor *ex) {
+static void release_lent(struct pillion__executor *ex) {
   struct pillion__head *head;
   uint32_t slot, type;
   while ((head = pillion__list_pop(&ex->taken, &slot, &type)) != NULL)
     if (type == PILLION__CHUNK_TASKS)
       pillion__task_release(ex, (struct pillion__cell *)head, slot);
     else pillion__kinds[type]->release(head, slot);
-}
-
-static void release_lent(struct pillion__executor *ex) {
-  release_taken(ex);
   pillion__posts_release(ex);
 }
 

@@ -98,7 +98,7 @@ static void close_now(struct pillion__executor *ex, uint32_t closing) {
   ex->closed_with = closing;
   if (closing != 1 + PILLION_CLOSE_CANCEL) return;
   pillion__tasks_cancel(ex);
-  pillion__kinds[PILLION__CHUNK_CALLS]->cancel_all(&ex->base);
+  pillion__kinds[PILLION__CHUNK_CALLS]->cancel_all(&ex->base, 0);
   pillion__drain(ex);
 }
 
@@ -189,8 +189,9 @@ __attribute__((noinline)) static int turn_first(pillion_event *events,
                                                 const pillion_budget *budget,
                                                 pillion_executor executor) {
   int rc = pillion__executor_claim(ex);
-  return rc < 0 ? rc
-                : pillion_executor_turn(events, cap, progress, executor, budget);
+  return rc < 0
+             ? rc
+             : pillion_executor_turn(events, cap, progress, executor, budget);
 }
 
 /* An empty turn without timers calls no function, and so saves no register. */

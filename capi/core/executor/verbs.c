@@ -129,9 +129,8 @@ int pillion_task_deadline(pillion_timer *storage, pillion_task task,
   const struct pillion__kind *kind;
   struct pillion__head *head;
   int rc = find(&head, &kind, task);
-  if (rc == PILLION_EFORKED) return rc;
-  if (storage == NULL) return PILLION_EINVAL;
   if (rc < 0) return rc;
+  if (storage == NULL) return PILLION_EINVAL;
   if (kind == NULL) return deadline_local(storage, head, task, at);
   return kind->deadline == NULL ? PILLION_EBADHANDLE
                                 : kind->deadline(storage, head, task, at);

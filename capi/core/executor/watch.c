@@ -66,10 +66,11 @@ uint32_t pillion__watch_awaited(const struct pillion__watch *watch) {
   return events;
 }
 
-/* Frees the places in `events`. */
-void pillion__watch_forget(struct pillion__watch *watch, uint32_t events) {
+/* Gives the places in `events` to a task, or with 0 frees them. */
+void pillion__watch_give(struct pillion__watch *watch, uint32_t events,
+                         pillion_waker waker) {
   for (uint32_t i = 0; i < PILLION__WAITERS; i++)
-    if (events >> i & 1u) watch->waiters[i] = 0;
+    if (events >> i & 1u) watch->waiters[i] = waker;
   watch->woken &= (uint8_t)~events;
   if (watch->woken == 0) watch->came = 0;
 }
@@ -129,7 +130,7 @@ int pillion__watch_ready(uint32_t *events, pillion_context *cx,
   uint32_t mine = places(watch, cx->waker, interest);
   if (watch->woken & mine) {
     uint32_t came = watch->came & (interest | ALWAYS);
-    pillion__watch_forget(watch, mine);
+    pillion__watch_give(watch, mine, 0);
     if (events != NULL) *events = came;
     return PILLION_READY;
   }
@@ -137,16 +138,14 @@ int pillion__watch_ready(uint32_t *events, pillion_context *cx,
     if ((interest & ~mine) >> i & 1u && watch->waiters[i] != 0 &&
         waits(watch->waiters[i]))
       return PILLION_EBUSY;
-  pillion__watch_forget(watch, interest & ~mine);
-  for (uint32_t i = 0; i < PILLION__WAITERS; i++)
-    if (interest >> i & 1u) watch->waiters[i] = cx->waker;
+  pillion__watch_give(watch, interest & ~mine, cx->waker);
   uint32_t want = pillion__watch_awaited(watch) & ~watch->woken;
   if ((want & ~watch->told) == 0) return PILLION_PENDING;
   rc = pillion__watch_tell(cx->runtime, watch, pillion__slot_of(handle),
                            want | watch->told);
   if (rc == 0) return PILLION_PENDING;
   if (!pillion__watch_stale(handle, &watch->head))
-    pillion__watch_forget(watch, interest);
+    pillion__watch_give(watch, interest, 0);
   return rc;
 }
 
@@ -154,7 +153,7 @@ void pillion__watch_clear(pillion_context *cx, pillion_watch handle,
                           uint32_t interest) {
   struct pillion__watch *watch;
   if (watch_find(&watch, cx, handle) == 0)
-    pillion__watch_forget(watch, places(watch, cx->waker, interest));
+    pillion__watch_give(watch, places(watch, cx->waker, interest), 0);
 }
 
 /* ---- Reports ------------------------------------------------------------- */

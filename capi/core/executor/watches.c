@@ -159,7 +159,7 @@ void pillion__watches_tell(struct pillion__executor *ex) {
         pillion__watch_stale(key, &watch->head))
       continue;
     pillion__watch_wake(ex, watch, want);
-    pillion__watch_forget(watch, want);
+    pillion__watch_give(watch, want, 0);
   }
   if (ex->guest_known && pillion__guest.rewatch != NULL)
     pillion__guest.rewatch(ex->base.index);

@@ -18,7 +18,7 @@ static void collect(struct pillion__executor *ex,
       head->flags &= (1u << PILLION__CALL_FOR_GO_SHIFT) - 1u;
       head->flags &= ~(PILLION__CALL_LISTED | PILLION__CALL_ARRIVED);
       if (arrived) {
-        pillion__call_posted(ex, errand.call, errand.slot, PILLION__PEND_DONE);
+        pillion__call_posted(ex, errand.call, PILLION__PEND_DONE);
         continue;
       }
       if (errand.bits & PILLION__PEND_START) {

@@ -58,18 +58,19 @@ static uint32_t pool_cells_pop(uint32_t *list) {
   return found;
 }
 
-/* Moves up to `n` of the worker's free cells to the pool. */
-static void pool_cells_move(struct pillion__worker *worker, uint32_t n) {
-  struct pillion__pool *pool = worker->pool;
+/* Moves up to `n` cells of a list to the pool. */
+static void pool_cells_move(struct pillion__pool *pool, uint32_t *list,
+                            uint32_t n) {
   pthread_mutex_lock(&pool->lock);
-  for (; n > 0 && worker->free_first != 0; n--, worker->free_count--)
-    pool_cells_push(&pool->free_first, pool_cells_pop(&worker->free_first) - 1);
+  for (; n > 0 && *list != 0; n--)
+    pool_cells_push(&pool->free_first, pool_cells_pop(list) - 1);
   pthread_mutex_unlock(&pool->lock);
 }
 
 /* All the cells of a worker that leaves. */
 void pillion__pool_cells_give(struct pillion__worker *worker) {
-  pool_cells_move(worker, UINT32_MAX);
+  pool_cells_move(worker->pool, &worker->free_first, UINT32_MAX);
+  worker->free_count = 0;
   pillion__pool_unref(worker->pool, worker->credit);
   worker->credit = 0;
 }
@@ -131,12 +132,7 @@ int pillion__pool_cell_take(struct pillion__pool *pool,
     }
     pool_cells_push(&aside, found - 1);
   }
-  if (PILLION__UNLIKELY(aside != 0)) {
-    pthread_mutex_lock(&pool->lock);
-    while ((found = pool_cells_pop(&aside)) != 0)
-      pool_cells_push(&pool->free_first, found - 1);
-    pthread_mutex_unlock(&pool->lock);
-  }
+  if (PILLION__UNLIKELY(aside != 0)) pool_cells_move(pool, &aside, UINT32_MAX);
   return rc;
 }
 
@@ -156,7 +152,10 @@ void pillion__pool_cell_free(struct pillion__pool *pool,
   if (worker != NULL) {
     if (!used_up) {
       pool_cells_push(&worker->free_first, slot);
-      if (++worker->free_count > KEPT) pool_cells_move(worker, KEPT / 2);
+      if (++worker->free_count > KEPT) {
+        pool_cells_move(pool, &worker->free_first, KEPT / 2);
+        worker->free_count -= KEPT / 2;
+      }
     }
     if (refs == PILLION__POOL_TASK && pool->batch > 1 &&
         worker->credit + 1 < 2 * pool->batch) {

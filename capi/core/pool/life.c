@@ -122,7 +122,7 @@ int pillion_pool_close(pillion_pool pool, int mode) {
     if (mode == PILLION_CLOSE_CANCEL) {
       pillion__cells_each(&p->chunks, pool_ask, &count);
       if (atomic_load(&p->called))
-        pillion__kinds[PILLION__CHUNK_CALLS]->cancel_all(&p->base);
+        pillion__kinds[PILLION__CHUNK_CALLS]->cancel_all(&p->base, 0);
     }
     pillion__pool_tell_waiting(p);
   }
@@ -174,7 +174,7 @@ int pillion_pool_free(pillion_pool pool) {
   atomic_store(&p->base.closing, gen << 2 | (1 + PILLION_CLOSE_CANCEL));
   pillion__turning = 1; /* its drops count as inside a turn */
   if (atomic_load(&p->called))
-    pillion__kinds[PILLION__CHUNK_CALLS]->cancel_all(&p->base);
+    pillion__kinds[PILLION__CHUNK_CALLS]->cancel_all(&p->base, 0);
   if (atomic_load(&p->guest)) pillion__guest.pool_free(p->base.index);
   for (uint32_t round = 0;; round++) {
     uint64_t count = 0;

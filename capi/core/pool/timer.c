@@ -15,9 +15,10 @@
  */
 #include "pool/pool.h"
 
-/* For workers to look at without the lock. */
-static void publish_deadline(struct pillion__pool *pool) {
+/* Publishes the deadline, for workers to look at without the lock. */
+static void timers_unlock(struct pillion__pool *pool) {
   pillion__set(&pool->deadline, pool->timers.deadline);
+  pthread_mutex_unlock(&pool->timers_lock);
 }
 
 /* `waker` may be a task's handle, for a deadline. */
@@ -27,8 +28,7 @@ static int pool_timer_arm(struct pillion__pool *pool, pillion_timer *timer,
                              &pillion__pool_ops, pool, NULL};
   pthread_mutex_lock(&pool->timers_lock);
   int rc = pillion__timers_arm(&pool->timers, timer, &of_pool, waker, deadline);
-  publish_deadline(pool);
-  pthread_mutex_unlock(&pool->timers_lock);
+  timers_unlock(pool);
   return rc;
 }
 
@@ -62,11 +62,8 @@ int pillion__pool_task_deadline(pillion_timer *storage,
 void pillion__pool_timer_clear(pillion_timer *timer) {
   struct pillion__pool *pool = timer->runtime;
   pthread_mutex_lock(&pool->timers_lock);
-  if (timer->prev != NULL) {
-    pillion__timers_disarm(&pool->timers, timer);
-    publish_deadline(pool);
-  }
-  pthread_mutex_unlock(&pool->timers_lock);
+  if (timer->prev != NULL) pillion__timers_disarm(&pool->timers, timer);
+  timers_unlock(pool);
 }
 
 static void pool_timer_fire(void *pool, uint64_t waker) {
@@ -83,15 +80,13 @@ void pillion__pool_timers_fire(struct pillion__pool *pool, int64_t now) {
   if (pool->timers.deadline <= now) {
     pillion__set(&pool->fired, pillion__pool_now(pool, now));
     pillion__timers_expire(&pool->timers, now, pool_timer_fire, pool);
-    publish_deadline(pool);
   }
-  pthread_mutex_unlock(&pool->timers_lock);
+  timers_unlock(pool);
 }
 
 /* Disarms all, for the free of a pool: their storage may go. */
 void pillion__pool_timers_forget(struct pillion__pool *pool) {
   pthread_mutex_lock(&pool->timers_lock);
   pillion__timers_forget(&pool->timers);
-  publish_deadline(pool);
-  pthread_mutex_unlock(&pool->timers_lock);
+  timers_unlock(pool);
 }
