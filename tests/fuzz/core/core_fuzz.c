@@ -94,7 +94,7 @@ static void pool_make(int p) {
   pools[p].closing = 0;
 }
 
-static void event_check(struct executor *ex, const pillion_event *event) {
+static void event_check(struct executor *ex, const pillion_event *event, uint32_t depth) {
   int e = (int)(ex - executors);
   if (event->flags & PILLION_EVENT_POSTED) {
     struct result right = {0, 0, (size_t)event->length};
@@ -123,6 +123,7 @@ static void event_check(struct executor *ex, const pillion_event *event) {
   }
   a->life = GONE;
   a->lent = event->length > PILLION_INLINE;
+  a->lent_depth = depth;
 }
 
 /* The model's count of what lives at an executor; `slack`: what may be gone. */
@@ -155,16 +156,20 @@ static void check_rest(int e) {
   if (live == 0 && ex->live_told != 0) wrong("the host of %d waits for nothing", e);
 }
 
-static void step_turn(int e, bool whole) {
+static void handler_runs_loop(int e, const pillion_event *events, int n, uint32_t depth, uint32_t most);
+
+/* `most`: as many loops may run in its events' handlers, one in the other. */
+static void step_turn(int e, bool whole, uint32_t depth, uint32_t most) {
   struct executor *ex = &executors[e];
   pillion_event events[16];
   pillion_progress progress = PILLION_PROGRESS_INIT;
   pillion_budget budget = PILLION_BUDGET_INIT;
   size_t cap = whole ? 16 : dice(4);
   if (!whole) budget.max_polls = 1 + dice(4);
+  budget.depth = depth;
   if (!ex->alive) return;
-  say("turn of %d at %lld {\n", e, (long long)now);
-  turn_begins(e);
+  say("turn of %d at %lld, %d deep {\n", e, (long long)now, (int)depth);
+  turn_begins(e, depth);
   turns++;
   turning = e;
   bool due[ACTORS];
@@ -173,7 +178,7 @@ static void step_turn(int e, bool whole) {
   int n = pillion_executor_turn(events, cap, &progress, ex->handle, &budget);
   turning = NOWHERE;
   if (n < 0 || (size_t)n > cap) wrong("a turn: %d", n);
-  for (int i = 0; i < n; i++) event_check(ex, &events[i]);
+  for (int i = 0; i < n; i++) event_check(ex, &events[i], depth);
   for (int i = 0; whole && i < ACTORS; i++)
     if (due[i] && actors[i].life == LIVE && actors[i].owed && actors[i].owed_turn != turns)
       wrong("actor %d was not polled", i);
@@ -182,6 +187,20 @@ static void step_turn(int e, bool whole) {
     if (actors[i].life == ENDED && actors[i].mode == PILLION_EVENT && actors[i].home == e)
       wrong("the end of %d is not told", i);
   check_live(e, progress.live);
+  if (n > 0 && most > 0) handler_runs_loop(e, events, n, depth, most);
+}
+
+/* Payloads stay as they are until a turn that is no deeper than theirs. */
+static void handler_runs_loop(int e, const pillion_event *events, int n, uint32_t depth, uint32_t most) {
+  uint8_t bytes[16][64];
+  for (int i = 0; i < n; i++) memcpy(bytes[i], pillion_event_data(&events[i]), events[i].length);
+  for (uint32_t more = 1 + dice(2); more > 0; more--) {
+    act(NULL);
+    step_turn(e, dice(2), depth + 1, most - 1);
+  }
+  for (int i = 0; i < n; i++)
+    if (memcmp(bytes[i], pillion_event_data(&events[i]), events[i].length) != 0)
+      wrong("a payload does not outlive its handler");
 }
 
 static void step_join_pool(void) {
@@ -267,7 +286,7 @@ static void settle(void) {
     busy = 0;
     if (rounds > 400 && left == 0) wrong("the executors don't come to rest");
     for (int e = 0; e < EXECUTORS; e++)
-      while (executors[e].alive && readable(&executors[e]) && busy++ < 50) step_turn(e, true);
+      while (executors[e].alive && readable(&executors[e]) && busy++ < 50) step_turn(e, true, 0, 0);
     check_told();
   }
   for (int i = 0; i < ACTORS; i++) {
@@ -283,13 +302,18 @@ static void settle(void) {
 static void step(void) {
   failed = false;
   switch (dice(16)) {
-    case 1: case 2: case 3: step_turn((int)dice(EXECUTORS), false); break;
-    case 4: step_turn((int)dice(EXECUTORS), true); break;
+    case 1: case 2: case 3: step_turn((int)dice(EXECUTORS), false, 0, 0); break;
+    case 4: step_turn((int)dice(EXECUTORS), true, 0, 0); break;
     case 5: settle(); break;
     case 6: now += dice(64); break;
     case 7: step_join_pool(); break;
     case 8: if (dice(4) == 1) step_close(); break;
-    case 9: if (dice(4) == 1) executor_unmake((int)dice(EXECUTORS)); break;
+    case 9:
+      switch (dice(4)) {
+        case 1: executor_unmake((int)dice(EXECUTORS)); break;
+        case 2: step_turn((int)dice(EXECUTORS), true, 0, dice(8)); break;
+      }
+      break;
     case 10: if (dice(4) == 1) pool_unmake((int)dice(POOLS)); break;
     case 11:
       for (int e = 0; e < EXECUTORS; e++) if (!executors[e].alive) executor_make(e);

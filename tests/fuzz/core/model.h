@@ -45,6 +45,7 @@ struct actor {
   bool asked_perhaps;   /* a deadline has passed, perhaps unseen */
   uint64_t owed_turn, posted_turn;
   bool awaits_watch, lent;
+  uint32_t lent_depth; /* of the turn that lent it */
   pillion_timer timer, due;
   int due_where;
   pillion_task due_task;
@@ -220,7 +221,7 @@ static void ask(struct actor *a, enum asked how) {
 }
 
 /* The start of a turn: the close, the inbox, timers. */
-static void turn_begins(int e) {
+static void turn_begins(int e, uint32_t depth) {
   struct executor *ex = &executors[e];
   bool cancels = ex->closing == 1 + PILLION_CLOSE_CANCEL &&
                  ex->told_closing != ex->closing;
@@ -228,7 +229,7 @@ static void turn_begins(int e) {
     if (actors[i].place == e) ask(&actors[i], CANCELLED);
   for (int i = 0; i < ACTORS; i++) {
     struct actor *a = &actors[i];
-    if (a->home == e) a->lent = false; /* the next turn releases it */
+    if (a->home == e && a->lent_depth >= depth) a->lent = false; /* this turn releases it */
     if (a->due.prev != NULL && a->due_where == e && a->due.deadline <= now &&
         actor_of(a->due_task) != NULL)
       ask(actor_of(a->due_task), EXPIRED);
