@@ -7,7 +7,8 @@ import (
 )
 
 // Carrier is for packages that share a [Local]'s cells with C, of which package carrier
-// has the types. Programs don't need it. All of it but Expire is for the owner.
+// has the types, and for hosts on C's loops. Programs don't need it. All of it but
+// Expire is for the owner.
 type Carrier struct{ local *Local }
 
 // Carrier gives the Local's carrier.

@@ -94,5 +94,5 @@
 // # Carriers
 //
 // [Carrier], and package carrier, are for packages that share cells and wakers with C,
-// not for programs.
+// and for hosts on C's loops, not for programs.
 package executor
