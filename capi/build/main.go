@@ -163,8 +163,8 @@ func (o *overlay) add(path string, content []byte) error {
 	return os.WriteFile(file, content, 0o644)
 }
 
-// addFingerprint makes go build see changes of the C below or beside the package,
-// since go build looks only at files of the package's own folder. In the module cache
+// addFingerprint makes go build see changes of the C below or beside the packages,
+// since go build looks only at files of a package's own folder. In the module cache
 // nothing changes, and nothing may be replaced.
 func (o *overlay) addFingerprint(capiDir string) error {
 	cache, err := run("go", "env", "GOMODCACHE")
@@ -185,7 +185,10 @@ func (o *overlay) addFingerprint(capiDir string) error {
 			hash.Write(content)
 		}
 	}
-	return o.add(filepath.Join(capiDir, "fingerprint.h"), fmt.Appendf(nil, "/* %x */\n", hash.Sum(nil)))
+	content := fmt.Appendf(nil, "/* %x */\n", hash.Sum(nil))
+	return errors.Join(
+		o.add(filepath.Join(capiDir, "fingerprint.h"), content),
+		o.add(filepath.Join(capiDir, "host", "fingerprint.h"), content))
 }
 
 func (o *overlay) write() (string, error) {

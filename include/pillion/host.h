@@ -174,8 +174,8 @@ typedef struct pillion_attach_options {
  * Returns: 0, PILLION_ENOTFOUND (the process has no such loop: *errbuf names
  *   what was looked for), PILLION_EINVAL (no such name, or no loop),
  *   PILLION_ENOTSUP (a function of the loop's is missing, or its structs are
- *   not as expected), PILLION_EVERSION, PILLION_EBUSY (the executor is on this loop already, or
- *   another copy of the library is in use), PILLION_ENOMEM,
+ *   not as expected), PILLION_EVERSION, PILLION_EBUSY (the executor is on this
+ *   loop already, or another copy of the library is in use), PILLION_ENOMEM,
  *   PILLION_EREENTRANT, or as the adapter's attach. *errbuf says why.
  * Since: 0.1
  */
