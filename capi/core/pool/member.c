@@ -3,16 +3,6 @@
 /* Executors join a pool, and leave it with all their work. */
 #include "pool/pool.h"
 
-static struct pillion__worker *worker_new(struct pillion__pool *pool) {
-  void *memory;
-  struct pillion__worker *worker =
-      pillion__alloc_lines(sizeof(struct pillion__worker), &memory);
-  if (worker == NULL) return NULL;
-  worker->memory = memory;
-  worker->pool = pool;
-  return worker;
-}
-
 /* Takes a free place, or puts `spare` at a new one. */
 static int place_take(struct pillion__worker **out, struct pillion__pool *pool,
                       uint64_t gen, struct pillion__executor *ex,
@@ -51,8 +41,11 @@ static int worker_enter(struct pillion__pool *pool, uint64_t gen,
   struct pillion__worker *worker = NULL, *spare = NULL;
   int rc = place_take(&worker, pool, gen, ex, NULL);
   if (rc == PILLION_EAGAIN) {
-    spare = worker_new(pool); /* no callback under the lock */
+    void *memory; /* no callback under the lock */
+    spare = pillion__alloc_lines(sizeof *spare, &memory);
     if (spare == NULL) return PILLION_ENOMEM;
+    spare->memory = memory;
+    spare->pool = pool;
     rc = place_take(&worker, pool, gen, ex, spare);
     if (rc != 1) pillion__free(spare->memory);
   }

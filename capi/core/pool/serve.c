@@ -10,13 +10,6 @@
 
 #include "pool/pool.h"
 
-static void serve_sleep(int fd, int64_t deadline) {
-  struct pollfd watched = {fd, POLLIN, 0};
-  struct timespec left, *limit = pillion__until(&left, deadline);
-  if (limit != NULL && left.tv_sec < 0) return;
-  ppoll(&watched, 1, limit, NULL); /* a signal is as good as a poke */
-}
-
 static int serve_loop(struct pillion__pool *pool, pillion_executor ex,
                       uint64_t stops) {
   pillion_progress progress = PILLION_PROGRESS_INIT;
@@ -29,7 +22,11 @@ static int serve_loop(struct pillion__pool *pool, pillion_executor ex,
      */
     if (rc < 0 || progress.live == 0 || atomic_load(&pool->stops) != stops)
       return rc;
-    if (!progress.more) serve_sleep(fd, progress.deadline);
+    if (progress.more) continue;
+    struct pollfd watched = {fd, POLLIN, 0};
+    struct timespec left, *limit = pillion__until(&left, progress.deadline);
+    if (limit == NULL || left.tv_sec >= 0)
+      ppoll(&watched, 1, limit, NULL); /* a signal is as good as a poke */
   }
 }
 
