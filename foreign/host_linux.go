@@ -49,7 +49,7 @@ type Host struct {
 	local      *executor.Local
 	thread     *thread
 	seen       uintptr // where on the stack callbacks were found to be outermost
-	raised     bool    // the descriptor is readable, as far as the owner knows
+	raised     bool    // a turn has made the descriptor readable
 	due        int64   // the executor's time that the timer stands for, or unknown
 	err        atomic.Pointer[error]
 	loose      atomic.Bool // a Keeper's loop may end

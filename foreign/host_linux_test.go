@@ -8,7 +8,10 @@ import (
 	"time"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/coro"
 	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/watch"
 )
@@ -98,6 +101,45 @@ func TestAFailedAttachIsUndone(t *testing.T) {
 	f.left(t)
 }
 
+func came(w *Watch) {
+	call := func() { w.Came(0, false) }
+	Call(callBack(), uintptr(unsafe.Pointer(&call)))
+}
+
+// A loop that has several callbacks to make tells of the descriptor when the first of
+// them has cleared it.
+func TestALateCallbackDoesNotStopTheTurns(t *testing.T) {
+	_, h, _ := newFake(t)
+	now := int64(1)
+	l := executor.New(executor.Config{Host: h, Clock: func() int64 { return now }})
+	if err := h.Attach(l); err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	task, _ := executor.Spawn(l, coro.New(func(co *coro.Co) (int, error) {
+		if _, err := coro.Await(co, future.Sleep(time.Second)); err != nil {
+			return 0, err
+		}
+		return 0, co.Yield()
+	}))
+	turns := 0
+	readable := func() bool {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(h.own.FD), Events: unix.POLLIN}}, 0)
+		return n == 1 && err == nil
+	}
+	for ; readable(); turns++ {
+		came(&h.own)
+	}
+	now += int64(time.Second)
+	came(&h.own) // late: the timer is due, and a yield follows
+	for ; readable(); turns++ {
+		came(&h.own)
+	}
+	if !task.Done() || turns > 5 {
+		t.Fatal(task.Done(), turns)
+	}
+}
+
 // A timer of a loop may fire early. Then it isn't armed any more.
 func TestATimerThatFiresEarlyIsArmedAnew(t *testing.T) {
 	f, h, l := newFake(t)
@@ -105,10 +147,6 @@ func TestATimerThatFiresEarlyIsArmedAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	came := func(w *Watch) {
-		call := func() { w.Came(0, false) }
-		Call(callBack(), uintptr(unsafe.Pointer(&call)))
-	}
 	executor.Spawn(l, future.Sleep(time.Hour))
 	came(&h.own)
 	came(&h.own)

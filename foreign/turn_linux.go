@@ -45,13 +45,10 @@ func (w *Watch) Came(events watch.Events, nested bool) {
 	h.seen = at
 	t.turning = true
 	defer t.turned()
-	switch w {
-	case &h.own:
-		h.raised = true
-	case &h.timer:
+	if w == &h.timer {
 		h.due = unknown // it fires once, or goes on until it is armed anew
 	}
-	h.turn()
+	h.turn(w == &h.own)
 }
 
 // report wakes tasks. It resumes none, so it may come at any depth.
@@ -64,10 +61,11 @@ func (h *Host) report(w *Watch, events watch.Events) {
 
 // turn makes a turn. The descriptor stays readable while the executor has work, which
 // costs nothing. It is cleared when the executor is idle, and a wake may come until then;
-// so the executor is polled once more.
-func (h *Host) turn() {
+// so the executor is polled once more. A loop may tell late that the descriptor was
+// readable, when another turn has cleared it: only what the host has set is sure.
+func (h *Host) turn(woken bool) {
 	p, err := h.local.Poll(executor.Budget{})
-	if h.raised && err == nil && !p.More {
+	if (woken || h.raised) && err == nil && !p.More {
 		h.clear()
 		p, err = h.local.Poll(executor.Budget{})
 	}
