@@ -25,6 +25,10 @@ static int find_local(struct pillion__executor **ex, struct pillion__head *head,
       pillion__gen_of(task))
     return PILLION_EBADHANDLE;
   *ex = pillion__executor_of(pillion__slot_of(task));
+  /* A forged handle, which may name a free cell, makes no thread the owner. */
+  if (!pillion__executor_claimed(*ex) &&
+      !(pillion__peek(&head->mode) & PILLION__TASK_LIVE))
+    return PILLION_EBADHANDLE;
   int rc = pillion__executor_own(*ex);
   if (rc < 0) return rc;
   return head->flags & PILLION__TASK_LIVE ? 0 : PILLION_EBADHANDLE;

@@ -110,6 +110,27 @@ TEST(forged_handle_of_a_freed_executor_or_pool) {
   assert_int_equal(pillion_pool_stat(&of_pool, pool + 1), PILLION_EBADHANDLE);
 }
 
+static void *use_forged(void *task) {
+  assert_int_equal(pillion_task_detach(*(pillion_task *)task),
+                   PILLION_EBADHANDLE);
+  assert_int_equal(pillion_task_evict(*(pillion_task *)task),
+                   PILLION_EBADHANDLE);
+  return NULL;
+}
+
+/* The end of an executor's owner closes it. */
+TEST(forged_handle_of_a_free_cell_makes_no_owner) {
+  pillion_executor executor = executor_new();
+  struct probe probe = {.ready_at = 1}, next = {.ready_at = 1};
+  pillion_task forged = spawn(executor, &probe, 0, PILLION_DETACH) + 1;
+  turn(executor);
+  assert_int_equal(probe.drops, 1);
+  assert_ok(pillion_executor_release(executor));
+  on_thread(use_forged, &forged);
+  assert_int_equal(spawn(executor, &next, 0, PILLION_DETACH), forged);
+  executor_free(executor);
+}
+
 TEST(many_executors_at_once) {
   pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
   options.flags = PILLION_NO_FD;
