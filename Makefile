@@ -4,6 +4,7 @@
 #   make test    everything that is checked; installs what it needs
 #   make fuzz    sequences of calls, FUZZ_SECONDS (300) of them
 #   make mutants plants MUTANTS (100) mistakes, and says which no test finds
+#   make adapters the cases of every loop on every loop, as a table
 #   make bench   our speeds beside those of our peers, to build/bench.jsonl
 #   make lib     the stock library and the tests' own, to build/lib
 
@@ -13,7 +14,7 @@ VERSION := $(shell sed -n 's/.*VERSION_STRING "\(.*\)"/\1/p' include/pillion/ver
 SOURCES := $(shell find capi executor tests/module -name '*.go' -o -name '*.[ch]' -o -name '*.map') \
 	$(wildcard include/*.h include/pillion/*.h) go.mod
 
-.PHONY: help lib demo test fuzz mutants bench clean
+.PHONY: help lib demo test adapters fuzz mutants bench clean
 help:
 	@sed -n 's/^#   //p' Makefile
 
@@ -37,6 +38,9 @@ demo:
 
 test:
 	@tests/run.sh
+
+adapters:
+	@tests/conformance/loops/adapters.sh
 
 fuzz:
 	@tests/setup.sh test

@@ -6,10 +6,12 @@
 #
 #   tests/setup.sh demo     what the main job needs besides Go and a C compiler
 #   tests/setup.sh test     what the tests need as well, with build/venv
+#   tests/setup.sh adapters what all of Python's loops need as well (290 MB, with
+#                           Qt), with build/venv-adapters
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mode=${1:-demo}
-case $mode in demo | test) ;; *)
+case $mode in demo | test | adapters) ;; *)
   sed -n 's/^#   //p' "$0" >&2
   exit 2
   ;;
@@ -37,6 +39,11 @@ test_needs=(
   Xvfb:xvfb import:imagemagick xdotool:xdotool
 )
 
+adapters_needs=(
+  /usr/include/gobject-introspection-1.0/girepository.h:libgirepository1.0-dev
+  /usr/include/cairo/cairo.h:libcairo2-dev
+)
+
 is_there() {
   case $1 in
   /*) [ -e "$1" ] ;;
@@ -47,11 +54,12 @@ is_there() {
 missing=()
 needs=("${demo_needs[@]}")
 [ "$mode" = demo ] || needs+=("${test_needs[@]}")
+[ "$mode" != adapters ] || needs+=("${adapters_needs[@]}")
 for need in "${needs[@]}"; do
   package=${need#*:}
   is_there "${need%%:*}" || [[ " ${missing[*]-} " == *" $package "* ]] || missing+=("$package")
 done
-if [ "$mode" = test ] && [ ! -x build/venv/bin/python ] &&
+if [ "$mode" != demo ] && [ ! -x build/venv/bin/python ] &&
   ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
   missing+=(python3-venv)
 fi
@@ -91,7 +99,7 @@ if ! command -v go >/dev/null; then
   echo "setup: Go is missing; see https://go.dev/dl/" >&2
   exit 1
 fi
-[ "$mode" = test ] || exit 0
+[ "$mode" != demo ] || exit 0
 
 # The tests' own Python, made again when the requirements change.
 requirements=bindings/python/requirements-test.txt
@@ -106,4 +114,14 @@ if ! cmp -s "$requirements" build/venv/requirements.txt; then
     $packages -r "$requirements"
   cp "$requirements" build/venv/requirements.txt
   echo "setup: installed build/venv"
+fi
+
+[ "$mode" = adapters ] || exit 0
+requirements=tests/conformance/loops/requirements.txt
+if ! cmp -s "$requirements" build/venv-adapters/requirements.txt; then
+  quietly python3 -m venv --clear build/venv-adapters
+  quietly build/venv-adapters/bin/python -m pip install -q \
+    --disable-pip-version-check -r "$requirements"
+  cp "$requirements" build/venv-adapters/requirements.txt
+  echo "setup: installed build/venv-adapters"
 fi

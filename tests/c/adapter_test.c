@@ -11,6 +11,8 @@
 
 #include "pillion/adapter.h"
 
+const int loop_takes_files = 0;
+
 struct on_epoll {
   pillion_adapter adapter;
   int epoll, own; /* descriptors */

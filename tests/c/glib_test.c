@@ -65,33 +65,12 @@ static void rig_free(struct rig *rig) {
 
 /* ---- The loop's life ---------------------------------------------------- */
 
-TEST(a_loop_without_work_sleeps) {
-  struct rig *rig = rig_new(record);
-  rig_run(rig);
-  assert_false(g_main_context_iteration(rig->context, FALSE));
-  assert_true(stats_of(rig->ex).turns <= 1);
-  rig_free(rig);
-}
-
 static void submit_again(const pillion_event *event, void *data) {
   struct rig *rig = data;
   see(event, &rig->seen);
   if (rig->seen.count < 20)
     pillion_call_submit(NULL, rig->ex, event->token, "x", 1, event->token,
                         PILLION_EVENT);
-}
-
-TEST(a_task_is_woken) {
-  struct rig *rig = rig_new(record);
-  struct probe probe = {.ready_at = 50, .wake_self = 1};
-  spawn(rig->ex, &probe, 3, PILLION_EVENT);
-  count_loops(rig);
-  rig_run(rig);
-  assert_int_equal(probe.polls, 50);
-  assert_true(loops_made <= 55); /* a turn is one round of the loop */
-  assert_int_equal(probe.drops, 1);
-  assert_string_equal(rig->seen.event[0].bytes, "probed");
-  rig_free(rig);
 }
 
 /* GLib wakes itself for a source that must not recurse. */
@@ -113,45 +92,7 @@ TEST(a_turn_does_not_wake_the_loop) {
   rig_free(rig);
 }
 
-/* Its timer is four seconds off: half of the calls wake the loop before. */
-TEST(a_loop_that_gathers_is_woken_once_for_many) {
-  enum { CALLS = 512 };
-  pillion_executor_options options = PILLION_EXECUTOR_OPTIONS_INIT;
-  pillion_executor ex;
-  options.gather = UINT32_MAX;
-  assert_ok(pillion_executor_new(&ex, &options, NULL, 0));
-  struct rig *rig = rig_of(ex, record);
-  for (int i = 0; i < CALLS; i++)
-    submit(ex, "test.echo", "x", 1, PILLION_EVENT);
-  rig_run(rig);
-  assert_int_equal(rig->seen.count, CALLS);
-  assert_true(stats_of(ex).pokes <= CALLS / 8);
-  rig_free(rig);
-}
-
 /* ---- Time and fairness -------------------------------------------------- */
-
-/* A loop that woke early would go round until it is time: turns are counted. */
-TEST(deadlines_are_met_late_but_never_early) {
-  struct rig *rig = rig_new(record);
-  static const int64_t lengths[] = {9 * MS + 1, 4 * MS, 1, 300000, 0, 4 * MS};
-  struct doze naps[COUNT(lengths)];
-  memset(naps, 0, sizeof naps);
-  for (size_t i = 0; i < COUNT(naps); i++) {
-    naps[i].ns = lengths[i];
-    assert_ok(pillion_task_spawn(NULL, rig->ex, &dozing, &naps[i], i,
-                                 PILLION_EVENT));
-  }
-  count_loops(rig);
-  rig_run(rig);
-  assert_int_equal(rig->seen.count, COUNT(naps));
-  assert_true(loops_made <= 20);
-  for (size_t i = 0; i < COUNT(naps); i++)
-    assert_true(naps[i].woke - naps[i].began >= naps[i].ns);
-  assert_int_equal(rig->seen.event[COUNT(naps) - 1].token, 0);
-  assert_true(stats_of(rig->ex).turns <= COUNT(naps));
-  rig_free(rig);
-}
 
 static gboolean count_one(gpointer data) {
   ++*(int *)data;
@@ -284,25 +225,6 @@ static int nest_in_poll(struct probe *probe, pillion_context *cx) {
   return 0;
 }
 
-TEST(a_nested_loop_in_a_poll_neither_spins_nor_loses_anything) {
-  struct rig *rig = rig_new(record);
-  struct dialog dialog = {rig, g_main_loop_new(rig->context, FALSE), 0};
-  struct probe probe = {.ready_at = 1, .then = nest_in_poll, .data = &dialog};
-  struct doze nap = {.ns = 1};
-  assert_ok(pillion_task_spawn(NULL, rig->ex, &dozing, &nap, 2,
-                               PILLION_EVENT));
-  rig_step(rig);
-  spawn(rig->ex, &probe, 1, PILLION_EVENT);
-  submit(rig->ex, "test.echo", "x", 3, PILLION_EVENT);
-  count_loops(rig);
-  while (probe.polls == 0) g_main_context_iteration(rig->context, TRUE);
-  assert_true(loops_made < 10);
-  rig_run(rig);
-  assert_int_equal(rig->seen.count, 3);
-  g_main_loop_unref(dialog.loop);
-  rig_free(rig);
-}
-
 /* A handler runs a loop, and a task of another executor runs one in there. */
 static void nest_once(const pillion_event *event, void *data) {
   struct dialog *dialog = data;
@@ -338,25 +260,6 @@ TEST(a_loop_inside_another_executors_poll_does_not_spin) {
 }
 
 /* ---- Ends, in every order ----------------------------------------------- */
-
-TEST(a_freed_executors_descriptor_is_unwatched) {
-  struct rig *rig = rig_new(record);
-  int fd = -1, again[2];
-  assert_ok(pillion_executor_fd(&fd, rig->ex));
-  rig_step(rig);
-  executor_free(rig->ex);
-  /* The number is another's now, and always ready. */
-  assert_ok(pipe(again));
-  if (again[0] != fd) assert_int_equal(dup2(again[0], fd), fd);
-  close(again[1]);
-  rig_step(rig); /* the wake-up that changed what is polled */
-  assert_false(g_main_context_iteration(rig->context, FALSE));
-  assert_ok(pillion_glib_detach(&rig->glib));
-  if (again[0] != fd) close(fd);
-  close(again[0]);
-  g_main_context_unref(rig->context);
-  free(rig);
-}
 
 static GMainLoop *its_loop;
 
@@ -409,25 +312,6 @@ TEST(nothing_of_ours_holds_the_context) {
 }
 
 /* ---- Refusals ----------------------------------------------------------- */
-
-static int run_until_stopped(void *arg) {
-  struct rig *rig = arg;
-  while (rig->glib.adapter.status == 0)
-    g_main_context_iteration(rig->context, TRUE);
-  g_main_context_iteration(rig->context, FALSE);
-  return g_main_context_iteration(rig->context, FALSE); /* nothing is ready */
-}
-
-TEST(a_loop_run_on_the_wrong_thread_does_not_spin) {
-  struct rig *rig = rig_new(record);
-  submit(rig->ex, "test.echo", "x", 1, PILLION_EVENT);
-  assert_ok(on_thread(run_until_stopped, rig));
-  assert_int_equal(rig->glib.adapter.status, PILLION_EWRONGTHREAD);
-  assert_int_equal(rig->seen.count, 0);
-  run(rig->ex, &rig->seen);
-  assert_int_equal(rig->seen.count, 1);
-  rig_free(rig);
-}
 
 /* ---- Several ------------------------------------------------------------ */
 

@@ -8,6 +8,8 @@
 
 #include "watch_support.h"
 
+const int loop_takes_files = 0;
+
 static pillion_executor executor;
 static struct pollfd own[2];
 static pillion_progress progress;

@@ -19,34 +19,6 @@ void loop_run(void) { assert_ok(pillion_poll_loop(&loop)); }
 
 void loop_end(void) { executor_free(executor); }
 
-/* poll(2) says that they are always ready. */
-TEST(a_regular_file_is_always_ready) {
-  struct stream in;
-  loop_begin(executor_new());
-  open_watch(executor, &in, open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
-  in.length = R | W;
-  start(executor, &in, &waiting);
-  loop_run();
-  assert_int_equal(in.events, R | W);
-  loop_end();
-}
-
-TEST(a_descriptor_closed_behind_our_back_is_a_fault) {
-  struct stream in;
-  int ends[2];
-  pair_new(ends);
-  loop_begin(executor_new());
-  memset(&in, 0, sizeof in);
-  assert_ok(pillion_watch_open(&in.watch, executor, ends[0], 0));
-  close(ends[0]);
-  close(ends[1]);
-  in.length = R;
-  start(executor, &in, &waiting);
-  loop_run();
-  assert_int_equal(in.events, PILLION_FAULT);
-  loop_end();
-}
-
 TEST(two_loops_in_turn_share_what_is_watched) {
   struct stream in;
   int ends[2];

@@ -41,7 +41,9 @@ export CC CXX LIB BUILD flags
 program() {
   libs='' shared="test support"
   case $1 in
-  *_watch_test | adapter_test) shared="$shared watch_support watch watch_go" ;;
+  host_epoll_watch_test | adapter_test)
+    shared="$shared watch_support watch watch_go" ;;
+  uv_test | poll_watch_test) shared="$shared watch_support" ;;
   epoll_test | event_test | ev_test | sdevent_test)
     shared="$shared watch_support ${1%_test}" ;;
   asio_test | qt_test) shared="$shared watch_support" ;;

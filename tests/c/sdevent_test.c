@@ -6,14 +6,18 @@
 #include "loop.h"
 #include "watch_support.h"
 
-static int count_one(sd_event_source *source, void *data) {
-  ++*(int *)data;
-  return 0;
+static void count_one(void *data) { ++*(int *)data; }
+
+/* A source that is always ready. Unlike a deferred one it lets its equals go
+   first now and then. */
+static int always_ready(sd_event *loop, int *count) {
+  int fd = eventfd(1, EFD_CLOEXEC);
+  assert_ok(loop_on_readable(loop, fd, count_one, count));
+  return fd;
 }
 
 TEST(an_executor_has_a_priority) {
   sd_event *loop = loop_new();
-  sd_event_source *source;
   struct probe probe = {.ready_at = 1};
   struct host host;
   int count = 0;
@@ -22,19 +26,59 @@ TEST(an_executor_has_a_priority) {
                                    SD_EVENT_PRIORITY_IDLE, executor, NULL,
                                    NULL));
   spawn(executor, &probe, 1, PILLION_DETACH);
-  assert_true(sd_event_add_defer(loop, &source, count_one, &count) >= 0);
-  assert_true(sd_event_source_set_enabled(source, SD_EVENT_ON) >= 0);
+  int fd = always_ready(loop, &count);
   for (int i = 1; i <= 5; i++) {
     sd_event_run(loop, 0);
     assert_int_equal(count, i);
   }
   assert_int_equal(probe.polls, 0);
-  sd_event_source_disable_unref(source);
+  assert_int_equal(read(fd, &(uint64_t){0}, 8), 8);
   loop_round(loop, 0);
   assert_int_equal(probe.polls, 1);
   assert_ok(host_detach(&host));
   executor_free(executor);
   loop_destroy(loop);
+  close(fd);
+}
+
+/* Both are ready when a source of a higher priority is, always. */
+TEST(what_an_executor_waits_for_has_its_priority) {
+  sd_event *loop = loop_new();
+  struct doze nap = {.ns = MS};
+  struct stream in;
+  struct host host = {0};
+  int ends[2], count = 0;
+  pillion_executor executor = executor_new();
+  pair_new(ends);
+  assert_ok(pillion_sdevent_attach((pillion_sdevent *)&host, loop,
+                                   SD_EVENT_PRIORITY_IDLE, executor, NULL,
+                                   NULL));
+  open_watch(executor, &in, ends[0]);
+  in.length = 1;
+  start(executor, &in, &reading);
+  assert_ok(
+      pillion_task_spawn(NULL, executor, &dozing, &nap, 0, PILLION_DETACH));
+  loop_round(loop, 0);
+  assert_int_equal(in.polls, 1);
+  nap.woke = 0;
+  int fd = always_ready(loop, &count);
+  assert_int_equal(write(ends[1], "x", 1), 1);
+  while (pillion_adapter_now() < nap.began + 2 * MS) continue;
+  for (int i = 1; i <= 5; i++) {
+    sd_event_run(loop, 0);
+    assert_int_equal(count, i);
+  }
+  assert_int_equal(in.polls, 1);
+  assert_int_equal(nap.woke, 0);
+  assert_int_equal(read(fd, &(uint64_t){0}, 8), 8);
+  loop_round(loop, 0);
+  assert_int_equal(in.bytes, 1);
+  assert_true(nap.woke > 0);
+  assert_ok(host_detach(&host));
+  executor_free(executor);
+  loop_destroy(loop);
+  close(fd);
+  close(ends[1]);
 }
 
 TEST(attach_refuses_a_loop_that_has_ended) {

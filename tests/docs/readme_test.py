@@ -4,6 +4,7 @@ page and picture that it names is there."""
 
 from __future__ import annotations
 
+import importlib.util
 import pathlib
 import re
 from xml.etree import ElementTree
@@ -99,3 +100,29 @@ def test_paths_in_contributing_exist() -> None:
 def test_floors_in_contributing_are_the_cores() -> None:
     rows = re.findall(r"^\| `capi/core/(\w+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
     assert rows[::-1] == list(dict.fromkeys(re.findall(r'"core/(\w+)/', (ROOT / "capi/core.c").read_text())))
+
+
+def table_of(page: pathlib.Path) -> str:
+    return re.search(r"<!-- made by make adapters -->\n(.*)\n<!-- end -->", page.read_text(), re.S)[1]
+
+
+LOOPS = ROOT / "tests/conformance/loops"
+
+
+def test_the_table_of_loops_has_all_cases_and_drivers() -> None:
+    spec = importlib.util.spec_from_file_location("table", LOOPS / "table.py")
+    table = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(table)
+    pythons = re.findall(r'"([\w-]+)": on_\w+', (LOOPS / "loops.py").read_text())
+    full = table_of(LOOPS / "README.md")
+    assert re.findall(r"^\| `(\w+)`", full, re.M) == list(table.cases())
+    columns = [cell.strip() for cell in full.splitlines()[0].strip("|").split("|")][1:]
+    drivers = [path.stem.replace("_", " ") for path in (LOOPS / "drivers").glob("*.c*")]
+    assert sorted(columns) == sorted([*drivers, *table.GO.values(), *pythons])
+    assert "✗" not in full
+    assert table.summary(full) == table_of(ROOT / "README.md")
+
+
+def test_a_driver_of_a_loop_is_one_short_file() -> None:
+    for path in (LOOPS / "drivers").iterdir():
+        assert len(path.read_text().splitlines()) < 130, path

@@ -47,12 +47,12 @@ func (r Rig) run(t *testing.T) {
 // Cases runs the cases of loops. open makes a loop, and closes it by t.Cleanup.
 func Cases(t *testing.T, open func(t *testing.T) Rig) {
 	for name, test := range map[string]func(t *testing.T, r Rig){
-		"RunReturnsWhenNothingIsLive":            returns,
-		"SleepIsNeverShort":                      sleeps,
-		"WakesFromOtherGoroutines":               wakes,
-		"ATaskThatWakesItselfStarvesNoGoroutine": starves,
-		"RandomPrograms":                         random,
-		"AWakeAfterTheFreeIsStale":               freed,
+		"TheLoopEndsWhenNothingLivesAndNotBefore": returns,
+		"DeadlinesAreMetLateButNeverEarly":        sleeps,
+		"NoWakeIsLostWhileTheLoopGoesToSleep":     wakes,
+		"ATaskThatWakesItselfStarvesNoGoroutine":  starves,
+		"RandomPrograms":                          random,
+		"AWakeAfterTheFreeIsStale":                freed,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -32,11 +32,11 @@ func Sockets(t *testing.T) (a, b int) {
 // WatchCases runs the cases of loops that watch descriptors.
 func WatchCases(t *testing.T, open func(t *testing.T) Rig) {
 	for name, test := range map[string]func(t *testing.T, r Rig){
-		"SocketsCarryWhatTheyCannotHold": carries,
-		"AHangUpEndsAWait":               hangsUp,
-		"AFaultEndsAWait":                faults,
-		"AnotherGoroutineCloses":         closes,
-		"AFileIsReadableOrUnwatchable":   file,
+		"OneSocketReadsAndWritesAtOnce":    carries,
+		"HangUpComesToWhoeverWaits":        hangsUp,
+		"AFaultEndsTheWaitOfAWriter":       faults,
+		"AnotherThreadClosesWhatIsAwaited": closes,
+		"ARegularFile":                     file,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -44,7 +44,13 @@ int host_turn(struct host *host); /* as pillion_adapter_turn */
 /* How late its timers may be on an idle machine: 1000 if undefined. */
 extern const int loop_resolution_us;
 
-extern const int loop_takes_files; /* always ready, as poll(2) says */
+/* Adapters hold the loop, so that they watch on when the program has let go of
+   it: 0 if undefined. */
+extern const int loop_is_held;
+
+/* 1: it takes regular files, always ready, as poll(2) does. 2: and tells of one
+   event at a time. */
+extern const int loop_takes_files;
 
 /* Events that the loop does not tell. A loop that tells all defines nothing. */
 extern const uint32_t loop_lacks __attribute__((weak));

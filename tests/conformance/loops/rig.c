@@ -68,6 +68,7 @@ __attribute__((weak)) int host_turn(struct host *host) {
 }
 
 __attribute__((weak)) const int loop_resolution_us = 1000;
+__attribute__((weak)) const int loop_is_held = 0;
 
 /* ---- What does not apply ------------------------------------------------- */
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Builds the list of cases and runs it on every loop that C has, plain and under
-# ASan and UBSan.
+# ASan and UBSan, and on those of Python that are installed.
 #
 #   tests/conformance/loops/run.sh [-p] [-s] [LOOP...]   -p plain, -s sanitizers
 #
-# Environment: CC (gcc), CFLAGS, LIB (build/lib), BUILD.
+# Environment: CC (gcc), CFLAGS, LIB (build/lib), BUILD, PYTHON. LOOPS_WAKES is how
+# many wakes meet each loop (50000).
 set -eu
 cd "$(dirname "$0")/../../.."
 CC=${CC:-gcc} CXX=${CXX:-g++}
@@ -84,6 +85,21 @@ for kind in $kinds; do
     fi
   done
 done
+# Python's loops, as far as they are installed. Go's run the cases in go test.
+if [ $# -eq 0 ] && [[ $kinds = *plain* ]]; then
+  for name in asyncio asyncio-debug uvloop trio gi qasync; do
+    log=$BUILD/$name-python.log rc=0
+    PYTHONPATH=bindings/python/src QT_QPA_PLATFORM=offscreen timeout 120 \
+      "${PYTHON:-build/venv/bin/python}" $here/loops.py \
+      "$LIB/libpillion-test.so" $name >"$log" 2>"$log.err" || rc=$?
+    [ $rc -ne 77 ] || continue
+    p=$(grep -c '^\[       OK' "$log") || :
+    f=$(grep -c '^\[  FAILED  \] [a-z_]*$' "$log") || :
+    passed=$((passed + p)) failed=$((failed + f))
+    printf '%-15s %-10s %3s passed\n' "$name" python "$p"
+    [ $rc -eq 0 ] || { tail -n 60 "$log" "$log.err"; wrong="$wrong $name-python"; }
+  done
+fi
 [ -z "$wrong" ] || echo "not well:$wrong"
 echo "$passed passed, $failed failed"
 test -z "$wrong"

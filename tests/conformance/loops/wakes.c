@@ -8,7 +8,9 @@
 /* How many wakes a case makes; LOOPS_WAKES says it in the environment. */
 static int wakes(int usual) {
   const char *text = getenv("LOOPS_WAKES");
-  return text != NULL ? atoi(text) : usual;
+  if (text == NULL) return usual;
+  alarm(1200);
+  return atoi(text);
 }
 
 struct sleeper {

@@ -285,3 +285,20 @@ GIVEN(an_executor, an_executor_is_freed_while_tasks_wait) {
   loop_end();
   assert_int_equal(held.drops, 1);
 }
+
+GIVEN(an_executor, a_descriptor_closed_behind_our_back_is_a_fault) {
+  struct stream in;
+  int ends[2];
+  pair_new(ends);
+  loop_begin(ex);
+  memset(&in, 0, sizeof in);
+  assert_ok(pillion_watch_open(&in.watch, ex, ends[0], 0));
+  close(ends[0]);
+  close(ends[1]);
+  in.length = R;
+  start(ex, &in, &waiting);
+  loop_run();
+  if (loop_takes_files) assert_int_equal(in.events, PILLION_FAULT);
+  else assert_int_equal(in.rc, PILLION_ESYSTEM);
+  loop_end();
+}

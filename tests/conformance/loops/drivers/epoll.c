@@ -7,7 +7,7 @@
 
 #include "pillion/epoll.h"
 
-const int loop_takes_files = 0;
+const int loop_takes_files = 0, loop_is_held = 1;
 const struct exempt loop_exempts[] = {
     {ENDING_CASES, "a program looks at adapter.live"}, {NULL, NULL}};
 
