@@ -293,6 +293,9 @@ GIVEN(one_of_each, table_has_every_function) {
   int found = 0;
   while (fgets(line, sizeof line, map) != NULL) {
     if (sscanf(line, " pillion_%100[a-z_];", name) != 1) continue;
+    if (strcmp(name, "executor_attach") == 0 ||
+        strcmp(name, "executor_detach") == 0)
+      continue; /* in capi/loops, not in the core */
     bool known = false;
     EACH(entry) known = known || strcmp(entry->name + 8, name) == 0;
     if (!known) print_error("pillion_%s is not in the table\n", name);
