@@ -202,6 +202,7 @@ ROWS = [
            f"near {loop} late#late", [Peer(f"near {loop} alone#late", "the same without Pillion", None)],
            (50, 99))
       for loop, name in (("uv", "libcurl, c-ares, hiredis and nats.c on libuv"),
+                         ("event", "libcurl, c-ares, hiredis and nats.c on libevent"),
                          ("glib", "libcurl, c-ares and hiredis on GLib"))),
     Tail("take a completion while Go computes and collects", "ns", "c stall#turn",
          [Peer("c stall#queue", "plain C: eventfd and mutex queue, by hand", 2.0),

@@ -13,9 +13,6 @@ static struct watch {
   void (*fn)(int fd, int events);
 } watches[1024];
 
-int net_has_nats = 0;
-_Atomic int net_messages;
-
 void net_begin(void) { loop = g_main_loop_new(NULL, FALSE); }
 void net_run(void) { g_main_loop_run(loop); }
 void net_stop(void) { g_main_loop_quit(loop); }
@@ -48,8 +45,10 @@ void net_redis(redisAsyncContext *redis) {
   g_source_attach(redis_source_new(redis), NULL);
 }
 
-void net_nats(const char *url) { (void)url; }
-void net_publish(void) {}
+int net_nats(natsOptions *options) {
+  (void)options;
+  return 0;
+}
 
 int net_attach(pillion_executor ex, pillion_event_fn on_event) {
   return pillion_glib_attach(&on, NULL, G_PRIORITY_DEFAULT, ex, on_event, NULL);

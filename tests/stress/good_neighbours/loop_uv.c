@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <hiredis/adapters/libuv.h>
-#include <nats/nats.h>
 #include <nats/adapters/libuv.h>
 #include <poll.h>
-#include <stdatomic.h>
 
 #include "net.h"
 #include "pillion/uv.h"
@@ -17,9 +15,6 @@ static struct watch {
   void (*fn)(int fd, int events);
   int open;
 } *watches[1024];
-
-int net_has_nats = 1;
-_Atomic int net_messages;
 
 void net_begin(void) { loop = uv_default_loop(); }
 void net_run(void) { uv_run(loop, UV_RUN_DEFAULT); }
@@ -67,33 +62,12 @@ void net_redis(redisAsyncContext *redis) {
   if (redisLibuvAttach(redis, loop) != REDIS_OK) abort();
 }
 
-static natsConnection *nats;
-
-static void on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg,
-                       void *closure) {
-  (void)nc, (void)sub, (void)closure;
-  atomic_fetch_add(&net_messages, 1);
-  natsMsg_Destroy(msg);
-}
-
-void net_nats(const char *url) {
-  natsOptions *options;
-  natsSubscription *subscription;
+int net_nats(natsOptions *options) {
   natsLibuv_Init();
   natsLibuv_SetThreadLocalLoop(loop);
-  if (natsOptions_Create(&options) != NATS_OK ||
-      natsOptions_SetURL(options, url) != NATS_OK ||
-      natsOptions_SetEventLoop(options, loop, natsLibuv_Attach, natsLibuv_Read,
-                               natsLibuv_Write,
-                               natsLibuv_Detach) != NATS_OK ||
-      natsConnection_Connect(&nats, options) != NATS_OK ||
-      natsConnection_Subscribe(&subscription, nats, "words", on_message,
-                               NULL) != NATS_OK)
-    abort();
-}
-
-void net_publish(void) {
-  if (natsConnection_PublishString(nats, "words", "word") != NATS_OK) abort();
+  return natsOptions_SetEventLoop(options, loop, natsLibuv_Attach,
+                                  natsLibuv_Read, natsLibuv_Write,
+                                  natsLibuv_Detach) == NATS_OK;
 }
 
 int net_attach(pillion_executor ex, pillion_event_fn on_event) {

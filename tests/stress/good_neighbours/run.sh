@@ -9,16 +9,17 @@ here=tests/stress/good_neighbours
 out=$PWD/build/stress/good_neighbours
 mkdir -p "$out"
 if [ "$1" = build ]; then
-  for loop in uv glib; do
+  for loop in uv event glib; do
     case $loop in
-    uv) libs="$(pkg-config --cflags --libs libuv) -lnats" ;;
+    uv) libs=$(pkg-config --cflags --libs libuv) ;;
+    event) libs=$(pkg-config --cflags --libs libevent libevent_pthreads) ;;
     glib) libs=$(pkg-config --cflags --libs glib-2.0) ;;
     esac
     # hiredis's adapters are not strict.
     # shellcheck disable=SC2086
     ${CC:-gcc} -std=gnu11 -g -O2 -Wall -Iinclude $here/test.c $here/loop_$loop.c \
       -o "$out/$loop" -Lbuild/lib -lpillion-test -Wl,-rpath,"$PWD/build/lib" \
-      -lcurl -lcares -lhiredis $libs -lpthread
+      -lcurl -lcares -lhiredis -lnats $libs -lpthread
   done
   exit
 fi
