@@ -67,8 +67,7 @@ static inline void pillion__uv_arm(pillion_adapter *adapter, int64_t deadline) {
 }
 
 static inline void pillion__uv_live(pillion_adapter *adapter, int live) {
-  uv_handle_t *poll = (uv_handle_t *)&((pillion_uv *)adapter)->poll;
-  if (PILLION__UV_OPEN(poll)) (live ? uv_ref : uv_unref)(poll);
+  (live ? uv_ref : uv_unref)((uv_handle_t *)&((pillion_uv *)adapter)->poll);
 }
 
 static inline void pillion__uv_closed(uv_handle_t *handle) {
@@ -127,7 +126,6 @@ static inline int pillion__uv_watch(pillion_adapter *adapter,
     poll->data = adapter;
     watch->as.handle = poll;
   }
-  if (!PILLION__UV_OPEN(poll)) return PILLION_ECLOSED;
   rc = events == 0 ? uv_poll_stop(poll)
                    : uv_poll_start(poll, (int)events, pillion__uv_on_ready);
   return rc < 0 ? PILLION_ESYSTEM : 0;

@@ -2,6 +2,7 @@
 
 /* pillion/glib.h beyond the cases of every loop. */
 #include "glib_support.h"
+#include "watch_support.h"
 
 /* A context with an executor on it, and the events that it has told. */
 struct rig {
@@ -103,13 +104,21 @@ static gboolean count_one(gpointer data) {
 TEST(an_executor_has_a_priority) {
   struct rig *rig = calloc(1, sizeof *rig);
   struct probe probe = {.ready_at = 1};
+  struct stream in;
   GSource *source = g_idle_source_new();
-  int count = 0;
+  int ends[2], count = 0;
   rig->ex = executor_new();
   rig->context = g_main_context_new();
   assert_ok(pillion_glib_attach(&rig->glib, rig->context,
                                 G_PRIORITY_DEFAULT_IDLE + 1, rig->ex, record,
                                 rig));
+  pair_new(ends);
+  open_watch(rig->ex, &in, ends[0]);
+  in.length = 1;
+  start(rig->ex, &in, &reading);
+  for (int i = 0; i < 3; i++) rig_step(rig);
+  assert_int_equal(in.polls, 1);
+  assert_int_equal(write(ends[1], "x", 1), 1);
   spawn(rig->ex, &probe, 1, PILLION_EVENT);
   g_source_set_callback(source, count_one, &count, NULL);
   g_source_attach(source, rig->context);
@@ -117,12 +126,40 @@ TEST(an_executor_has_a_priority) {
     rig_step(rig);
     assert_int_equal(count, i);
     assert_int_equal(probe.polls, 0);
+    assert_int_equal(in.polls, 1);
   }
   g_source_destroy(source);
   g_source_unref(source);
   rig_run(rig);
   assert_int_equal(probe.polls, 1);
+  assert_int_equal(in.bytes, 1);
   rig_free(rig);
+  close(ends[1]);
+}
+
+static int descriptors_of(struct rig *rig) {
+  GPollFD fds[8];
+  gint most, ms;
+  g_main_context_prepare(rig->context, &most);
+  return g_main_context_query(rig->context, G_MAXINT, &ms, fds, COUNT(fds));
+}
+
+TEST(a_closed_watch_leaves_nothing_in_the_context) {
+  struct rig *rig = rig_new(record);
+  struct stream in;
+  int ends[2], before = descriptors_of(rig);
+  pair_new(ends);
+  open_watch(rig->ex, &in, ends[0]);
+  in.length = R;
+  start(rig->ex, &in, &waiting);
+  rig_step(rig);
+  assert_int_equal(descriptors_of(rig), before + 1);
+  assert_int_equal(write(ends[1], "x", 1), 1);
+  rig_run(rig);
+  assert_ok(pillion_watch_close(in.watch));
+  assert_int_equal(descriptors_of(rig), before);
+  rig_free(rig);
+  close(ends[1]);
 }
 
 /* ---- Loops in loops ------------------------------------------------------ */

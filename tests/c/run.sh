@@ -43,7 +43,7 @@ program() {
   case $1 in
   host_epoll_watch_test | adapter_test)
     shared="$shared watch_support watch watch_go" ;;
-  uv_test | poll_watch_test) shared="$shared watch_support" ;;
+  uv_test | glib_test | poll_watch_test) shared="$shared watch_support" ;;
   epoll_test | event_test | ev_test | sdevent_test)
     shared="$shared watch_support ${1%_test}" ;;
   asio_test | qt_test) shared="$shared watch_support" ;;

@@ -92,3 +92,21 @@ TEST(attach_refuses_a_loop_that_has_ended) {
   executor_free(executor);
   loop_destroy(loop);
 }
+
+/* sd-event counts microseconds. */
+TEST(a_deadline_is_rounded_up) {
+  sd_event *loop = loop_new();
+  pillion_sdevent on;
+  pillion_executor executor = executor_new();
+  uint64_t us;
+  assert_ok(pillion_sdevent_attach(&on, loop, SD_EVENT_PRIORITY_NORMAL,
+                                   executor, NULL, NULL));
+  for (int64_t ns = 3600 * SECOND; ns <= 3600 * SECOND + 1; ns++) {
+    pillion__sdevent_arm(&on.adapter, ns);
+    assert_true(sd_event_source_get_time(on.timer, &us) >= 0);
+    assert_int_equal(us, (ns + 999) / 1000);
+  }
+  assert_ok(pillion_sdevent_detach(&on));
+  executor_free(executor);
+  loop_destroy(loop);
+}

@@ -209,6 +209,64 @@ TEST(the_loop_may_be_closed_in_on_event) {
   free(rig);
 }
 
+/* ---- The timer ---------------------------------------------------------- */
+
+static int overdue(struct probe *probe, pillion_context *cx) {
+  return pillion_timer_set(probe->data, cx, cx->now - SECOND);
+}
+
+TEST(the_timer_runs_for_a_deadline_only) {
+  struct rig *rig = rig_new(record);
+  uv_timer_t *timer = &rig->uv.timer;
+  pillion_timer late = {0};
+  struct probe probe = {.ready_at = 2, .then = overdue, .data = &late};
+  struct doze nap = {.ns = 3600 * SECOND};
+  assert_int_equal(pillion_adapter_turn(&rig->uv.adapter), 0);
+  assert_false(uv_is_active((uv_handle_t *)timer));
+  spawn(rig->ex, &probe, 1, PILLION_EVENT);
+  assert_int_equal(pillion_adapter_turn(&rig->uv.adapter), 0);
+  assert_int_equal(uv_timer_get_due_in(timer), 1); /* not in this round */
+  assert_int_equal(pillion_adapter_turn(&rig->uv.adapter), 1);
+  pillion_timer_clear(&late);
+  assert_ok(
+      pillion_task_spawn(NULL, rig->ex, &dozing, &nap, 2, PILLION_DETACH));
+  assert_int_equal(pillion_adapter_turn(&rig->uv.adapter), 0);
+  assert_true(uv_is_active((uv_handle_t *)timer));
+  executor_free(rig->ex);
+  assert_false(uv_is_active((uv_handle_t *)timer));
+  assert_ok(pillion_uv_detach(&rig->uv, on_close));
+  rig_run(rig);
+  assert_ok(uv_loop_close(&rig->loop));
+  free(rig);
+}
+
+static int leave_a_timer(struct probe *probe, pillion_context *cx) {
+  return pillion_timer_set(probe->data, cx, cx->now + 3600 * SECOND);
+}
+
+TEST(a_timer_that_a_task_has_left_does_not_keep_the_loop) {
+  struct rig *rig = rig_new(record);
+  pillion_timer timer = {0};
+  struct probe probe = {.ready_at = 1, .then = leave_a_timer, .data = &timer};
+  spawn(rig->ex, &probe, 1, PILLION_EVENT);
+  rig_run(rig);
+  assert_int_equal(rig->seen.count, 1);
+  pillion_timer_clear(&timer);
+  rig_free(rig);
+}
+
+TEST(a_turn_arms_no_timer_of_a_closed_loop) {
+  struct rig *rig = rig_new(record);
+  struct doze nap = {.ns = 3600 * SECOND};
+  close_loop_by_walk(rig);
+  rig->uv.timer.loop = NULL;
+  assert_ok(
+      pillion_task_spawn(NULL, rig->ex, &dozing, &nap, 2, PILLION_DETACH));
+  assert_int_equal(pillion_adapter_turn(&rig->uv.adapter), 0);
+  executor_free(rig->ex);
+  free(rig);
+}
+
 /* ---- Refusals ----------------------------------------------------------- */
 
 static int try_attach(void *arg) {
