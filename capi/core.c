@@ -10,6 +10,7 @@
 #include "core/base/memory.c"
 #include "core/base/log.c"
 #include "core/base/error.c"
+#include "core/base/size.c"
 #include "core/base/process.c"
 #include "core/base/descriptor.c"
 #include "core/base/clock.c"

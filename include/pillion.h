@@ -54,11 +54,18 @@
  * called a timeout.
  *
  * SIZES. Lengths are bytes. Structs that begin with `size` are made with their
- * PILLION_…_INIT, and later versions add to their end only. Members named
- * `reserved` are zero. A payload has at most PILLION_MAX_PAYLOAD bytes: a
- * longer request or post is refused with PILLION_EMSGSIZE; a longer result, of
- * a Go function or a C future, is thrown away, and the task or call that gave
- * it ends with the status PILLION_EMSGSIZE.
+ * PILLION_…_INIT, and later versions add to their end only. So a program may
+ * know less of a struct than the library, or more. What a struct lacks that the
+ * program gives is as in the library's INIT; if it has bytes beyond what the
+ * library knows, they must be zero, else it is refused with PILLION_ENOTSUP. A
+ * struct that the program gets is written as far as both know it, and `size`
+ * and all beyond stay as they were. A size that is less than in the struct's
+ * first version, or more than 4,096, is PILLION_EINVAL. What a later version
+ * adds to pillion_context and pillion_ops is there if their size says so.
+ * Members named `reserved` are zero. A payload has at most PILLION_MAX_PAYLOAD
+ * bytes: a longer request or post is refused with PILLION_EMSGSIZE; a longer
+ * result, of a Go function or a C future, is thrown away, and the task or call
+ * that gave it ends with the status PILLION_EMSGSIZE.
  *
  * FORK. In a forked child every function but pillion_version and
  * pillion_strerror answers PILLION_EFORKED and touches nothing of the
@@ -256,6 +263,7 @@
 #include "pillion/library.h"
 #include "pillion/pool.h"
 #include "pillion/scope.h"
+#include "pillion/size.h"
 #include "pillion/task.h"
 #include "pillion/time.h"
 #include "pillion/value.h"

@@ -81,7 +81,8 @@ int pillion_executor_attach(pillion_executor executor, const char *name,
   pillion_attach_options o = PILLION_ATTACH_OPTIONS_INIT;
   struct pillion__why why = {errbuf, errcap};
   const struct pillion__loop_kind *kind = kind_of(name);
-  int rc = pillion__options_take(&o, sizeof o, options, why);
+  int rc = pillion__options_take(&o, sizeof o, PILLION__FIRST_ATTACH_OPTIONS,
+                                 options, why);
   if (rc < 0) return rc;
   if (kind == NULL)
     return pillion__fail(PILLION_EINVAL, why,

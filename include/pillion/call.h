@@ -144,7 +144,7 @@ typedef struct pillion_call_options {
  * Threads: any.
  * Reentrancy: anywhere; not from signal handlers.
  * Ownership: *options and the request are copied before the call returns.
- * Returns: as pillion_call_submit.
+ * Returns: as pillion_call_submit, or PILLION_ENOTSUP (see SIZES in pillion.h).
  * Since: 0.1
  */
 int pillion_call_submit_with(pillion_task *out, pillion_executor executor,

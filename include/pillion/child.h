@@ -111,8 +111,7 @@ static inline void pillion__children_remove(pillion_child **ring,
  */
 static inline void pillion__scope_list(pillion_scope *scope,
                                        pillion_context *cx) {
-  pillion_child *owner =
-      cx->size >= sizeof *cx ? (pillion_child *)cx->child : NULL;
+  pillion_child *owner = (pillion_child *)cx->child;
   scope->owner = owner;
   if (owner == NULL) return;
   scope->earlier = NULL;
@@ -144,9 +143,9 @@ static inline int pillion__child_poll(pillion_value *out, pillion_context *cx,
   child->value.status = 0;
   child->value.length = 0;
   child->busy = 1;
-  if (!child->shared && cx->size >= sizeof *cx) cx->child = child;
+  if (!child->shared) cx->child = child;
   int rc = child->future->poll(&child->value, cx, child->self);
-  if (!child->shared && cx->size >= sizeof *cx) cx->child = NULL;
+  if (!child->shared) cx->child = NULL;
   child->busy = 0;
   if (rc == PILLION_PENDING) return PILLION_PENDING;
   if (rc < 0) {

@@ -30,7 +30,7 @@ extern "C" {
 #define PILLION_EINTR (-17)       /* a signal handler ran */
 #define PILLION_ESYSTEM (-18)     /* the system refused; see errbuf */
 #define PILLION_EGOEXIT (-19)     /* the Go function called runtime.Goexit */
-#define PILLION_ENOTSUP (-20)     /* the host cannot do it */
+#define PILLION_ENOTSUP (-20)     /* the host or the library cannot do it */
 
 /*
  * pillion_strerror says in English what a code means.

@@ -239,7 +239,8 @@ typedef struct pillion_progress {
  * Ownership: payloads stay valid until the next turn of this executor that is
  *   not deeper, or until it is freed.
  * Returns: the number of events, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD,
- *   PILLION_EREENTRANT or PILLION_EINVAL.
+ *   PILLION_EREENTRANT, PILLION_EINVAL or PILLION_ENOTSUP (see SIZES in
+ *   pillion.h).
  * Since: 0.1
  */
 int pillion_executor_turn(pillion_event *events, size_t cap,

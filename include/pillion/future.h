@@ -38,6 +38,7 @@
  */
 
 #include "error.h"
+#include "size.h"
 #include "value.h"
 
 #ifdef __cplusplus
@@ -77,7 +78,7 @@ typedef struct pillion_context {
                   than a timer that any worker has fired */
   const pillion_ops *ops;
   void *runtime; /* the executor's own */
-  void *child;   /* scope.h's own; NULL, also where there is no such field */
+  void *child;   /* scope.h's own; NULL at first */
 } pillion_context;
 
 /*
@@ -107,6 +108,11 @@ typedef struct pillion_future {
   int (*poll)(pillion_value *out, pillion_context *cx, void *self);
   void (*drop)(void *self);
 } pillion_future;
+
+static inline int pillion__future_check(const pillion_future *future) {
+  int rc = pillion__sized(future, sizeof *future, PILLION__FIRST_FUTURE);
+  return rc == 0 && future->poll == NULL ? PILLION_EINVAL : rc;
+}
 
 /*
  * pillion_ops are the operations of the runtime that polls. Futures call them

@@ -59,9 +59,9 @@ typedef struct pillion_host {
  * Threads: the owner's.
  * Reentrancy: not inside a turn.
  * Ownership: *host is copied; its data is the library's until drop.
- * Returns: 0, PILLION_EBADHANDLE, PILLION_EINVAL, PILLION_EWRONGTHREAD,
- *   PILLION_EREENTRANT or PILLION_ENOMEM (the earlier hooks stay; never for
- *   NULL).
+ * Returns: 0, PILLION_EBADHANDLE, PILLION_EINVAL, PILLION_ENOTSUP (see SIZES
+ *   in pillion.h), PILLION_EWRONGTHREAD, PILLION_EREENTRANT or PILLION_ENOMEM
+ *   (the earlier hooks stay; never for NULL).
  * Since: 0.1
  */
 int pillion_host_set(pillion_executor executor, const pillion_host *host);
@@ -174,9 +174,10 @@ typedef struct pillion_attach_options {
  * Returns: 0, PILLION_ENOTFOUND (the process has no such loop: *errbuf names
  *   what was looked for), PILLION_EINVAL (no such name, or no loop),
  *   PILLION_ENOTSUP (a function of the loop's is missing, or its structs are
- *   not as expected), PILLION_EVERSION, PILLION_EBUSY (the executor is on this
- *   loop already, or another copy of the library is in use), PILLION_ENOMEM,
- *   PILLION_EREENTRANT, or as the adapter's attach. *errbuf says why.
+ *   not as expected; or see SIZES in pillion.h), PILLION_EVERSION,
+ *   PILLION_EBUSY (the executor is on this loop already, or another copy of the
+ *   library is in use), PILLION_ENOMEM, PILLION_EREENTRANT, or as the adapter's
+ *   attach. *errbuf says why.
  * Since: 0.1
  */
 int pillion_executor_attach(pillion_executor executor, const char *name,

@@ -83,9 +83,10 @@ typedef struct pillion_start_options {
  * Reentrancy: not inside a turn.
  * Ownership: *options is copied; the allocator's data must outlive the process.
  * Returns: 0, PILLION_EVERSION, PILLION_EINVAL (also: a Go function was
- *   registered by a bad name or twice; errbuf names it), PILLION_EMSGSIZE
- *   (max_request), PILLION_ENOMEM, PILLION_ESYSTEM (the system gives no
- *   descriptor, epoll set or thread; errbuf says which) or PILLION_EREENTRANT.
+ *   registered by a bad name or twice; errbuf names it), PILLION_ENOTSUP (see
+ *   SIZES in pillion.h), PILLION_EMSGSIZE (max_request), PILLION_ENOMEM,
+ *   PILLION_ESYSTEM (the system gives no descriptor, epoll set or thread;
+ *   errbuf says which) or PILLION_EREENTRANT.
  * Since: 0.1
  */
 int pillion_start(const pillion_start_options *options, char *errbuf,

@@ -146,8 +146,8 @@ int pillion_pool_leave(pillion_executor executor);
  * Ownership: `self` is the future's until its drop was called; *future is
  *   static.
  * Returns: 0, PILLION_EBADHANDLE (also of `home`), PILLION_EAGAIN (over
- *   max_tasks), PILLION_ENOMEM, PILLION_ECLOSED (the pool or `home` is closing)
- *   or PILLION_EINVAL.
+ *   max_tasks), PILLION_ENOMEM, PILLION_ECLOSED (the pool or `home` is
+ *   closing), PILLION_EINVAL or PILLION_ENOTSUP (see SIZES in pillion.h).
  * Since: 0.1
  */
 int pillion_pool_spawn(pillion_task *out, pillion_pool pool,

@@ -215,8 +215,8 @@ static inline int pillion_scope_spawn(pillion_child *child,
                                       pillion_scope *scope, pillion_context *cx,
                                       const pillion_future *future,
                                       void *self) {
-  if (future == NULL || future->size < sizeof *future || future->poll == NULL)
-    return PILLION_EINVAL;
+  int rc = pillion__future_check(future);
+  if (rc < 0) return rc;
   if (scope->ops == NULL) {
     scope->ops = cx->ops;
     scope->waker = cx->waker;

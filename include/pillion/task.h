@@ -24,7 +24,8 @@ extern "C" {
  * Ownership: `self` is the future's until its drop was called; *future is
  *   static.
  * Returns: 0, PILLION_EBADHANDLE, PILLION_EWRONGTHREAD, PILLION_EAGAIN (over
- *   max_tasks), PILLION_ENOMEM, PILLION_ECLOSED or PILLION_EINVAL.
+ *   max_tasks), PILLION_ENOMEM, PILLION_ECLOSED, PILLION_EINVAL or
+ *   PILLION_ENOTSUP (see SIZES in pillion.h).
  * Since: 0.1
  */
 int pillion_task_spawn(pillion_task *out, pillion_executor executor,

@@ -32,11 +32,21 @@ void *pillion__payload_alloc(size_t bytes);
 void pillion__payload_free(void *memory);
 extern _Atomic uint64_t pillion__payloads_alive;
 
-/* Where a program wants to read why a call fails: its errbuf and errcap. */
+/*
+ * Where a program wants to read why a call fails: its errbuf and errcap, or
+ * nowhere.
+ */
 struct pillion__why {
   char *text;
   size_t cap;
 };
+#define PILLION__NOWHERE ((struct pillion__why){NULL, 0})
+
+/* size.c */
+int pillion__sized_in(void *ours, size_t size, size_t first, const void *given,
+                      struct pillion__why why);
+int pillion__sized_out(void *given, size_t first, const void *ours,
+                       size_t size);
 
 /* log.c, error.c */
 void pillion__log(int level, const char *format, ...)
@@ -44,8 +54,8 @@ void pillion__log(int level, const char *format, ...)
 int pillion__fail(int code, struct pillion__why why, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int pillion__fail_system(struct pillion__why why, const char *what);
-int pillion__options_take(void *out, size_t size, const void *given,
-                          struct pillion__why why);
+int pillion__options_take(void *ours, size_t size, size_t first,
+                          const void *given, struct pillion__why why);
 
 /* process.c: forks, and threads, which have a serial each */
 #if defined(__x86_64__)

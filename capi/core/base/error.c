@@ -27,7 +27,7 @@ static const char *const texts[] = {
     [-PILLION_EINTR] = "interrupted by a signal",
     [-PILLION_ESYSTEM] = "the operating system refused",
     [-PILLION_EGOEXIT] = "the Go function called runtime.Goexit",
-    [-PILLION_ENOTSUP] = "not supported by the host",
+    [-PILLION_ENOTSUP] = "not supported by the host, or by this library",
 };
 
 const char *pillion_strerror(int code) {
@@ -62,25 +62,19 @@ static int version_check(int version, struct pillion__why why) {
 }
 
 /*
- * Copies options that a program gives: `size` bytes, which begin with theirs and
- * the version of the program's header.
+ * Takes options that a program gives, or none. The version of its header stands
+ * behind their size.
  */
-int pillion__options_take(void *out, size_t size, const void *given,
-                          struct pillion__why why) {
-  struct {
-    size_t size;
-    int version;
-  } its;
+int pillion__options_take(void *ours, size_t size, size_t first,
+                          const void *given, struct pillion__why why) {
+  int version;
   if (pillion__forked())
     return pillion__fail(PILLION_EFORKED, why, "a forked child");
   if (given == NULL) return 0;
-  memcpy(&its, given, sizeof its);
-  if (its.size < size)
-    return pillion__fail(PILLION_EINVAL, why,
-                         "options.size is %zu, not %zu or more", its.size,
-                         size);
-  memcpy(out, given, size);
-  return version_check(its.version, why);
+  int rc = pillion__sized_in(ours, size, first, given, why);
+  if (rc < 0) return rc;
+  memcpy(&version, (char *)ours + sizeof(size_t), sizeof version);
+  return version_check(version, why);
 }
 
 int pillion_failure_parse(pillion_failure *out, const void *payload,
@@ -89,9 +83,7 @@ int pillion_failure_parse(pillion_failure *out, const void *payload,
   const char *at = payload;
   uint32_t stack;
   if (pillion__forked()) return PILLION_EFORKED;
-  if (out == NULL || payload == NULL || out->size < sizeof parsed ||
-      length < 12)
-    return PILLION_EINVAL;
+  if (payload == NULL || length < 12) return PILLION_EINVAL;
   memcpy(&parsed.code, at, 4);
   memcpy(&parsed.message_length, at + 4, 4);
   if (parsed.message_length > length - 12) return PILLION_EINVAL;
@@ -100,7 +92,6 @@ int pillion_failure_parse(pillion_failure *out, const void *payload,
   if (stack > length - 12 - parsed.message_length) return PILLION_EINVAL;
   parsed.stack = parsed.message + parsed.message_length + 4;
   parsed.stack_length = stack;
-  parsed.size = out->size;
-  *out = parsed;
-  return 0;
+  return pillion__sized_out(out, PILLION__FIRST_FAILURE, &parsed,
+                            sizeof parsed);
 }

@@ -86,11 +86,14 @@ int pillion_function_describe(pillion_function_info *out,
   if (pillion__forked()) return PILLION_EFORKED;
   int rc = pillion__function_kind(&index, &kind, function);
   if (rc < 0) return rc;
-  if (out == NULL || out->size < sizeof *out) return PILLION_EINVAL;
   const struct function *f = &functions[index];
-  *out = (pillion_function_info){out->size,     f->name, f->module,
-                                 f->descriptor, kind,    0};
-  return 0;
+  pillion_function_info info = PILLION_FUNCTION_INFO_INIT;
+  info.name = f->name;
+  info.module = f->module;
+  info.descriptor = f->descriptor;
+  info.kind = kind;
+  return pillion__sized_out(out, PILLION__FIRST_FUNCTION_INFO, &info,
+                            sizeof info);
 }
 
 /* Sorted names put a module's functions side by side. */

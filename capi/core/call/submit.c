@@ -169,8 +169,15 @@ int pillion_call_submit_with(pillion_task *out, pillion_executor executor,
   int rc = pillion__started();
   if (rc == 0 && executor != 0) rc = pillion__executor_get(&ex, executor);
   if (rc < 0) return rc;
-  if (options == NULL || options->size < sizeof *options ||
-      options->flags > PILLION_DETACH || options->reserved != 0)
+  pillion_call_options whole;
+  if (PILLION__UNLIKELY(options == NULL || options->size != sizeof whole)) {
+    whole = (pillion_call_options)PILLION_CALL_OPTIONS_INIT;
+    rc = pillion__sized_in(&whole, sizeof whole, PILLION__FIRST_CALL_OPTIONS,
+                           options, PILLION__NOWHERE);
+    if (rc < 0) return rc;
+    options = &whole;
+  }
+  if (options->flags > PILLION_DETACH || options->reserved != 0)
     return PILLION_EINVAL;
   uint32_t kinds = 0;
   rc = submit(out, ex, executor, options, &kinds);

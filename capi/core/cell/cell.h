@@ -279,8 +279,8 @@ struct pillion__table {
 };
 
 int pillion__owner_new(void **out, struct pillion__table *table, void *options,
-                       size_t size, const void *given, const uint64_t *handle,
-                       struct pillion__why why);
+                       size_t size, size_t first, const void *given,
+                       const uint64_t *handle, struct pillion__why why);
 void pillion__owner_give(struct pillion__table *table,
                          struct pillion__owner *owner);
 int pillion__owner_close(struct pillion__owner *owner, uint64_t gen, int mode);

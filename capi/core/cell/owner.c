@@ -43,10 +43,10 @@ static int table_take(void **out, struct pillion__table *table,
  * a handle in `handle`.
  */
 int pillion__owner_new(void **out, struct pillion__table *table, void *options,
-                       size_t size, const void *given, const uint64_t *handle,
-                       struct pillion__why why) {
+                       size_t size, size_t first, const void *given,
+                       const uint64_t *handle, struct pillion__why why) {
   uint32_t flags;
-  int rc = pillion__options_take(options, size, given, why);
+  int rc = pillion__options_take(options, size, first, given, why);
   if (rc < 0) return rc;
   memcpy(&flags, (char *)options + offsetof(pillion_executor_options, flags),
          sizeof flags); /* a pool's options have them there, too */

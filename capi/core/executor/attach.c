@@ -7,14 +7,15 @@ int pillion_host_set(pillion_executor executor, const pillion_host *host) {
   struct pillion__executor *ex;
   int rc = pillion__executor_own_outside(&ex, executor);
   if (rc < 0) return rc;
-  pillion_host *copy = NULL;
+  pillion_host its = PILLION_HOST_INIT, *copy = NULL;
   if (host != NULL) {
-    if (host->size < sizeof *host ||
-        (host->watch == NULL) != (host->unwatch == NULL))
-      return PILLION_EINVAL;
+    rc = pillion__sized_in(&its, sizeof its, PILLION__FIRST_HOST, host,
+                           PILLION__NOWHERE);
+    if (rc < 0) return rc;
+    if ((its.watch == NULL) != (its.unwatch == NULL)) return PILLION_EINVAL;
     copy = pillion__alloc(sizeof *copy);
     if (copy == NULL) return PILLION_ENOMEM;
-    *copy = *host;
+    *copy = its;
   }
   pillion__watches_leave(ex);
   pillion_host *old = pillion__host_swap(ex, copy);
@@ -30,10 +31,8 @@ int pillion_host_get(pillion_host *out, pillion_executor executor) {
   struct pillion__executor *ex;
   int rc = pillion__executor_mine(&ex, executor);
   if (rc < 0) return rc;
-  if (out == NULL || out->size < sizeof *out) return PILLION_EINVAL;
+  static const pillion_host none = PILLION_HOST_INIT;
   const pillion_host *host = pillion__peek(&ex->host);
-  size_t size = out->size;
-  *out = host != NULL ? *host : (pillion_host)PILLION_HOST_INIT;
-  out->size = size;
-  return 0;
+  return pillion__sized_out(out, PILLION__FIRST_HOST,
+                            host != NULL ? host : &none, sizeof none);
 }

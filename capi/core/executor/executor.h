@@ -113,11 +113,14 @@ struct pillion__executor {
 
 /* ---- Local tasks --------------------------------------------------------- */
 
-/* What may be spawned, on an executor or a pool. */
-static inline bool pillion__spawnable(const pillion_future *future,
-                                      uint32_t flags) {
-  return future != NULL && future->size >= sizeof *future &&
-         future->poll != NULL && flags <= PILLION_DETACH;
+/* Whether it may be spawned, on an executor or a pool: 0 or an error. */
+int pillion__spawn_unusual(const pillion_future *future, uint32_t flags);
+static inline int pillion__spawnable(const pillion_future *future,
+                                     uint32_t flags) {
+  return PILLION__LIKELY(future != NULL && future->size == sizeof *future &&
+                         future->poll != NULL && flags <= PILLION_DETACH)
+             ? 0
+             : pillion__spawn_unusual(future, flags);
 }
 /* Neither ended nor freed. */
 static inline bool pillion__task_running(const struct pillion__cell *cell) {

@@ -10,13 +10,15 @@
 int pillion__hooks_copy(pillion_context_hooks *out,
                         const pillion_context_hooks *hooks,
                         struct pillion__why why) {
-  out->capture = NULL;
+  *out = (pillion_context_hooks)PILLION_CONTEXT_HOOKS_INIT;
   if (hooks == NULL) return 0;
-  if (hooks->size < sizeof *hooks || hooks->capture == NULL ||
-      hooks->enter == NULL || hooks->leave == NULL)
-    return pillion__fail(PILLION_EINVAL, why, "context_hooks lack a function");
-  *out = *hooks;
-  return 0;
+  int rc = pillion__sized_in(out, sizeof *out, PILLION__FIRST_CONTEXT_HOOKS,
+                             hooks, why);
+  if (rc < 0) return rc;
+  return out->capture != NULL && out->enter != NULL && out->leave != NULL
+             ? 0
+             : pillion__fail(PILLION_EINVAL, why,
+                             "context_hooks lack a function");
 }
 
 /* Drops a future inside its token, and releases the token. */

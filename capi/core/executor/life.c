@@ -69,8 +69,9 @@ int pillion_executor_new(pillion_executor *out,
   pillion_executor_options o = PILLION_EXECUTOR_OPTIONS_INIT;
   struct pillion__why why = {errbuf, errcap};
   void *memory;
-  int rc =
-      pillion__owner_new(&memory, &executors, &o, sizeof o, options, out, why);
+  int rc = pillion__owner_new(&memory, &executors, &o, sizeof o,
+                              PILLION__FIRST_EXECUTOR_OPTIONS, options, out,
+                              why);
   if (rc < 0) return rc;
   struct pillion__executor *ex = memory;
   int fd = o.flags & PILLION_NO_FD ? -1 : pillion__descriptor_event();
@@ -205,12 +206,10 @@ int pillion_executor_stat(pillion_executor_stats *out,
   struct pillion__executor *ex;
   int rc = pillion__executor_get(&ex, executor);
   if (rc < 0) return rc;
-  if (out == NULL || out->size < sizeof *out) return PILLION_EINVAL;
-  size_t size = out->size;
-  *out = ex->counts;
-  out->size = size;
-  out->calls = atomic_load(&ex->calls);
-  out->pokes = atomic_load(&ex->pokes);
-  out->poke_errors = atomic_load(&ex->poke_errors);
-  return 0;
+  pillion_executor_stats stats = ex->counts;
+  stats.calls = atomic_load(&ex->calls);
+  stats.pokes = atomic_load(&ex->pokes);
+  stats.poke_errors = atomic_load(&ex->poke_errors);
+  return pillion__sized_out(out, PILLION__FIRST_EXECUTOR_STATS, &stats,
+                            sizeof stats);
 }

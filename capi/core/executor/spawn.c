@@ -3,19 +3,27 @@
 /* Starting local tasks. */
 #include "executor/executor.h"
 
+/* It is of another size than ours, or wrong. */
+__attribute__((noinline)) int pillion__spawn_unusual(
+    const pillion_future *future, uint32_t flags) {
+  return flags <= PILLION_DETACH ? pillion__future_check(future)
+                                 : PILLION_EINVAL;
+}
+
 __attribute__((always_inline)) static inline int spawn_bare(
     pillion_task *out, struct pillion__executor *ex,
     const pillion_future *future, void *self, uint64_t token, uint32_t flags) {
-  if (!pillion__spawnable(future, flags)) return PILLION_EINVAL;
+  int rc = pillion__spawnable(future, flags);
+  if (PILLION__UNLIKELY(rc < 0)) return rc;
   if (pillion__closing(&ex->base) != 0) return PILLION_ECLOSED;
   uint64_t live = pillion__tasks_live(ex);
   if (live >= ex->max_tasks) return PILLION_EAGAIN;
   if (ex->ready == NULL || live + ex->ready_stale > ex->ready_mask) {
-    int rc = pillion__ready_reserve(ex, 2 * (ex->ready_mask + 1));
+    rc = pillion__ready_reserve(ex, 2 * (ex->ready_mask + 1));
     if (rc < 0) return rc;
   }
   uint32_t slot;
-  int rc = pillion__cell_take(ex, &slot);
+  rc = pillion__cell_take(ex, &slot);
   if (rc < 0) return rc;
   struct pillion__cell *cell = pillion__cell_at(slot);
   cell->head.flags = PILLION__TASK_LIVE | flags << PILLION__MODE_SHIFT;

@@ -194,6 +194,28 @@ __attribute__((noinline)) static int turn_first(pillion_event *events,
              : pillion_executor_turn(events, cap, progress, executor, budget);
 }
 
+/* The program knows less of the structs than the library, or more. */
+__attribute__((noinline)) static int turn_sized(pillion_event *events,
+                                                size_t cap,
+                                                pillion_progress *progress,
+                                                pillion_executor executor,
+                                                const pillion_budget *budget) {
+  pillion_progress all = PILLION_PROGRESS_INIT;
+  pillion_budget its = PILLION_BUDGET_INIT;
+  int rc = 0;
+  if (progress != NULL)
+    rc = pillion__sized(progress, PILLION__SIZE_MOST, PILLION__FIRST_PROGRESS);
+  if (rc == 0 && budget != NULL)
+    rc = pillion__sized_in(&its, sizeof its, PILLION__FIRST_BUDGET, budget,
+                           PILLION__NOWHERE);
+  if (rc < 0) return rc;
+  rc = pillion_executor_turn(events, cap, &all, executor,
+                             budget != NULL ? &its : NULL);
+  if (rc >= 0 && progress != NULL)
+    pillion__sized_out(progress, PILLION__FIRST_PROGRESS, &all, sizeof all);
+  return rc;
+}
+
 /* An empty turn without timers calls no function, and so saves no register. */
 int pillion_executor_turn(pillion_event *events, size_t cap,
                           pillion_progress *progress, pillion_executor executor,
@@ -205,10 +227,10 @@ int pillion_executor_turn(pillion_event *events, size_t cap,
     return turn_first(events, cap, progress, ex, budget, executor);
   if (PILLION__UNLIKELY(pillion__turning)) return PILLION_EREENTRANT;
   if (PILLION__UNLIKELY(
-          (events == NULL && cap > 0) ||
-          (progress != NULL && progress->size < sizeof *progress) ||
-          (budget != NULL && budget->size < sizeof *budget)))
-    return PILLION_EINVAL;
+          (progress != NULL && progress->size != sizeof *progress) ||
+          (budget != NULL && budget->size != sizeof *budget)))
+    return turn_sized(events, cap, progress, executor, budget);
+  if (PILLION__UNLIKELY(events == NULL && cap > 0)) return PILLION_EINVAL;
   uint64_t found = work(ex) | (ex->depth ^ depth_of(budget));
   if ((found | told(ex)) != 0 || ex->worker != NULL ||
       pillion__next_deadline(ex) != PILLION_TIME_NEVER)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* The counts of the whole library. */
-#include <string.h>
-
 #include "library/library.h"
 
 static void count_tasks(struct pillion__executor *ex, void *data) {
@@ -14,17 +12,12 @@ static void count_tasks(struct pillion__executor *ex, void *data) {
 
 int pillion_library_count(pillion_library_counts *out) {
   if (pillion__forked()) return PILLION_EFORKED;
-  /* Older programs know fewer. */
-  if (out == NULL || out->size < offsetof(pillion_library_counts, threads))
-    return PILLION_EINVAL;
   pillion_library_counts counts = PILLION_LIBRARY_COUNTS_INIT;
-  counts.size = out->size;
   pillion__executor_each(count_tasks, &counts);
   counts.calls = pillion__calls_alive();
   counts.payloads = atomic_load(&pillion__payloads_alive);
   if (pillion__guest.count != NULL) pillion__guest.count(&counts);
   pillion__pool_count(&counts);
-  memcpy(out, &counts,
-         counts.size < sizeof counts ? counts.size : sizeof counts);
-  return 0;
+  return pillion__sized_out(out, PILLION__FIRST_LIBRARY_COUNTS, &counts,
+                            sizeof counts);
 }

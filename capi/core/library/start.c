@@ -76,7 +76,8 @@ int pillion_start(const pillion_start_options *options, char *errbuf,
                   size_t errcap) {
   pillion_start_options o = PILLION_START_OPTIONS_INIT;
   struct pillion__why why = {errbuf, errcap};
-  int rc = pillion__options_take(&o, sizeof o, options, why);
+  int rc = pillion__options_take(&o, sizeof o, PILLION__FIRST_START_OPTIONS,
+                                 options, why);
   if (rc < 0) return rc;
   if ((o.ring & (o.ring - 1)) != 0)
     return pillion__fail(PILLION_EINVAL, why, "ring is %u, not a power of two",

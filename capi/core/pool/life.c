@@ -62,7 +62,7 @@ int pillion_pool_new(pillion_pool *out, const pillion_pool_options *options,
   struct pillion__why why = {errbuf, errcap};
   void *memory;
   int rc = pillion__owner_new(&memory, &pillion__pool_table, &o, sizeof o,
-                              options, out, why);
+                              PILLION__FIRST_POOL_OPTIONS, options, out, why);
   if (rc < 0) return rc;
   struct pillion__pool *pool = memory;
   rc = pillion__hooks_copy(&pool->hooks, o.context_hooks, why);
@@ -211,8 +211,7 @@ int pillion_pool_stat(pillion_pool_stats *out, pillion_pool pool) {
   struct pillion__pool *p;
   int rc = pillion__pool_get(&p, pool);
   if (rc < 0) return rc;
-  if (out == NULL || out->size < sizeof *out) return PILLION_EINVAL;
-  pillion_pool_stats stats = {out->size, 0, 0, 0, 0, 0, 0};
+  pillion_pool_stats stats = PILLION_POOL_STATS_INIT;
   uint32_t end = atomic_load(&p->workers_end);
   for (uint32_t i = 0; i < end; i++) {
     struct pillion__worker *worker = atomic_load(&p->workers[i]);
@@ -223,6 +222,6 @@ int pillion_pool_stat(pillion_pool_stats *out, pillion_pool pool) {
   stats.live = pillion__pool_tasks(p);
   stats.idle = atomic_load(&p->idle_count);
   stats.threads = atomic_load(&p->threads);
-  *out = stats;
-  return 0;
+  return pillion__sized_out(out, PILLION__FIRST_POOL_STATS, &stats,
+                            sizeof stats);
 }

@@ -29,10 +29,9 @@ static int pool_spawn(pillion_task *out, struct pillion__pool *pool,
                       pillion_executor home, const pillion_future *future,
                       void *self, uint64_t token, uint32_t flags) {
   uint32_t slot = 0;
-  if (!pillion__spawnable(future, flags) ||
-      (flags == PILLION_EVENT && home == 0))
-    return PILLION_EINVAL;
-  int rc = pillion__pool_admit(pool, worker, gen);
+  int rc = pillion__spawnable(future, flags);
+  if (rc == 0 && flags == PILLION_EVENT && home == 0) rc = PILLION_EINVAL;
+  if (rc == 0) rc = pillion__pool_admit(pool, worker, gen);
   if (rc < 0) return rc;
   /* Admitted first: so the hook is this pool's, and stays it. */
   void *context = pillion__hooks_capture(&pool->hooks);

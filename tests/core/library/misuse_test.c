@@ -6,6 +6,7 @@
  */
 #include <sys/wait.h>
 
+#include "../../support/sized.h"
 #include "support.h"
 
 /* ---- Something of each kind ---------------------------------------------- */
@@ -367,6 +368,12 @@ GIVEN(one_of_each, random_handles_are_refused) {
     EACH(entry)
       if (entry->kind != NONE) assert_refused(entry, handle);
   }
+}
+
+/* ---- Sizes --------------------------------------------------------------- */
+
+GIVEN(one_of_each, structs_are_taken_in_every_size_and_refused_if_unknown) {
+  assert_true(sized_test());
 }
 
 /* ---- Places -------------------------------------------------------------- */

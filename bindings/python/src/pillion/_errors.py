@@ -167,7 +167,7 @@ class GoExit(Error):
 
 
 class NotSupported(Error):
-    """The loop cannot do it."""
+    """The loop or the library cannot do it."""
 
     status = -20
 
