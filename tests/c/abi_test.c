@@ -309,14 +309,14 @@ GIVEN(a_zoo, structs_shorter_than_the_first_versions_are_left_alone) {
     unsigned char bytes[256];
   } u;
   memset(&u, 0xaa, sizeof u);
-  u.size = sizeof u.stats - 1;
+  u.size = PILLION__FIRST_EXECUTOR_STATS - 1;
   assert_int_equal(pillion_executor_stat(&u.stats, zoo.ex), PILLION_EINVAL);
-  u.size = offsetof(pillion_library_counts, threads) - 1;
+  u.size = PILLION__FIRST_LIBRARY_COUNTS - 1;
   assert_int_equal(pillion_library_count(&u.counts), PILLION_EINVAL);
-  u.size = sizeof u.progress - 1;
+  u.size = PILLION__FIRST_PROGRESS - 1;
   assert_int_equal(pillion_executor_turn(NULL, 0, &u.progress, zoo.ex, NULL),
                    PILLION_EINVAL);
-  u.size = sizeof u.info - 1;
+  u.size = PILLION__FIRST_FUNCTION_INFO - 1;
   assert_int_equal(pillion_function_describe(&u.info, zoo.fn),
                    PILLION_EINVAL);
   for (size_t i = sizeof u.size; i < sizeof u; i++)

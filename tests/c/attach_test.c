@@ -64,7 +64,7 @@ GIVEN(an_executor, what_can_never_be_is_refused) {
   for (size_t i = 0; i < COUNT(need); i++)
     assert_int_equal(attach_from(need[i], NULL, NULL), PILLION_EINVAL);
   pillion_attach_options small = PILLION_ATTACH_OPTIONS_INIT;
-  small.size--;
+  small.size = PILLION__FIRST_ATTACH_OPTIONS - 1;
   assert_int_equal(pillion_executor_attach(ex, "uv", &loop, &small, NULL, 0),
                    PILLION_EINVAL);
 }

@@ -165,7 +165,7 @@ TEST(impossible_options_are_refused) {
   assert_int_equal(pillion_call_submit_with(NULL, ex, &options),
                    PILLION_EINVAL);
   options.flags = 0;
-  options.size--;
+  options.size = PILLION__FIRST_CALL_OPTIONS - 1;
   assert_int_equal(pillion_call_submit_with(NULL, ex, &options), PILLION_EINVAL);
 }
 

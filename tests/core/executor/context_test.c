@@ -209,7 +209,7 @@ TEST(hooks_that_lack_a_function_are_refused) {
   char why[128] = "";
   for (int lack = 0; lack < 5; lack++) {
     pillion_context_hooks h = hooks;
-    if (lack == 0) h.size = sizeof h - 1;
+    if (lack == 0) h.size = PILLION__FIRST_CONTEXT_HOOKS - 1;
     if (lack == 1) h.capture = NULL;
     if (lack == 2) h.enter = NULL;
     if (lack == 3) h.leave = NULL;

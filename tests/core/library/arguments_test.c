@@ -23,9 +23,18 @@ static void an_executor_and_a_probe(void) {
 GIVEN(an_executor_and_a_probe, wrong_options_of_the_library_are_refused) {
   pillion_start_options o = PILLION_START_OPTIONS_INIT;
   char why[128] = "";
-  INVALID((o.size--, pillion_start(&o, why, sizeof why)));
-  assert_non_null(strstr(why, "size"));
-  o.size++, o.ring = 3;
+  o.size = PILLION__FIRST_START_OPTIONS - 1;
+  INVALID(pillion_start(&o, why, sizeof why));
+  assert_string_equal(why, "size is 39, not 40 to 4096");
+  struct {
+    pillion_start_options known;
+    uint64_t unknown;
+  } later = {PILLION_START_OPTIONS_INIT, 1};
+  later.known.size = sizeof later;
+  assert_int_equal(pillion_start(&later.known, why, sizeof why),
+                   PILLION_ENOTSUP);
+  assert_non_null(strstr(why, "beyond are not zero"));
+  o.size = sizeof o, o.ring = 3;
   INVALID(pillion_start(&o, why, sizeof why));
   o.ring = 0, o.version += 1 << 8;
   assert_int_equal(pillion_start(&o, why, 5), PILLION_EVERSION);
@@ -39,7 +48,8 @@ GIVEN(an_executor_and_a_probe, wrong_options_of_an_executor_are_refused) {
   const pillion_executor_options good = o;
   pillion_executor new = 5;
   INVALID(pillion_executor_new(NULL, &o, NULL, 0));
-  INVALID((o.size--, pillion_executor_new(&new, &o, NULL, 0)));
+  o.size = PILLION__FIRST_EXECUTOR_OPTIONS - 1;
+  INVALID(pillion_executor_new(&new, &o, NULL, 0));
   o = good, o.flags = 2;
   INVALID(pillion_executor_new(&new, &o, NULL, 0));
   o = good, o.gather = 1, o.flags = PILLION_NO_FD;
@@ -62,7 +72,8 @@ GIVEN(an_executor_and_a_probe, wrong_options_of_a_pool_are_refused) {
   pillion_future no_poll = {sizeof no_poll, NULL, NULL};
   pillion_pool pool;
   INVALID(pillion_pool_new(NULL, &o, NULL, 0));
-  INVALID((o.size--, pillion_pool_new(&pool, &o, NULL, 0)));
+  o.size = PILLION__FIRST_POOL_OPTIONS - 1;
+  INVALID(pillion_pool_new(&pool, &o, NULL, 0));
   o = good, o.flags = 1;
   INVALID(pillion_pool_new(&pool, &o, NULL, 0));
   o = good, o.reserved = 1;
@@ -85,7 +96,8 @@ GIVEN(an_executor_and_a_probe, wrong_options_of_a_call_are_refused) {
   o.function = function("test.echo");
   const pillion_call_options good = o;
   INVALID(pillion_call_submit_with(NULL, ex, NULL));
-  INVALID((o.size--, pillion_call_submit_with(NULL, ex, &o)));
+  o.size = PILLION__FIRST_CALL_OPTIONS - 1;
+  INVALID(pillion_call_submit_with(NULL, ex, &o));
   o = good, o.flags = 3;
   INVALID(pillion_call_submit_with(NULL, ex, &o));
   o = good, o.reserved = 1;
@@ -108,7 +120,8 @@ GIVEN(an_executor_and_a_probe, wrong_arguments_of_executors_are_refused) {
   INVALID(pillion_executor_turn(NULL, 1, NULL, ex, NULL));
   INVALID(pillion_executor_turn(NULL, 0, &short_progress, ex, NULL));
   INVALID(pillion_executor_turn(NULL, 0, NULL, ex, &short_budget));
-  INVALID((host.size--, pillion_host_set(ex, &host)));
+  host.size = PILLION__FIRST_HOST - 1;
+  INVALID(pillion_host_set(ex, &host));
   INVALID(pillion_host_get(&host, ex));
   INVALID(pillion_host_get(NULL, ex));
   INVALID(pillion_executor_close(ex, 2));
