@@ -20,6 +20,8 @@ func failureStatus(err error) C.int32_t {
 		return C.PILLION_EPANIC
 	case errors.Is(err, executor.ErrGoexit):
 		return C.PILLION_EGOEXIT
+	case errors.Is(err, export.ErrRequest):
+		return C.PILLION_EREQUEST
 	default:
 		return C.PILLION_EFAILED
 	}

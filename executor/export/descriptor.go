@@ -47,8 +47,10 @@ type field struct {
 func describe[T any]() any { return describeType(reflect.TypeFor[T](), nil) }
 
 var (
-	jsonMarshaler = reflect.TypeFor[json.Marshaler]()
-	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
+	jsonMarshaler   = reflect.TypeFor[json.Marshaler]()
+	jsonUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
+	textMarshaler   = reflect.TypeFor[encoding.TextMarshaler]()
+	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
 // describeType describes a type that is nested in the types of outer. A type inside
@@ -58,13 +60,20 @@ func describeType(t reflect.Type, outer []reflect.Type) any {
 		return "any"
 	}
 	outer = append(outer, t)
+	p := reflect.PointerTo(t)
 	switch {
 	case t.Kind() == reflect.Pointer:
 		return map[string]any{"optional": describeType(t.Elem(), outer)}
 	case t.Implements(textMarshaler): // before the next case, for time.Time is both
 		return "string"
-	case t.Implements(jsonMarshaler):
+	case p.Implements(jsonMarshaler), p.Implements(jsonUnmarshaler):
 		return "any"
+	case t.Kind() == reflect.String:
+		return "string"
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+		return "bytes"
+	case p.Implements(textMarshaler), p.Implements(textUnmarshaler):
+		return "any" // it is text in one direction, or where it has an address
 	}
 	switch t.Kind() {
 	case reflect.Bool:
@@ -74,12 +83,7 @@ func describeType(t reflect.Type, outer []reflect.Type) any {
 		return "int"
 	case reflect.Float32, reflect.Float64:
 		return "float"
-	case reflect.String:
-		return "string"
 	case reflect.Slice, reflect.Array:
-		if t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 {
-			return "bytes"
-		}
 		return map[string]any{"list": describeType(t.Elem(), outer)}
 	case reflect.Map:
 		return map[string]any{"map": describeType(t.Elem(), outer)}

@@ -5,7 +5,8 @@ package export
 import "errors"
 
 var (
-	// ErrRequest says that the payload is no request of the function's type.
+	// ErrRequest says that the payload is no request of the function's type. A function
+	// may return it, too, wrapped in what is wrong. Its callers tell it from other errors.
 	ErrRequest = errors.New("export: malformed request")
 	// ErrResponse says that the function's result couldn't be encoded.
 	ErrResponse = errors.New("export: response can't be encoded")

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"runtime"
 	"slices"
 	"strings"
@@ -197,6 +198,29 @@ func TestTypeDescriptions(t *testing.T) {
 	test.Equal(t, "description", string(b), `{"struct":[{"name":"x","type":"int"},{"name":"y","type":"float","omit":true},`+
 		`{"name":"Next","type":{"optional":"any"}},{"name":"At","type":"string"},`+
 		`{"name":"tags","type":{"map":{"list":"string"}}},{"name":"Any","type":"any"}]}`)
+}
+
+type (
+	parsed  struct{ at time.Time }
+	level   int
+	written int
+)
+
+func (p *parsed) UnmarshalJSON([]byte) error    { return nil }
+func (l *level) UnmarshalText([]byte) error     { return nil }
+func (w *written) MarshalJSON() ([]byte, error) { return nil, nil }
+
+func TestTypesWithAFormOfTheirOwnByTheirPointerAreAny(t *testing.T) {
+	type all struct {
+		A parsed
+		B *level
+		C []written
+		D big.Int
+		E big.Float
+	}
+	b, _ := json.Marshal(describe[all]())
+	test.Equal(t, "description", string(b), `{"struct":[{"name":"A","type":"any"},{"name":"B","type":{"optional":"any"}},`+
+		`{"name":"C","type":{"list":"any"}},{"name":"D","type":"any"},{"name":"E","type":"any"}]}`)
 }
 
 func TestFunctionsAreSorted(t *testing.T) {

@@ -31,6 +31,8 @@ extern "C" {
 #define PILLION_ESYSTEM (-18)     /* the system refused; see errbuf */
 #define PILLION_EGOEXIT (-19)     /* the Go function called runtime.Goexit */
 #define PILLION_ENOTSUP (-20)     /* the host or the library cannot do it */
+#define PILLION_EDEADLOCK (-21)   /* the wait would never end */
+#define PILLION_EREQUEST (-22)    /* the Go function cannot read the request */
 
 /*
  * pillion_strerror says in English what a code means.

@@ -169,8 +169,8 @@ int pillion_executor_live(uint64_t *out, pillion_executor executor);
  * pillion_event tells that a task or call has ended, or brings a posted event
  * (pillion_executor_post). It has 64 bytes, and its layout is frozen. Up to
  * PILLION_INLINE bytes are in payload.bytes; payload.data points to longer
- * ones. If status is PILLION_EFAILED, PILLION_EPANIC or PILLION_EGOEXIT, the
- * payload is a failure: see pillion_failure.
+ * ones. If status is PILLION_EFAILED, PILLION_EREQUEST, PILLION_EPANIC or
+ * PILLION_EGOEXIT, the payload is a failure: see pillion_failure.
  */
 typedef struct pillion_event {
   uint64_t token;    /* as given at the start */

@@ -438,7 +438,7 @@ TEST(modules_are_listed) {
 /* ---- Texts and versions ------------------------------------------------- */
 
 TEST(every_code_has_a_text_of_its_own) {
-  for (int code = 0; code >= PILLION_EGOEXIT; code--) {
+  for (int code = 0; code >= PILLION_EREQUEST; code--) {
     const char *text = pillion_strerror(code);
     assert_non_null(text);
     assert_true(strlen(text) > 0);

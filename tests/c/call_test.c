@@ -114,10 +114,11 @@ TEST(strings_and_json_reach_their_functions) {
 TEST(a_request_that_is_no_json_fails) {
   pillion_value value = ask("test.add", "{\"a\":");
   pillion_failure failure = PILLION_FAILURE_INIT;
-  assert_int_equal(value.status, PILLION_EFAILED);
+  assert_int_equal(value.status, PILLION_EREQUEST);
   assert_ok(pillion_failure_parse(&failure, pillion_value_data(&value),
                                   value.length));
   assert_true(failure.message_length > 0);
+  assert_int_equal(failure.code, 0);
   assert_int_equal(failure.stack_length, 0);
   pillion_value_drop(&value);
 }
@@ -466,6 +467,7 @@ TEST(waits_fail_as_their_functions_do) {
   } cases[] = {{"test.fail", PILLION_EFAILED},
                {"test.panic", PILLION_EPANIC},
                {"test.goexit", PILLION_EGOEXIT},
+               {"test.add", PILLION_EREQUEST},
                {"test.nul", PILLION_EFAILED}};
   for (size_t i = 0; i < COUNT(cases); i++) {
     pillion_value value = ask(cases[i].name, "why");
@@ -584,7 +586,9 @@ GIVEN(an_executor, loop_functions_run_in_the_turns) {
                {"test.loop_sleep", "1000000", 0},
                {"test.loop_fail", "no", PILLION_EFAILED},
                {"test.loop_panic", "ouch", PILLION_EPANIC},
-               {"test.loop_goexit", "", PILLION_EGOEXIT}};
+               {"test.loop_goexit", "", PILLION_EGOEXIT},
+               {"test.json_loop", "no", PILLION_EREQUEST},
+               {"test.json_async", "no", PILLION_EREQUEST}};
   for (size_t i = 0; i < COUNT(cases); i++)
     submit(ex, cases[i].name, cases[i].request, i, PILLION_EVENT);
   run(ex, &seen);

@@ -79,8 +79,8 @@ async def test_goexit_is_an_error_of_its_own(lib, name):
     assert await lib.call("test.echo", "alive") == b"alive"
 
 
-async def test_parse_error_of_a_codec_is_a_go_error(lib):
-    with pytest.raises(pillion.GoError):
+async def test_parse_error_of_a_codec_is_a_request_error(lib):
+    with pytest.raises(pillion.RequestError):
         await lib.call("test.add", b"{no json")
 
 
@@ -112,6 +112,7 @@ def test_payloads_of_failures_that_are_cut_short(anyio_backend):
     for payload in (b"", b"abc", b"\1\0\0\0\xff\0\0\0abc"):
         assert isinstance(failed(-13, payload), pillion.GoError)
         assert isinstance(failed(-12, payload), pillion.GoPanic)
+        assert isinstance(failed(-22, payload), pillion.RequestError)
 
 
 def test_version_mismatch(anyio_backend):

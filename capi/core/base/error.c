@@ -28,6 +28,8 @@ static const char *const texts[] = {
     [-PILLION_ESYSTEM] = "the operating system refused",
     [-PILLION_EGOEXIT] = "the Go function called runtime.Goexit",
     [-PILLION_ENOTSUP] = "not supported by the host, or by this library",
+    [-PILLION_EDEADLOCK] = "the wait would never end",
+    [-PILLION_EREQUEST] = "the Go function cannot read the request",
 };
 
 const char *pillion_strerror(int code) {

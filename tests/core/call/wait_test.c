@@ -507,7 +507,7 @@ GIVEN(a_small_start, log_sink_is_dropped_once) {
 }
 
 GIVEN(a_small_start, every_code_has_its_text) {
-  for (int code = 0; code >= PILLION_EGOEXIT; code--)
+  for (int code = 0; code >= PILLION_EREQUEST; code--)
     assert_string_not_equal(pillion_strerror(code), "unknown error");
   assert_string_equal(pillion_strerror(1), "unknown error");
   assert_string_equal(pillion_strerror(-1000), "unknown error");

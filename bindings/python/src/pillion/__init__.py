@@ -28,6 +28,7 @@ from ._errors import (
     NotSupported,
     OutOfMemory,
     Reentrant,
+    RequestError,
     SystemFailure,
     Timeout,
     TooLarge,
@@ -43,6 +44,6 @@ __version__ = "0.1.0"
 __all__ = [
     "Again", "BadHandle", "Busy", "Cancelled", "Closed", "Error", "Forked", "GoError", "GoExit",
     "GoPanic", "Interrupted", "InvalidArgument", "Library", "LibraryNotFound", "NotFound",
-    "NotSupported", "OutOfMemory", "Payload", "Reentrant", "SystemFailure", "Timeout", "TooLarge",
-    "VersionMismatch", "WrongThread", "load",
+    "NotSupported", "OutOfMemory", "Payload", "Reentrant", "RequestError", "SystemFailure",
+    "Timeout", "TooLarge", "VersionMismatch", "WrongThread", "load",
 ]  # fmt: skip

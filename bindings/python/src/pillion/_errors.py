@@ -145,6 +145,12 @@ class GoError(Error):
         return self.message
 
 
+class RequestError(GoError, ValueError):
+    """The request is none that the Go function can read; `code` is as a GoError's."""
+
+    status = -22
+
+
 class GoPanic(Error):
     """The Go function panicked; `stack` is the goroutine's."""
 
@@ -195,7 +201,7 @@ def refused(status: int, detail: str = "") -> Error:
 
 def failed(status: int, payload: bytes) -> Error:
     """The exception for a call that failed, made of its pillion_failure."""
-    if status not in (GoError.status, GoPanic.status, GoExit.status):
+    if status not in (GoError.status, RequestError.status, GoPanic.status, GoExit.status):
         return refused(status)
     code, message, stack = 0, "", ""
     try:
@@ -207,6 +213,8 @@ def failed(status: int, payload: bytes) -> Error:
         message = message or payload.decode("utf-8", "replace")
     if status == GoError.status:
         return GoError(message, code)
+    if status == RequestError.status:
+        return RequestError(message, code)
     if status == GoPanic.status:
         return GoPanic(message, stack)
     return GoExit(message)

@@ -9,28 +9,31 @@ import sys
 import threading
 import time
 from asyncio import AbstractEventLoop, Future, _get_running_loop
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, TypeVar
 
-from . import _abi, _objects, _sync
+from . import _abi, _sync
 from ._asyncio import Host, Hosts
 from ._burst import Burst, CallFuture
 from ._core import Core
 from ._errors import Forked, InvalidArgument, Timeout
+from ._objects import Form
 from ._payload import Payload, encode
 
 SLICE = 0.1  # seconds that a shutdown waits before Python's signal handlers run
 
+T = TypeVar("T")
 
-class Functions(Dict[str, int]):
-    """Handles by name, looked up once."""
 
-    def __init__(self, library: Library) -> None:
+class Known(Dict[str, T]):
+    """What was found out about functions, by name. Each is asked for once."""
+
+    def __init__(self, ask: Callable[[str], T]) -> None:
         super().__init__()
-        self.library = library
+        self.ask = ask
 
-    def __missing__(self, name: str) -> int:
-        handle = self[name] = self.library._core().find(name)
-        return handle
+    def __missing__(self, name: str) -> T:
+        answer = self[name] = self.ask(name)
+        return answer
 
 
 class Library:
@@ -46,8 +49,8 @@ class Library:
         self._half_loaded = False  # the parent was loading it when this child was forked
         self._hosts = Hosts()
         self._local = self._hosts.local
-        self._functions = Functions(self)
-        self._descriptors: Dict[str, Dict[str, Any]] = {}
+        self._functions = Known(lambda name: self._core().find(name))
+        self._forms = Known(lambda name: Form(name, self.describe(name)))
 
     def __repr__(self) -> str:
         return f"<pillion.Library {self.path!r}>"
@@ -160,16 +163,16 @@ class Library:
         """As `call`, with objects of the descriptor's types.
 
         A request or response that is a string, bytes or nothing is a `str`, `bytes` or
-        `None`; json makes every other object.
+        `None`; json makes every other object. Raises TypeError, and sends nothing, if the
+        function doesn't take `value`, and RequestError if Go finds that.
         """
-        request = _objects.encode(self.describe(name), value)
-        data = await self.call(name, request, timeout=timeout)
-        return _objects.decode(self.describe(name), data)
+        form = self._forms[name]
+        return form.decode(await self.call(name, form.encode(value), timeout=timeout))
 
     def call_json_sync(self, name: str, value: Any, timeout: Optional[float] = None) -> Any:
         """As `call_sync`, with objects: see `call_json`."""
-        request = _objects.encode(self.describe(name), value)
-        return _objects.decode(self.describe(name), self.call_sync(name, request, timeout))
+        form = self._forms[name]
+        return form.decode(self.call_sync(name, form.encode(value), timeout))
 
     # ---- Asking -------------------------------------------------------------
 
@@ -184,11 +187,9 @@ class Library:
 
     def describe(self, name: str) -> Dict[str, Any]:
         """A function's descriptor: name, module, kind, codec, request, response, doc."""
-        known = self._descriptors.get(name)
-        if known is None:
-            info = self._core().abi.describe(self._functions[name])
-            known = self._descriptors[name] = json.loads(info.descriptor)
-        return dict(known)
+        info = self._core().abi.describe(self._functions[name])
+        descriptor: Dict[str, Any] = json.loads(info.descriptor)
+        return descriptor
 
     def version(self) -> str:
         """The library's own version."""
