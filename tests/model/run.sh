@@ -71,6 +71,17 @@ export out
   for bug in 1 2 4 5 7; do echo pool_idle wrong -DLEAVE -DBUG=$bug; done
   echo pool_timer right
   for bug in 1 2 3 4 5; do echo pool_timer wrong -DBUG=$bug; done
+  echo flow right
+  for bug in 1 2 3 4 7 10 11 12 21; do echo flow wrong -DBUG=$bug; done
+  echo flow right -DCANCEL
+  for bug in 5 6 9 14 15; do echo flow wrong -DCANCEL -DBUG=$bug; done
+  echo flow right -DFREE
+  for bug in 8 13 16; do echo flow wrong -DFREE -DBUG=$bug; done
+  echo flow right -DFROM
+  for bug in 4 17 18 19; do echo flow wrong -DFROM -DBUG=$bug; done
+  echo flow right -DFROM -DCANCEL
+  echo flow right -DFROM -DTWO
+  for bug in 3 20 22; do echo flow wrong -DFROM -DTWO -DBUG=$bug; done
 } >$out/searches
 xargs -P 2 -I{} bash -c 'search {}' <$out/searches >$out/results
 
