@@ -30,7 +30,8 @@ test_needs=(
   /usr/include/glib-2.0/glib.h:libglib2.0-dev
   /usr/include/ev.h:libev-dev /usr/include/event2/event.h:libevent-dev
   /usr/include/systemd/sd-event.h:libsystemd-dev
-  /usr/include/asio.hpp:libasio-dev /usr/lib/x86_64-linux-gnu/pkgconfig/Qt6Core.pc:qt6-base-dev
+  /usr/include/asio.hpp:libasio-dev /usr/include/boost/asio.hpp:libboost-dev
+  /usr/lib/x86_64-linux-gnu/pkgconfig/Qt6Core.pc:qt6-base-dev
   /usr/include/gtk-4.0/gtk/gtk.h:libgtk-4-dev
   /usr/include/x86_64-linux-gnu/curl/curl.h:libcurl4-openssl-dev
   /usr/include/ares.h:libc-ares-dev /usr/include/hiredis/hiredis.h:libhiredis-dev

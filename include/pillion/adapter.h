@@ -13,7 +13,7 @@
  *       int fd, rc = pillion_adapter_init(&my->adapter, &fd, executor,
  *                                         &my_functions, on_event, data);
  *       if (rc < 0) return rc;
- *       ... watch fd for reading, start a timer that is due at once ...
+ *       ... watch fd for reading, make a timer ...
  *       return pillion_adapter_hook(&my->adapter, executor);
  *     }
  *
@@ -35,6 +35,7 @@
  *    no function: the loop's descriptors are the parent's, too.
  */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,10 +61,10 @@ typedef struct pillion_adapter_watch {
  * thread. All but `close` may be NULL; without `watch`, tasks that await
  * descriptors get PILLION_ENOTSUP.
  *
- * arm: the timer is due at `deadline`; PILLION_TIME_NEVER stops it. Before the
- *   first call it is due at once.
+ * arm: the timer is due at `deadline`; PILLION_TIME_NEVER stops it.
  * live: whether the adapter keeps the loop running. It is called when that
- *   changes; before the first call the adapter keeps it running.
+ *   changes, and with 0 before stop and close; before the first call the
+ *   adapter keeps it running.
  * stop: the executor is gone, or a turn has failed. Watch its descriptor no
  *   more, since the number may soon be another's, and stop the timer. It may be
  *   called several times.
@@ -196,6 +197,15 @@ static inline uint32_t pillion_adapter_events(int mask) {
          (mask & (PILLION__POLLERR | PILLION__POLLNVAL) ? PILLION_FAULT : 0);
 }
 
+/* The error of a loop that has answered this of errno(3), when it was to watch
+ * a descriptor. */
+static inline int pillion__adapter_error(int number) {
+  return number == EPERM    ? PILLION_ENOTSUP /* a regular file, say */
+         : number == EEXIST ? PILLION_EBUSY
+         : number == ENOMEM ? PILLION_ENOMEM
+                            : PILLION_ESYSTEM;
+}
+
 /* For loops on epoll(7), which does not take such a descriptor. */
 static inline int pillion__adapter_is_file(int fd) {
   struct stat status;
@@ -222,7 +232,7 @@ static inline void *pillion__adapter_grow(void *array, size_t *cap,
 
 static inline void pillion__adapter_live(int live, void *data) {
   pillion_adapter *adapter = (pillion_adapter *)data;
-  if (adapter->keeps == live) return;
+  if (adapter->keeps == live || (live && adapter->status < 0)) return;
   adapter->keeps = live;
   if (live && adapter->live == 0) adapter->live = 1;
   if (adapter->loop->live != NULL) adapter->loop->live(adapter, live);
@@ -247,6 +257,7 @@ static inline void pillion__adapter_arm(pillion_adapter *adapter,
  */
 static inline void pillion_adapter_stop(pillion_adapter *adapter, int status) {
   adapter->status = status;
+  pillion__adapter_live(0, adapter);
   if (adapter->loop->stop != NULL) adapter->loop->stop(adapter);
 }
 
@@ -261,6 +272,7 @@ static inline int pillion__adapter_leave(pillion_adapter *adapter) {
   }
   adapter->executor = 0;
   adapter->detached = 2;
+  pillion__adapter_live(0, adapter);
   adapter->loop->close(adapter);
   return 0;
 }
@@ -511,9 +523,10 @@ static inline int pillion_adapter_init(pillion_adapter *out, int *fd,
 
 /*
  * pillion_adapter_hook makes the adapter the executor's host. By then the loop
- * watches the executor's descriptor, and its timer is due at once: the first
- * turn finds out what lives. If tasks await descriptors already, it calls
- * loop->watch. If it fails, it calls loop->close.
+ * watches the executor's descriptor, which is readable afterwards: the first
+ * turn finds out what lives, and for how long the loop may sleep. If tasks
+ * await descriptors already, it calls loop->watch. If it fails, it calls
+ * loop->close.
  *
  * Threads: the owner's.
  * Reentrancy: not inside a turn.

@@ -25,27 +25,26 @@
 #if !defined(PILLION_BOOST_ASIO) && __has_include(<asio.hpp>)
 #include <asio.hpp>
 namespace pillion__net = ::asio;
-typedef asio::error_code pillion__asio_error;
+typedef asio::system_error pillion__asio_error;
 #else
 #include <boost/asio.hpp>
 namespace pillion__net = ::boost::asio;
-typedef boost::system::error_code pillion__asio_error;
+typedef boost::system::system_error pillion__asio_error;
 #endif
-#include <cerrno>
 #include <memory>
+#include <optional>
 #include <typeinfo>
 
 #include "adapter.h"
 
-/* An executor on a context, in the caller's storage. `on_event` and `data` may
- * be set, adapter.live and adapter.status read; the rest is private. */
+/* In the caller's storage. on_event, data, adapter.live and .status are not
+ * private. */
 typedef struct pillion_asio {
   pillion_adapter adapter;
   pillion_event_fn on_event; /* or NULL */
   void *data;                /* of on_event */
   pillion__net::io_context *context;
-  struct pillion__asio *own; /* NULL: stopped, or the context is gone */
-  int keeps, nudged;
+  pillion_adapter_watch own; /* 0: stopped, or the context is gone */
 } pillion_asio;
 
 /* What the context watches: the executor's descriptor, and it has the timer, or
@@ -53,153 +52,135 @@ typedef struct pillion_asio {
 struct pillion__asio : std::enable_shared_from_this<pillion__asio> {
   typedef pillion__net::io_context::executor_type executor;
   pillion_asio *on; /* NULL: the adapter has let go of it */
-  int fd;
   uint32_t events = 0, awaited = 0;
-  pillion__net::posix::stream_descriptor::rebind_executor<executor>::other io;
+  bool nudged = false;
   pillion__net::steady_timer::rebind_executor<executor>::other timer;
+  pillion__net::posix::basic_stream_descriptor<executor> io;
+  std::optional<pillion__net::executor_work_guard<executor>> keeps{
+      io.get_executor()}; /* while it begins to wait, and while tasks live */
 
-  pillion__asio(pillion_asio *of, int number)
-      : on(of), fd(number), io(*of->context), timer(*of->context) {}
+  pillion__asio(pillion_asio *its, int fd)
+      : on(its), timer(*its->context), io(*its->context, fd) {}
   ~pillion__asio() {
-    if (on != NULL && on->own == this) on->own = NULL;
-    else if (on != NULL && (size_t)fd < on->adapter.watches_cap)
-      on->adapter.watches[fd].as.handle = NULL;
+    if (on != NULL && of(on) == this) on->own.as.handle = NULL;
+    else if (on != NULL)
+      on->adapter.watches[io.native_handle()].as.handle = NULL;
     io.release(); /* otherwise it would close it */
   }
-  void let_go() {
-    on = NULL;
-    io.release();
-    timer.cancel();
-  }
-
-  static int make(std::shared_ptr<pillion__asio> *out, pillion_asio *on,
-                  int fd) {
-    pillion__asio_error error;
-    try {
-      (*out = std::make_shared<pillion__asio>(on, fd))->io.assign(fd, error);
-      if (!error) return 0;
-      return error.value() == EEXIST ? PILLION_EBUSY : PILLION_ESYSTEM;
-    } catch (const std::bad_alloc &) {
-      return PILLION_ENOMEM;
-    } catch (...) {
-      return PILLION_ESYSTEM;
-    }
+  static pillion__asio *of(const void *on) {
+    return (pillion__asio *)((const pillion_asio *)on)->own.as.handle;
   }
 
   /* Waits do not keep the context running: tasks do. 0 is the timer. */
-  void wait_for(uint32_t event) {
+  int wait_for(uint32_t event) {
     auto came = [self = shared_from_this(), event](auto error) noexcept {
       self->timer.get_executor().on_work_started(); /* as the wait had */
-      if (self->on != NULL) self->came(event, error);
+      self->awaited &= ~event;
+      if (self->on != NULL && error != pillion__net::error::operation_aborted)
+        self->came(event, !error);
     };
-    if (event == 0) timer.async_wait(came);
-    else if (event == PILLION_READABLE) io.async_wait(io.wait_read, came);
-    else if (event == PILLION_WRITABLE) io.async_wait(io.wait_write, came);
-    else io.async_wait(io.wait_error, came);
-    timer.get_executor().on_work_finished();
-    awaited |= event;
-  }
-
-  /* A wait hears once. The next comes before a turn, in which a handler may run
-   * the context; what the turn has read does not end it. */
-  int wait() {
+    if (awaited & event) return 0;
     try {
-      for (uint32_t event = 1; event <= events; event *= 2)
-        if (events & ~awaited & event) wait_for(event);
+      if (event == 0) timer.async_wait(came);
+      else if (event == PILLION_READABLE) io.async_wait(io.wait_read, came);
+      else if (event == PILLION_WRITABLE) io.async_wait(io.wait_write, came);
+      else io.async_wait(io.wait_error, came);
     } catch (...) {
       return PILLION_ENOMEM;
     }
+    timer.get_executor().on_work_finished();
+    awaited |= event;
     return 0;
   }
 
-  void came(uint32_t event, const pillion__asio_error &error) {
-    awaited &= ~event;
-    if (error == pillion__net::error::operation_aborted) return;
-    if (on->own == this) {
-      if (error) pillion_adapter_stop(&on->adapter, PILLION_ESYSTEM);
-      else turn(event == 0);
-    } else if (events & event) {
-      if (error || wait() < 0) event = PILLION_FAULT;
-      pillion_adapter_report(&on->adapter, fd, event);
-    }
-  }
-
-  /* In a loop inside a poll the descriptor stays readable: the timer tries. */
-  void turn(int fired) {
+  /* A wait hears once. The next comes before a turn, in which a handler may run
+   * the context; what the turn has read does not end it. In a loop inside a
+   * poll the descriptor stays readable: the timer tries. */
+  void came(uint32_t event, bool well) {
     pillion_adapter *adapter = &on->adapter;
-    int rc = pillion_executor_bind(adapter->executor);
-    if (rc != PILLION_EREENTRANT && wait() < 0)
-      pillion_adapter_stop(adapter, PILLION_ENOMEM);
-    else if (fired) pillion_adapter_fired(adapter);
+    int rc = well ? 0 : PILLION_ESYSTEM;
+    if (of(on) != this) {
+      if (!(events & event)) return;
+      if (!well || wait_for(event) < 0) event = PILLION_FAULT;
+      pillion_adapter_report(adapter, io.native_handle(), event);
+      return;
+    }
+    if (well && pillion_executor_bind(adapter->executor) != PILLION_EREENTRANT)
+      rc = wait_for(PILLION_READABLE);
+    if (rc < 0) pillion_adapter_stop(adapter, rc);
+    else if (event == 0) pillion_adapter_fired(adapter);
     else pillion_adapter_turn(adapter);
   }
 
   static void arm(pillion_adapter *adapter, int64_t deadline) {
-    pillion__asio *own = ((pillion_asio *)adapter)->own;
+    pillion__asio *own = of(adapter);
     if (own == NULL) return;
-    try {
-      own->timer.expires_at(std::chrono::steady_clock::time_point(
-          std::chrono::nanoseconds(deadline)));
-      if (deadline != PILLION_TIME_NEVER) own->wait_for(0);
-      if (adapter->refused || own->wait() == 0) return;
-    } catch (...) {
-    }
-    pillion_adapter_stop(adapter, PILLION_ENOMEM);
+    own->timer.expires_at(std::chrono::steady_clock::time_point(
+        std::chrono::nanoseconds(deadline)));
+    if ((deadline != PILLION_TIME_NEVER && own->wait_for(0) < 0) ||
+        (!adapter->refused && own->wait_for(PILLION_READABLE) < 0))
+      pillion_adapter_stop(adapter, PILLION_ENOMEM);
   }
 
   static void live(pillion_adapter *adapter, int live) {
-    pillion_asio *on = (pillion_asio *)adapter;
-    if (on->own == NULL || on->keeps == live) return;
-    on->keeps = live;
-    if (live) on->context->get_executor().on_work_started();
-    else on->context->get_executor().on_work_finished();
+    pillion__asio *own = of(adapter);
+    if (own == NULL) return;
+    if (live) own->keeps.emplace(own->timer.get_executor());
+    else own->keeps.reset();
   }
 
   static void stop(pillion_adapter *adapter) {
-    pillion__asio *own = ((pillion_asio *)adapter)->own;
-    if (own == NULL) return;
-    live(adapter, 0);
-    own->on->own = NULL;
-    own->let_go();
+    unwatch(adapter, &((pillion_asio *)adapter)->own, 0);
   }
 
   static int watch(pillion_adapter *adapter, pillion_adapter_watch *watch,
                    int fd, uint32_t events) {
     pillion_asio *on = (pillion_asio *)adapter;
+    pillion__asio *self = (pillion__asio *)watch->as.handle;
     std::shared_ptr<pillion__asio> added;
-    if (on->own == NULL) return PILLION_ECLOSED;
+    int rc = 0;
+    if (watch != &on->own && of(on) == NULL) return PILLION_ECLOSED;
     if (events & PILLION_HANGUP || pillion__adapter_is_file(fd))
       return PILLION_ENOTSUP;
-    if (events == 0) return unwatch(adapter, watch, fd), 0;
-    if (watch->as.handle == NULL) {
-      if (int rc = make(&added, on, fd); rc < 0) return rc;
-      watch->as.handle = added.get();
+    try {
+      if (self == NULL) added = std::make_shared<pillion__asio>(on, fd);
+    } catch (const pillion__asio_error &error) {
+      return pillion__adapter_error(error.code().value());
+    } catch (...) {
+      return PILLION_ENOMEM;
     }
-    ((pillion__asio *)watch->as.handle)->events = events;
-    return ((pillion__asio *)watch->as.handle)->wait();
+    if (self == NULL) watch->as.handle = self = added.get();
+    self->events = events;
+    for (uint32_t event = 1; event <= events && rc == 0; event *= 2)
+      if (events & event) rc = self->wait_for(event);
+    if (watch != &on->own) self->keeps.reset();
+    return rc;
   }
 
   static void unwatch(pillion_adapter *, pillion_adapter_watch *watch, int) {
-    if (watch->as.handle != NULL) ((pillion__asio *)watch->as.handle)->let_go();
+    pillion__asio *self = (pillion__asio *)watch->as.handle;
     watch->as.handle = NULL;
+    if (self == NULL) return;
+    self->on = NULL;
+    self->io.release();
+    self->timer.cancel();
   }
 
   /* A loop that the handler runs begins with what is left of its batch. */
   static void on_event(const pillion_event *event, void *data) {
     pillion_asio *on = (pillion_asio *)data;
-    executor context = on->context->get_executor();
-    if (pillion_adapter_pending(&on->adapter) && on->own && !on->nudged) {
-      on->nudged = 1;
-      post(context, [self = on->own->shared_from_this()]() noexcept {
-        if (self->on == NULL) return;
-        self->on->nudged = 0;
-        if (pillion_adapter_pending(&self->on->adapter)) self->turn(0);
+    if (pillion_adapter_pending(&on->adapter) && of(on) && !of(on)->nudged) {
+      of(on)->nudged = true;
+      post(*on->context, [self = of(on)->shared_from_this()]() noexcept {
+        self->nudged = false;
+        if (self->on != NULL && pillion_adapter_pending(&self->on->adapter))
+          self->came(PILLION_READABLE, true);
       });
     }
     try {
       if (on->on_event != NULL) on->on_event(event, on->data);
     } catch (...) {
-      post(context, [error = std::current_exception()] {
+      post(*on->context, [error = std::current_exception()] {
         std::rethrow_exception(error);
       });
     }
@@ -227,7 +208,6 @@ static inline int pillion_asio_attach(pillion_asio *out,
   typedef pillion__asio Own;
   static const pillion_adapter_loop functions = {
       Own::arm, Own::live, Own::stop, Own::stop, Own::watch, Own::unwatch};
-  std::shared_ptr<Own> own;
   int fd, rc;
 
   if (its.target_type() != typeid(Own::executor)) return PILLION_ENOTSUP;
@@ -237,14 +217,8 @@ static inline int pillion_asio_attach(pillion_asio *out,
   out->on_event = on_event;
   out->data = data;
   out->context = &its.target<Own::executor>()->context();
-  out->own = NULL;
-  out->keeps = out->nudged = 0;
-  if ((rc = Own::make(&own, out, fd)) < 0) return rc;
-  out->own = own.get();
-  Own::live(&out->adapter, 1);
-  own->events = PILLION_READABLE;
-  Own::arm(&out->adapter, 0);
-  rc = out->adapter.status;
+  out->own.as.handle = NULL;
+  rc = Own::watch(&out->adapter, &out->own, fd, PILLION_READABLE);
   return rc < 0 ? rc : pillion_adapter_hook(&out->adapter, executor);
 }
 

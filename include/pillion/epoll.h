@@ -22,7 +22,6 @@
  * above all pointers and small numbers.
  */
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/epoll.h>
@@ -46,10 +45,9 @@ static inline int pillion__epoll_ctl(pillion_adapter *adapter, int how, int fd,
   struct epoll_event event;
   event.events = events;
   event.data.u64 = (uint64_t)on->tag << 32 | (uint32_t)fd;
-  return epoll_ctl(on->epoll, how, fd, &event) == 0 ? 0
-         : errno == EPERM  ? PILLION_ENOTSUP /* a regular file, say */
-         : errno == EEXIST ? PILLION_EBUSY
-                           : PILLION_ESYSTEM;
+  return epoll_ctl(on->epoll, how, fd, &event) == 0
+             ? 0
+             : pillion__adapter_error(errno);
 }
 
 /* It reports hang-ups unasked: so nothing is watched for nothing. */

@@ -28,10 +28,9 @@ typedef struct pillion_ev {
   ev_timer timer;
   ev_prepare prepare; /* for a loop that runs in a handler */
   ev_cleanup cleanup; /* the loop is being destroyed */
-  int keeps;
 } pillion_ev;
 
-/* No descriptor keeps the loop alive: tasks do, with a reference of ours. */
+/* No watcher keeps the loop alive: tasks do, with a reference of ours. */
 static inline void pillion__ev_start(const pillion_ev *on, ev_io *io) {
   if (ev_is_active(io)) return;
   ev_io_start(on->loop, io);
@@ -45,18 +44,15 @@ static inline void pillion__ev_stop_io(const pillion_ev *on, ev_io *io) {
 }
 
 static inline void pillion__ev_live(pillion_adapter *adapter, int live) {
-  pillion_ev *on = (pillion_ev *)adapter;
-  if (on->loop == NULL || on->keeps == live) return;
-  on->keeps = live;
-  if (live) ev_ref(on->loop);
-  else ev_unref(on->loop);
+  const pillion_ev *on = (pillion_ev *)adapter;
+  if (on->loop != NULL) (live ? ev_ref : ev_unref)(on->loop);
 }
 
 static inline void pillion__ev_stop(pillion_adapter *adapter) {
   pillion_ev *on = (pillion_ev *)adapter;
   if (on->loop == NULL) return;
-  pillion__ev_live(adapter, 0);
   pillion__ev_stop_io(on, &on->io);
+  if (ev_is_active(&on->timer)) ev_ref(on->loop);
   ev_timer_stop(on->loop, &on->timer);
 }
 
@@ -73,7 +69,8 @@ static inline void pillion__ev_on_io(EV_P_ ev_io *io, int events) {
 
 static inline void pillion__ev_on_timer(EV_P_ ev_timer *timer, int events) {
   pillion_ev *on = (pillion_ev *)timer->data;
-  (void)loop, (void)events;
+  (void)events;
+  ev_ref(loop); /* libev has stopped it */
   pillion__ev_start(on, &on->io);
   pillion_adapter_fired(&on->adapter);
 }
@@ -94,11 +91,13 @@ static inline void pillion__ev_arm(pillion_adapter *adapter, int64_t deadline) {
   int64_t us = pillion_adapter_wait(deadline, pillion_adapter_now(), 1000);
   if (on->loop == NULL) return;
   if (!adapter->refused) pillion__ev_start(on, &on->io);
+  if (ev_is_active(&on->timer)) ev_ref(on->loop);
   ev_timer_stop(on->loop, &on->timer);
   if (us < 0) return;
   ev_now_update(on->loop);
   ev_timer_set(&on->timer, (double)us * 1e-6, 0.);
   ev_timer_start(on->loop, &on->timer);
+  ev_unref(on->loop);
 }
 
 static inline void pillion__ev_close(pillion_adapter *adapter) {
@@ -167,18 +166,16 @@ static inline int pillion_ev_attach(pillion_ev *out, struct ev_loop *loop,
                                     on_event, data);
   if (rc < 0) return rc;
   out->loop = loop;
-  out->keeps = 0;
   ev_io_init(&out->io, pillion__ev_on_io, fd, EV_READ);
   ev_timer_init(&out->timer, pillion__ev_on_timer, 0., 0.);
   ev_prepare_init(&out->prepare, pillion__ev_on_prepare);
   ev_cleanup_init(&out->cleanup, pillion__ev_on_cleanup);
   out->io.data = out->timer.data = out->prepare.data = out->cleanup.data = out;
   pillion__ev_start(out, &out->io);
-  ev_timer_start(loop, &out->timer);
   ev_prepare_start(loop, &out->prepare);
   ev_unref(loop);
   ev_cleanup_start(loop, &out->cleanup);
-  pillion__ev_live(&out->adapter, 1);
+  ev_ref(loop); /* for the tasks */
   return pillion_adapter_hook(&out->adapter, executor);
 }
 

@@ -145,7 +145,6 @@ static inline int pillion_libevent_attach(pillion_libevent *out,
                pillion__libevent_on_io, out);
   event_assign(&out->timer, base, -1, 0, pillion__libevent_on_timer, out);
   if (event_add(&out->io, NULL) < 0) return PILLION_ESYSTEM;
-  event_active(&out->timer, EV_TIMEOUT, 1);
   return pillion_adapter_hook(&out->adapter, executor);
 }
 

@@ -12,7 +12,6 @@
  *     pillion_executor_free(ex);
  */
 
-#include <errno.h>
 #include <limits.h>
 #include <poll.h>
 

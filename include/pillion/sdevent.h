@@ -20,7 +20,6 @@
  * there already gets PILLION_EBUSY.
  */
 
-#include <errno.h>
 #include <systemd/sd-event.h>
 
 #include "adapter.h"
@@ -33,14 +32,6 @@ typedef struct pillion_sdevent {
   int64_t priority;
   sd_event_source *io, *timer;
 } pillion_sdevent;
-
-static inline int pillion__sdevent_error(int rc) {
-  return rc >= 0         ? 0
-         : rc == -EPERM  ? PILLION_ENOTSUP /* a regular file, say */
-         : rc == -EEXIST ? PILLION_EBUSY
-         : rc == -ENOMEM ? PILLION_ENOMEM
-                         : PILLION_ESYSTEM;
-}
 
 static inline int pillion__sdevent_on_io(sd_event_source *source, int fd,
                                          uint32_t events, void *data) {
@@ -94,7 +85,7 @@ static inline int pillion__sdevent_watch(pillion_adapter *adapter,
   if (source == NULL) {
     rc = sd_event_add_io(on->loop, &source, fd, mask, pillion__sdevent_on_ready,
                          adapter);
-    if (rc < 0) return pillion__sdevent_error(rc);
+    if (rc < 0) return pillion__adapter_error(-rc);
     watch->as.handle = source;
     rc = sd_event_source_set_priority(source, on->priority);
   } else if (events != 0) {
@@ -103,7 +94,7 @@ static inline int pillion__sdevent_watch(pillion_adapter *adapter,
   if (rc >= 0)
     rc = sd_event_source_set_enabled(source,
                                      events ? SD_EVENT_ON : SD_EVENT_OFF);
-  return pillion__sdevent_error(rc);
+  return rc < 0 ? pillion__adapter_error(-rc) : 0;
 }
 
 static inline void pillion__sdevent_unwatch(pillion_adapter *adapter,
@@ -151,7 +142,7 @@ static inline int pillion_sdevent_attach(pillion_sdevent *out, sd_event *loop,
   if (rc >= 0) rc = sd_event_source_set_priority(out->timer, priority);
   if (rc >= 0) return pillion_adapter_hook(&out->adapter, executor);
   pillion__sdevent_close(&out->adapter);
-  return pillion__sdevent_error(rc);
+  return pillion__adapter_error(-rc);
 }
 
 /*

@@ -86,7 +86,7 @@ static inline void pillion__uv_let_go(pillion_uv *uv, uv_handle_t *handle) {
 static inline void pillion__uv_stop(pillion_adapter *adapter) {
   pillion_uv *uv = (pillion_uv *)adapter;
   pillion__uv_let_go(uv, (uv_handle_t *)&uv->poll);
-  if (PILLION__UV_OPEN(&uv->timer)) uv_timer_stop(&uv->timer);
+  uv_timer_stop(&uv->timer);
 }
 
 static inline void pillion__uv_close(pillion_adapter *adapter) {
@@ -118,9 +118,7 @@ static inline int pillion__uv_watch(pillion_adapter *adapter,
     rc = uv_poll_init(own->loop, poll, fd);
     if (rc < 0) {
       free(poll);
-      return rc == UV_EPERM    ? PILLION_ENOTSUP /* a regular file, say */
-             : rc == UV_EEXIST ? PILLION_EBUSY
-                               : PILLION_ESYSTEM;
+      return pillion__adapter_error(-rc);
     }
     uv_unref((uv_handle_t *)poll); /* Tasks keep the loop alive. */
     poll->data = adapter;
@@ -164,13 +162,12 @@ static inline int pillion_uv_attach(pillion_uv *out, uv_loop_t *loop,
 
   if (rc < 0) return rc;
   rc = uv_poll_init(loop, &out->poll, fd);
-  if (rc < 0) return rc == UV_EEXIST ? PILLION_EBUSY : PILLION_ESYSTEM;
+  if (rc < 0) return pillion__adapter_error(-rc);
   uv_timer_init(loop, &out->timer);
   out->poll.data = out->timer.data = out;
   out->on_close = NULL;
   out->closing = 0;
   uv_poll_start(&out->poll, UV_READABLE, pillion__uv_on_poll);
-  uv_timer_start(&out->timer, pillion__uv_on_timer, 0, 0);
   uv_unref((uv_handle_t *)&out->timer);
   return pillion_adapter_hook(&out->adapter, executor);
 }

@@ -31,8 +31,8 @@ static void live(pillion_adapter *adapter, int keeps) {
 
 static void stop(pillion_adapter *adapter) {
   struct on_epoll *on = (struct on_epoll *)adapter;
+  assert_int_equal(on->keeps, 0);
   on->due = PILLION_TIME_NEVER;
-  on->keeps = 0;
   if (!on->stopped++) epoll_ctl(on->epoll, EPOLL_CTL_DEL, on->own, NULL);
 }
 
@@ -160,6 +160,17 @@ static int run_in_poll(struct probe *probe, pillion_context *cx) {
 }
 
 /* The inner loop can't make a turn, so the timer is armed again after it. */
+/* What comes afterwards waits for another loop, and keeps none here. */
+TEST(an_adapter_that_has_stopped_keeps_no_loop) {
+  loop_begin(executor_new());
+  pillion_adapter_stop(&on.adapter, PILLION_ESYSTEM);
+  assert_int_equal(on.keeps, 0);
+  int told = on.keeps_told;
+  submit(executor, "test.echo", "x", 1, PILLION_EVENT);
+  assert_int_equal(on.keeps_told, told);
+  loop_end();
+}
+
 TEST(a_timer_that_fires_in_a_loop_inside_a_poll_is_not_lost) {
   struct probe probe = {.ready_at = 1, .then = run_in_poll};
   pillion_timer timer = {0};

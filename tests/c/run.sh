@@ -46,7 +46,7 @@ program() {
   uv_test | glib_test | poll_watch_test) shared="$shared watch_support" ;;
   epoll_test | event_test | ev_test | sdevent_test)
     shared="$shared watch_support ${1%_test}" ;;
-  asio_test | qt_test) shared="$shared watch_support" ;;
+  asio*_test | qt_test) shared="$shared watch_support" ;;
   pool_go*) shared="$shared pool_go" ;;
   esac
   case $1 in

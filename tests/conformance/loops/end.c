@@ -127,6 +127,23 @@ TEST(detach_leaves_what_lives_to_the_next_loop) {
   rig_free(rig);
 }
 
+/* Nothing but its deadline will ever wake the loop. */
+TEST(a_sleeping_task_moves_to_the_next_loop) {
+  struct rig *rig = rig_new(record);
+  struct doze nap = {.ns = 20 * MS};
+  assert_ok(
+      pillion_task_spawn(NULL, rig->ex, &dozing, &nap, 1, PILLION_EVENT));
+  settle(rig);
+  assert_ok(host_detach(&rig->host));
+  loop_destroy(rig->loop);
+  rig->loop = loop_new();
+  assert_ok(rig_attach(rig, record));
+  rig_run(rig);
+  assert_int_equal(rig->seen.count, 1);
+  assert_true(nap.woke - nap.began >= nap.ns);
+  rig_free(rig);
+}
+
 static void detach_in_on_event(const pillion_event *event, void *data) {
   struct rig *rig = data;
   see(event, &rig->seen);

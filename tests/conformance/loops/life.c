@@ -126,6 +126,28 @@ static int sleep_poll(pillion_value *out, pillion_context *cx, void *self) {
 
 static const pillion_future sleeping = {sizeof sleeping, sleep_poll, NULL};
 
+static int leave_timer_poll(pillion_value *out, pillion_context *cx,
+                            void *self) {
+  pillion_timer_set(self, cx, cx->now + 3600 * SECOND);
+  pillion_value_set(out, "", 0);
+  return PILLION_READY;
+}
+
+static const pillion_future leaving = {sizeof leaving, leave_timer_poll, NULL};
+
+/* Nothing lives that could wait for it, so the loop need not, either. */
+TEST(a_timer_that_a_task_has_left_does_not_keep_the_loop) {
+  struct rig *rig = rig_new(record);
+  pillion_timer timer = {0};
+  assert_ok(
+      pillion_task_spawn(NULL, rig->ex, &leaving, &timer, 1, PILLION_EVENT));
+  loop_run_out(rig->loop);
+  assert_int_equal(rig->seen.count, 1);
+  pillion_timer_clear(&timer);
+  loop_run_out(rig->loop);
+  rig_free(rig);
+}
+
 /* Its timer and its tasks are gone, and with them what kept the loop. */
 TEST(nothing_of_a_freed_executor_keeps_the_loop) {
   struct rig *rig = rig_new(record);

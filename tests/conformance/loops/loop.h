@@ -59,7 +59,7 @@ extern const uint32_t loop_lacks __attribute__((weak));
 /* The cases that do not apply to a loop, and why. The last entry is empty; a
    loop to which all apply defines nothing. */
 struct exempt {
-  const char *cases; /* names with spaces between them */
+  const char *cases; /* names with spaces between them; * is any end of one */
   const char *why;
 };
 extern const struct exempt loop_exempts[] __attribute__((weak));
@@ -94,6 +94,7 @@ static inline void own_call(const void *own) {
 /* The cases of a loop that ends by itself. */
 #define ENDING_CASES                                 \
   "the_loop_ends_when_nothing_lives_and_not_before " \
+  "a_timer_that_a_task_has_left_does_not_keep_the_loop " \
   "nothing_of_a_freed_executor_keeps_the_loop"
 
 #ifdef __cplusplus

@@ -33,7 +33,7 @@ void loop_run_out(void *loop) {
 void loop_after(void *loop, int ms, void (*fn)(void *data), void *data) {
   auto timer = std::make_shared<pillion__net::steady_timer>(
       *static_cast<io_context *>(loop), std::chrono::milliseconds(ms));
-  timer->async_wait([timer, fn, data](const pillion__asio_error &error) {
+  timer->async_wait([timer, fn, data](auto error) {
     if (!error) fn(data);
   });
 }
@@ -42,20 +42,19 @@ void loop_after(void *loop, int ms, void (*fn)(void *data), void *data) {
 static void await(std::shared_ptr<pillion__net::posix::stream_descriptor> file,
                   void (*fn)(void *data), void *data) {
   file->async_wait(file->wait_read,
-                   [file, fn, data](const pillion__asio_error &error) {
+                   [file, fn, data](auto error) {
                      if (!error) fn(data);
                      if (!error) await(file, fn, data);
                    });
 }
 
 int loop_on_readable(void *loop, int fd, void (*fn)(void *data), void *data) {
-  auto file = std::make_shared<pillion__net::posix::stream_descriptor>(
-      *static_cast<io_context *>(loop));
-  pillion__asio_error error;
-  file->assign(fd, error);
-  if (error) return -1;
-  await(file, fn, data);
-  return 0;
+  try {
+    await(std::make_shared<pillion__net::posix::stream_descriptor>(
+              *static_cast<io_context *>(loop), fd),
+          fn, data);
+    return 0;
+  } catch (const pillion__asio_error &) { return -1; }
 }
 
 int host_attach(struct host *host, void *loop, pillion_executor ex,

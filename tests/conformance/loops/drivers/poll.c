@@ -5,40 +5,25 @@
 
 #include "pillion/poll.h"
 
-#define NO_LOOP "its loop is in the executor's host: nothing to "
-
 const int loop_takes_files = 1;
 const struct exempt loop_exempts[] = {
-    {"the_loop_may_be_destroyed_first loop_executor_detach_in_this_order "
-     "a_loop_is_destroyed_while_tasks_await_descriptors "
-     "an_adapter_of_a_destroyed_loop_leaves_the_next_one_alone",
-     NO_LOOP "destroy"},
-    {"detach_leaves_what_lives_to_the_next_loop "
-     "detach_in_on_event_loses_no_event free_in_on_event_ends_the_events "
-     "detach_and_free_in_on_event detach_inside_a_turn_waits_for_its_end "
-     "a_forked_child_touches_nothing_of_the_parents random_programs",
-     NO_LOOP "detach"},
-    {"attach_twice_is_refused_and_harmless attach_refuses_what_cannot_be "
-     "an_attach_without_memory_changes_nothing "
-     "a_second_adapter_on_a_loop_is_refused_or_takes_over "
-     "attach_elsewhere_moves_the_executor attach_inside_a_turn_is_refused "
-     "an_attach_without_descriptors_changes_nothing",
-     NO_LOOP "attach; the first turn is refused instead"},
+    {"the_loop_may_* loop_executor_detach_* a_loop_is_destroyed_* "
+     "an_adapter_of_* detach_* a_sleeping_task_moves_* free_in_on_event_* "
+     "a_forked_child_* random_programs attach_* an_attach_* "
+     "a_second_adapter_*",
+     "its loop is in the executor's host: nothing to attach, detach, destroy"},
     {"a_freed_executors_descriptor_is_the_programs "
      "the_programs_descriptors_have_their_turn "
      "the_program_watches_the_same_descriptor",
      "it watches what tasks await, and no more"},
-    {"an_executor_moves_to_a_loop_of_another_kind_and_back",
-     "it is the other kind"},
-    {"a_loop_run_on_the_wrong_thread_does_not_spin",
-     "the first round binds the executor"},
+    {"an_executor_moves_to_*", "it is the other kind"},
+    {"a_loop_run_on_the_wrong_*", "the first round binds the executor"},
     {"two_executors_share_a_loop a_closed_watch_lets_go_of_its_descriptor",
      "each executor has a loop of its own"},
     {"the_executor_may_be_freed_first", "its next round answers the error"},
     {"a_program_sees_at_any_time_that_something_lives",
      "pillion_executor_live tells it"},
-    {"a_loop_inside_a_poll_neither_spins_nor_loses_anything "
-     "a_late_wake_inside_a_poll_does_not_silence_the_loop",
+    {"a_loop_inside_a_poll_* a_late_wake_inside_a_poll_*",
      "its round answers PILLION_EREENTRANT, and does not wait"},
     {NULL, NULL}};
 
@@ -66,7 +51,7 @@ void loop_after(void *data, int ms, void (*fn)(void *data), void *its) {
 }
 
 int loop_on_readable(void *loop, int fd, void (*fn)(void *data), void *data) {
-  return -1; /* it watches what tasks await, and no more */
+  return -1;
 }
 
 void loop_round(void *data, int wait) {
