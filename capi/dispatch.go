@@ -70,14 +70,15 @@ func stopDispatcher() {
 }
 
 // boundThreads gives the number of workers that may block at a time: the calls'
-// workers, and those of offloads by Go functions. It raises the number of threads at
-// which Go ends the process above that.
+// workers, those of offloads by Go functions, and as many of either's CPU-bound jobs
+// that are away. It raises the number of threads at which Go ends the process above
+// that.
 func boundThreads() int {
 	if n := int(C.pillion__max_workers); n > 0 {
 		offload.Blocking().SetLimit(n)
 	}
 	limit := offload.Blocking().Limit()
-	if most := 2*limit + 2000; most > 10000 {
+	if most := 4*limit + 2000; most > 10000 {
 		debug.SetMaxThreads(max(most, debug.SetMaxThreads(most)))
 	}
 	return limit
@@ -154,6 +155,7 @@ func (d *dispatcher) hand(taken []C.struct_pillion__job) {
 		case pool(b.call) != 0:
 			j.spawn(pool(b.call) - 1)
 		case functions[b.call.function].Kind == export.KindCPU:
+			j.ctx.Pool = d.cpu
 			j.startClock()
 			d.toCPU = append(d.toCPU, j)
 		default:

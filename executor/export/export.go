@@ -63,7 +63,8 @@ type options struct {
 }
 
 // CPUBound says that a function computes instead of waiting. As many such functions
-// run at a time as there are processors.
+// run at a time as there are processors. One that waits now and then does so in
+// [offload.Away].
 func CPUBound() Option { return func(o *options) { o.cpu = true } }
 
 // Doc is the documentation in the function's descriptor.

@@ -11,16 +11,8 @@ import (
 	"sync/atomic"
 
 	"github.com/pillion-dev/pillion/executor"
-	"github.com/pillion-dev/pillion/executor/internal/cancelctx"
 	"github.com/pillion-dev/pillion/executor/internal/place"
 )
-
-// Context is a [context.Context] that can be cancelled and does nothing else. It
-// costs less than context.WithCancel: it makes its channel only at the first Done, and
-// a context that is derived from it needs no goroutine. The zero
-// Context is ready for use; it must not be copied. All methods are for any
-// goroutine.
-type Context = cancelctx.Context
 
 // Blocking is the pool that [Go] uses. The first use makes it, with [DefaultLimit].
 var Blocking = sync.OnceValue(func() *Pool { return NewPool(DefaultLimit()) })
@@ -39,7 +31,7 @@ func Go[T any](f func(ctx context.Context) (T, error)) executor.Future[T] {
 }
 
 // CPU is [Go] for a function that computes: as many run at a time as there are
-// processors.
+// processors. Such a function calls [Away] to wait.
 func CPU[T any](f func(ctx context.Context) (T, error)) executor.Future[T] {
 	return &call[T]{f: f, pool: CPUBound}
 }
@@ -63,7 +55,8 @@ func (c *call[T]) Poll(cx *executor.Context) (value T, ready bool, err error) {
 	if !c.begun {
 		c.begun = true
 		c.ctx.Base = place.Of(cx.Local()).Base()
-		if err := c.pool().Submit(c); err != nil {
+		c.ctx.Pool = c.pool()
+		if err := c.ctx.Pool.Submit(c); err != nil {
 			return value, true, err
 		}
 	}

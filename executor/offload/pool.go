@@ -3,6 +3,7 @@
 package offload
 
 import (
+	"math"
 	"runtime"
 	"sync"
 
@@ -41,11 +42,14 @@ type Pool struct {
 
 	mu      sync.Mutex
 	limit   int
+	seats   int // for workers that aren't idle: the limit, and one for each job in [Away]
 	jobs    queue.Queue[Job]
 	idle    []*worker
 	workers int
+	away    int // jobs in Away
+	most    int // as many of those have a seat of their own
 	// searching: a worker was started or woken and hasn't looked at the queue yet.
-	// While there are jobs, it is set or the limit is reached.
+	// While there are jobs, it is set or no seat is free.
 	searching bool
 	attended  bool // the latest argument of Attend
 	closed    bool
@@ -58,7 +62,7 @@ type Source interface {
 	// Fetch submits the jobs that wait, or makes another thread do so. A worker that
 	// finds no job calls it.
 	Fetch()
-	// Attend tells the source whether the pool has all its workers, and all are busy.
+	// Attend tells the source whether as many workers are busy as the limit allows.
 	// Meanwhile a job may wait until one of them fetches it. The pool calls it under its
 	// lock.
 	Attend(all bool)
@@ -71,10 +75,11 @@ type worker struct {
 // manyWorkers is the number of workers that may leave their threads behind.
 const manyWorkers = 256
 
-// NewPool makes a pool of at most limit workers, or of any number if limit is 0. It
-// starts none.
+// NewPool makes a pool that runs at most limit jobs at a time, or any number if limit
+// is 0. It starts no worker. Jobs in [Away] don't count.
 func NewPool(limit int) *Pool {
 	p := &Pool{limit: limit, spare: 4 * runtime.GOMAXPROCS(0)}
+	p.countSeats()
 	p.ended = sync.NewCond(&p.mu)
 	return p
 }
@@ -116,14 +121,12 @@ func isMoot(job Job) bool {
 // call chooses, under the lock, the worker that will look at the queue; answer wakes
 // it outside of the lock. For a nil worker, answer starts one.
 func (p *Pool) call() (w *worker) {
-	if p.searching || p.jobs.Len() == 0 {
+	if p.searching || p.jobs.Len() == 0 || p.seated() >= p.seats {
 		return busy
 	}
 	if n := len(p.idle); n > 0 {
 		w = p.idle[n-1]
 		p.idle = p.idle[:n-1]
-	} else if p.limit > 0 && p.workers >= p.limit {
-		return busy
 	} else {
 		p.workers++
 	}
@@ -163,6 +166,18 @@ func (p *Pool) work(w *worker, searching bool) {
 	}
 }
 
+// seated counts the workers that have a job, or are on their way to one. When a job
+// comes back from Away, its extra seat goes at once, so there may be more than seats.
+// Each worker that is too many rests after its job.
+func (p *Pool) seated() int { return p.workers - len(p.idle) }
+
+func (p *Pool) countSeats() {
+	p.seats = math.MaxInt
+	if p.limit > 0 {
+		p.seats = p.limit + min(p.away, p.most)
+	}
+}
+
 // take waits for a job. It gives nil when the worker has to end.
 func (p *Pool) take(w *worker, searching bool) Job {
 	for {
@@ -171,9 +186,9 @@ func (p *Pool) take(w *worker, searching bool) Job {
 			p.searching = false
 		}
 		var job [1]Job
-		if p.jobs.Pop(job[:]) > 0 {
+		if p.seated() <= p.seats && p.jobs.Pop(job[:]) > 0 {
 			call := p.call()
-			if p.limit > 0 && p.workers >= p.limit && len(p.idle) == 0 {
+			if p.seated() >= p.seats {
 				p.attend(true)
 			}
 			p.mu.Unlock()
@@ -183,7 +198,7 @@ func (p *Pool) take(w *worker, searching bool) Job {
 			return job[0]
 		}
 		p.attend(false)
-		if p.closed || len(p.idle) >= p.spare || p.limit > 0 && p.workers > p.limit {
+		if p.closed || len(p.idle) >= p.spare || p.workers > p.seats {
 			p.workers--
 			if p.workers == 0 {
 				p.ended.Broadcast()
@@ -221,10 +236,16 @@ func (p *Pool) fetch() {
 	}
 }
 
-// SetLimit changes the limit. More workers than that end as they become idle.
+// SetLimit changes the limit. More workers than that end after their jobs.
 func (p *Pool) SetLimit(limit int) {
 	p.mu.Lock()
 	p.limit = limit
+	p.unlockWithRoom()
+}
+
+// unlockWithRoom unlocks the pool, and finds jobs for a seat that may have been added.
+func (p *Pool) unlockWithRoom() {
+	p.countSeats()
 	p.attend(false)
 	call := p.call()
 	p.mu.Unlock()
@@ -232,14 +253,14 @@ func (p *Pool) SetLimit(limit int) {
 	p.fetch()
 }
 
-// Limit is the greatest number of workers, or 0.
+// Limit is the greatest number of jobs that run at a time, or 0.
 func (p *Pool) Limit() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.limit
 }
 
-// Workers counts the workers, busy and idle.
+// Workers counts the workers: busy, idle, and those whose jobs are in [Away].
 func (p *Pool) Workers() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

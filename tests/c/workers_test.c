@@ -213,6 +213,36 @@ static int what_the_user_says_stays(void) {
   return 0;
 }
 
+/* ---- Away from the processors -------------------------------------------- */
+
+/* More calls than processors wait, away from their seats. Others compute. */
+static int those_away_let_others_compute(void) {
+  int n = (int)number("test.processors", "") + 2;
+  open_pipes(0);
+  must(pillion_function_find(&reads, "test.read_away") == 0);
+  for (int i = 0; i < n; i++) begin(i, PILLION_TIME_NEVER);
+  for (int i = 0; i < n; i++) begins();
+  must(number("test.crowd", "0") == 1);
+  must(counts_now().workers >= (uint64_t)n);
+  let_go(n);
+  for (int i = 0; i < n; i++) ends(i, 0);
+  return 0;
+}
+
+/* Runs in a process with one processor. One may be away, and one has a seat. */
+static int no_more_are_away_than_may_block(void) {
+  open_pipes(1);
+  must(pillion_function_find(&reads, "test.read_away") == 0);
+  for (int i = 0; i < 3; i++) begin(i, PILLION_TIME_NEVER);
+  must(begins() + begins() == 1); /* 0 and 1 */
+  must(none_begins());
+  let_go(1);
+  must(begins() == 2);
+  let_go(2);
+  for (int i = 0; i < 3; i++) ends(i, 0);
+  return 0;
+}
+
 /* ---- Running them -------------------------------------------------------- */
 
 static const struct test_case cases[] = {
@@ -223,6 +253,8 @@ static const struct test_case cases[] = {
     CASE(the_user_has_threads_left),
     CASE(one_is_left_for_the_loop),
     CASE(what_the_user_says_stays),
+    CASE(those_away_let_others_compute),
+    CASE(no_more_are_away_than_may_block),
 };
 
 static void on_a_machine_of_its_own(void **state) {
@@ -234,6 +266,7 @@ static void on_a_machine_of_its_own(void **state) {
     if (CPU_ISSET(i, &all)) CPU_SET(i, &first);
   assert_ok(unsetenv("GOMAXPROCS"));
   if (strcmp(name, "one_is_left_for_the_loop") == 0 ||
+      strcmp(name, "no_more_are_away_than_may_block") == 0 ||
       strcmp(name, "the_user_has_threads_left") == 0) /* fewer of Go's threads */
     assert_ok(sched_setaffinity(0, sizeof first, &first));
   if (strcmp(name, "what_the_user_says_stays") == 0)

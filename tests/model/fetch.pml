@@ -9,9 +9,11 @@
  * after job 0, which blocks its worker until job 1 has run. So the model hangs
  * if job 1 is left to that worker, or to none. With -DOTHER job 1 belongs to
  * another pool, and both workers of this one are blocked: it must not wait for
- * them.
+ * them. With -DLEAVE there is one seat for the two workers, and job 0 leaves it
+ * while it waits: executor/offload/away.go.
  *
- * Property: all jobs run (there is no invalid end state).
+ * Property: all jobs run (there is no invalid end state), and none begins while more
+ * workers sit than may.
  *
  * BUG names a mistake that the property has to find.
  */
@@ -22,11 +24,24 @@
 #define URGENT 5   /* an urgent job is left to a worker as well */
 #define UNLOCKED 6 /* the goroutine goes to sleep without the lock */
 #define CALL 7     /* a worker that takes a job calls none for the next */
+#define STAYS 8    /* one that leaves goes on attending */
+#define BLIND 9    /* one that leaves fetches nothing */
+#define SILENT 10  /* one that leaves calls no worker */
+#define EARLY 11   /* one that leaves fetches before it stops attending */
+#define OVER 12    /* a worker takes a job though too many sit */
 #ifndef BUG
 #define BUG 0
 #endif
 
 #define N 3
+#ifdef LEAVE
+#define LEAVES(job) ((job) == 0)
+#define SEATS 1
+#else
+#define LEAVES(job) false
+#define SEATS 2
+#endif
+
 #ifdef OTHER
 #define OTHERS(job) ((job) == 1)
 #define WAITS(job) ((job) != 1)
@@ -45,17 +60,18 @@ bool attended = false;
 chan queue = [N] of { byte };
 bool idle[2], woken[2];
 bool searching = false;
+byte seated = 2; /* workers that are not idle and not away */
 
 bool ran[N];
 
 /* The caller has the pool's lock. The wake follows at once. */
 inline call() {
   if
-  :: searching || empty(queue)
-  :: else ->
+  :: searching || empty(queue) || seated >= SEATS
+  :: !searching && nempty(queue) && seated < SEATS ->
     if
-    :: idle[0] -> idle[0] = false; woken[0] = true; searching = true
-    :: idle[1] -> idle[1] = false; woken[1] = true; searching = true
+    :: idle[0] -> idle[0] = false; woken[0] = true; searching = true; seated++
+    :: idle[1] -> idle[1] = false; woken[1] = true; searching = true; seated++
     :: else
     fi
   fi
@@ -163,19 +179,42 @@ again:
     fi;
     mine = false;
     if
-    :: nempty(queue) ->
+    :: nempty(queue) && (seated <= SEATS || BUG == OVER) ->
+      assert(seated <= SEATS);
       queue?job;
       if
       :: BUG != CALL -> call()
       :: else
       fi;
       if
-      :: (!idle[0] && !idle[1]) || BUG == IDLE -> attended = true
+      :: seated >= SEATS || BUG == IDLE -> attended = true
       :: else
       fi
-    :: empty(queue) -> attended = false; idle[me] = true; job = N
+    :: empty(queue) || (seated > SEATS && BUG != OVER) ->
+      attended = false; idle[me] = true; seated--; job = N
     fi
   };
+  if
+  :: job < N && LEAVES(job) ->
+    if
+    :: BUG == EARLY -> fetch()
+    :: BUG != EARLY
+    fi;
+    atomic {
+      seated--;
+      attended = (attended && BUG == STAYS);
+      if
+      :: BUG != SILENT -> call()
+      :: else
+      fi
+    };
+    if
+    :: BUG != EARLY && BUG != BLIND -> fetch()
+    :: BUG == EARLY || BUG == BLIND
+    fi;
+    atomic { ran[1] -> seated++ }
+  :: job == N || !LEAVES(job)
+  fi;
   if
   :: atomic { job < N && (!WAITS(job) || ran[1]) -> ran[job] = true; job = 0; goto again }
   :: job == N

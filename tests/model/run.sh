@@ -53,6 +53,8 @@ export out
   for bug in 1 2 3 4 6 7; do echo fetch wrong -DBUG=$bug; done
   echo fetch right -DOTHER
   for bug in 1 3 4 5 6; do echo fetch wrong -DOTHER -DBUG=$bug; done
+  echo fetch right -DLEAVE
+  for bug in 1 2 3 6 8 9 10 11 12; do echo fetch wrong -DLEAVE -DBUG=$bug; done
   echo home right
   for bug in 1 2 3 4 5 6; do echo home wrong -DBUG=$bug; done
   echo steal right
