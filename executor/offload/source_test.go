@@ -24,17 +24,22 @@ type shelf struct {
 func newShelf(t *testing.T, limit int) *shelf {
 	s := &shelf{jobs: make(chan Job, 1000), told: make(chan struct{}, 1)}
 	s.pool = NewPoolFrom(s, limit)
-	ended := make(chan struct{})
+	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		for range s.told {
-			s.mu.Lock()
-			s.take()
-			s.mu.Unlock()
+		for {
+			select {
+			case <-s.told:
+				s.mu.Lock()
+				s.take()
+				s.mu.Unlock()
+			case <-end: // told stays open: a worker that has ended may still tell
+				return
+			}
 		}
 	}()
 	t.Cleanup(func() {
-		close(s.told)
+		close(end)
 		<-ended
 		s.pool.Close()
 	})
