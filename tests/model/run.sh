@@ -84,6 +84,12 @@ export out
   echo flow right -DFROM -DCANCEL
   echo flow right -DFROM -DTWO
   for bug in 3 20 22; do echo flow wrong -DFROM -DTWO -DBUG=$bug; done
+  echo inbound right
+  for bug in 1 2 3 4 5 6 9; do echo inbound wrong -DBUG=$bug; done
+  echo inbound right -DFREE
+  for bug in 7 8; do echo inbound wrong -DFREE -DBUG=$bug; done
+  echo inbound right -DWINDOW
+  for bug in 10 11 12 13; do echo inbound wrong -DWINDOW -DBUG=$bug; done
 } >$out/searches
 xargs -P 2 -I{} bash -c 'search {}' <$out/searches >$out/results
 
