@@ -41,7 +41,6 @@ struct event {
      short events, event_callback_fn callback, void *data))              \
   _(int, event_add, (struct event * event, const struct timeval *wait))  \
   _(int, event_del, (struct event * event))                              \
-  _(void, event_active, (struct event * event, int events, short calls)) \
   _(int, event_base_get_features, (const struct event_base *base))       \
   _(int, event_base_update_cache_time, (struct event_base * base))       \
   _(uint32_t, event_get_version_number, (void))                          \
