@@ -25,6 +25,7 @@
 #include "core/queue/deque.c"
 #include "core/queue/wheel.c"
 #include "core/queue/timers.c"
+#include "core/queue/flow.c"
 
 #include "core/executor/park.c"
 #include "core/executor/gather.c"
@@ -66,12 +67,19 @@
 
 #include "core/call/call.c"
 #include "core/call/node.c"
+#include "core/call/flows.c"
 #include "core/call/ring.c"
 #include "core/call/function.c"
 #include "core/call/submit.c"
 #include "core/call/wait.c"
 #include "core/call/sweep.c"
 #include "core/call/kind.c"
+
+#include "core/inbound/inbound.c"
+#include "core/inbound/provider.c"
+#include "core/inbound/verbs.c"
+#include "core/inbound/deeds.c"
+#include "core/inbound/kind.c"
 
 #include "core/guest/visit.c"
 #include "core/guest/guest.c"

@@ -145,8 +145,8 @@ func (d *dispatcher) hand(taken []C.struct_pillion__job) {
 	jobs := make([]job, len(taken))
 	for i := range taken {
 		b := &taken[i]
-		if b.cancel != 0 {
-			cancelRunning(b.call, uint32(b.gen))
+		if b.news != 0 {
+			tell(b)
 			continue
 		}
 		j := &jobs[i]

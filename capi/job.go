@@ -23,24 +23,42 @@ type job struct {
 	gen  uint32
 	ctx  offload.Context
 	task *executor.Task[[]byte] // instead of the context, of a call that runs on a pool of C's
+
+	*flows // nil: it has none
 }
 
-// running finds the job of a call for its cancel: by chunk of call slots, then by slot.
-var running [C.PILLION__CHUNKS]atomic.Pointer[[C.PILLION__CHUNK]atomic.Pointer[job]]
+// nodes finds what Go has for nodes of C's: by chunk of slots, then by slot.
+type nodes[T any] [C.PILLION__CHUNKS]atomic.Pointer[[C.PILLION__CHUNK]atomic.Pointer[T]]
 
-func runningAt(slot uint32) *atomic.Pointer[job] {
-	chunk := &running[slot/C.PILLION__CHUNK]
-	jobs := chunk.Load()
-	if jobs == nil {
-		chunk.CompareAndSwap(nil, new([C.PILLION__CHUNK]atomic.Pointer[job]))
-		jobs = chunk.Load()
+func (n *nodes[T]) at(slot uint32) *atomic.Pointer[T] {
+	chunk := &n[slot/C.PILLION__CHUNK]
+	all := chunk.Load()
+	if all == nil {
+		chunk.CompareAndSwap(nil, new([C.PILLION__CHUNK]atomic.Pointer[T]))
+		all = chunk.Load()
 	}
-	return &jobs[slot%C.PILLION__CHUNK]
+	return &all[slot%C.PILLION__CHUNK]
 }
 
-func cancelRunning(call *C.struct_pillion__call, gen uint32) {
-	if j := runningAt(uint32(call.slot)).Load(); j != nil && j.gen == gen {
+var running nodes[job] // the calls that Go works for
+
+func runningAt(slot uint32) *atomic.Pointer[job] { return running.at(slot) }
+
+// tell brings a running call its news.
+func tell(b *C.struct_pillion__job) {
+	if b.news&C.PILLION__NEWS_ANSWER != 0 {
+		tellInbound(b)
+		return
+	}
+	j := runningAt(uint32(b.call.slot)).Load()
+	if j == nil || j.gen != uint32(b.gen) {
+		return
+	}
+	if b.news&C.PILLION__NEWS_CANCEL != 0 {
 		j.stop()
+	}
+	if b.news&C.PILLION__NEWS_FLOW != 0 {
+		j.news()
 	}
 }
 
@@ -80,13 +98,19 @@ func (j *job) Run() {
 		publish(j.call, C.PILLION_ETIMEDOUT, C.PILLION_OUTCOME_CANCELLED_UNSTARTED, nil)
 		return
 	}
+	j.open()
+	j.ctx.Base = values{j}
 	at := runningAt(uint32(j.call.slot))
 	at.Store(j)
 	j.stop() // a cancel before the store found no job to stop
-	functions[j.call.function].Run(&j.ctx, request(j.call), func(response []byte, err error) {
+	functions[j.call.function].Run(&j.ctx, request(j.call), j, func(response []byte, err error) {
 		at.Store(nil)
 		j.ctx.Stop()
-		complete(j.call, response, err, j.ctx.Err())
+		why := j.ctx.Err()
+		if why == nil && j.flows != nil {
+			why = asked(j.call) // a flow tells of a cancel before the context does
+		}
+		complete(j.call, response, err, why)
 	})
 }
 

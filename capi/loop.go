@@ -110,12 +110,21 @@ func (l *loop) cancel(task *executor.Task[[]byte], why error) {
 
 func (l *loop) start(call *C.struct_pillion__call, token C.uintptr_t) {
 	slot := uint32(call.slot)
-	future := functions[call.function].Start(request(call))
+	var lender carrier.Call
+	j := flowing(call)
+	if j != nil {
+		lender = j
+	}
+	future := functions[call.function].Start(request(call), lender)
 	done := executor.OnDone[[]byte](func(response []byte, err error, outcome executor.Outcome) {
 		delete(l.tasks, slot)
+		j.ended()
 		finish(call, response, err, outcome)
 	})
 	options := l.carry(token, done)
+	if j != nil {
+		options = append(options, executor.WithValues(values{j}))
+	}
 	if at := deadline(call); at != executor.Never {
 		options = append(options, executor.WithDeadline(at))
 	}
@@ -124,6 +133,7 @@ func (l *loop) start(call *C.struct_pillion__call, token C.uintptr_t) {
 		if token != 0 {
 			l.hooks.Release(token)
 		}
+		j.ended()
 		complete(call, nil, err, nil)
 		return
 	}

@@ -54,6 +54,7 @@ func (j *job) spawn(index uint32) {
 		publish(j.call, C.PILLION_ECANCELLED, C.PILLION_OUTCOME_CANCELLED_UNSTARTED, nil)
 		return
 	}
+	j.open()
 	at := runningAt(uint32(j.call.slot))
 	at.Store(j)
 	done := executor.OnDone[[]byte](func(response []byte, err error, outcome executor.Outcome) {
@@ -61,10 +62,13 @@ func (j *job) spawn(index uint32) {
 		finish(j.call, response, err, outcome)
 	})
 	options := []executor.Option{done}
+	if j.flows != nil {
+		options = append(options, executor.WithValues(values{j}))
+	}
 	if when := deadline(j.call); when != executor.Never {
 		options = append(options, executor.WithDeadline(when))
 	}
-	task, err := executor.Spawn(p, functions[j.call.function].Start(request(j.call)), options...)
+	task, err := executor.Spawn(p, functions[j.call.function].Start(request(j.call), j), options...)
 	switch {
 	case err == nil:
 		j.task = task

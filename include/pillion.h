@@ -134,6 +134,20 @@
  *   pillion_call_batch          submits many calls at once
  *   pillion_call_wait           calls a function and waits
  *   pillion_failure_parse       reads why a call has failed
+ *   pillion_failure_write       says why a handler has failed
+ *
+ * flow.h: items that a call carries beside request and result
+ *   pillion_call_credit         lets more items come
+ *   pillion_call_send           sends an item to Go
+ *   pillion_call_finish         says that no more will be sent
+ *
+ * inbound.h: functions of the host's that Go calls
+ *   pillion_call_answer         gives such a call its result
+ *   pillion_call_accept         gives it a token of its own
+ *   pillion_call_info           tells its function, its deadline
+ *   pillion_call_deeds          answers, sends and grants many at once
+ *   pillion_provider_new        gives functions a name for Go
+ *   pillion_provider_free       takes it away
  *
  * task.h: futures of C that run, and calls
  *   pillion_task_spawn          starts a future on an executor
@@ -147,6 +161,7 @@
  *
  * future.h: for authors of futures; freestanding
  *   pillion_join                awaits a task or call
+ *   pillion_next                awaits the next item of a call
  *   pillion_spawn               starts another future
  *   pillion_shield              holds a cancel off
  *   pillion_cancelled           tells whether a cancel was asked for
@@ -256,10 +271,12 @@
  */
 
 #include "pillion/call.h"
+#include "pillion/flow.h"
 #include "pillion/error.h"
 #include "pillion/executor.h"
 #include "pillion/future.h"
 #include "pillion/host.h"
+#include "pillion/inbound.h"
 #include "pillion/library.h"
 #include "pillion/pool.h"
 #include "pillion/scope.h"

@@ -25,9 +25,9 @@ func Async[Req, Resp any](name string, fn func(request Req) executor.Future[Resp
 	if o.cpu {
 		o.wrong = "a future can't be CPU-bound"
 	}
-	a := &async[Req, Resp]{fn, decoder[Req](o.codec), encoder[Resp](o.codec)}
-	f.future = func(payload []byte) executor.Future[[]byte] {
-		return &asyncCall[Req, Resp]{async: a, payload: payload}
+	a := &async[Req, Resp]{fn, decoder[Req](f, o), encoder[Resp](o)}
+	f.future = func(x *exchange, payload []byte) executor.Future[[]byte] {
+		return &asyncCall[Req, Resp]{async: a, exchange: x, payload: payload}
 	}
 	register(f, o)
 }
@@ -35,20 +35,21 @@ func Async[Req, Resp any](name string, fn func(request Req) executor.Future[Resp
 // async is shared by all calls of a function.
 type async[Req, Resp any] struct {
 	fn     func(Req) executor.Future[Resp]
-	decode func([]byte) (Req, error)
+	decode func(*exchange, []byte) (Req, error)
 	encode func(Resp) ([]byte, error)
 }
 
 // asyncCall is the future of one call.
 type asyncCall[Req, Resp any] struct {
 	*async[Req, Resp]
-	payload []byte
-	future  executor.Future[Resp] // nil before the first poll
+	exchange *exchange
+	payload  []byte
+	future   executor.Future[Resp] // nil before the first poll
 }
 
 func (c *asyncCall[Req, Resp]) Poll(cx *executor.Context) (response []byte, ready bool, err error) {
 	if c.future == nil {
-		request, err := c.decode(c.payload)
+		request, err := c.decode(c.exchange, c.payload)
 		if err != nil {
 			return nil, true, err
 		}

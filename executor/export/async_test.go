@@ -59,7 +59,7 @@ func started(t *testing.T, name, request string) (*executor.Local, *executor.Tas
 	trace = nil
 	l := executor.New(executor.Config{})
 	t.Cleanup(func() { l.Free() })
-	task, err := executor.Spawn(l, Lookup(name).Start([]byte(request)))
+	task, err := executor.Spawn(l, Lookup(name).Start([]byte(request), nil))
 	test.Equal(t, "spawn", err, nil)
 	test.Equal(t, "calls before the first poll", len(trace), 0)
 	return l, task

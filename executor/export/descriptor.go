@@ -3,21 +3,25 @@
 package export
 
 import (
-	"encoding"
 	"encoding/json"
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/pillion-dev/pillion/executor/internal/codec"
 )
 
 // Descriptor describes the function in JSON: name, module, kind, codec, the types
-// of request and response, and the documentation. A type is
+// of request and response, those of the items from the host ("in") and to it ("out") if
+// there are any, and the documentation. A type is
 //
 //	"bool", "int", "float", "string", "bytes", "none" or "any"
 //	{"list": type}
 //	{"map": type}                                     with strings for keys
 //	{"optional": type}                                null if it isn't there
 //	{"struct": [{"name": …, "type": type, "omit": true}]}  omit: may be left out
+//	{"callback": {"request": type, "response": type}}  the index of a function that the
+//	{"signal": type}                                   call lends; the latter is one-way
 //
 // and under the codecs "raw" and "json" a request or response of type "bytes" or
 // "string" crosses as its own bytes, and one of type "none" is empty. The codec is
@@ -30,8 +34,10 @@ func (f *Function) Descriptor() string {
 		Codec    string `json:"codec"`
 		Request  any    `json:"request"`
 		Response any    `json:"response"`
+		In       any    `json:"in,omitempty"`
+		Out      any    `json:"out,omitempty"`
 		Doc      string `json:"doc"`
-	}{f.Name, f.Module, f.Kind, f.codec, f.request, f.response, f.Doc})
+	}{f.Name, f.Module, f.Kind, f.codec, f.request, f.response, f.in, f.out, f.Doc})
 	if err != nil {
 		panic("export: " + err.Error()) // strings and lists always have a JSON form
 	}
@@ -46,13 +52,6 @@ type field struct {
 
 func describe[T any]() any { return describeType(reflect.TypeFor[T](), nil) }
 
-var (
-	jsonMarshaler   = reflect.TypeFor[json.Marshaler]()
-	jsonUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
-	textMarshaler   = reflect.TypeFor[encoding.TextMarshaler]()
-	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
-)
-
 // describeType describes a type that is nested in the types of outer. A type inside
 // itself is "any" there.
 func describeType(t reflect.Type, outer []reflect.Type) any {
@@ -60,20 +59,16 @@ func describeType(t reflect.Type, outer []reflect.Type) any {
 		return "any"
 	}
 	outer = append(outer, t)
-	p := reflect.PointerTo(t)
+	raw := codec.Raw(t)
 	switch {
 	case t.Kind() == reflect.Pointer:
 		return map[string]any{"optional": describeType(t.Elem(), outer)}
-	case t.Implements(textMarshaler): // before the next case, for time.Time is both
-		return "string"
-	case p.Implements(jsonMarshaler), p.Implements(jsonUnmarshaler):
+	case raw != "":
+		return raw
+	case t.Implements(lentType):
+		return reflect.Zero(t).Interface().(lent).describe(outer)
+	case codec.Opaque(t):
 		return "any"
-	case t.Kind() == reflect.String:
-		return "string"
-	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
-		return "bytes"
-	case p.Implements(textMarshaler), p.Implements(textUnmarshaler):
-		return "any" // it is text in one direction, or where it has an address
 	}
 	switch t.Kind() {
 	case reflect.Bool:
@@ -88,9 +83,6 @@ func describeType(t reflect.Type, outer []reflect.Type) any {
 	case reflect.Map:
 		return map[string]any{"map": describeType(t.Elem(), outer)}
 	case reflect.Struct:
-		if t == reflect.TypeFor[struct{}]() {
-			return "none"
-		}
 		return map[string]any{"struct": fields(t, outer)}
 	}
 	return "any"

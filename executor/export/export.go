@@ -22,6 +22,7 @@ import (
 	"context"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/carrier"
 	"github.com/pillion-dev/pillion/executor/coro"
 	"github.com/pillion-dev/pillion/executor/offload"
 )
@@ -46,9 +47,34 @@ type Function struct {
 	place             string // where it was registered
 	codec             string
 	request, response any // descriptions of the types
-	call              func(ctx context.Context, payload []byte) ([]byte, error)
-	begin             func(co *coro.Co, payload []byte) ([]byte, error)
-	future            func(payload []byte) executor.Future[[]byte]
+	in, out           any // likewise, of the items; nil if there are none
+	lends             bool
+	call              func(ctx context.Context, x *exchange, payload []byte) ([]byte, error)
+	begin             func(co *coro.Co, x *exchange, payload []byte) ([]byte, error)
+	future            func(x *exchange, payload []byte) executor.Future[[]byte]
+}
+
+// Flows says what a call of a function carries beside its request and response.
+type Flows uint32
+
+const (
+	FlowOut       Flows = 1 << iota // items to the caller
+	FlowIn                          // items from the caller
+	FlowCallbacks                   // functions that the caller may lend
+)
+
+// Flows tells the function's.
+func (f *Function) Flows() (flows Flows) {
+	if f.out != nil {
+		flows |= FlowOut
+	}
+	if f.in != nil {
+		flows |= FlowIn
+	}
+	if f.lends {
+		flows |= FlowCallbacks
+	}
+	return flows
 }
 
 // Option changes one thing about a function at its registration.
@@ -79,11 +105,7 @@ func WithCodec(c Codec) Option { return func(o *options) { o.codec = c } }
 // bad name or one that is taken, registers nothing, and [Err] tells it.
 func Func[Req, Resp any](name string, fn func(ctx context.Context, request Req) (Resp, error), opts ...Option) {
 	f, o := newFunction[Req, Resp](name, fn == nil, opts)
-	f.Kind = KindOffload
-	if o.cpu {
-		f.Kind = KindCPU
-	}
-	f.call = coded(o.codec, fn)
+	f.call = coded(f, o, func(ctx context.Context, _ *exchange, request Req) (Resp, error) { return fn(ctx, request) })
 	register(f, o)
 }
 
@@ -91,50 +113,73 @@ func Func[Req, Resp any](name string, fn func(ctx context.Context, request Req) 
 // loop.
 func Loop[Req, Resp any](name string, fn func(co *coro.Co, request Req) (Resp, error), opts ...Option) {
 	f, o := newFunction[Req, Resp](name, fn == nil, opts)
+	f.onLoop(o)
+	f.begin = coded(f, o, func(co *coro.Co, _ *exchange, request Req) (Resp, error) { return fn(co, request) })
+	register(f, o)
+}
+
+func (f *Function) onLoop(o *options) {
 	f.Kind = KindLoop
 	if o.cpu {
 		o.wrong = "a function on the loop can't be CPU-bound"
 	}
-	f.begin = coded(o.codec, fn)
-	register(f, o)
 }
 
-// Run runs an offloaded function in this goroutine and gives its result to done. It
-// calls done exactly once, also if the function panics, with an [executor.PanicError],
-// or calls runtime.Goexit, with [executor.ErrGoexit]; the goroutine ends then. The
-// function may keep the payload, and done the response.
+// Run runs an offloaded function in this goroutine and gives its result to done. call is
+// what the function sends items through, and may be nil without [Function.Flows]. Run
+// has done called exactly once, also if the function panics, with an
+// [executor.PanicError], or calls runtime.Goexit, with [executor.ErrGoexit]; the
+// goroutine ends then. A function that may use what its caller has lent can have done
+// called later, by another goroutine: when the host's last answer has come. The function
+// may keep the payload, and done the response.
 //
 // # Errors
 //
 // The function's own, and [ErrRequest], [ErrResponse] and [ErrKind].
-func (f *Function) Run(ctx context.Context, payload []byte, done func(response []byte, err error)) {
+func (f *Function) Run(ctx context.Context, payload []byte, call carrier.Call, done func(response []byte, err error)) {
 	var response []byte
+	var x *exchange
 	err := executor.ErrGoexit // unless the function returns
 	defer func() {
 		if r := recover(); r != nil {
 			response, err = nil, executor.NewPanicError(r)
 		}
-		done(response, err)
+		x.finish(response, err, done)
 	}()
 	if f.call == nil {
 		err = ErrKind
 		return
 	}
-	response, err = f.call(ctx, payload)
+	x = f.exchange(call)
+	response, err = f.call(ctx, x, payload)
 }
 
 // Start makes a future of a call, for a function of any kind: a coroutine for [Loop],
 // the function's own future for [Async], and else an offloaded call. The first poll
-// calls the function.
-func (f *Function) Start(payload []byte) executor.Future[[]byte] {
+// calls the function. For call see [Function.Run].
+func (f *Function) Start(payload []byte, call carrier.Call) executor.Future[[]byte] {
+	x := f.exchange(call)
+	var body executor.Future[[]byte]
 	switch f.Kind {
 	case KindAsync:
-		return f.future(payload)
+		body = f.future(x, payload)
 	case KindLoop:
-		return coro.New(func(co *coro.Co) ([]byte, error) { return f.begin(co, payload) })
+		body = coro.New(func(co *coro.Co) ([]byte, error) { return f.begin(co, x, payload) })
 	case KindCPU:
-		return offload.CPU(func(ctx context.Context) ([]byte, error) { return f.call(ctx, payload) })
+		body = offload.CPU(func(ctx context.Context) ([]byte, error) { return f.call(ctx, x, payload) })
 	default:
-		return offload.Go(func(ctx context.Context) ([]byte, error) { return f.call(ctx, payload) })
+		body = offload.Go(func(ctx context.Context) ([]byte, error) { return f.call(ctx, x, payload) })
 	}
+	if x == nil {
+		return body
+	}
+	return &ending{body: body, exchange: x}
+}
+
+// exchange is nil for a function that only has a request and a response.
+func (f *Function) exchange(call carrier.Call) *exchange {
+	if f.Flows() == 0 {
+		return nil
+	}
+	return newExchange(call)
 }

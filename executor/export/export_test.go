@@ -69,7 +69,7 @@ func init() {
 
 // call runs an offloaded function.
 func call(ctx context.Context, name, request string) (response []byte, err error) {
-	Lookup(name).Run(ctx, []byte(request), func(r []byte, e error) { response, err = r, e })
+	Lookup(name).Run(ctx, []byte(request), nil, func(r []byte, e error) { response, err = r, e })
 	return response, err
 }
 
@@ -123,7 +123,7 @@ func TestRunAnswersOnceOnGoexit(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		Lookup("test.goexit").Run(context.Background(), nil, func(_ []byte, err error) { answers <- err })
+		Lookup("test.goexit").Run(context.Background(), nil, nil, func(_ []byte, err error) { answers <- err })
 	}()
 	<-ended
 	test.Equal(t, "answers", len(answers), 1)
@@ -140,7 +140,7 @@ func TestStartOfEveryKind(t *testing.T) {
 		{"test.loop", `{"x":1}`, "2"},
 		{"test.async", `{"x":1}`, "2"},
 	} {
-		task, _ := executor.Spawn(l, Lookup(c.name).Start([]byte(c.request)))
+		task, _ := executor.Spawn(l, Lookup(c.name).Start([]byte(c.request), nil))
 		for {
 			p, _ := l.Poll(executor.Budget{})
 			if p.Live == 0 {
@@ -229,7 +229,7 @@ func TestFunctionsAreSorted(t *testing.T) {
 		names = append(names, f.Module+"."+f.Name)
 	}
 	test.Equal(t, "sorted", slices.IsSorted(names), true)
-	test.Equal(t, "count", len(names), 17)
+	test.Equal(t, "count", len(names), 34)
 	test.Equal(t, "unknown", Lookup("test.unknown"), nil)
 }
 
@@ -296,7 +296,7 @@ func TestRawCallAllocatesNothing(t *testing.T) {
 	payload := []byte("payload")
 	done := func([]byte, error) {}
 	ctx := new(offload.Context)
-	if n := testing.AllocsPerRun(100, func() { f.Run(ctx, payload, done) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { f.Run(ctx, payload, nil, done) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -308,6 +308,6 @@ func BenchmarkCallRaw(b *testing.B) {
 	done := func([]byte, error) {}
 	ctx := new(offload.Context)
 	for b.Loop() {
-		f.Run(ctx, payload, done)
+		f.Run(ctx, payload, nil, done)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/pillion-dev/pillion/executor/internal/codec"
 )
 
 var registry struct {
@@ -26,7 +28,7 @@ var validName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9
 // newFunction describes a function. A panic in the author's options or codec is a
 // mistake like any other.
 func newFunction[Req, Resp any](name string, missing bool, opts []Option) (f *Function, o *options) {
-	f, o = new(Function), &options{name: name}
+	f, o = &Function{Kind: KindOffload}, &options{name: name}
 	defer func() {
 		if r := recover(); r != nil {
 			o.wrong = fmt.Sprintf("panic in an option: %v", r)
@@ -36,17 +38,21 @@ func newFunction[Req, Resp any](name string, missing bool, opts []Option) (f *Fu
 	for _, opt := range opts {
 		opt(o)
 	}
+	if o.cpu {
+		f.Kind = KindCPU
+	}
 	f.Doc = o.doc
 	f.codec = codecName[Req, Resp](o.codec)
 	f.request, f.response = describe[Req](), describe[Resp]()
+	f.lends = lends(reflect.TypeFor[Req](), nil)
 	switch {
 	case !validName.MatchString(name):
 		o.wrong = "the name is not of the form module.function"
 	case missing:
 		o.wrong = "the function is nil"
-	case o.codec == nil && uncodable[Req]():
+	case o.codec == nil && codec.Uncodable(reflect.TypeFor[Req]()):
 		o.wrong = fmt.Sprintf("a request of type %v has no JSON form", reflect.TypeFor[Req]())
-	case o.codec == nil && uncodable[Resp]():
+	case o.codec == nil && codec.Uncodable(reflect.TypeFor[Resp]()):
 		o.wrong = fmt.Sprintf("a response of type %v has no JSON form", reflect.TypeFor[Resp]())
 	}
 	return f, o

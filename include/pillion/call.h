@@ -19,6 +19,11 @@ typedef uint64_t pillion_function;
 #define PILLION_KIND_LOOP 2    /* a coroutine, run in the turns */
 #define PILLION_KIND_ASYNC 3   /* a future, polled in the turns */
 
+/* What a call of a function carries beside request and result; see flow.h. */
+#define PILLION_FLOW_OUT 1u       /* items to the host */
+#define PILLION_FLOW_IN 2u        /* items from the host */
+#define PILLION_FLOW_CALLBACKS 4u /* its request lends functions of the host */
+
 /*
  * pillion_function_info describes a Go function. All texts are static and
  * NUL-terminated. `descriptor` is JSON: {"name", "module", "kind", "codec",
@@ -29,8 +34,8 @@ typedef struct pillion_function_info {
   const char *name;   /* "module.function" */
   const char *module; /* "module" */
   const char *descriptor;
-  uint32_t kind; /* PILLION_KIND_… */
-  uint32_t reserved;
+  uint32_t kind;  /* PILLION_KIND_… */
+  uint32_t flows; /* PILLION_FLOW_… that it needs, or 0 */
 } pillion_function_info;
 
 #define PILLION_FUNCTION_INFO_INIT \
@@ -93,14 +98,17 @@ int pillion_module_list(const char **out, size_t cap);
  * Reentrancy: anywhere; not from signal handlers.
  * Ownership: the request is copied before the call returns.
  * Returns: 0, PILLION_EBADHANDLE, PILLION_EAGAIN (too many in flight),
- *   PILLION_EMSGSIZE (more than max_request), PILLION_ENOMEM, PILLION_ECLOSED
- *   or PILLION_EINVAL (a loop or async function without an executor, unknown
- *   flags).
+ *   PILLION_EMSGSIZE (more than max_request), PILLION_ENOMEM, PILLION_ECLOSED,
+ *   PILLION_EINVAL (a loop or async function without an executor, unknown
+ *   flags) or PILLION_ENOTSUP (a function with flows or callbacks, for which
+ *   the options give no credit or lend nothing).
  * Since: 0.1
  */
 int pillion_call_submit(pillion_task *out, pillion_executor executor,
                         pillion_function function, const void *request,
                         size_t length, uint64_t token, uint32_t flags);
+
+#define PILLION_SENDING 4u /* beside the mode: the host will send items */
 
 /*
  * pillion_call_options are what a call is made of.
@@ -122,6 +130,13 @@ int pillion_call_submit(pillion_task *out, pillion_executor executor,
  *   pillion_task_deadline does not wait for one. Loop and async functions go by
  *   the clock of the executor, or of the pool's workers; others go by
  *   CLOCK_MONOTONIC.
+ * credit: how many items may come before pillion_call_credit lets more come; up
+ *   to 65,536. It needs an executor, and not PILLION_DETACH.
+ * callbacks: how many functions of the host's the request lends, with the
+ *   indices 0 to callbacks - 1; see inbound.h. It needs an executor, and not
+ *   PILLION_DETACH.
+ * parent: the call of Go's in whose handler this call is made, if any. A
+ *   handler that calls Go back then passes a provider's full window.
  */
 typedef struct pillion_call_options {
   size_t size;
@@ -129,14 +144,20 @@ typedef struct pillion_call_options {
   const void *request;
   size_t length;
   uint64_t token;
-  uint32_t flags;    /* PILLION_EVENT, PILLION_JOIN or PILLION_DETACH */
+  uint32_t flags;    /* PILLION_EVENT, _JOIN or _DETACH; PILLION_SENDING */
   uint32_t reserved; /* zero */
   int64_t deadline;  /* PILLION_TIME_NEVER: none */
   pillion_pool pool; /* 0: none */
+  uint32_t credit;   /* 0: no items, and no one-way callbacks */
+  uint32_t callbacks;
+  pillion_task parent; /* 0: none */
 } pillion_call_options;
 
-#define PILLION_CALL_OPTIONS_INIT \
-  {sizeof(pillion_call_options), 0, NULL, 0, 0, 0, 0, PILLION_TIME_NEVER, 0}
+/* clang-format off */
+#define PILLION_CALL_OPTIONS_INIT                                           \
+  {sizeof(pillion_call_options), 0, NULL, 0, 0, 0, 0, PILLION_TIME_NEVER, 0, \
+   0, 0, 0}
+/* clang-format on */
 
 /*
  * pillion_call_submit_with is pillion_call_submit with all options of a call.
@@ -189,7 +210,9 @@ int pillion_call_batch(pillion_task *out, pillion_executor executor,
  * Ownership: *out is the caller's, to be released with pillion_value_drop.
  * Returns: 0 with the result in *out (out->status tells how the function
  *   ended; a failure's payload is described at pillion_failure),
- *   PILLION_ETIMEDOUT, PILLION_EREENTRANT, or as pillion_call_submit.
+ *   PILLION_ETIMEDOUT, PILLION_EREENTRANT, PILLION_EDEADLOCK (the thread owns
+ *   an executor with a provider, or the function calls back), or as
+ *   pillion_call_submit.
  * Since: 0.1
  */
 int pillion_call_wait(pillion_value *out, pillion_function function,
@@ -224,6 +247,22 @@ typedef struct pillion_failure {
  */
 int pillion_failure_parse(pillion_failure *out, const void *payload,
                           size_t length);
+
+/*
+ * pillion_failure_write makes a failure's payload: what a handler that fails
+ * answers with (pillion_call_answer). `message` and `stack` need no NUL, and
+ * may be NULL if they are empty.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere, also in a forked child.
+ * Ownership: `out` is the caller's.
+ * Returns: the length of the payload. If it is more than `cap`, or `out` is
+ *   NULL, nothing is written.
+ * Since: 0.1
+ */
+size_t pillion_failure_write(void *out, size_t cap, int32_t code,
+                             const char *message, size_t message_length,
+                             const char *stack, size_t stack_length);
 
 #ifdef __cplusplus
 }

@@ -163,27 +163,40 @@ int pillion_executor_deadline(int64_t *out, pillion_executor executor);
  */
 int pillion_executor_live(uint64_t *out, pillion_executor executor);
 
-#define PILLION_EVENT_POSTED 1u /* in event.flags; task and status are zero */
+/*
+ * In event.flags. A host gets those after POSTED only for calls with credit or
+ * callbacks, and for its providers. It skips an event with a flag that it does
+ * not know.
+ */
+#define PILLION_EVENT_POSTED 1u   /* task and status are zero */
+#define PILLION_EVENT_ITEM 2u     /* an item of the call `task` */
+#define PILLION_EVENT_CALLED 4u   /* a function of yours is called; inbound.h */
+#define PILLION_EVENT_WRITABLE 8u /* send again */
+#define PILLION_EVENT_FINISHED 16u /* the caller of yours sends no more items */
+#define PILLION_EVENT_CANCEL 32u   /* the caller of yours asks it to stop */
+#define PILLION_EVENT_LINKED 64u   /* with CALLED: `link` is a call's token */
 
 /*
  * pillion_event tells that a task or call has ended, or brings a posted event
- * (pillion_executor_post). It has 64 bytes, and its layout is frozen. Up to
- * PILLION_INLINE bytes are in payload.bytes; payload.data points to longer
- * ones. If status is PILLION_EFAILED, PILLION_EREQUEST, PILLION_EPANIC or
- * PILLION_EGOEXIT, the payload is a failure: see pillion_failure.
+ * (pillion_executor_post), an item of a flow, or a call of one of the host's
+ * functions: its flags tell which, and 0 is an end. It has 64 bytes, and its
+ * layout is frozen. Up to PILLION_INLINE bytes are in payload.bytes;
+ * payload.data points to longer ones. If status is PILLION_EFAILED,
+ * PILLION_EREQUEST, PILLION_EPANIC or PILLION_EGOEXIT, the payload is a
+ * failure: see pillion_failure.
  */
 typedef struct pillion_event {
   uint64_t token;    /* as given at the start */
-  pillion_task task; /* stale by now, for comparison */
+  pillion_task task; /* of an end: stale by now, for comparison */
   int32_t status;    /* 0 or a negative PILLION_E… */
-  uint16_t outcome;  /* PILLION_OUTCOME_… */
-  uint16_t flags;    /* PILLION_EVENT_POSTED, or 0 */
+  uint16_t outcome;  /* PILLION_OUTCOME_…; with CALLED the function's index */
+  uint16_t flags;    /* PILLION_EVENT_…, or 0 */
   uint64_t length;
   union {
     uint8_t bytes[PILLION_INLINE];
     const void *data;
   } payload;
-  uint64_t reserved;
+  uint64_t link; /* with LINKED; else 0 */
 } pillion_event;
 
 /*

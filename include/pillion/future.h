@@ -138,6 +138,8 @@ struct pillion_ops {
                uint32_t interest);
   void (*ready_clear)(pillion_context *cx, pillion_watch watch,
                       uint32_t interest);
+  /* NULL where calls have another owner: on a pool */
+  int (*next)(pillion_value *out, pillion_context *cx, pillion_task call);
 };
 
 #define PILLION_OPS_SHARED 1u /* tasks may run at once: it is a pool */
@@ -161,6 +163,29 @@ struct pillion_ops {
 static inline int pillion_join(pillion_value *out, pillion_context *cx,
                                pillion_task task) {
   return cx->ops->join(out, cx, task);
+}
+
+/*
+ * pillion_next awaits the next item of a call that was submitted with
+ * PILLION_JOIN and credit, to the same executor. It grants again as it reads,
+ * up to the call's first credit. After the last item pillion_join gives the
+ * call's end.
+ *
+ * Threads: the owner's.
+ * Reentrancy: inside a poll only.
+ * Ownership: once ready the item is the caller's, to be released with
+ *   pillion_value_drop.
+ * Returns: PILLION_READY with *out, PILLION_PENDING, PILLION_ECLOSED (no more
+ *   items: join the call), PILLION_EBADHANDLE, PILLION_EWRONGTHREAD (it is
+ *   another executor's), PILLION_EINVAL (it has no items, or was not submitted
+ *   with PILLION_JOIN) or PILLION_ENOTSUP (on a pool).
+ * Since: 0.1
+ */
+static inline int pillion_next(pillion_value *out, pillion_context *cx,
+                               pillion_task call) {
+  if (cx->ops->size <= offsetof(pillion_ops, next) || cx->ops->next == NULL)
+    return PILLION_ENOTSUP;
+  return cx->ops->next(out, cx, call);
 }
 
 /*

@@ -148,10 +148,12 @@ typedef struct pillion_library_counts {
   uint64_t pools;    /* alive, or with events that wait to be taken */
   uint64_t threads;  /* of Go and of pools; Go keeps some that are idle */
   uint64_t max_workers; /* blocking calls that run at once; 0: not started */
+  uint64_t providers;
+  uint64_t inbound; /* calls of the host's functions that Go has not finished */
 } pillion_library_counts;
 
 #define PILLION_LIBRARY_COUNTS_INIT \
-  {sizeof(pillion_library_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+  {sizeof(pillion_library_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /*
  * pillion_library_count fills *out, as far as out->size goes.

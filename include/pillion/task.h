@@ -107,7 +107,8 @@ int pillion_task_evict(pillion_task task);
  * Ownership: when it answers 0 the value is the caller's, to be released with
  *   pillion_value_drop, and `task` is gone.
  * Returns: 0 with *out, PILLION_ETIMEDOUT, PILLION_EINTR, PILLION_EBADHANDLE,
- *   PILLION_EBUSY (another waits, or a task joins it) or PILLION_EREENTRANT.
+ *   PILLION_EBUSY (another waits, or a task joins it), PILLION_EREENTRANT or
+ *   PILLION_EDEADLOCK (the thread owns an executor with a provider).
  * Since: 0.1
  */
 int pillion_task_wait(pillion_value *out, pillion_task task, int64_t timeout);

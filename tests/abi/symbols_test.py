@@ -18,7 +18,7 @@ LIBRARIES = {"libpillion.so": "libpillion.so.0", "libpillion-test.so": "libpilli
 
 def declared() -> set[str]:
     text = "".join(h.read_text() for h in (ROOT / "include").rglob("*.h"))
-    return set(re.findall(r"^(?:const char \*|int )(pillion_\w+)\(", text, re.M))
+    return set(re.findall(r"^(?:const char \*|int |size_t )(pillion_\w+)\(", text, re.M))
 
 
 def run(*command: str) -> str:
@@ -66,7 +66,7 @@ def abi() -> str:
     ours = [
         re.sub(r"\s+", " ", m).strip()
         for m in re.findall(r"(?:struct pillion_ops \{.*?\};|typedef (?:struct pillion_\w+ \{.*?\} pillion_\w+|[^{};]*pillion_\w+[^{};]*);"
-                            r"|\b(?:int|const char \*)\s*pillion_\w+\([^;{]*\);)", flat)
+                            r"|\b(?:int|size_t|const char \*)\s*pillion_\w+\([^;{]*\);)", flat)
     ]
     macros = subprocess.run(
         ["cc", "-E", "-dM", f"-I{include}", str(header)], check=True, capture_output=True, text=True

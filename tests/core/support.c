@@ -42,13 +42,15 @@ int nothing_lives(void **state) {
   if (pool != 0) pool_free(pool);
   pillion_library_counts counts = library_counts();
   if (counts.executors == 0 && counts.tasks == 0 && counts.calls == 0 &&
-      counts.payloads == 0 && counts.watches == 0 && counts.pools == 0)
+      counts.payloads == 0 && counts.watches == 0 && counts.pools == 0 &&
+      counts.providers == 0 && counts.inbound == 0)
     return 0;
   print_error(
       "alive: %d executors, %d tasks, %d calls, %d payloads, "
-      "%d watches, %d pools\n",
+      "%d watches, %d pools, %d providers, %d inbound calls\n",
       (int)counts.executors, (int)counts.tasks, (int)counts.calls,
-      (int)counts.payloads, (int)counts.watches, (int)counts.pools);
+      (int)counts.payloads, (int)counts.watches, (int)counts.pools,
+      (int)counts.providers, (int)counts.inbound);
   return 1;
 }
 
@@ -309,9 +311,9 @@ int guest_functions(char *errbuf, size_t errcap) {
   static bool registered;
   if (registered) return 0;
   registered = true;
-  pillion__function_add("test.cpu", "test", "{}", PILLION_KIND_CPU);
-  pillion__function_add("test.echo", "test", "{}", PILLION_KIND_OFFLOAD);
-  return pillion__function_add("test.loop", "test", "{}", PILLION_KIND_LOOP);
+  pillion__function_add("test.cpu", "test", "{}", PILLION_KIND_CPU, 0);
+  pillion__function_add("test.echo", "test", "{}", PILLION_KIND_OFFLOAD, 0);
+  return pillion__function_add("test.loop", "test", "{}", PILLION_KIND_LOOP, 0);
 }
 
 static int guest_stop(void) {
@@ -394,7 +396,7 @@ bool job_take_up(const struct pillion__job *job) {
 
 struct pillion__job take_one(void) {
   assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 1);
-  assert_false(jobs[0].cancel);
+  assert_false(jobs[0].news);
   assert_true(job_take_up(&jobs[0]));
   return jobs[0];
 }
@@ -424,7 +426,7 @@ static void *echoing(void *data) {
     int n = pillion__ring_take(mine, COUNT(mine));
     if (n < 0) return NULL;
     for (int i = 0; i < n; i++)
-      if (!mine[i].cancel && job_take_up(&mine[i])) job_echo(&mine[i]);
+      if (!mine[i].news && job_take_up(&mine[i])) job_echo(&mine[i]);
     if (n == 0 && pillion__ring_sleep()) {
       struct pollfd watched = {fd, POLLIN, 0};
       uint64_t count;

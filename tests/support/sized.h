@@ -87,6 +87,18 @@ static int sized_failure(void *given) {
   return pillion_failure_parse(given, "\0\0\0\0\0\0\0\0\0\0\0\0", 12);
 }
 
+#ifdef PILLION_PROVIDER_OPTIONS_INIT /* the header has it */
+static int sized_provider(void *given) {
+  pillion_provider made;
+  int rc = pillion_provider_new(&made, sized_executor, given, NULL, 0);
+  if (rc == 0) rc = pillion_provider_free(made);
+  return rc;
+}
+static int sized_inbound(void *given) { /* of no call */
+  return pillion_call_info(given, 0);
+}
+#endif
+
 static int sized_poll(pillion_value *out, pillion_context *cx, void *self) {
   return PILLION_READY;
 }
@@ -175,6 +187,12 @@ static const struct sized {
     SIZED(function_info, 40, sized_info, 0, SIZED_OUT,
           PILLION_FUNCTION_INFO_INIT),
     SIZED(failure, 40, sized_failure, 0, SIZED_OUT, PILLION_FAILURE_INIT),
+#ifdef PILLION_PROVIDER_OPTIONS_INIT
+    SIZED(provider_options, 40, sized_provider, 0, SIZED_IN,
+          {sizeof(pillion_provider_options), "sized.Test", NULL, 0, 1, 0}),
+    SIZED(call_information, 40, sized_inbound, PILLION_EBADHANDLE, SIZED_OUT,
+          PILLION_CALL_INFORMATION_INIT),
+#endif
 };
 
 /* ---- What has to hold for each ------------------------------------------- */

@@ -97,3 +97,21 @@ int pillion_failure_parse(pillion_failure *out, const void *payload,
   return pillion__sized_out(out, PILLION__FIRST_FAILURE, &parsed,
                             sizeof parsed);
 }
+
+size_t pillion_failure_write(void *out, size_t cap, int32_t code,
+                             const char *message, size_t message_length,
+                             const char *stack, size_t stack_length) {
+  size_t length = 12 + message_length + stack_length;
+  uint32_t message32 = (uint32_t)message_length,
+           stack32 = (uint32_t)stack_length;
+  char *at = out;
+  if (out == NULL || message32 != message_length || stack32 != stack_length ||
+      length > cap)
+    return length;
+  memcpy(at, &code, 4);
+  memcpy(at + 4, &message32, 4);
+  if (message32 > 0) memcpy(at + 8, message, message32);
+  memcpy(at + 8 + message32, &stack32, 4);
+  if (stack32 > 0) memcpy(at + 12 + message32, stack, stack32);
+  return length;
+}

@@ -43,9 +43,17 @@ void pillion__call_value(struct pillion__call *call, pillion_value *out) {
   call->length = 0;
 }
 
+/* The node and its flows. Its payload is gone, or lent. */
+static void call_put(struct pillion__call *call) {
+  if (PILLION__UNLIKELY(atomic_load(&call->state) & PILLION__CALL_FLOWS))
+    pillion__call_flows_free(call);
+  atomic_store_explicit(&call->state, 0, memory_order_release);
+  pillion__node_put(&pillion__calls, (struct pillion__node *)call);
+}
+
 void pillion__call_free(struct pillion__call *call) {
   pillion__payload_clear(call, call->length);
-  pillion__node_put(call);
+  call_put(call);
 }
 
 void pillion__call_consumed(struct pillion__executor *ex,
@@ -78,6 +86,8 @@ int pillion__call_ask(struct pillion__call *call, uint32_t gen, uint32_t bits) {
 /* Publishes a result that is in its place. `state` is DONE from here on. */
 static void publish(struct pillion__call *call, uint64_t old) {
   uint32_t gen = (uint32_t)(old >> 32);
+  if (PILLION__UNLIKELY(old & PILLION__CALL_FLOWS))
+    pillion__call_flows_done(call);
   uint32_t pool = pillion__peek(&call->pool);
   bool owned = atomic_load(&call->executor) != NULL;
   uint64_t taker = 0;
@@ -125,10 +135,11 @@ void pillion__call_complete(struct pillion__call *call, int32_t status,
 
 /* Takes a NEW call up, on behalf of Go. */
 bool pillion__call_take_up(struct pillion__call *call) {
-  uint64_t new = (uint64_t)pillion__gen(&call->head) << 32 |
-                 PILLION__CALL_LOOP | PILLION__CALL_NEW;
-  return atomic_compare_exchange_strong(
-      &call->state, &new, new - PILLION__CALL_NEW + PILLION__CALL_RUNNING);
+  uint64_t old = atomic_load(&call->state);
+  return (old & PILLION__CALL_PHASE) == PILLION__CALL_NEW &&
+         atomic_compare_exchange_strong(
+             &call->state, &old,
+             old - PILLION__CALL_NEW + PILLION__CALL_RUNNING);
 }
 
 /*
@@ -165,7 +176,7 @@ int pillion__call_cancel(struct pillion__call *call, uint32_t gen,
   } else if (old & PILLION__CALL_LOOP) {
     pillion__call_ask(call, gen, PILLION__PEND_CANCEL);
   } else {
-    pillion__ring_cancel(call);
+    pillion__ring_news((struct pillion__node *)call);
   }
   return 0;
 }
@@ -173,9 +184,11 @@ int pillion__call_cancel(struct pillion__call *call, uint32_t gen,
 /* ---- On the owner's thread ----------------------------------------------- */
 
 static void arrived(struct pillion__executor *ex, struct pillion__call *call) {
+  bool flows = atomic_load(&call->state) & PILLION__CALL_FLOWS;
   switch (PILLION__MODE(call->head.flags)) {
     case PILLION_EVENT:
-      pillion__list_push(&ex->done, call->slot);
+      if (PILLION__UNLIKELY(flows)) pillion__call_flows_ended(ex, call);
+      else pillion__list_push(&ex->done, call->slot);
       break;
     case PILLION_JOIN:
       call->head.flags |= PILLION__CALL_ENDED;
@@ -211,9 +224,10 @@ void pillion__call_posted(struct pillion__executor *ex,
 }
 
 /* A payload elsewhere keeps its node until the next turn. */
-void pillion__call_event(struct pillion__executor *ex,
-                         struct pillion__head *head, uint32_t slot,
-                         pillion_event *event) {
+size_t pillion__call_event(struct pillion__executor *ex,
+                           struct pillion__head *head, uint32_t slot,
+                           pillion_event *event, size_t room) {
+  (void)room;
   struct pillion__call *call = (struct pillion__call *)head;
   ex->calls_taken++;
   pillion__event_put(event, call->token,
@@ -221,9 +235,12 @@ void pillion__call_event(struct pillion__executor *ex,
                      call->status, call->outcome, call->length,
                      call->payload.bytes);
   if (call->length > PILLION_INLINE) {
+    if (PILLION__UNLIKELY(atomic_load(&call->state) & PILLION__CALL_FLOWS))
+      pillion__call_flows_free(call);
     atomic_store(&call->state, 0); /* the handle is stale from here on */
     pillion__list_push(&ex->taken, slot);
   } else {
-    pillion__node_put(call);
+    call_put(call);
   }
+  return 1;
 }

@@ -41,6 +41,9 @@
  *             task that joined it takes it
  *   LOOP      by the submission to a loop          on an offloaded call
  *   EXPIRED   with CANCEL, if a deadline asked     if a cancel came before
+ *   FLOWING   when a flow that a goroutine waits   unless it is RUNNING
+ *             for may go on; until Go is told
+ *   FLOWS     by a submission with flows           later
  */
 #define PILLION__CALL_NEW 1u
 #define PILLION__CALL_RUNNING 2u
@@ -51,19 +54,33 @@
 #define PILLION__CALL_WAITED 16u
 #define PILLION__CALL_LOOP 32u
 #define PILLION__CALL_EXPIRED 64u
+#define PILLION__CALL_FLOWING 128u
+#define PILLION__CALL_FLOWS 256u
+#define PILLION__MODES 3u /* of a submission's flags */
 
-/* A call of a Go function: 128 bytes. */
+/*
+ * The parent of a call, in one word: the slot + 1, and above it 8 bits of its
+ * generation. It only opens windows. So a late one that is taken for another
+ * does no harm.
+ */
+#define PILLION__PARENT_SLOT 0xffffffu
+
+static inline uint32_t pillion__parent_word(pillion_task parent) {
+  return parent == 0 ? 0
+                     : pillion__gen_of(parent) << 24 |
+                           ((pillion__slot_of(parent) + 1) &
+                            PILLION__PARENT_SLOT);
+}
+
+/* A call of a Go function. */
 struct pillion__call {
-  struct pillion__head head;
+  PILLION__NODE;
   union {
     uint64_t token;
     _Atomic uint64_t taker; /* without an executor: the task that joins */
   };
-  _Atomic uint64_t state;
-  _Atomic(struct pillion__executor *) executor; /* NULL: it waits for a taker */
-  uint32_t slot;
-  uint32_t function;
-  uint64_t request_length;
+  uint32_t request_length;
+  _Atomic uint32_t parent; /* the call of Go's in whose handler it was made */
   pillion_waker joiner;
   union {
     struct { /* of the result */
@@ -80,12 +97,13 @@ struct pillion__call {
     uint8_t bytes[PILLION_INLINE];
     void *memory;
   } payload;
-  _Atomic uint32_t cancel_link; /* ring.c; 0: not in the list of cancels */
-  _Atomic uint32_t wakeup;      /* the futex of pillion_task_wait */
-  _Atomic uint32_t free_link;   /* slot + 1 */
-  _Atomic uint32_t pool;        /* where it runs: the index + 1, or 0 */
+  union {
+    _Atomic uint32_t wakeup; /* without an executor: a waiting thread's futex */
+    _Atomic uint32_t flows;  /* with FLOWS: the slot + 1 of the first */
+  };
+  _Atomic uint32_t pool; /* where it runs: the index + 1, or 0 */
 };
-_Static_assert(sizeof(struct pillion__call) == PILLION__CALL_SIZE,
+_Static_assert(sizeof(struct pillion__call) == PILLION__NODE_SIZE,
                "the directory counts on it");
 
 /*
@@ -100,10 +118,13 @@ static inline bool pillion__call_known(struct pillion__call *call, uint32_t gen,
            atomic_load(&call->executor) != NULL);
 }
 
-static inline struct pillion__call *pillion__call_at(uint32_t slot) {
+static inline void *pillion__node_at(uint32_t slot) {
   char *cells = atomic_load_explicit(
       &pillion__directory[slot / PILLION__CHUNK].cells, memory_order_acquire);
-  return (struct pillion__call *)cells + slot % PILLION__CHUNK;
+  return cells + slot % PILLION__CHUNK * PILLION__NODE_SIZE;
+}
+static inline struct pillion__call *pillion__call_at(uint32_t slot) {
+  return pillion__node_at(slot);
 }
 
 /*
@@ -115,8 +136,17 @@ static inline struct pillion__call *pillion__call_at(uint32_t slot) {
 struct pillion__job {
   struct pillion__call *call;
   uint32_t gen;
-  uint32_t cancel;
+  uint32_t news; /* 0: it is a job */
 };
+
+/*
+ * News about a call that Go works for, or that Go has made. CANCEL: asked()
+ * tells why. FLOW: one of its flows, which a goroutine waits for, may go on.
+ * ANSWER: the inbound call has its answer.
+ */
+#define PILLION__NEWS_CANCEL 1u
+#define PILLION__NEWS_FLOW 2u
+#define PILLION__NEWS_ANSWER 4u
 
 /* Kinds of submissions, by the workers that wait for them. */
 #define PILLION__RING_OFFLOAD 1u
@@ -126,9 +156,9 @@ struct pillion__job {
 /* call.c */
 void pillion__call_posted(struct pillion__executor *ex,
                           struct pillion__call *call, uint32_t bits);
-void pillion__call_event(struct pillion__executor *ex,
-                         struct pillion__head *head, uint32_t slot,
-                         pillion_event *event);
+size_t pillion__call_event(struct pillion__executor *ex,
+                           struct pillion__head *head, uint32_t slot,
+                           pillion_event *event, size_t room);
 void pillion__call_value(struct pillion__call *call, pillion_value *out);
 void pillion__call_free(struct pillion__call *call);
 int pillion__call_cancel(struct pillion__call *call, uint32_t gen,
@@ -141,19 +171,82 @@ void pillion__call_complete(struct pillion__call *call, int32_t status,
                             uint32_t outcome, const void *result,
                             uint64_t length);
 
+/*
+ * flows.c: the flows of a call. A word says what waits for one: a goroutine,
+ * which the news wake; the host, which hears of it in a turn; or a task of C's
+ * or Go's, by its waker.
+ */
+#define PILLION__WAITS_GO 1u
+#define PILLION__WAITS_HOST 2u
+#define PILLION__FLOW_OUT_SIDE 0u /* to the host */
+#define PILLION__FLOW_IN_SIDE 1u  /* from the host */
+
+/*
+ * Go's side. A flow is valid until the call's end is published. They never
+ * block. send: 0, PILLION_EAGAIN (no room), PILLION_ECLOSED (the host wants no
+ * more), PILLION_ENOTSUP (it asked for none), PILLION_EMSGSIZE or
+ * PILLION_ENOMEM. receive: PILLION_READY, PILLION_PENDING or PILLION_ECLOSED
+ * (no more will come). A wait reports whether `who` will be woken; if not, try
+ * again at once.
+ */
+struct pillion__flow *pillion__call_flow(struct pillion__call *call,
+                                         uint32_t side);
+int pillion__flow_send(struct pillion__flow *flow, int32_t function,
+                       const void *payload, uint64_t length);
+int pillion__flow_wait_room(struct pillion__flow *flow, uint64_t who,
+                            uint64_t length);
+int pillion__flow_receive(struct pillion__flow *flow,
+                          struct pillion__item *out);
+int pillion__flow_wait_item(struct pillion__flow *flow, uint64_t who);
+void pillion__flow_refuse(struct pillion__flow *flow);
+
+/* The core's. A flow's owner is a call, or an inbound call, by its handle. */
+struct pillion__flow *pillion__flow_make(pillion_task owner,
+                                         struct pillion__executor *ex,
+                                         uint32_t side, uint32_t credit,
+                                         uint64_t reader);
+void pillion__flow_free(struct pillion__flow *flow);
+void pillion__flow_wake(struct pillion__flow *flow, pillion_task owner,
+                        uint64_t who);
+int pillion__flow_enter(struct pillion__flow **out, pillion_task task,
+                        uint32_t side);
+void pillion__flow_leave(struct pillion__flow *flow);
+bool pillion__call_flows_make(struct pillion__call *call,
+                              const pillion_call_options *o);
+void pillion__call_flows_free(struct pillion__call *call);
+void pillion__call_flows_done(struct pillion__call *call);
+void pillion__call_flows_ended(struct pillion__executor *ex,
+                               struct pillion__call *call);
+void pillion__call_flows_refuse(struct pillion__call *call);
+void pillion__call_flows_orphan(struct pillion__call *call);
+int pillion__call_next(pillion_value *out, pillion_context *cx,
+                       struct pillion__head *head, pillion_task task);
+extern const struct pillion__kind pillion__flow_kind;
+
 /* sweep.c */
 void pillion__calls_cancel(struct pillion__owner *owner, uint32_t bits);
 void pillion__calls_drop_all(struct pillion__executor *ex);
 uint64_t pillion__calls_alive(void);
+
+/* submit.c */
+void pillion__unlive(struct pillion__executor *ex);
 
 /* wait.c */
 int pillion__call_join(pillion_value *out, pillion_context *cx,
                        struct pillion__call *call, pillion_task task);
 
 /* node.c */
-struct pillion__call *pillion__node_get(struct pillion__executor *executor);
-void pillion__node_put(struct pillion__call *call);
-extern _Atomic uint32_t pillion__call_chunks;
+struct pillion__nodes {   /* of one kind */
+  _Atomic uint64_t free;  /* tag << 32 | slot + 1 */
+  _Atomic uint64_t limbo; /* free, but still in some inbox */
+  _Atomic uint32_t chunks;
+  uint32_t type;
+};
+extern struct pillion__nodes pillion__calls, pillion__flows;
+struct pillion__node *pillion__node_get(struct pillion__nodes *nodes,
+                                        struct pillion__executor *executor);
+void pillion__node_put(struct pillion__nodes *nodes,
+                       struct pillion__node *node);
 bool pillion__payload_set(struct pillion__call *call, const void *bytes,
                           uint64_t length);
 void pillion__payload_clear(struct pillion__call *call, uint64_t length);
@@ -164,7 +257,7 @@ int pillion__ring_open(uint32_t capacity, struct pillion__why why);
 bool pillion__ring_push(uint32_t slot, uint32_t gen, uint32_t *kinds);
 void pillion__ring_close(void);
 void pillion__ring_undo(bool first);
-void pillion__ring_cancel(struct pillion__call *call);
+void pillion__ring_news(struct pillion__node *node);
 void pillion__ring_poke(void);
 
 int pillion__ring_fd(void);
@@ -179,10 +272,11 @@ void pillion__ring_publish(uint32_t kinds);
 
 /* function.c */
 bool pillion__function_any(void);
-int pillion__function_kind(uint32_t *index, uint32_t *kind,
+int pillion__function_kind(uint32_t *index, uint32_t *kind, uint32_t *flows,
                            pillion_function function);
 int pillion__function_add(const char *name, const char *module,
-                          const char *descriptor, uint32_t kind);
+                          const char *descriptor, uint32_t kind,
+                          uint32_t flows);
 
 /* kind.c */
 extern const struct pillion__kind pillion__call_kind;

@@ -11,7 +11,7 @@
 
 struct function {
   char *name, *module, *descriptor;
-  uint32_t kind;
+  uint32_t kind, flows;
 };
 
 static struct function *functions;
@@ -20,7 +20,8 @@ static uint32_t function_capacity;
 
 /* The table owns the texts from here on. They live as long as the process. */
 int pillion__function_add(const char *name, const char *module,
-                          const char *descriptor, uint32_t kind) {
+                          const char *descriptor, uint32_t kind,
+                          uint32_t flows) {
   uint32_t n = atomic_load(&function_count);
   if (n == function_capacity) {
     uint32_t more = function_capacity == 0 ? 64 : 2 * function_capacity;
@@ -29,7 +30,8 @@ int pillion__function_add(const char *name, const char *module,
     functions = table;
     function_capacity = more;
   }
-  struct function f = {strdup(name), strdup(module), strdup(descriptor), kind};
+  struct function f = {strdup(name), strdup(module), strdup(descriptor), kind,
+                       flows};
   if (f.name == NULL || f.module == NULL || f.descriptor == NULL)
     return PILLION_ENOMEM;
   functions[n] = f;
@@ -43,7 +45,7 @@ static pillion_function function_at(uint32_t index) {
   return pillion__handle(PILLION__FUNCTION, index, pillion__first_gen());
 }
 
-int pillion__function_kind(uint32_t *index, uint32_t *kind,
+int pillion__function_kind(uint32_t *index, uint32_t *kind, uint32_t *flows,
                            pillion_function function) {
   *index = pillion__slot_of(function);
   if (pillion__tag_of(function) != PILLION__FUNCTION ||
@@ -51,6 +53,7 @@ int pillion__function_kind(uint32_t *index, uint32_t *kind,
       *index >= atomic_load_explicit(&function_count, memory_order_acquire))
     return PILLION_EBADHANDLE;
   *kind = functions[*index].kind;
+  *flows = functions[*index].flows;
   return 0;
 }
 
@@ -75,16 +78,15 @@ int pillion_function_list(pillion_function *out, size_t cap) {
   if (rc < 0) return rc;
   if (out == NULL && cap > 0) return PILLION_EINVAL;
   uint32_t n = atomic_load(&function_count);
-  for (uint32_t i = 0; i < n && i < cap; i++)
-    out[i] = function_at(i);
+  for (uint32_t i = 0; i < n && i < cap; i++) out[i] = function_at(i);
   return (int)n;
 }
 
 int pillion_function_describe(pillion_function_info *out,
                               pillion_function function) {
-  uint32_t index, kind;
+  uint32_t index, kind, flows;
   if (pillion__forked()) return PILLION_EFORKED;
-  int rc = pillion__function_kind(&index, &kind, function);
+  int rc = pillion__function_kind(&index, &kind, &flows, function);
   if (rc < 0) return rc;
   const struct function *f = &functions[index];
   pillion_function_info info = PILLION_FUNCTION_INFO_INIT;
@@ -92,6 +94,7 @@ int pillion_function_describe(pillion_function_info *out,
   info.module = f->module;
   info.descriptor = f->descriptor;
   info.kind = kind;
+  info.flows = flows;
   return pillion__sized_out(out, PILLION__FIRST_FUNCTION_INFO, &info,
                             sizeof info);
 }

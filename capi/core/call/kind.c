@@ -59,6 +59,8 @@ static int detach_own(struct pillion__executor *ex, struct pillion__call *call,
   if (rc < 0) return rc;
   if (PILLION__MODE(call->head.flags) != PILLION_JOIN) return PILLION_EINVAL;
   call->head.flags += (PILLION_DETACH - PILLION_JOIN) << PILLION__MODE_SHIFT;
+  if (atomic_load(&call->state) & PILLION__CALL_FLOWS)
+    pillion__call_flows_refuse(call);
   if (!(call->head.flags & PILLION__CALL_ENDED)) {
     pillion_wake_local(call->joiner); /* it would wait in vain */
     return 0;
@@ -99,6 +101,20 @@ static int call_kind_detach(struct pillion__head *head, pillion_task task) {
   return ex == NULL ? detach_shared(call, task) : detach_own(ex, call, task);
 }
 
+/* To a goroutine: a job may have ended meanwhile, and news of it is none. */
+static bool call_kind_news(struct pillion__head *head,
+                           struct pillion__job *job) {
+  struct pillion__call *call = (struct pillion__call *)head;
+  uint64_t state =
+      atomic_fetch_and(&call->state, ~(uint64_t)PILLION__CALL_FLOWING);
+  uint32_t news = 0;
+  if ((state & PILLION__CALL_PHASE) != PILLION__CALL_RUNNING) return false;
+  if (state & PILLION__CALL_CANCEL) news |= PILLION__NEWS_CANCEL;
+  if (state & PILLION__CALL_FLOWING) news |= PILLION__NEWS_FLOW;
+  *job = (struct pillion__job){call, (uint32_t)(state >> 32), news};
+  return news != 0;
+}
+
 /* ---- By its executor ----------------------------------------------------- */
 
 static void call_kind_delivered(struct pillion__executor *ex,
@@ -132,6 +148,8 @@ const struct pillion__kind pillion__call_kind = {
     .event = pillion__call_event,
     .drop = call_kind_drop,
     .release = call_kind_release,
+    .next = pillion__call_next,
+    .news = call_kind_news,
     .cancel_all = pillion__calls_cancel,
     .drop_all = pillion__calls_drop_all,
 };

@@ -2,8 +2,8 @@
 
 /*
  * The way to Go: a bounded ring of submissions (Vyukov's bounded MPMC queue,
- * with one consumer at a time) and a list of calls to cancel, which can't be
- * full since each call is in it once at most. Under a lock of Go's, a goroutine
+ * with one consumer at a time) and a list of calls of which there is news, which
+ * can't be full since each call is in it once at most. Under a lock of Go's, a goroutine
  * takes from both. It sleeps on a descriptor, and is poked once a burst.
  * Workers that find no job take in its place before they rest. While all
  * workers for a kind of calls are at work, the kind is attended. A call of an
@@ -24,7 +24,7 @@ static struct ring_entry *ring;
 static uint32_t ring_mask;
 static _Alignas(64) _Atomic uint32_t ring_tail;
 static _Alignas(64) _Atomic uint32_t ring_head; /* the consumer's */
-static _Atomic uint32_t ring_cancels;           /* slot + 1 */
+static _Atomic uint32_t ring_news;              /* slot + 1 */
 static _Atomic uint32_t ring_asleep;
 static _Atomic uint32_t ring_attended; /* kinds, Go's to change */
 static _Atomic bool ring_closed = true;
@@ -32,7 +32,7 @@ static int ring_fd =
     -1; /* ours for good: a late poke never meets a closed descriptor */
 static int ring_go_fd = -1; /* Go's copy, until Go takes it */
 
-#define RING_END UINT32_MAX /* of the list of cancels */
+#define RING_END UINT32_MAX /* of the list of news */
 
 /* Also opens it again after a close, when it is empty. */
 int pillion__ring_open(uint32_t capacity, struct pillion__why why) {
@@ -107,15 +107,15 @@ bool pillion__ring_push(uint32_t slot, uint32_t gen, uint32_t *kinds) {
   }
 }
 
-void pillion__ring_cancel(struct pillion__call *call) {
+/* Says that there is news of a call; its state tells which. */
+void pillion__ring_news(struct pillion__node *node) {
   uint32_t unlisted = 0;
-  if (!atomic_compare_exchange_strong(&call->cancel_link, &unlisted, RING_END))
-    return; /* the consumer will see that this call is cancelled */
-  uint32_t first = pillion__peek(&ring_cancels);
+  if (!atomic_compare_exchange_strong(&node->news_link, &unlisted, RING_END))
+    return; /* the consumer will look at its state */
+  uint32_t first = pillion__peek(&ring_news);
   do {
-    pillion__set(&call->cancel_link, first == 0 ? RING_END : first);
-  } while (
-      !atomic_compare_exchange_weak(&ring_cancels, &first, call->slot + 1));
+    pillion__set(&node->news_link, first == 0 ? RING_END : first);
+  } while (!atomic_compare_exchange_weak(&ring_news, &first, node->slot + 1));
   pillion__ring_publish(PILLION__RING_URGENT);
 }
 
@@ -139,35 +139,34 @@ void pillion__ring_publish(uint32_t kinds) {
     pillion__ring_poke();
 }
 
-static int take_cancels(struct pillion__job *jobs, int cap) {
-  uint32_t first = atomic_exchange(&ring_cancels, 0);
+static _Atomic uint32_t *news_link(uint32_t link) {
+  return &((struct pillion__node *)pillion__node_at(link - 1))->news_link;
+}
+
+static int take_news(struct pillion__job *jobs, int cap) {
+  uint32_t first = atomic_exchange(&ring_news, 0);
   int n = 0;
   while (first != 0 && first != RING_END) {
-    struct pillion__call *call = pillion__call_at(first - 1);
     if (n == cap) { /* the rest goes back, for the next time */
       uint32_t last = first, next;
-      while ((next = atomic_load(&pillion__call_at(last - 1)->cancel_link)) !=
-             RING_END)
-        last = next;
-      uint32_t others = atomic_load(&ring_cancels);
+      while ((next = atomic_load(news_link(last))) != RING_END) last = next;
+      uint32_t others = atomic_load(&ring_news);
       do {
-        atomic_store(&pillion__call_at(last - 1)->cancel_link,
-                     others == 0 ? RING_END : others);
-      } while (!atomic_compare_exchange_weak(&ring_cancels, &others, first));
+        atomic_store(news_link(last), others == 0 ? RING_END : others);
+      } while (!atomic_compare_exchange_weak(&ring_news, &others, first));
       break;
     }
-    first = atomic_exchange(&call->cancel_link, 0);
-    uint64_t state = atomic_load(&call->state);
-    if ((state & PILLION__CALL_CANCEL) &&
-        (state & PILLION__CALL_PHASE) == PILLION__CALL_RUNNING)
-      jobs[n++] = (struct pillion__job){call, (uint32_t)(state >> 32), 1};
+    uint32_t slot = first - 1, type;
+    struct pillion__head *head = pillion__head_at(slot, &type);
+    first = atomic_exchange(news_link(first), 0);
+    if (pillion__kinds[type]->news(head, &jobs[n])) n++;
   }
   return n;
 }
 
 /* The number of jobs, or -1 once the ring is closed. */
 int pillion__ring_take(struct pillion__job *jobs, int cap) {
-  int n = atomic_load(&ring_cancels) == 0 ? 0 : take_cancels(jobs, cap);
+  int n = atomic_load(&ring_news) == 0 ? 0 : take_news(jobs, cap);
   uint32_t head = pillion__peek(&ring_head);
   for (; n < cap; head++) {
     struct ring_entry *entry = &ring[head & ring_mask];
@@ -203,7 +202,7 @@ int pillion__ring_sleep(void) {
   uint32_t head = pillion__peek(&ring_head);
   atomic_store(&ring_asleep, 1);
   if (atomic_load(&ring[head & ring_mask].sequence) != head + 1 &&
-      atomic_load(&ring_cancels) == 0 && !atomic_load(&ring_closed))
+      atomic_load(&ring_news) == 0 && !atomic_load(&ring_closed))
     return 1;
   atomic_store(&ring_asleep, 0);
   return 0;

@@ -7,7 +7,7 @@
  * The owner may have counted a call that never began, and must look again: its
  * host waits for the last call's end.
  */
-static void unlive(struct pillion__executor *ex) {
+void pillion__unlive(struct pillion__executor *ex) {
   if (atomic_fetch_sub(&ex->calls_live, 1) == 1) pillion__poke(ex);
 }
 
@@ -34,11 +34,11 @@ static int admit(struct pillion__executor *ex, pillion_executor executor,
      * count.
      */
     rc = may_submit(ex, executor, atomic_fetch_add(&ex->calls_live, 1));
-    if (rc < 0) unlive(ex);
+    if (rc < 0) pillion__unlive(ex);
   }
   if (rc == 0 && handle != 0) {
     rc = pillion__pool_call_begins(pool, handle);
-    if (rc < 0 && ex != NULL) unlive(ex);
+    if (rc < 0 && ex != NULL) pillion__unlive(ex);
   }
   if (rc < 0) atomic_fetch_sub(&pillion__calls_running, 1);
   return rc;
@@ -46,7 +46,7 @@ static int admit(struct pillion__executor *ex, pillion_executor executor,
 
 static void withdraw(struct pillion__executor *ex, uint32_t pool) {
   if (pool != 0) pillion__pool_call_ends(pool);
-  if (ex != NULL) unlive(ex);
+  if (ex != NULL) pillion__unlive(ex);
   atomic_fetch_sub(&pillion__calls_running, 1);
 }
 
@@ -70,12 +70,41 @@ static uint32_t ring_kind(uint32_t kind, const pillion_call_options *o) {
   return kind == PILLION_KIND_CPU ? PILLION__RING_CPU : PILLION__RING_OFFLOAD;
 }
 
+static void unmake(struct pillion__call *call) {
+  pillion__node_put(&pillion__calls, (struct pillion__node *)call);
+}
+
+#define CREDIT_MOST 65536u
+
+static bool flowing(const pillion_call_options *o) {
+  return (o->credit | o->callbacks | (o->flags & PILLION_SENDING)) != 0;
+}
+
+/* Whether the options fit the function's flows, which a host must ask for. */
+static int flows_fit(const struct pillion__executor *ex, uint32_t flows,
+                     const pillion_call_options *o) {
+  bool sending = o->flags & PILLION_SENDING;
+  if (flowing(o) &&
+      (ex == NULL || (o->flags & PILLION__MODES) == PILLION_DETACH ||
+       o->credit > CREDIT_MOST ||
+       (o->callbacks > 0 && (o->flags & PILLION__MODES) == PILLION_JOIN) ||
+       (sending && !(flows & PILLION_FLOW_IN))))
+    return PILLION_EINVAL;
+  bool fit = (!(flows & PILLION_FLOW_OUT) || o->credit > 0) &&
+             (!(flows & PILLION_FLOW_IN) || sending);
+  return fit ? 0 : PILLION_ENOTSUP;
+}
+
 static int submit(pillion_task *out, struct pillion__executor *ex,
                   pillion_executor executor, const pillion_call_options *o,
                   uint32_t *kinds) {
-  uint32_t index, kind, pool = 0;
-  int rc = pillion__function_kind(&index, &kind, o->function);
+  uint32_t index, kind, flows, pool = 0;
+  int rc = pillion__function_kind(&index, &kind, &flows, o->function);
   if (rc < 0) return rc;
+  if (PILLION__UNLIKELY(flows != 0 || flowing(o))) {
+    rc = flows_fit(ex, flows, o);
+    if (rc < 0) return rc;
+  }
   bool polled = kind == PILLION_KIND_LOOP || kind == PILLION_KIND_ASYNC;
   bool on_loop = polled && o->pool == 0;
   if ((o->request == NULL && o->length > 0) || (on_loop && ex == NULL) ||
@@ -84,14 +113,15 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   if (o->length > pillion__max_request) return PILLION_EMSGSIZE;
   rc = admit(ex, executor, &pool, o->pool);
   if (rc < 0) return rc;
-  struct pillion__call *call = pillion__node_get(ex);
+  struct pillion__call *call =
+      (struct pillion__call *)pillion__node_get(&pillion__calls, ex);
   if (call == NULL || !pillion__payload_set(call, o->request, o->length)) {
-    if (call != NULL) pillion__node_put(call);
+    if (call != NULL) unmake(call);
     withdraw(ex, pool);
     return PILLION_ENOMEM;
   }
   uint32_t gen = pillion__gen(&call->head);
-  call->head.flags = o->flags << PILLION__MODE_SHIFT;
+  call->head.flags = (o->flags & PILLION__MODES) << PILLION__MODE_SHIFT;
   if (ex != NULL) call->token = o->token;
   else
     pillion__set(&call->taker,
@@ -99,14 +129,22 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
                                                           : PILLION__JOIN_NEVER,
                                  gen));
   call->function = index;
-  call->request_length = o->length;
+  call->request_length = (uint32_t)o->length;
+  pillion__set(&call->parent, pillion__parent_word(o->parent));
   call->joiner = 0;
+  pillion__set(&call->wakeup, 0);
+  if (PILLION__UNLIKELY(flowing(o)) && !pillion__call_flows_make(call, o)) {
+    pillion__payload_clear(call, o->length);
+    unmake(call);
+    withdraw(ex, pool);
+    return PILLION_ENOMEM;
+  }
   call->deadline = o->deadline;
   pillion__set(&call->pool, pool);
   if (on_loop) call->context = call_context(ex);
-  pillion__set(&call->wakeup, 0);
   uint64_t state = (uint64_t)gen << 32 | PILLION__CALL_NEW;
   if (on_loop) state |= PILLION__CALL_LOOP;
+  if (flowing(o)) state |= PILLION__CALL_FLOWS;
   if (ex == NULL && o->flags == PILLION_DETACH) state |= PILLION__CALL_ORPHAN;
   atomic_store(&call->state, state);
   pillion_task task = pillion__handle(PILLION__TASK, call->slot, gen);
@@ -114,8 +152,9 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
     pillion__call_ask(call, gen, PILLION__PEND_START);
   } else if (!pillion__ring_push(call->slot, gen, kinds)) {
     if (atomic_compare_exchange_strong(&call->state, &state, 0)) {
+      if (flowing(o)) pillion__call_flows_free(call);
       pillion__payload_clear(call, o->length);
-      pillion__node_put(call);
+      unmake(call);
       withdraw(ex, pool);
       return PILLION_EAGAIN;
     } /* else a sweep has cancelled it, and its end is on its way */
@@ -163,6 +202,14 @@ int pillion_call_batch(pillion_task *out, pillion_executor executor,
   return i > 0 || count == 0 ? (int)i : rc;
 }
 
+/* It may be stale: the handler has answered. */
+static bool is_inbound(pillion_task task) {
+  uint32_t type;
+  return pillion__tag_of(task) == PILLION__TASK &&
+         pillion__head_of(task, &type) != NULL &&
+         type == PILLION__CHUNK_INBOUND;
+}
+
 int pillion_call_submit_with(pillion_task *out, pillion_executor executor,
                              const pillion_call_options *options) {
   struct pillion__executor *ex = NULL;
@@ -177,7 +224,9 @@ int pillion_call_submit_with(pillion_task *out, pillion_executor executor,
     if (rc < 0) return rc;
     options = &whole;
   }
-  if (options->flags > PILLION_DETACH || options->reserved != 0)
+  if ((options->flags & ~PILLION_SENDING) > PILLION_DETACH ||
+      options->reserved != 0 ||
+      (options->parent != 0 && !is_inbound(options->parent)))
     return PILLION_EINVAL;
   uint32_t kinds = 0;
   rc = submit(out, ex, executor, options, &kinds);

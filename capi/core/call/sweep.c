@@ -24,6 +24,8 @@ static void sweep_one(struct pillion__head *head, uint32_t slot, void *data) {
   if (state == 0) return;
   if (sweep->owner != NULL && !belongs(call, sweep->owner)) return;
   if (state & sweep->bits & PILLION__CALL_ORPHAN) return;
+  if (sweep->bits & PILLION__CALL_ORPHAN && state & PILLION__CALL_FLOWS)
+    pillion__call_flows_orphan(call);
   int rc = pillion__call_cancel(call, (uint32_t)(state >> 32), sweep->bits);
   if ((rc == 0 || rc == 1) && sweep->bits & PILLION__CALL_ORPHAN)
     atomic_fetch_sub(&((struct pillion__executor *)sweep->owner)->calls_live,
@@ -32,7 +34,7 @@ static void sweep_one(struct pillion__head *head, uint32_t slot, void *data) {
 
 void pillion__calls_cancel(struct pillion__owner *owner, uint32_t bits) {
   struct sweep sweep = {owner, bits};
-  pillion__cells_each(&pillion__call_chunks, sweep_one, &sweep);
+  pillion__cells_each(&pillion__calls.chunks, sweep_one, &sweep);
 }
 
 /* ---- An executor is freed ------------------------------------------------ */
@@ -74,12 +76,13 @@ void pillion__calls_drop_all(struct pillion__executor *ex) {
   drop_errands(ex);
   while (atomic_load(&ex->calls_live) > 0 || !told_go) {
     pillion__drain(ex);
+    pillion__drop_events(ex); /* or Go could end a call whose flow is there */
     pillion__calls_cancel(&ex->base, PILLION__CALL_ORPHAN);
     if (!told_go) pillion__guest.free(ex->base.index);
     told_go = true;
     pillion__drain(ex);
     pillion__drop_events(ex);
-    pillion__cells_each(&pillion__call_chunks, drop_unjoined_call, ex);
+    pillion__cells_each(&pillion__calls.chunks, drop_unjoined_call, ex);
     if (atomic_load(&ex->calls_live) > 0) pillion__let_run(round++);
   }
 }
@@ -94,6 +97,6 @@ static void count_one(struct pillion__head *head, uint32_t slot, void *alive) {
 
 uint64_t pillion__calls_alive(void) {
   uint64_t alive = 0;
-  pillion__cells_each(&pillion__call_chunks, count_one, &alive);
+  pillion__cells_each(&pillion__calls.chunks, count_one, &alive);
   return alive;
 }

@@ -93,11 +93,34 @@ static int wait_until(pillion_value *out, pillion_task task, int64_t deadline) {
   return 0;
 }
 
+/*
+ * Whether the thread has functions of the host's to run: Go may call them, and
+ * would wait for the waiter.
+ */
+static void looks_for_own(struct pillion__executor *ex, void *found) {
+  if (pillion__owned_here(ex) && atomic_load(&ex->providers) > 0)
+    *(bool *)found = true;
+}
+
+static bool provides_here(void) {
+  bool found = false;
+  pillion__executor_each(looks_for_own, &found);
+  return found;
+}
+
 int pillion_task_wait(pillion_value *out, pillion_task task, int64_t timeout) {
   if (pillion__forked()) return PILLION_EFORKED;
   if (out == NULL) return PILLION_EINVAL;
   if (pillion__turning) return PILLION_EREENTRANT;
+  if (provides_here()) return PILLION_EDEADLOCK;
   return wait_until(out, task, pillion__time_after(pillion__now(), timeout));
+}
+
+/* Nothing is lent with a call that a thread waits for. */
+static bool lends(pillion_function function) {
+  uint32_t index, kind, flows;
+  return pillion__function_kind(&index, &kind, &flows, function) == 0 &&
+         flows & PILLION_FLOW_CALLBACKS;
 }
 
 int pillion_call_wait(pillion_value *out, pillion_function function,
@@ -105,6 +128,7 @@ int pillion_call_wait(pillion_value *out, pillion_function function,
   if (pillion__forked()) return PILLION_EFORKED;
   if (out == NULL) return PILLION_EINVAL;
   if (pillion__turning) return PILLION_EREENTRANT;
+  if (provides_here() || lends(function)) return PILLION_EDEADLOCK;
   int64_t deadline = pillion__time_after(pillion__now(), timeout);
   pillion_task task;
   int rc =

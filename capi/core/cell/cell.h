@@ -18,6 +18,7 @@ enum {
   PILLION__FUNCTION = 4,
   PILLION__WATCH = 5,
   PILLION__POOL = 6,
+  PILLION__PROVIDER = 7,
 };
 
 static inline uint64_t pillion__handle(unsigned tag, uint32_t slot,
@@ -145,7 +146,25 @@ struct pillion__cell {
   } u;
 };
 _Static_assert(sizeof(struct pillion__cell) == 64, "a cell is 64 bytes");
-#define PILLION__CALL_SIZE 128u
+/*
+ * A node is a cell of the process's: a call, a flow or an inbound call. It has
+ * 128 bytes, and these members first. Its slot is in no executor's chunk, so it
+ * says itself to whom it belongs.
+ */
+struct pillion__executor;
+#define PILLION__NODE_SIZE 128u
+#define PILLION__NODE                                                  \
+  struct pillion__head head;                                           \
+  _Atomic(struct pillion__executor *) executor; /* NULL: none */       \
+  uint32_t slot;                                                       \
+  _Atomic uint32_t free_link; /* slot + 1 */                           \
+  _Atomic uint32_t news_link; /* ring.c; 0: not in the list of news */ \
+  uint32_t function;          /* that a call is for: its index */      \
+  _Atomic uint64_t state      /* its phase and more, under its generation */
+
+struct pillion__node {
+  PILLION__NODE;
+};
 
 /*
  * The waiter for an end, in a word that every thread may read: a waker, or one
@@ -205,7 +224,7 @@ static inline void pillion__event_put(pillion_event *event, uint64_t token,
   event->outcome = (uint16_t)outcome;
   event->flags = 0;
   event->length = length;
-  event->reserved = 0;
+  event->link = 0;
   memcpy(event->payload.bytes, payload, PILLION_INLINE);
 }
 
@@ -228,10 +247,12 @@ static inline void pillion__cell_event(const struct pillion__cell *cell,
 enum pillion__chunk_type {
   PILLION__CHUNK_TASKS = 1,      /* local tasks; leased by an executor */
   PILLION__CHUNK_GUEST = 2,      /* Go tasks; leased by an executor */
-  PILLION__CHUNK_CALLS = 3,      /* the process's */
-  PILLION__CHUNK_ALIEN = 4,      /* Go tasks of executors that C cannot wake */
-  PILLION__CHUNK_POOL = 5,       /* C tasks that move between workers */
-  PILLION__CHUNK_GUEST_POOL = 6, /* Go tasks that move between workers */
+  PILLION__CHUNK_ALIEN = 3,      /* Go tasks of executors that C cannot wake */
+  PILLION__CHUNK_POOL = 4,       /* C tasks that move between workers */
+  PILLION__CHUNK_GUEST_POOL = 5, /* Go tasks that move between workers */
+  PILLION__CHUNK_CALLS = 6,      /* from here on: nodes, the process's */
+  PILLION__CHUNK_FLOWS = 7,
+  PILLION__CHUNK_INBOUND = 8,
   PILLION__CHUNK_TYPES
 };
 
@@ -301,7 +322,7 @@ static inline struct pillion__cell *pillion__cell_at(uint32_t slot) {
                        : (struct pillion__cell *)cells + slot % PILLION__CHUNK;
 }
 static inline size_t pillion__stride(uint32_t type) {
-  return type == PILLION__CHUNK_CALLS ? PILLION__CALL_SIZE
+  return type >= PILLION__CHUNK_CALLS ? PILLION__NODE_SIZE
                                       : sizeof(struct pillion__cell);
 }
 /* Of a slot in use, of any kind. */
@@ -329,6 +350,14 @@ void pillion__cells_each(_Atomic uint32_t *list,
                          void *data);
 struct pillion__head *pillion__head_of(uint64_t handle, uint32_t *type);
 bool pillion__joiner_alive(uint64_t joiner);
+
+/* For a handle that names a cell, but one of another kind. */
+static inline int pillion__other_kind(const struct pillion__head *head,
+                                      uint64_t handle) {
+  return atomic_load(&head->gen) == pillion__gen_of(handle)
+             ? PILLION_EINVAL
+             : PILLION_EBADHANDLE;
+}
 
 /* mark.c */
 int pillion__mark(struct pillion__head *head, uint32_t gen, uint32_t bits,

@@ -14,6 +14,7 @@
 #pragma GCC visibility push(hidden)
 
 struct pillion__executor;
+struct pillion__job;
 
 struct pillion__kind {
   /* By any thread and any signal handler. */
@@ -31,9 +32,10 @@ struct pillion__kind {
   /* By the executor that found it in its inbox. */
   void (*delivered)(struct pillion__executor *ex, struct pillion__head *head,
                     uint32_t slot);
-  /* An entry of the executor's list of ends: as an event, or as none. */
-  void (*event)(struct pillion__executor *ex, struct pillion__head *head,
-                uint32_t slot, pillion_event *event);
+  /* An entry of the executor's list of ends: as at most `room` events, whose
+   * number it gives, or as none. */
+  size_t (*event)(struct pillion__executor *ex, struct pillion__head *head,
+                  uint32_t slot, pillion_event *events, size_t room);
   void (*drop)(struct pillion__head *head, uint32_t slot);
   /* The payload that its event has lent ends. */
   void (*release)(struct pillion__head *head, uint32_t slot);
@@ -41,6 +43,11 @@ struct pillion__kind {
    * are the kind's own. */
   void (*cancel_all)(struct pillion__owner *owner, uint32_t bits);
   void (*drop_all)(struct pillion__executor *ex);
+  /* pillion_next. */
+  int (*next)(pillion_value *out, pillion_context *cx,
+              struct pillion__head *head, pillion_task task);
+  /* What Go is to hear of it; reports whether it is anything. */
+  bool (*news)(struct pillion__head *head, struct pillion__job *job);
 };
 
 extern const struct pillion__kind *const pillion__kinds[PILLION__CHUNK_TYPES];

@@ -62,6 +62,7 @@ struct pillion__executor {
   _Atomic uint32_t coroutines;   /* of Go's; bound to the owner's thread */
   _Atomic uint32_t visitors;     /* ending threads and pools inside it */
   _Atomic uint64_t pool_events;  /* tasks of pools that tell their end here */
+  _Atomic uint32_t providers;    /* of functions of the host's */
   _Atomic uint32_t max_calls;
   _Atomic uint32_t gather; /* ns */
   _Atomic(pillion_host *) host;
@@ -407,6 +408,22 @@ void pillion__lent_end(struct pillion__executor *ex, uint32_t depth);
 void pillion__drop_events(struct pillion__executor *ex);
 
 /* post.c */
+struct pillion__block { /* a payload in memory of its own */
+  struct pillion__block *next;
+  uint64_t reserved; /* the bytes begin where any type may */
+  char bytes[];
+};
+struct pillion__block *pillion__block_new(const void *payload, size_t length);
+
+/* The event's payload lies in the block, until the next turn. */
+static inline void pillion__lend(struct pillion__executor *ex,
+                                 pillion_event *event,
+                                 struct pillion__block *block) {
+  event->payload.data = block->bytes;
+  block->next = ex->posts_lent;
+  ex->posts_lent = block;
+}
+
 int pillion__posts_init(struct pillion__executor *ex, uint32_t posts,
                         struct pillion__why why);
 void pillion__posts_free(struct pillion__executor *ex);

@@ -69,9 +69,9 @@ int pillion_executor_new(pillion_executor *out,
   pillion_executor_options o = PILLION_EXECUTOR_OPTIONS_INIT;
   struct pillion__why why = {errbuf, errcap};
   void *memory;
-  int rc = pillion__owner_new(&memory, &executors, &o, sizeof o,
-                              PILLION__FIRST_EXECUTOR_OPTIONS, options, out,
-                              why);
+  int rc =
+      pillion__owner_new(&memory, &executors, &o, sizeof o,
+                         PILLION__FIRST_EXECUTOR_OPTIONS, options, out, why);
   if (rc < 0) return rc;
   struct pillion__executor *ex = memory;
   int fd = o.flags & PILLION_NO_FD ? -1 : pillion__descriptor_event();
@@ -151,6 +151,7 @@ static void reclaim(struct pillion__executor *ex) {
   pillion__tasks_drop(ex);
   pillion__drop_events(ex);
   pillion__tasks_drop_ended(ex);
+  pillion__kinds[PILLION__CHUNK_INBOUND]->drop_all(ex);
   pillion__kinds[PILLION__CHUNK_CALLS]->drop_all(ex);
   pillion__posts_free(ex);
   pillion__watches_close(ex);

@@ -31,6 +31,16 @@ static int op_cancelled(pillion_context *cx) {
   return ex->polled != NULL && ex->polled->head.flags & PILLION__TASK_ASKED;
 }
 
+static int op_next(pillion_value *out, pillion_context *cx, pillion_task call) {
+  uint32_t type;
+  struct pillion__head *head = pillion__head_of(call, &type);
+  if (head == NULL || pillion__tag_of(call) != PILLION__TASK)
+    return PILLION_EBADHANDLE;
+  return pillion__kinds[type]->next == NULL
+             ? PILLION_EINVAL
+             : pillion__kinds[type]->next(out, cx, head, call);
+}
+
 static const pillion_ops operations = {
     .size = sizeof operations,
     .timer_set = pillion__timer_set,
@@ -45,6 +55,7 @@ static const pillion_ops operations = {
     .evict = pillion_task_evict,
     .ready = pillion__watch_ready,
     .ready_clear = pillion__watch_clear,
+    .next = op_next,
 };
 
 void pillion__context_init(struct pillion__executor *ex) {

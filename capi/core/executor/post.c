@@ -32,13 +32,8 @@ struct pillion__posted {     /* 40 bytes */
   } payload;
 };
 
-struct pillion__block { /* a payload in memory of its own */
-  struct pillion__block *next;
-  uint64_t reserved; /* the bytes begin where any type may */
-  char bytes[];
-};
-
-static struct pillion__block *block_new(const void *payload, size_t length) {
+/* NULL: no memory. */
+struct pillion__block *pillion__block_new(const void *payload, size_t length) {
   struct pillion__block *block = pillion__payload_alloc(sizeof *block + length);
   if (block != NULL) memcpy(block->bytes, payload, length);
   return block;
@@ -172,7 +167,7 @@ __attribute__((noinline)) static int put_slowly(struct pillion__executor *ex,
     rc = ring_make(ex, pillion__gen_of(executor));
   if (rc < 0) return rc;
   if (length > PILLION_INLINE) {
-    block = block_new(payload, length);
+    block = pillion__block_new(payload, length);
     if (block == NULL) return PILLION_ENOMEM;
   }
   rc = put(ex, executor, token, payload, length, block);
@@ -221,10 +216,7 @@ static void posted_tell(struct pillion__executor *ex, pillion_event *event,
                      posted->length, posted->payload.bytes);
   event->flags = PILLION_EVENT_POSTED;
   if (PILLION__UNLIKELY(posted->length > PILLION_INLINE)) {
-    struct pillion__block *block = posted->payload.block;
-    event->payload.data = block->bytes;
-    block->next = ex->posts_lent;
-    ex->posts_lent = block;
+    pillion__lend(ex, event, posted->payload.block);
   }
 }
 

@@ -53,11 +53,10 @@ static size_t take_ended(struct pillion__executor *ex, pillion_event *events,
   struct pillion__head *head;
   uint32_t slot, type;
   size_t n = 0;
-  for (; n < cap && (head = pillion__list_pop(&ex->done, &slot, &type)) != NULL;
-       n++)
+  while (n < cap && (head = pillion__list_pop(&ex->done, &slot, &type)) != NULL)
     if (PILLION__LIKELY(type == PILLION__CHUNK_TASKS))
-      pillion__task_event(ex, (struct pillion__cell *)head, slot, &events[n]);
-    else pillion__kinds[type]->event(ex, head, slot, &events[n]);
+      pillion__task_event(ex, (struct pillion__cell *)head, slot, &events[n++]);
+    else n += pillion__kinds[type]->event(ex, head, slot, &events[n], cap - n);
   if (ex->calls_taken > 0) {
     atomic_fetch_sub(&ex->calls_live, ex->calls_taken);
     ex->calls_taken = 0;

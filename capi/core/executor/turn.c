@@ -99,6 +99,7 @@ static void close_now(struct pillion__executor *ex, uint32_t closing) {
   if (closing != 1 + PILLION_CLOSE_CANCEL) return;
   pillion__tasks_cancel(ex);
   pillion__kinds[PILLION__CHUNK_CALLS]->cancel_all(&ex->base, 0);
+  pillion__kinds[PILLION__CHUNK_INBOUND]->cancel_all(&ex->base, 0);
   pillion__drain(ex);
 }
 

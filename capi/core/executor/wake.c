@@ -138,7 +138,7 @@ int pillion_wake(pillion_waker waker) {
     return PILLION_EBADHANDLE;
   struct pillion__cell *cell =
       (struct pillion__cell *)cells + slot % PILLION__CHUNK;
-  if (PILLION__UNLIKELY(chunk->type >= PILLION__CHUNK_CALLS))
+  if (PILLION__UNLIKELY(chunk->type > PILLION__CHUNK_GUEST))
     return wake_kind(chunk->type, &cell->head, waker);
   uint64_t same = waker << 32 | PILLION__PEND_QUEUED | PILLION__PEND_WAKE,
            pend = same;

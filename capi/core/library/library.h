@@ -4,6 +4,7 @@
 
 /* The highest floor: loading, starting and counting the library. */
 #include "guest/guest.h"
+#include "inbound/inbound.h"
 
 #pragma GCC visibility push(hidden)
 

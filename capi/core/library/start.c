@@ -106,6 +106,7 @@ static int stop(int mode, int64_t timeout) {
     phase_set(STARTED); /* a shutdown may follow; calls stay refused */
     return PILLION_ETIMEDOUT;
   }
+  pillion__inbounds_end(NULL, 0, PILLION__INBOUND_OPEN, PILLION_ECLOSED);
   pillion__ring_close();
   if (pillion__guest.stop != NULL) pillion__guest.stop();
   phase_set(STOPPED);

@@ -82,9 +82,10 @@ void pillion__pool_task_release(struct pillion__head *head, uint32_t slot) {
  * more: a handler that spawns the next one finds room, and no loop waits for a
  * task that is gone.
  */
-void pillion__pool_task_event(struct pillion__executor *ex,
-                              struct pillion__head *head, uint32_t slot,
-                              pillion_event *event) {
+size_t pillion__pool_task_event(struct pillion__executor *ex,
+                                struct pillion__head *head, uint32_t slot,
+                                pillion_event *event, size_t room) {
+  (void)room;
   struct pillion__cell *task = (struct pillion__cell *)head;
   struct pillion__pool *pool = pillion__pool_of(slot);
   pillion__cell_event(task, slot, event);
@@ -97,6 +98,7 @@ void pillion__pool_task_event(struct pillion__executor *ex,
   } else {
     pillion__pool_cell_free(pool, task, slot, PILLION__POOL_TASK);
   }
+  return 1;
 }
 
 /* ---- The end ------------------------------------------------------------- */

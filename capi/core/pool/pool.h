@@ -170,9 +170,9 @@ void pillion__home_forget(pillion_executor home);
 void pillion__pool_task_end(struct pillion__pool *pool,
                             struct pillion__cell *task, uint32_t slot,
                             pillion_value *value, uint32_t outcome);
-void pillion__pool_task_event(struct pillion__executor *ex,
-                              struct pillion__head *head, uint32_t slot,
-                              pillion_event *event);
+size_t pillion__pool_task_event(struct pillion__executor *ex,
+                                struct pillion__head *head, uint32_t slot,
+                                pillion_event *event, size_t room);
 void pillion__pool_task_drop_result(struct pillion__head *head, uint32_t slot);
 void pillion__pool_task_release(struct pillion__head *head, uint32_t slot);
 int pillion__pool_task_join(pillion_value *out, pillion_context *cx,

@@ -3,8 +3,8 @@
 #define PILLION_QUEUE_H
 
 /*
- * Where cells and timers wait: inboxes, the deques of a pool's workers, and
- * timers in their order. Nothing here knows an executor or a pool.
+ * Where cells, timers and items wait: inboxes, the deques of a pool's workers,
+ * timers in their order, and flows. Nothing here knows an executor or a pool.
  */
 #include "cell/cell.h"
 
@@ -112,6 +112,84 @@ void pillion__timers_disarm(struct pillion__timers *timers,
 void pillion__timers_expire(struct pillion__timers *timers, int64_t now,
                             void (*fn)(void *data, uint64_t waker), void *data);
 void pillion__timers_forget(struct pillion__timers *timers);
+
+/* ---- Flows: one writer's items for one reader, within its credit --------- */
+
+/* As a pillion_value: longer bytes lie at ref.data, until they are released. */
+struct pillion__item {
+  uint32_t length;
+  int32_t function; /* a one-way call of it; -1: an item */
+  union {
+    uint8_t bytes[PILLION_INLINE];
+    struct {
+      const void *data;
+      void (*release)(void *owner);
+      void *owner;
+    } ref;
+  } payload;
+};
+_Static_assert(sizeof(struct pillion__item) == 32, "two in a line");
+
+/*
+ * The bits of a flow's `state`.
+ *
+ *             set                                  cannot be set
+ *   FINISHED  by the writer: no more items         it stays
+ *   REFUSED   by the reader: it wants no more      it stays
+ *   SENDING   while a thread of the host's writes  by a second one
+ *   JOINED    from the start, if pillion_next      on a flow from the host
+ *             reads it
+ *   IN        from the start: from the host to Go  on a flow to the host
+ */
+#define PILLION__FLOW_FINISHED 1u
+#define PILLION__FLOW_REFUSED 2u
+#define PILLION__FLOW_SENDING 4u
+#define PILLION__FLOW_JOINED 8u
+#define PILLION__FLOW_IN 16u
+
+/*
+ * A flow: 128 bytes, the reader's line and the writer's. The positions are
+ * counts modulo 2^32. `granted` is never more than `capacity` ahead of `read`,
+ * so a writer that looks at it never overtakes the reader.
+ */
+struct pillion__flow {
+  PILLION__NODE;
+  _Atomic uint32_t read;
+  uint32_t capacity; /* a power of two, or 0 */
+  _Alignas(64) _Atomic uint32_t written;
+  _Atomic uint32_t granted;
+  _Atomic uint64_t writer;     /* what waits for room, by its word, or 0 */
+  _Atomic uint64_t reader;     /* what waits for items, likewise */
+  _Atomic uint64_t owner;      /* whose flow it is, a handle; 0: it ends */
+  struct pillion__item *items; /* `capacity` of them */
+  _Atomic uint32_t bytes;      /* of longer items that are not read */
+  uint32_t other;         /* the slot + 1 of its owner's other flow, or 0 */
+  _Atomic uint32_t users; /* threads of the host's inside a verb */
+  uint32_t callbacks;     /* lent with its call, if it is the one out */
+};
+_Static_assert(sizeof(struct pillion__flow) == 128, "a flow is a node");
+
+#define PILLION__FLOW_BYTES (1u << 20)
+
+int pillion__flow_open(struct pillion__flow *flow, uint32_t credit);
+void pillion__flow_shut(struct pillion__flow *flow);
+int pillion__flow_put(struct pillion__flow *flow,
+                      const struct pillion__item *item, uint64_t *wake);
+bool pillion__flow_take(struct pillion__flow *flow, struct pillion__item *item,
+                        uint64_t *wake);
+uint32_t pillion__flow_grant(struct pillion__flow *flow, uint32_t items,
+                             uint64_t *wake);
+void pillion__flow_end(struct pillion__flow *flow, uint32_t bit,
+                       uint64_t *wake);
+bool pillion__flow_await_room(struct pillion__flow *flow, uint64_t who,
+                              uint64_t length);
+bool pillion__flow_await_item(struct pillion__flow *flow, uint64_t who);
+void pillion__item_drop(struct pillion__item *item);
+
+static inline bool pillion__flow_empty(const struct pillion__flow *flow) {
+  return atomic_load_explicit(&flow->written, memory_order_acquire) ==
+         pillion__peek(&flow->read);
+}
 
 #pragma GCC visibility pop
 

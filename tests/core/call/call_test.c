@@ -315,7 +315,7 @@ GIVEN(an_executor, cancel_of_a_running_call_reaches_go_once) {
   assert_int_equal(pillion_task_cancel(task), 1);
   assert_int_equal(pillion__ring_sleep(), 0);
   assert_int_equal(take(), 1);
-  assert_int_equal(jobs[0].cancel, 1);
+  assert_int_equal(jobs[0].news, PILLION__NEWS_CANCEL);
   assert_ptr_equal(jobs[0].call, job.call);
   assert_int_equal(jobs[0].gen, job.gen);
   assert_int_equal(take(), 0);
@@ -373,7 +373,7 @@ TEST(close_with_cancel_cancels_calls) {
   assert_int_equal(events[0].token, 2);
   assert_int_equal(progress.live, 1);
   assert_int_equal(take(), 2); /* a cancel, and the cancelled call's job */
-  assert_int_equal(jobs[0].cancel, 1);
+  assert_int_equal(jobs[0].news, PILLION__NEWS_CANCEL);
   assert_ptr_equal(jobs[0].call, running.call);
   job_return(&running, NULL, 0);
   assert_int_equal(turn(ex), 1);
@@ -395,7 +395,7 @@ GIVEN(an_executor, free_leaves_running_calls_as_orphans) {
   executor_free(ex);
   assert_int_equal(library_counts().calls, 1);
   assert_int_equal(take(), 3);
-  assert_int_equal(jobs[0].cancel, 1);
+  assert_int_equal(jobs[0].news, PILLION__NEWS_CANCEL);
   assert_ptr_equal(jobs[0].call, running.call);
   assert_false(job_take_up(&jobs[1]));
   assert_false(job_take_up(&jobs[2]));
@@ -433,7 +433,7 @@ GIVEN(an_executor, late_cancel_does_not_disturb_the_next_call) {
   struct pillion__job next = take_one();
   assert_ptr_equal(next.call, job.call);
   assert_int_equal(pillion_task_cancel(old), PILLION_EBADHANDLE);
-  pillion__ring_cancel(next.call); /* the cancel's thread stood still here */
+  pillion__ring_news((struct pillion__node *)next.call); /* the cancel's thread stood still here */
   assert_int_equal(take(), 0);
   job_return(&next, NULL, 0);
   assert_int_equal(turn(ex), 1);

@@ -47,7 +47,7 @@ TEST(running_call_is_asked_to_stop) {
   virtual_now = 500;
   assert_int_equal(turn(ex), 0);
   assert_int_equal(pillion__ring_take(&jobs[1], 1), 1);
-  assert_true(jobs[1].cancel);
+  assert_true(jobs[1].news);
   assert_ptr_equal(jobs[1].call, jobs[0].call);
   assert_true(atomic_load(&jobs[0].call->state) & PILLION__CALL_EXPIRED);
   assert_int_equal(pillion_task_cancel(task), 1);

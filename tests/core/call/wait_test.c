@@ -431,7 +431,7 @@ GIVEN(a_small_start, shutdown_cancels) {
   assert_int_equal(pillion_shutdown(PILLION_CLOSE_CANCEL, 0),
                    PILLION_ETIMEDOUT);
   assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 2);
-  assert_int_equal(jobs[0].cancel, 1);
+  assert_int_equal(jobs[0].news, PILLION__NEWS_CANCEL);
   assert_false(job_take_up(&jobs[1]));
   pillion__call_complete(job.call, PILLION_ECANCELLED,
                          PILLION_OUTCOME_CANCELLED_RUNNING, NULL, 0);

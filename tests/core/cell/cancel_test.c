@@ -280,7 +280,7 @@ TEST(asked_while_it_awaits_a_call_that_runs) {
     assert_ok(waits.probe.rc);
     assert_int_equal(progress.live, 1); /* until Go has acknowledged it */
     assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 1);
-    assert_true(jobs[0].cancel);
+    assert_true(jobs[0].news);
     assert_ptr_equal(jobs[0].call, running.call);
     pillion__call_complete(running.call, PILLION_ECANCELLED,
                            PILLION_OUTCOME_CANCELLED_RUNNING, NULL, 0);
@@ -320,7 +320,7 @@ TEST(call_at_each_point_of_its_life) {
       assert_int_equal((*again)(running), PILLION_EBADHANDLE);
     }
     assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 1);
-    assert_false(jobs[0].cancel);
+    assert_false(jobs[0].news);
     assert_false(job_take_up(&jobs[0]));
     executor_free(ex);
   }

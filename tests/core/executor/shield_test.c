@@ -172,7 +172,7 @@ GIVEN(an_executor, shielded_task_awaits_the_end_of_what_it_cancelled) {
   assert_int_equal(turn(ex), 0);
   assert_int_equal(chain.passed, 0);
   assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 1);
-  assert_true(jobs[0].cancel);
+  assert_true(jobs[0].news);
   pillion__call_complete(job.call, PILLION_ECANCELLED,
                          PILLION_OUTCOME_CANCELLED_RUNNING, NULL, 0);
   assert_int_equal(turn(ex), 1);

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 
 #include "../../support/sized.h"
-#include "support.h"
+#include "inbound_support.h"
 
 /* ---- Something of each kind ---------------------------------------------- */
 
@@ -18,15 +18,38 @@ static struct {
   pillion_function function;
   pillion_watch watch, gone_watch;
   pillion_pool pool, gone_pool;
+  pillion_executor host; /* of the provider; its owner must not wait */
+  pillion_provider provider, gone_provider;
+  pillion_task inbound, gone_inbound;
+  struct pillion__inbound *in;
   struct probe probe, gone_probe;
   int pipe[2];
 } made;
+
+static void an_inbound_call(void) {
+  made.host = executor_new();
+  made.gone_provider = provide(made.host, 0);
+  assert_ok(pillion_provider_free(made.gone_provider));
+  made.provider = provide(made.host, 0);
+  struct pillion__inbound *gone = offer(provider_request(made.provider), "");
+  made.gone_inbound = told(made.host, PILLION_EVENT_CALLED).task;
+  answer(made.gone_inbound, "");
+  assert_answered(gone, 0, PILLION_OUTCOME_RETURNED, "");
+  made.in = offer(provider_request(made.provider), "");
+  made.inbound = told(made.host, PILLION_EVENT_CALLED).task;
+  assert_ok(pillion_executor_release(made.host));
+  pillion__ring_take(jobs, COUNT(jobs));
+}
 
 static void free_them(void) {
   int n = pillion__ring_take(jobs, COUNT(jobs));
   for (int i = 0; i < n; i++)
     if (job_take_up(&jobs[i])) job_echo(&jobs[i]);
   pillion_value value;
+  answer(made.inbound, ""); /* no misuse has answered it */
+  assert_answered(made.in, 0, PILLION_OUTCOME_RETURNED, "");
+  assert_ok(pillion_provider_free(made.provider));
+  executor_free(made.host);
   assert_ok(pillion_task_wait(&value, made.wait_call, 0));
   assert_ok(pillion_watch_close(made.watch));
   pool_free(made.pool);
@@ -43,6 +66,7 @@ static void one_of_each(void) {
   executor_free(made.gone);
   made.ex = executor_new();
   made.function = function("test.echo");
+  an_inbound_call();
   made.gone_pool = pool_new();
   pool_free(made.gone_pool);
   made.pool = pool_new();
@@ -209,11 +233,46 @@ static int do_pool_stat(uint64_t h) {
   pillion_pool_stats stats = PILLION_POOL_STATS_INIT;
   return pillion_pool_stat(&stats, h);
 }
+static int do_answer(uint64_t h) { return pillion_call_answer(h, NULL); }
+static int do_accept(uint64_t h) { return pillion_call_accept(h, 0, 0); }
+static int do_credit(uint64_t h) { return pillion_call_credit(h, 1); }
+static int do_finish(uint64_t h) { return pillion_call_finish(h); }
+static int do_send(uint64_t h) {
+  pillion_value item = {0};
+  return pillion_call_send(h, &item);
+}
+static int do_info(uint64_t h) {
+  pillion_call_information info = PILLION_CALL_INFORMATION_INIT;
+  return pillion_call_info(&info, h);
+}
+static int do_deeds(uint64_t h) {
+  pillion_deed deed = {h, PILLION_DEED_ANSWER, 0, 0, 0};
+  return pillion_call_deeds(&deed, 1, NULL);
+}
+static int do_provide(uint64_t h) {
+  pillion_provider_options o = PILLION_PROVIDER_OPTIONS_INIT;
+  pillion_provider provider;
+  o.name = "app.Misused";
+  o.functions = 1;
+  return pillion_provider_new(&provider, h, &o, NULL, 0);
+}
+static int do_provider_free(uint64_t h) { return pillion_provider_free(h); }
 static int do_nothing(uint64_t h) {
   return PILLION_EFORKED;
 }
 
-enum { NONE, EXECUTOR, TASK, WAKER, FUNCTION, WATCH, POOL };
+enum {
+  NONE,
+  EXECUTOR,
+  TASK,
+  WAKER,
+  FUNCTION,
+  WATCH,
+  POOL,
+  PROVIDER,
+  INBOUND,
+  FLOWING /* none of ours has flows */
+};
 #define OWNER 1u   /* the owner's thread only */
 #define OUTSIDE 2u /* not inside a turn */
 #define HOME 4u    /* with zero another argument is at fault */
@@ -224,7 +283,14 @@ static const struct entry {
   int kind;
   unsigned rules;
 } table[] = {
+    {"pillion_call_accept", do_accept, INBOUND, 0},
+    {"pillion_call_answer", do_answer, INBOUND, 0},
     {"pillion_call_batch", do_batch, EXECUTOR, 0},
+    {"pillion_call_credit", do_credit, FLOWING, 0},
+    {"pillion_call_deeds", do_deeds, INBOUND, 0},
+    {"pillion_call_finish", do_finish, FLOWING, 0},
+    {"pillion_call_info", do_info, INBOUND, 0},
+    {"pillion_call_send", do_send, FLOWING, 0},
     {"pillion_call_submit_with", do_start_call, EXECUTOR, 0},
     {"pillion_call_submit", do_submit, EXECUTOR, 0},
     {"pillion_call_submit", do_submit_function, FUNCTION, 0},
@@ -246,6 +312,7 @@ static const struct entry {
     {"pillion_executor_stat", do_stat, EXECUTOR, 0},
     {"pillion_executor_turn", do_turn, EXECUTOR, OWNER | OUTSIDE},
     {"pillion_failure_parse", do_failure, NONE, 0},
+    {"pillion_failure_write", do_nothing, NONE, 0},
     {"pillion_function_describe", do_describe, FUNCTION, 0},
     {"pillion_function_find", do_find, NONE, 0},
     {"pillion_function_list", do_list, NONE, 0},
@@ -263,6 +330,8 @@ static const struct entry {
     {"pillion_pool_start", do_pool_start, POOL, OUTSIDE},
     {"pillion_pool_stop", do_pool_stop, POOL, OUTSIDE},
     {"pillion_pool_stat", do_pool_stat, POOL, 0},
+    {"pillion_provider_free", do_provider_free, PROVIDER, 0},
+    {"pillion_provider_new", do_provide, EXECUTOR, 0},
     {"pillion_shutdown", do_shutdown, NONE, OUTSIDE},
     {"pillion_start", do_start, NONE, 0}, /* it is started already */
     {"pillion_strerror", do_nothing, NONE, 0},
@@ -283,7 +352,8 @@ static const struct entry {
 
 static uint64_t valid(int kind) {
   const uint64_t handles[] = {0,             made.ex,    made.task, made.waker,
-                              made.function, made.watch, made.pool};
+                              made.function, made.watch, made.pool,
+                              made.provider, made.inbound, made.inbound};
   return handles[kind];
 }
 
@@ -304,7 +374,7 @@ GIVEN(one_of_each, table_has_every_function) {
     found++;
   }
   fclose(map);
-  assert_true(found >= 47);
+  assert_true(found >= 57);
 }
 
 /* ---- Handles ------------------------------------------------------------- */
@@ -326,8 +396,9 @@ GIVEN(one_of_each, handles_that_never_were_are_refused) {
     if (!(call && entry->kind == EXECUTOR) && !(entry->rules & HOME))
       assert_refused(entry, 0);
     uint64_t right = valid(entry->kind);
-    for (int kind = EXECUTOR; kind <= POOL; kind++)
-      if (kind != entry->kind) assert_refused(entry, valid(kind));
+    for (int kind = EXECUTOR; kind <= PROVIDER; kind++)
+      if (kind != entry->kind && !(kind == TASK && entry->kind >= INBOUND))
+        assert_refused(entry, valid(kind));
     assert_refused(entry, right + 1);             /* a generation to come */
     assert_refused(entry, right & ~(uint64_t)UINT32_MAX);
     assert_refused(entry, right | UINT64_C(0xffffff) << 32);
@@ -342,6 +413,8 @@ GIVEN(one_of_each, stale_handles_are_refused) {
     if (entry->kind == TASK) assert_refused(entry, made.gone_task);
     if (entry->kind == WATCH) assert_refused(entry, made.gone_watch);
     if (entry->kind == POOL) assert_refused(entry, made.gone_pool);
+    if (entry->kind == PROVIDER) assert_refused(entry, made.gone_provider);
+    if (entry->kind >= INBOUND) assert_refused(entry, made.gone_inbound);
   }
   assert_int_equal(pillion_wake(waker_of(made.gone_task)), PILLION_STALE);
   assert_int_equal(pillion_wake_local(waker_of(made.gone_task)),
@@ -355,6 +428,17 @@ GIVEN(one_of_each, handles_of_the_other_sort_are_refused) {
   assert_int_equal(do_wait(made.call), PILLION_EBADHANDLE);
   assert_int_equal(do_task_deadline(made.wait_call), PILLION_EINVAL);
   assert_int_equal(pillion_wake(waker_of(made.call)), PILLION_EBADHANDLE);
+  assert_int_equal(pillion_task_cancel(made.inbound), PILLION_EBADHANDLE);
+  assert_int_equal(pillion_task_detach(made.inbound), PILLION_EBADHANDLE);
+  const pillion_task others[] = {made.task, made.call, made.wait_call};
+  for (size_t i = 0; i < COUNT(others); i++) {
+    assert_int_equal(do_answer(others[i]), PILLION_EINVAL);
+    assert_int_equal(do_accept(others[i]), PILLION_EINVAL);
+    assert_int_equal(do_info(others[i]), PILLION_EINVAL);
+    assert_int_equal(do_send(others[i]), PILLION_EINVAL);
+    assert_int_equal(do_finish(others[i]), PILLION_EINVAL);
+    assert_int_equal(do_credit(others[i]), PILLION_EINVAL);
+  }
   assert_int_equal(pillion_wake_local(waker_of(made.call)),
                    PILLION_EBADHANDLE);
 }

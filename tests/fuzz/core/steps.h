@@ -278,7 +278,7 @@ static int step_serve(void) {
   for (int i = 0; i < n; i++) {
     struct call *c = call_of(pillion__handle(PILLION__TASK, jobs[i].call->slot, jobs[i].gen));
     uint64_t fresh = (uint64_t)jobs[i].gen << 32 | PILLION__CALL_NEW;
-    if (jobs[i].cancel || c == NULL || c->life != LIVE) continue;
+    if (jobs[i].news || c == NULL || c->life != LIVE) continue;
     if (c->orphan) fresh |= PILLION__CALL_ORPHAN;
     if (!atomic_compare_exchange_strong(&jobs[i].call->state, &fresh, fresh + 1))
       wrong("call %d can't be taken up", (int)(c - calls));

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capi
+
+// #include "wiring.h"
+import "C"
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/carrier"
+)
+
+// waiter is what C's news wake: a task, whose waker C wakes, or a function that the
+// dispatcher calls when there is news.
+type waiter struct{ atomic.Pointer[func()] }
+
+// word gives C's word for a waiter.
+func (w *waiter) word(waits carrier.Waiter) C.uint64_t {
+	if waits.Task != 0 && C.pillion__wakes(C.uint64_t(waits.Task)) != 0 {
+		return C.uint64_t(waits.Task)
+	}
+	told := waits.Func
+	if waits.Task != 0 {
+		told = func() { executor.Waker(waits.Task).Wake() }
+	}
+	w.Store(&told)
+	return C.PILLION__WAITS_GO
+}
+
+func (w *waiter) tell() {
+	if told := w.Swap(nil); told != nil {
+		(*told)()
+	}
+}
+
+// flow is one of C's flows. It implements [carrier.Out] or [carrier.In].
+type flow struct {
+	at   *C.struct_pillion__flow
+	item C.struct_pillion__item // the one that Receive takes
+	waiter
+}
+
+func newFlow(at *C.struct_pillion__flow) *flow {
+	if at == nil {
+		return nil
+	}
+	return &flow{at: at}
+}
+
+func (f *flow) Send(function int, payload []byte) error {
+	return failed(C.pillion__send(f.at, C.int32_t(function),
+		C.uintptr_t(uintptr(unsafe.Pointer(unsafe.SliceData(payload)))), C.uint64_t(len(payload))), payload)
+}
+
+func (f *flow) AwaitRoom(length int, w carrier.Waiter) bool {
+	return C.pillion__flow_wait_room(f.at, f.word(w), C.uint64_t(length)) != 0
+}
+
+func (f *flow) Receive() ([]byte, error) {
+	switch rc := C.pillion__flow_receive(f.at, &f.item); rc {
+	case C.PILLION_READY:
+		return taken(&f.item), nil
+	case C.PILLION_PENDING:
+		return nil, executor.ErrAgain
+	default:
+		return nil, io.EOF
+	}
+}
+
+func (f *flow) AwaitItem(w carrier.Waiter) bool {
+	return C.pillion__flow_wait_item(f.at, f.word(w)) != 0
+}
+
+func (f *flow) Refuse() { C.pillion__flow_refuse(f.at) }
+
+// taken copies an item into Go's memory and drops it.
+func taken(item *C.struct_pillion__item) []byte {
+	to := make([]byte, item.length)
+	from := unsafe.Pointer(&item.payload)
+	if item.length > C.PILLION_INLINE {
+		from = *(*unsafe.Pointer)(from)
+	}
+	copy(to, unsafe.Slice((*byte)(from), len(to)))
+	C.pillion__item_drop(item)
+	return to
+}
+
+// failed is the error of a call into C that was given the payload.
+func failed(rc C.int, _ []byte) error {
+	switch rc {
+	case C.PILLION_OK:
+		return nil
+	case C.PILLION_EAGAIN:
+		return executor.ErrAgain
+	case C.PILLION_ECLOSED:
+		return executor.ErrClosed
+	case C.PILLION_ENOTSUP:
+		return errors.ErrUnsupported
+	}
+	return errors.New(C.GoString(C.pillion_strerror(rc)))
+}
+
+// The job of a call is its [carrier.Call]. Only a call with flows has them.
+type flows struct{ out, in *flow }
+
+// open finds the flows, before the function runs.
+func (j *job) open() {
+	if state(j.call).Load()&C.PILLION__CALL_FLOWS != 0 {
+		j.flows = &flows{
+			newFlow(C.pillion__call_flow(j.call, C.PILLION__FLOW_OUT_SIDE)),
+			newFlow(C.pillion__call_flow(j.call, C.PILLION__FLOW_IN_SIDE)),
+		}
+	}
+}
+
+// flowing gives a job to a call on a loop that has flows, for its news, and else nil.
+func flowing(call *C.struct_pillion__call) *job {
+	st := state(call).Load()
+	if st&C.PILLION__CALL_FLOWS == 0 {
+		return nil
+	}
+	j := &job{call: call, gen: uint32(st >> 32)}
+	j.open()
+	runningAt(uint32(call.slot)).Store(j)
+	return j
+}
+
+// ended is for before the call's end is published. j may be nil.
+func (j *job) ended() {
+	if j != nil {
+		runningAt(uint32(j.call.slot)).Store(nil)
+	}
+}
+
+func (j *job) Out() carrier.Out {
+	if j.flows == nil || j.flows.out == nil {
+		return nil
+	}
+	return j.flows.out
+}
+
+func (j *job) In() carrier.In {
+	if j.flows == nil || j.flows.in == nil {
+		return nil
+	}
+	return j.flows.in
+}
+
+// news tells the goroutines that wait for a flow.
+func (j *job) news() {
+	if j.flows == nil {
+		return
+	}
+	for _, f := range []*flow{j.flows.out, j.flows.in} {
+		if f != nil {
+			f.tell()
+		}
+	}
+}
+
+// values are what a function's context has of its call.
+type values struct{ *job }
+
+func (values) Deadline() (at time.Time, ok bool) { return at, false }
+func (values) Done() <-chan struct{}             { return nil }
+func (values) Err() error                        { return nil }
+
+func (v values) Value(key any) any {
+	if key == (carrier.CallKey{}) {
+		return v.job
+	}
+	return nil
+}
+
+var _ context.Context = values{}

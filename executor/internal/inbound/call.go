@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package inbound
+
+import (
+	"context"
+	"io"
+
+	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/carrier"
+)
+
+// Call calls a function of the host's and waits for its answer, also after ctx has ended:
+// then it has asked the host to stop.
+func Call(ctx context.Context, callee carrier.Callee, r carrier.Request) ([]byte, error) {
+	s := NewSleeper()
+	in, err := offer(ctx, callee, r)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Release()
+	return answer(ctx, in, s)
+}
+
+// Range is [Call] of a function that gives items. It gives each to yield, which answers
+// false to end the call, and returns when the host has answered.
+func Range(ctx context.Context, callee carrier.Callee, r carrier.Request, yield func([]byte) bool) error {
+	s := NewSleeper()
+	r.Items = true
+	in, err := offer(ctx, callee, r)
+	if err != nil {
+		return err
+	}
+	stop := true // also if yield panics
+	defer func() {
+		if stop {
+			in.Cancel()
+			sleep(in, s)
+		}
+		in.Release()
+	}()
+	for items := in.In(); ; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		item, err := items.Receive()
+		switch {
+		case err == nil:
+			if !yield(item) {
+				return nil
+			}
+		case err == executor.ErrAgain:
+			if items.AwaitItem(s.Waiter) {
+				_ = s.Sleep(ctx)
+			}
+		case err == io.EOF:
+			stop = false
+			_, err := answer(ctx, in, s)
+			return err
+		default:
+			return err
+		}
+	}
+}
+
+func offer(ctx context.Context, callee carrier.Callee, r carrier.Request) (carrier.Inbound, error) {
+	if at, ok := ctx.Deadline(); ok {
+		r.Deadline = at
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return callee.Call(r)
+}
+
+// answer gives ctx's error to a caller whose handler was cancelled with it.
+func answer(ctx context.Context, in carrier.Inbound, s *Sleeper) ([]byte, error) {
+	for in.Await(s.Waiter) {
+		if s.Sleep(ctx) != nil {
+			in.Cancel()
+			sleep(in, s)
+		}
+	}
+	payload, err := in.Answer()
+	if err == context.Canceled && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return payload, err
+}
+
+func sleep(in carrier.Inbound, s *Sleeper) {
+	for in.Await(s.Waiter) {
+		<-s.woken
+	}
+}
