@@ -16,6 +16,7 @@ from ._errors import (
     Busy,
     Cancelled,
     Closed,
+    Deadlock,
     Error,
     Forked,
     GoError,
@@ -38,12 +39,15 @@ from ._errors import (
 from ._library import Library
 from ._load import load
 from ._payload import Payload
+from ._provide import Provider
+from ._stream import Stream
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Again", "BadHandle", "Busy", "Cancelled", "Closed", "Error", "Forked", "GoError", "GoExit",
-    "GoPanic", "Interrupted", "InvalidArgument", "Library", "LibraryNotFound", "NotFound",
-    "NotSupported", "OutOfMemory", "Payload", "Reentrant", "RequestError", "SystemFailure",
+    "Again", "BadHandle", "Busy", "Cancelled", "Closed", "Deadlock", "Error", "Forked", "GoError",
+    "GoExit", "GoPanic", "Interrupted", "InvalidArgument", "Library", "LibraryNotFound", "NotFound",
+    "NotSupported", "OutOfMemory", "Payload", "Provider", "Reentrant", "RequestError", "Stream",
+    "SystemFailure",
     "Timeout", "TooLarge", "VersionMismatch", "WrongThread", "load",
 ]  # fmt: skip

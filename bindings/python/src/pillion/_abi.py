@@ -11,9 +11,8 @@ from __future__ import annotations
 import ctypes
 import struct
 import sys
-from collections import deque
-from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from ctypes import c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from typing import Any, Callable, List, Optional, Tuple
 
 from ._errors import LibraryNotFound, refused
 
@@ -26,16 +25,22 @@ CLOSE_DRAIN, CLOSE_CANCEL = 0, 1
 KINDS = ("offload", "cpu", "loop", "async")
 KIND_LOOP, KIND_ASYNC = 2, 3
 EVENT, JOIN, DETACH = 0, 1, 2
+SENDING = 4  # beside the mode: the host will send items
+FLOW_OUT, FLOW_IN, FLOW_CALLBACKS = 1, 2, 4
+ITEM, CALLED, WRITABLE, FINISHED, CANCEL = 2, 4, 8, 16, 32  # in an event's flags
 INLINE = 24
-EINVAL, ENOMEM, EWRONGTHREAD, EFORKED, EAGAIN, EMSGSIZE = -1, -2, -4, -6, -7, -8
-ECANCELLED, ENOTFOUND, ETIMEDOUT, EINTR = -11, -14, -16, -17
+EINVAL, ENOMEM, EBADHANDLE, EWRONGTHREAD, EFORKED, EAGAIN, EMSGSIZE = -1, -2, -3, -4, -6, -7, -8
+ECLOSED, ECANCELLED, EFAILED, ENOTFOUND, ETIMEDOUT, EINTR = -10, -11, -13, -14, -16, -17
 
 LARGE = 1 << 20  # a copy of so many bytes is worth a release of the GIL
 
 # pillion_event, 64 bytes: the token in two halves, the status, the length and
-# the payload. It skips task, outcome, flags and the reserved word.
+# the payload. It skips what an end does not need: task, outcome, flags and link.
 EVENT_SIZE = 64
 EVENTS = struct.Struct("=II8xi4xQ24s8x")
+ALL_OF_EVENTS = struct.Struct("=IIQiHHQ24sQ")
+ANSWER = 1  # what a deed does
+TOP_OF_TOKEN = 7  # where the token's highest byte is
 ADDRESS = struct.Struct("=Q")
 UNKNOWN = -1  # how many a turn took, if an exception struck before it was written down
 
@@ -72,7 +77,7 @@ class ExecutorOptions(ctypes.Structure):
 class FunctionInfo(ctypes.Structure):
     _fields_ = [
         ("size", c_size_t), ("name", c_char_p), ("module", c_char_p),
-        ("descriptor", c_char_p), ("kind", c_uint32), ("reserved", c_uint32),
+        ("descriptor", c_char_p), ("kind", c_uint32), ("flows", c_uint32),
     ]  # fmt: skip
 
 
@@ -96,7 +101,14 @@ class CallOptions(ctypes.Structure):
     _fields_ = [
         ("size", c_size_t), ("function", c_uint64), ("request", c_char_p), ("length", c_size_t),
         ("token", c_uint64), ("flags", c_uint32), ("reserved", c_uint32), ("deadline", c_int64),
-        ("pool", c_uint64),
+        ("pool", c_uint64), ("credit", c_uint32), ("callbacks", c_uint32), ("parent", c_uint64),
+    ]  # fmt: skip
+
+
+class ProviderOptions(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t), ("name", c_char_p), ("descriptor", c_char_p), ("token", c_uint64),
+        ("functions", c_uint32), ("window", c_uint32),
     ]  # fmt: skip
 
 
@@ -105,44 +117,6 @@ class Progress(ctypes.Structure):
         ("size", c_size_t), ("polled", c_uint32), ("more", c_uint32),
         ("deadline", c_int64), ("live", c_uint64),
     ]  # fmt: skip
-
-
-RELEASE = ctypes.CFUNCTYPE(None, c_void_p)
-
-
-class Reference(ctypes.Structure):
-    _fields_ = [("data", c_void_p), ("release", RELEASE), ("owner", c_void_p)]
-
-
-class Payload(ctypes.Union):
-    _fields_ = [("bytes", ctypes.c_uint8 * INLINE), ("ref", Reference)]
-
-
-class Value(ctypes.Structure):
-    length: int
-    owners: Optional[Iterator[int]] = None
-    _fields_ = [
-        ("status", c_int32), ("reserved", c_uint32), ("length", c_uint64),
-        ("payload", Payload),
-    ]  # fmt: skip
-
-    def copy(self) -> bytes:
-        length = self.length
-        if length <= INLINE:
-            return bytes(self.payload.bytes[:length])
-        return copied(self.payload.ref.data or 0, length)
-
-    def drop(self) -> None:
-        """Releases the value's payload once, whatever interrupts it.
-
-        A signal handler runs between two bytecodes only: there is none between
-        taking the owner from the iterator and releasing it.
-        """
-        ref = self.payload.ref
-        if self.length > INLINE and ref.release:
-            if self.owners is None:
-                self.owners = iter((ref.owner,))
-            deque(map(ref.release, self.owners), 0)
 
 
 Function = Callable[..., int]
@@ -188,10 +162,17 @@ class Abi:
             self.submit_large = of(slow, "call_submit", *submit)
             self.submit_with = of(quick, "call_submit_with", c_void_p, c_uint64, c_void_p)
             self.submit_with_large = of(slow, "call_submit_with", c_void_p, c_uint64, c_void_p)
+            self.credit = of(quick, "call_credit", c_uint64, c_uint32)
+            self.send = of(quick, "call_send", c_uint64, c_void_p)
+            self.finish = of(quick, "call_finish", c_uint64)
+            self.deeds = of(quick, "call_deeds", c_char_p, c_size_t, c_char_p)
+            provider = (c_void_p, c_uint64, c_void_p, c_char_p, c_size_t)
+            self.provider_new = of(slow, "provider_new", *provider)
+            self.provider_free = of(quick, "provider_free", c_uint64)
             self.host_epoll = of(quick, "host_epoll", c_void_p, c_uint64)
             self.task_cancel = of(quick, "task_cancel", c_uint64)
             self.task_detach = of(quick, "task_detach", c_uint64)
-            self.task_wait = of(slow, "task_wait", POINTER(Value), c_uint64, c_int64)
+            self.task_wait = of(slow, "task_wait", c_void_p, c_uint64, c_int64)
             self._strerror: Any = quick.pillion_strerror
             self._strerror.argtypes = (c_int,)
             self._strerror.restype = c_char_p
@@ -234,15 +215,17 @@ class Abi:
 
     def start_call(
         self, out: Any, executor: int, function: int, request: bytes, token: int, flags: int,
-        deadline: Optional[int],
+        deadline: Optional[int] = None, credit: int = 0, callbacks: int = 0,
     ) -> int:  # fmt: skip
         """Submits one call. `deadline` is for the function's context."""
         large = len(request) >= LARGE
-        if deadline is None:
+        if deadline is None and not (credit or callbacks or flags & SENDING):
             submit = self.submit_large if large else self.submit
             return submit(out, executor, function, request, len(request), token, flags)
-        size = ctypes.sizeof(CallOptions)
-        options = CallOptions(size, function, request, len(request), token, flags, 0, deadline)
+        options = CallOptions(
+            ctypes.sizeof(CallOptions), function, request, len(request), token, flags, 0,
+            NEVER if deadline is None else deadline, 0, credit, callbacks,
+        )  # fmt: skip
         submit = self.submit_with_large if large else self.submit_with
         return submit(out, executor, ctypes.byref(options))
 

@@ -25,12 +25,13 @@ import types
 import weakref
 from asyncio import AbstractEventLoop, Future, InvalidStateError, _get_running_loop
 from collections import deque
-from typing import Any, Deque, Dict, Optional, Set, Tuple, Type
+from typing import Any, Deque, Dict, Optional, Tuple, Type
 
 from . import _abi
 from ._burst import Burst, Table
 from ._core import Core
 from ._errors import Error, WrongThread, refused
+from ._flow import FLOWS
 from ._mend import complete
 from ._payload import Payload, encode
 from ._send import RETRY, Sending
@@ -49,7 +50,7 @@ class Host(Sending):
     """An executor, driven by `loop`."""
 
     __slots__ = (
-        "hosts", "core", "thread", "running", "timer", "events", "events_at", "progress",
+        "hosts", "thread", "running", "timer", "events", "events_at", "progress",
         "progress_at", "fd", "__weakref__",
     )  # fmt: skip
 
@@ -69,7 +70,7 @@ class Host(Sending):
         self.retry: Optional[asyncio.TimerHandle] = None
         self.loop_functions = core.loop_functions
         self.set: Optional[int] = None  # in which the library watches descriptors
-        self.guests: Set[int] = set()  # tokens of the calls that run in our turns
+        self.begin_inbound()
         self.deadline: Optional[int] = _abi.NEVER
         self.timer: Optional[asyncio.TimerHandle] = None
         self.events = (ctypes.c_char * (_abi.EVENT_SIZE * TAKE))()
@@ -77,8 +78,7 @@ class Host(Sending):
         self.progress = _abi.Progress(ctypes.sizeof(_abi.Progress))
         self.events_at = ctypes.addressof(self.events)
         self.progress_at = ctypes.addressof(self.progress)
-        self.left = 0
-        self.total = 0
+        self.left = self.total = 0
         self.doing = None
         self.steps = deque()
         self.python = isinstance(getattr(loop.call_soon, "__func__", None), types.FunctionType)
@@ -131,12 +131,14 @@ class Host(Sending):
             self.mend()
         guests = self.guests
         turn = self.abi.turn_go if guests else self.abi.turn
+        self.turns += 1
         self.left = _abi.UNKNOWN
         count = turn(self.events_at, TAKE, self.progress_at, self.executor, None)
         if count < 0:
             self.lost(count)
             return
         self.left = count
+        ends = 0 if self.tokens and not self.tell(count) else count
         bursts = self.bursts
         burst = self.burst
         futures = burst.futures
@@ -149,12 +151,15 @@ class Host(Sending):
         # Completions of one burst mostly come in a row: one look-up of the burst serves a row,
         # and each completion costs two list accesses.
         for index, of, status, length, data in _abi.EVENTS.iter_unpack(
-            self.view[: _abi.EVENT_SIZE * count]
+            self.view[: _abi.EVENT_SIZE * ends]
         ):
             if of != number:
                 if ended:
                     self.settle(burst, ended)
                     ended = 0
+                if of >= FLOWS:
+                    number = -1
+                    continue
                 number = of
                 burst = bursts[of]
                 futures = burst.futures

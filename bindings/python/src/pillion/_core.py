@@ -27,10 +27,13 @@ class Core:
         self.loop_functions: Set[int] = set()
         self.orphans: List[int] = []
 
-    def begin_host(self) -> None:
-        """Before a loop gets an executor."""
+    def check_process(self) -> None:
         if os.getpid() != self.process:
             raise Forked()
+
+    def begin_host(self) -> None:
+        """Before a loop gets an executor."""
+        self.check_process()
         self.sweep()
 
     def forget(self, executor: int) -> None:

@@ -178,13 +178,19 @@ class NotSupported(Error):
     status = -20
 
 
+class Deadlock(Error, RuntimeError):
+    """This thread would wait for itself."""
+
+    status = -21
+
+
 BY_STATUS: Dict[int, Type[Error]] = {
     kind.status: kind
     for kind in (
         InvalidArgument, OutOfMemory, BadHandle, WrongThread, Reentrant,
         Forked, Again, TooLarge, Busy, Closed, Cancelled, NotFound,
         VersionMismatch, Timeout, Interrupted, SystemFailure, GoExit,
-        NotSupported,
+        NotSupported, Deadlock,
     )
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import json
 import sys
@@ -16,6 +17,8 @@ from ._asyncio import Host, Hosts
 from ._burst import Burst, CallFuture
 from ._core import Core
 from ._errors import Forked, InvalidArgument, Timeout
+from ._exchange import Exchanging
+from ._flow import Telling
 from ._objects import Form
 from ._payload import Payload, encode
 
@@ -36,7 +39,7 @@ class Known(Dict[str, T]):
         return answer
 
 
-class Library:
+class Library(Exchanging):
     """One shared library with Go functions. Made by `pillion.load`.
 
     Any thread may use every method. The first use loads the library.
@@ -129,6 +132,16 @@ class Library:
         core = self._core()
         return await _trio.call(core, self._functions[name], encode(payload), timeout)
 
+    def _host(self) -> Telling:
+        host: Host = self._local.host
+        if host.running() and _get_running_loop() is host.loop:
+            return host
+        if self._in_trio():
+            from . import _trio
+
+            return _trio.attach(self._core())
+        return self._hosts.attach(self._core())
+
     def submit(self, name: str, payload: Payload = b"") -> Future[bytes]:
         """Starts a call at once and returns an asyncio future.
 
@@ -151,27 +164,39 @@ class Library:
         Other Python threads run meanwhile. KeyboardInterrupt cancels the call.
         Functions of kind "loop" or "async" need a loop: InvalidArgument.
         """
-        if _get_running_loop() is not None or self._in_trio():
-            raise RuntimeError("call_sync would stop the loop of this thread: await Library.call")
+        self._may_block()
         core = self._core()
         function = self._functions[name]
         if function in core.loop_functions:
             raise InvalidArgument(f"{name} runs on a loop: await Library.call")
         return _sync.call(core, function, encode(payload), timeout)
 
+    def _may_block(self) -> None:
+        if _get_running_loop() is not None or self._in_trio():
+            raise RuntimeError("call_sync would stop the loop of this thread: await Library.call")
+
     async def call_json(self, name: str, value: Any, *, timeout: Optional[float] = None) -> Any:
         """As `call`, with objects of the descriptor's types.
 
         A request or response that is a string, bytes or nothing is a `str`, `bytes` or
-        `None`; json makes every other object. Raises TypeError, and sends nothing, if the
-        function doesn't take `value`, and RequestError if Go finds that.
+        `None`; json makes every other object. Where the type says so, a function stands for
+        itself: Go may call it until this call ends. It may be an `async def`; it runs on this
+        loop, in a copy of this context, and its exception is an error in Go.
+
+        Raises TypeError, and sends nothing, if the function doesn't take `value`, and
+        RequestError if Go finds that.
         """
         form = self._forms[name]
+        if form.lends:
+            return await self.collect_json(name, value, timeout=timeout)
         return form.decode(await self.call(name, form.encode(value), timeout=timeout))
 
     def call_json_sync(self, name: str, value: Any, timeout: Optional[float] = None) -> Any:
-        """As `call_sync`, with objects: see `call_json`."""
+        """As `call_sync`, with objects: see `call_json`. Functions run in this thread, meanwhile."""
         form = self._forms[name]
+        if form.lends:
+            self._may_block()
+            return asyncio.run(self.collect_json(name, value, timeout=timeout))
         return form.decode(self.call_sync(name, form.encode(value), timeout))
 
     # ---- Asking -------------------------------------------------------------

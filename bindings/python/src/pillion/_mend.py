@@ -10,7 +10,7 @@ and skips those that are done.
 from __future__ import annotations
 
 from asyncio import Future
-from typing import Callable, Deque, Dict, Optional, Set
+from typing import Callable, Deque, Dict, Optional
 
 from . import _abi
 from ._burst import Burst
@@ -34,16 +34,12 @@ class Mending(Stepping):
     """The part of a host that an exception may leave half done."""
 
     __slots__ = (
-        "abi", "executor", "view", "burst", "bursts", "backlog", "guests", "deadline", "left", "total",
+        "burst", "bursts", "backlog", "deadline", "left", "total",
     )  # fmt: skip
 
-    abi: _abi.Abi
-    executor: int
-    view: memoryview
     burst: Burst
     bursts: Dict[int, Burst]
     backlog: Deque[Burst]
-    guests: Set[int]
     deadline: Optional[int]
     left: int  # events that were taken, while they are handed out; or UNKNOWN
     total: int  # events that have been handed out
@@ -95,6 +91,7 @@ class Mending(Stepping):
         except Error:
             taken = self.total  # the executor is another thread's, or the parent's
         count = taken - self.total if self.left == _abi.UNKNOWN else self.left
+        self.tell(count)
         for index, of, status, length, data in _abi.EVENTS.iter_unpack(
             self.view[: _abi.EVENT_SIZE * count]
         ):

@@ -36,10 +36,19 @@ def outermost(kind: Any, types: Dict[str, Tuple[type, ...]]) -> Tuple[str, Tuple
     return kind, types.get(kind, ANY)
 
 
+def lends(kind: Any) -> bool:
+    """Reports whether functions may be in objects of a type."""
+    if isinstance(kind, list):
+        return any(lends(field["type"]) for field in kind)
+    if isinstance(kind, dict):
+        return any(name in ("callback", "signal") or lends(inner) for name, inner in kind.items())
+    return False
+
+
 class Form:
     """How the requests and responses of one function cross."""
 
-    __slots__ = ("name", "request", "response", "types")
+    __slots__ = ("name", "request", "response", "types", "lends")
 
     def __init__(self, name: str, descriptor: Dict[str, Any]) -> None:
         codec = descriptor["codec"]
@@ -48,6 +57,7 @@ class Form:
         self.name = name
         self.request, self.types = outermost(descriptor["request"], TYPES)
         self.response, _ = outermost(descriptor["response"], TYPES)
+        self.lends = lends(descriptor["request"])
 
     def encode(self, value: Any) -> bytes:
         """The request for a value. Looks at the outermost type only: Go looks at the others."""

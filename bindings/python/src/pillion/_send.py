@@ -8,12 +8,13 @@ cannot have a call sent twice, or never.
 
 from __future__ import annotations
 
-from asyncio import Future, TimerHandle
+from asyncio import Future, TimerHandle, sleep
 from typing import Optional, Set
 
 from . import _abi
 from ._burst import Burst, Table
 from ._errors import Error, refused
+from ._flow import FLOWS
 from ._mend import Mending
 
 RETRY = 0.001  # seconds, when others have used up the quota
@@ -34,9 +35,8 @@ class Sending(Mending):
     set: Optional[int]
 
     def wanted(self) -> None:
-        """Asks for a flush. Twice: an exception may strike as the first is entered."""
-        self.loop.call_soon(self.flush, context=self.context)
-        self.loop.call_soon(self.flush, context=self.context)
+        """Asks for a flush."""
+        self.later(self.flush)
 
     def flush(self) -> None:
         """Sends the calls that have gathered in this turn of the loop."""
@@ -51,6 +51,9 @@ class Sending(Mending):
         self.resend()
         self.left = 0
 
+    async def pause(self) -> None:
+        await sleep(RETRY)
+
     def try_later(self) -> None:
         """Arms a retry, in case no completion of our own causes one."""
         if self.retry is None:
@@ -63,8 +66,8 @@ class Sending(Mending):
 
     def next_burst(self) -> Burst:
         while True:
-            self.number = self.number + 1 & 0xFFFFFFFF
-            if self.number not in self.bursts:  # after 2**32 bursts, one still lives
+            self.number = self.number + 1 & FLOWS - 1
+            if self.number not in self.bursts:  # after 2**31 bursts, one still lives
                 return Burst(self.abi, self.number)
 
     def resend(self) -> None:
@@ -123,12 +126,14 @@ class Sending(Mending):
             for index in range(first, last):
                 if burst.functions[index] in self.loop_functions:
                     self.guests.add(burst.number << 32 | index)
-            if self.guests and self.set is None:
-                self.watch()
+            if self.guests:
+                self.watch_guests()
         return self.table.submit(self.executor, burst, first, last)
 
-    def watch(self) -> None:
+    def watch_guests(self) -> None:
         """Has the library watch the descriptors that functions on the loop await."""
+        if self.set is not None:
+            return
         fd = self.abi.epoll(self.executor)
         if fd is not None:
             self.loop.remove_reader(fd)  # an exception may have left it half added
@@ -159,3 +164,4 @@ class Sending(Mending):
         self.backlog.clear()
         self.guests.clear()
         self.burst = self.next_burst()
+        self.fail_flows(error)

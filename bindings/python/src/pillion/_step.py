@@ -15,7 +15,10 @@ from __future__ import annotations
 import asyncio
 from asyncio import AbstractEventLoop, Future
 from contextvars import Context
-from typing import Any, Callable, Deque
+from typing import Any, Callable, Deque, List
+
+from ._errors import Error
+from ._inbound import Answering
 
 STEP: type = type(len)  # the callback that a task of C gives to the future it awaits
 
@@ -27,11 +30,12 @@ def wake(callback: Callable[[Future[bytes]], object], future: Future[bytes]) -> 
         callback(future)
 
 
-class Stepping:
+class Stepping(Answering):
     """The part of a host that ends futures."""
 
     __slots__ = ("loop", "context", "doing", "steps", "python")
 
+    CANCEL = asyncio.CancelledError
     loop: AbstractEventLoop
     context: Context
     doing: Any  # the future that is ending, and its callbacks
@@ -68,7 +72,39 @@ class Stepping:
                 context.run(step, future)
         self.doing = None
 
-    def note(self, future: Future[bytes]) -> None:
+    def ring(self, waiters: List[Future[None]]) -> None:
+        for future in [*waiters]:
+            if not future.done():
+                self.note(future)
+                future.set_result(None)
+
+    async def wait(self, waiters: List[Future[None]]) -> None:
+        self.core.check_process()
+        future = self.loop.create_future()
+        try:
+            waiters.append(future)
+            await future
+        finally:
+            waiters.remove(future)
+
+    def spawn(
+        self, context: Context, function: Callable[..., Any], *arguments: Any
+    ) -> Callable[[], object]:
+        return context.run(self.loop.create_task, function(*arguments)).cancel
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Twice: an exception may strike as it is entered."""
+        self.loop.call_soon(work, context=self.context)
+        self.loop.call_soon(work, context=self.context)
+
+    def escaped(self, error: BaseException) -> None:
+        if not isinstance(error, Exception):
+            raise error  # leaves the loop's run, as from any task
+
+    def cancelled(self, error: Error) -> BaseException:
+        return asyncio.CancelledError()
+
+    def note(self, future: Future[Any]) -> None:
         """Before a future ends: notes the facts that `rescue` needs."""
         if self.python:
             self.doing = future, future._callbacks

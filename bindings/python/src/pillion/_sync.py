@@ -10,6 +10,7 @@ from typing import Optional
 from . import _abi
 from ._core import Core
 from ._errors import Timeout, failed
+from ._value import Value
 
 
 def nanoseconds(timeout: Optional[float]) -> int:
@@ -25,12 +26,12 @@ def deadline(timeout: float) -> int:
 class Waiting:
     """A call that a thread waits for. Every way out of it gives it up."""
 
-    task, value = ctypes.c_uint64(), _abi.Value()  # until it has its own
+    task, value = ctypes.c_uint64(), Value()  # until it has its own
 
     def __init__(self, abi: _abi.Abi) -> None:
         self.abi = abi
         self.task = ctypes.c_uint64()
-        self.value = _abi.Value()
+        self.value = Value()
 
     def end(self) -> None:
         """May be called twice, and be interrupted: the library refuses a call that has ended."""

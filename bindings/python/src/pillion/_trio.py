@@ -7,7 +7,8 @@ import ctypes
 import math
 import select
 import time
-from typing import Any, Dict, Optional, Set
+from contextvars import Context
+from typing import Any, Callable, Dict, List, Optional
 
 import outcome
 import trio
@@ -15,23 +16,22 @@ import trio
 from . import _abi, _sync
 from ._core import Core
 from ._errors import Error, Forked, Timeout
+from ._inbound import Answering
 from ._payload import decode
 
 TAKE = 256  # events a turn; a rest keeps the descriptor readable
 RETRY = 0.001  # seconds, when the quota is used up
-GUEST = 1 << 63  # marks the tokens of loop functions, which run in our turns
 
 
-class Call:
-    """A call in flight, and the trio task that waits for it, if one does."""
+class Waiter:
+    """A trio task that waits, if it does."""
 
-    __slots__ = ("task", "waiter")
+    __slots__ = ("waiter",)
 
     def __init__(self) -> None:
-        self.task = ctypes.c_uint64()
         self.waiter: Optional[trio.lowlevel.Task] = None
 
-    def wake(self, answer: outcome.Outcome[bytes]) -> None:
+    def wake(self, answer: outcome.Outcome[Any]) -> None:
         """Reschedules the waiter; once more if an exception has struck in the middle of it."""
         waiter: Any = self.waiter
         if waiter is None:
@@ -45,17 +45,29 @@ class Call:
         self.waiter = None
 
 
-class Host:
+class Call(Waiter):
+    """A call in flight, and the task that waits for it."""
+
+    __slots__ = ("task",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.task = ctypes.c_uint64()
+
+
+class Host(Answering):
+    CANCEL = trio.Cancelled
+
     def __init__(self, core: Core) -> None:
         self.core = core
         self.abi = core.abi
         self.calls: Dict[int, Call] = {}
-        self.tokens = 0
-        self.guests: Set[int] = set()
+        self.begin_inbound()
         self.left = 0  # events that were taken, while they are handed out; or _abi.UNKNOWN
         self.total = 0  # events that have been handed out
         self.error: Optional[BaseException] = None  # for the next call
         self.events = (ctypes.c_char * (_abi.EVENT_SIZE * TAKE))()
+        self.view = memoryview(self.events).cast("B")
         self.progress = _abi.Progress(ctypes.sizeof(_abi.Progress))
         self.both: Optional[select.epoll] = None  # the descriptor, and the library's set
         self.executor, self.fd = self.abi.new_executor()
@@ -75,6 +87,7 @@ class Host:
                 except Forked:  # the child runs the loop on, and nothing comes any more
                     for call in [*self.calls.values()]:
                         call.wake(outcome.Error(Forked()))
+                    self.fail_flows(Forked())
                     return
                 except BaseException as error:
                     self.struck(error)
@@ -87,9 +100,11 @@ class Host:
                 self.both.close()
             self.core.forget(self.executor)
 
-    def watch(self) -> None:
+    def watch_guests(self) -> None:
         """Has the library watch the descriptors that functions on the loop await. The turn for
         the first of these functions comes before the task waits again, for both."""
+        if self.both is not None:
+            return
         fd = self.abi.epoll(self.executor)
         if fd is not None:
             both = select.epoll()
@@ -113,13 +128,16 @@ class Host:
             self.hand_out(self.abi.stats(self.executor).events - self.total)
         turn = self.abi.turn_go if self.guests else self.abi.turn
         at = ctypes.addressof(self.events)
+        self.turns += 1
         self.left = _abi.UNKNOWN
         self.left = turn(at, TAKE, ctypes.addressof(self.progress), self.executor, None)
         self.hand_out(self.abi.check(self.left))
 
     def hand_out(self, count: int) -> None:
         """Each of the taken events; it skips those that are done."""
-        view = memoryview(self.events).cast("B")[: _abi.EVENT_SIZE * count]
+        if self.tokens:
+            self.tell(count)
+        view = self.view[: _abi.EVENT_SIZE * count]
         for low, high, status, length, data in _abi.EVENTS.iter_unpack(view):
             token = high << 32 | low
             call = self.calls.get(token)
@@ -129,14 +147,58 @@ class Host:
             self.guests.discard(token)
         self.total, self.left = self.total + count, 0
 
+    def ring(self, waiters: List[Waiter]) -> None:
+        for waiter in waiters:
+            waiter.wake(outcome.Value(None))
+
+    async def wait(self, waiters: List[Waiter]) -> None:
+        self.core.check_process()
+        waiter = Waiter()
+
+        def abort(_: Any) -> trio.lowlevel.Abort:
+            waiter.waiter = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        try:
+            waiters.append(waiter)
+            waiter.waiter = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(abort)
+        finally:
+            waiter.waiter = None
+            waiters.remove(waiter)
+
+    def spawn(
+        self, context: Context, function: Callable[..., Any], *arguments: Any
+    ) -> Callable[[], object]:
+        scope = trio.CancelScope()
+
+        async def task() -> None:
+            with scope:
+                await function(*arguments)
+
+        trio.lowlevel.spawn_system_task(task, context=context.copy())
+        return scope.cancel
+
+    def later(self, work: Callable[[], None]) -> None:
+        work()
+
+    def escaped(self, error: BaseException) -> None:
+        if not isinstance(error, Exception):
+            self.struck(error)
+
+    def cancelled(self, error: Error) -> BaseException:
+        return error
+
+    async def pause(self) -> None:
+        await trio.sleep(RETRY)
+
     def start(self, function: int, request: bytes, deadline: Optional[int]) -> Call:
         self.tokens += 1
+        token = self.tokens
         guest = function in self.core.loop_functions
-        token = self.tokens | GUEST if guest else self.tokens
         call = Call()
         if guest:
-            if self.both is None:
-                self.watch()
+            self.watch_guests()
             self.guests.add(token)
         self.calls[token] = call  # before it is sent: its event must find it
         out, executor = ctypes.byref(call.task), self.executor
@@ -159,7 +221,7 @@ class Host:
             except Error as error:
                 if error.status != _abi.EAGAIN:
                     raise
-            await trio.sleep(RETRY)
+            await self.pause()
 
         def abort(_: Any) -> trio.lowlevel.Abort:
             call.waiter = None
@@ -200,11 +262,17 @@ def hosts() -> Dict[Core, Host]:
         return found
 
 
-async def call(core: Core, function: int, request: bytes, timeout: Optional[float]) -> bytes:
+def attach(core: Core) -> Host:
+    """The host of this run; the first call makes it."""
     host = hosts().get(core)
     if host is None:
         core.begin_host()
         host = hosts()[core] = Host(core)
+    return host
+
+
+async def call(core: Core, function: int, request: bytes, timeout: Optional[float]) -> bytes:
+    host = attach(core)
     if timeout is None:
         return await host.call(function, request, None)
     with trio.move_on_after(timeout):

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The user's side of what travels both ways: items, and functions that Go calls."""
+
+from __future__ import annotations
+
+import json
+from contextvars import copy_context
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+from . import _abi, _lend, _sync
+from ._core import Core
+from ._flow import WINDOW, Flow, Function, Telling
+from ._payload import Payload, encode
+from ._provide import Provider
+from ._stream import Items, Stream, collect, start_sending
+
+
+class Exchanging:
+    """The part of a library that makes calls with flows."""
+
+    _functions: Dict[str, int]
+
+    def _core(self) -> Core:
+        raise NotImplementedError
+
+    def _host(self) -> Telling:
+        """The host of the loop that runs here."""
+        raise NotImplementedError
+
+    def describe(self, name: str) -> Dict[str, Any]:
+        raise NotImplementedError
+
+    # ---- Items --------------------------------------------------------------
+
+    def stream(
+        self, name: str, payload: Payload = b"", items: Optional[Items] = None, *,
+        timeout: Optional[float] = None,
+    ) -> Stream[bytes]:  # fmt: skip
+        """Calls a Go function that answers with items: see Stream.
+
+        `items` are for a function that reads items as well: an iterable, or an async one
+        such as an async generator. They are sent by a task in a copy of this context, which
+        closes the generator when it is done, or Go reads no more. After `timeout` seconds
+        the function's context ends, and then the stream.
+        """
+        flow, begin = self._flow(name, encode(payload), items, encode, WINDOW, timeout)
+        return Stream(flow, None, begin)
+
+    def stream_json(
+        self, name: str, value: Any = None, items: Optional[Items] = None, *,
+        timeout: Optional[float] = None,
+    ) -> Stream[Any]:  # fmt: skip
+        """As `stream`, with objects, as in `call_json`. Functions in `value` are lent: see there."""
+        form = self.describe(name)
+        request, functions = _lend.request(form, value)
+        encoder = _lend.encoder(form, form.get("in", "any"))
+        flow, begin = self._flow(name, request, items, encoder, WINDOW, timeout, functions)
+        return Stream(flow, _lend.decoder(form, form.get("out", "any")), begin)
+
+    async def collect(
+        self, name: str, payload: Payload = b"", items: Items = (), *,
+        timeout: Optional[float] = None,
+    ) -> bytes:  # fmt: skip
+        """Awaits a Go function that reads items, as `call` does. For `items` see `stream`."""
+        flow, begin = self._flow(name, encode(payload), items, encode, 0, timeout)
+        return await collect(flow, begin)
+
+    async def collect_json(
+        self, name: str, value: Any = None, items: Optional[Items] = None, *,
+        timeout: Optional[float] = None,
+    ) -> Any:  # fmt: skip
+        """As `collect`, with objects, as in `call_json`. Functions in `value` are lent: see there."""
+        form = self.describe(name)
+        request, functions = _lend.request(form, value)
+        encoder = _lend.encoder(form, form.get("in", "any"))
+        credit = WINDOW if functions else 0
+        flow, begin = self._flow(name, request, items, encoder, credit, timeout, functions)
+        return _lend.decoder(form, form["response"])(await collect(flow, begin))
+
+    def _flow(
+        self, name: str, request: bytes, items: Optional[Items], encoder: Callable[[Any], bytes],
+        credit: int, timeout: Optional[float], functions: Sequence[Function] = (),
+    ) -> Tuple[Flow, Callable[[], bool]]:  # fmt: skip
+        """A call with flows, and what submits it, unless the library is full."""
+        function = self._functions[name]
+        deadline = None if timeout is None else _sync.deadline(timeout)
+        host = self._host()
+        flow = host.new_flow()
+        if functions:
+            flow.functions, flow.context = functions, copy_context()
+
+        def begin() -> bool:
+            flags = _abi.EVENT if items is None else _abi.SENDING
+            if not host.submit_flow(flow, function, request, deadline, credit, flags):
+                return False
+            if items is not None:
+                start_sending(flow, items, encoder)
+            return True
+
+        return flow, begin
+
+    # ---- Providers ----------------------------------------------------------
+
+    def provide(self, name: str, provided: Union[Mapping[str, Callable[..., Any]], Any]) -> Provider:
+        """Lets Go call functions by the name of a provider, while a `with` block lasts:
+
+            with lib.provide("app.Http", {"fetch": fetch}):
+                ...
+
+        `provided` is a mapping of functions, or an object with public methods. A function
+        gets the request's bytes and gives a payload. It may be an `async def`: it runs on
+        this loop, in a copy of this context. An exception is an error in Go.
+        """
+        return Provider(self._host(), name, _lend.functions(provided, bytes, encode))
+
+    def provide_json(
+        self, name: str, provided: Union[Mapping[str, Callable[..., Any]], Any]
+    ) -> Provider:
+        """As `provide`, for Go functions whose requests and responses are JSON."""
+        return Provider(self._host(), name, _lend.functions(provided, json.loads, _lend.to_json))

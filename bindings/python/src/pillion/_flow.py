@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls with flows, as a host knows them: from the submission to the end.
+
+Their tokens have the highest bit, which no burst's has. A turn first hands out the events of
+such tokens. What it has handed out it may hand out again, after an exception has struck in the
+middle. So each effect here can happen twice, but for the items, which go to their flow in
+chunks: all items of one turn in one operation, marked with the number of the turn.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+from contextvars import Context
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Type, Union
+
+from . import _abi
+from ._core import Core
+from ._errors import Error, OutOfMemory
+from ._payload import decode
+
+MARK = 1 << 63  # in the tokens of calls with flows
+FLOWS = MARK >> 32
+WINDOW = 32  # items that may be ahead of their reader
+SHARE = WINDOW // 2  # so many are granted at once
+
+
+class Chunk:
+    """What came of one kind in one turn, in order."""
+
+    __slots__ = ("turn", "size", "items")
+
+    def __init__(self, turn: int, items: List[Any]) -> None:
+        self.turn = turn
+        self.size = len(items)
+        self.items: Iterator[Any] = iter(items)
+
+
+class Inlet:
+    """Items, or one-way calls, from the turns to who reads them."""
+
+    __slots__ = ("chunks", "chunk")
+
+    def __init__(self) -> None:
+        self.chunks: Deque[Chunk] = deque()
+        self.chunk = Chunk(-1, [])  # the one at hand, maybe still the first of `chunks`
+
+    def put(self, turn: int, items: List[Any]) -> None:
+        """Adds the items of a turn, unless that was done already."""
+        last = self.chunks[-1] if self.chunks else self.chunk
+        if last.turn != turn:
+            self.chunks.extend(
+                [Chunk(turn, items[i : i + SHARE]) for i in range(0, len(items), SHARE)]
+            )
+
+    def next_chunk(self) -> Chunk:
+        """Makes the next chunk the one at hand."""
+        # In this order. After an exception in between the chunk comes again, with those of its
+        # items that were not read.
+        self.chunk = chunk = self.chunks[0]
+        self.chunks.popleft()
+        return chunk
+
+
+class Function:
+    """A function of the program's that Go may call."""
+
+    __slots__ = ("call", "decode", "encode")
+
+    def __init__(
+        self, call: Callable[[Any], Any], decode: Callable[[bytes], Any],
+        encode: Callable[[Any], bytes],
+    ) -> None:  # fmt: skip
+        self.call, self.decode, self.encode = call, decode, encode
+
+
+class Flow:
+    """A call with flows, until its host has its end. A provider is one without an end."""
+
+    __slots__ = (
+        "host", "token", "task", "items", "signals", "functions", "context", "end", "error",
+        "cancelled", "readers", "senders", "sending", "idle", "stop", "hearing", "deafen",
+    )  # fmt: skip
+
+    def __init__(self, host: Telling, token: int) -> None:
+        self.host = host
+        self.token = token
+        self.task = ctypes.c_uint64()
+        self.items = Inlet()
+        self.signals = Inlet()  # one-way calls: each an index and a payload
+        self.functions: Sequence[Function] = ()  # that it lends, or provides
+        self.context = Context()  # in which they run
+        self.end: Union[bytes, Error, None] = None
+        self.error: Optional[BaseException] = None  # for the reader, instead of the end's
+        self.cancelled = False
+        self.readers: List[Any] = []  # those that wait for items or the end
+        self.senders: List[Any] = []  # those that wait for room
+        self.sending = False  # a task sends items, or closes where they came from
+        self.idle = False  # it waits for the next item
+        self.stop: Callable[[], object] = bool  # cancels it
+        self.hearing = False  # a task runs the one-way calls
+        self.deafen: Callable[[], object] = bool  # cancels it
+
+    def over(self) -> bool:
+        """Reports whether it has ended, and nothing of it runs here any more."""
+        return not (self.end is None or self.sending or self.hearing or self.signals.chunks)
+
+    def cancel(self) -> None:
+        """Asks Go to stop; nothing is read any more. On any thread, in finalizers too."""
+        self.cancelled = True
+        if self.end is None and self.task.value:
+            self.host.abi.task_cancel(self.task)
+
+    def fail(self, error: BaseException) -> None:
+        """Asks Go to stop because of an error on this side."""
+        if self.error is None:
+            self.error = error
+        self.cancel()
+
+    def grant(self, items: int) -> None:
+        if self.end is None:
+            self.host.abi.credit(self.task, items)
+
+
+class Telling:
+    """The part of a host that hands out events of calls with flows."""
+
+    __slots__ = ("core", "abi", "executor", "view", "turns", "flows", "tokens", "guests")
+
+    CANCEL: Type[BaseException]  # what a cancelled task of the loop gets
+
+    core: Core
+    abi: _abi.Abi
+    executor: int
+    view: memoryview  # of the events
+    turns: int  # how many turns have begun
+    flows: Dict[int, Flow]
+    tokens: int  # the last one of a flow's
+    guests: Set[int]  # tokens of the calls that run in our turns
+
+    def cancelled(self, error: Error) -> BaseException:
+        """What one who reads gets if Go, or the library, cancelled the call."""
+        raise NotImplementedError
+
+    def ring(self, waiters: List[Any]) -> None:
+        """Wakes those that wait."""
+        raise NotImplementedError
+
+    async def wait(self, waiters: List[Any]) -> None:
+        """Waits until it is rung for."""
+        raise NotImplementedError
+
+    async def pause(self) -> None:
+        """Waits a little for room in the library."""
+        raise NotImplementedError
+
+    def hear(self, flow: Flow) -> None:
+        """Has the one-way calls run that a flow has brought."""
+        raise NotImplementedError
+
+    def called(self, flow: Flow, task: int, index: int, request: bytes) -> None:
+        """Has a function run that Go calls."""
+        raise NotImplementedError
+
+    def cancel_inbound(self, task: int) -> None:
+        """Asks a function to stop that Go has called."""
+        raise NotImplementedError
+
+    def short_of_memory(self, flow: Flow, task: int) -> None:
+        """Refuses what there is no memory for: a call of Go's, or an item."""
+        raise NotImplementedError
+
+    def spawn(
+        self, context: Context, function: Callable[..., Any], *arguments: Any
+    ) -> Callable[[], object]:
+        """Begins a task in a copy of a context. Gives what cancels it."""
+        raise NotImplementedError
+
+    def watch_guests(self) -> None:
+        """Before the first call that runs in our turns."""
+        raise NotImplementedError
+
+    # ---- To Go --------------------------------------------------------------
+
+    def new_flow(self) -> Flow:
+        """A flow that is not submitted."""
+        while True:
+            self.tokens = self.tokens + 1 & MARK - 1
+            token = MARK | self.tokens
+            if token not in self.flows:
+                return Flow(self, token)
+
+    def submit_flow(
+        self, flow: Flow, function: int, request: bytes, deadline: Optional[int], credit: int,
+        flags: int,
+    ) -> bool:  # fmt: skip
+        """Submits a call; False if the library is full."""
+        token = flow.token
+        if function in self.core.loop_functions:
+            self.watch_guests()
+            self.guests.add(token)
+        self.flows[token] = flow  # before it is sent: its events must find it
+        out = ctypes.byref(flow.task)
+        rc = self.abi.start_call(
+            out, self.executor, function, request, token, flags, deadline, credit,
+            len(flow.functions),
+        )  # fmt: skip
+        if rc < 0:
+            self.flows.pop(token, None)
+            self.guests.discard(token)
+            if rc == _abi.EAGAIN:
+                return False
+            self.abi.check(rc)
+        return True
+
+    # ---- From Go ------------------------------------------------------------
+
+    def tell(self, count: int) -> bool:
+        """Hands out the events of flows; reports whether there are others."""
+        view = self.view[: _abi.EVENT_SIZE * count]
+        if bytes(view[_abi.TOP_OF_TOKEN :: _abi.EVENT_SIZE]).isascii():
+            return True  # no token has the mark
+        others = False
+        row, flow = 0, None
+        items: List[bytes] = []
+        signals: List[Tuple[int, bytes]] = []
+        read: Dict[Flow, Tuple[List[bytes], List[Tuple[int, bytes]]]] = {}
+        for low, of, task, status, outcome, flags, length, data, _ in _abi.ALL_OF_EVENTS.iter_unpack(view):
+            if of < FLOWS:
+                others = True
+                continue
+            if flags == _abi.CANCEL:
+                self.cancel_inbound(task)
+                continue
+            token = of << 32 | low
+            if token != row:
+                row, flow = token, self.flows.get(token)
+                if flow is not None:
+                    items, signals = read.setdefault(flow, ([], []))
+            if flow is None:  # it has ended, and an exception struck afterwards
+                continue
+            if flags == _abi.WRITABLE:
+                self.ring(flow.senders)
+            elif not flags:
+                self.read(flow, *read.pop(flow))
+                flow.end = decode(status, length, data)
+                self.ended(flow)
+                self.guests.discard(token)
+                self.flows.pop(token, None)  # last, for an exception may strike before
+                row = 0
+            else:
+                try:
+                    if length > _abi.INLINE:
+                        data = _abi.copied(_abi.ADDRESS.unpack_from(data)[0], length)
+                    else:
+                        data = data[:length]
+                    if flags == _abi.ITEM:
+                        items.append(data)
+                    elif flags & _abi.CALLED and task:
+                        self.called(flow, task, outcome, data)
+                    elif flags & _abi.CALLED:
+                        signals.append((outcome, data))
+                except MemoryError:
+                    self.short_of_memory(flow, task if flags & _abi.CALLED else 0)
+        for flow, (items, signals) in read.items():
+            self.read(flow, items, signals)
+        return others
+
+    def read(self, flow: Flow, items: List[bytes], signals: List[Tuple[int, bytes]]) -> None:
+        """Hands out what came in a turn."""
+        if items and not flow.cancelled:
+            flow.items.put(self.turns, items)
+            self.ring(flow.readers)
+        if signals and not flow.cancelled:
+            flow.signals.put(self.turns, signals)
+            self.hear(flow)
+
+    def ended(self, flow: Flow) -> None:
+        """Tells those that have to do with a flow of its end."""
+        self.ring(flow.readers)
+        self.ring(flow.senders)
+        if flow.idle:
+            flow.stop()
+        if flow.cancelled and flow.hearing:
+            flow.deafen()
+
+    def fail_flows(self, error: Error) -> None:
+        """Ends all flows."""
+        for flow in [*self.flows.values()]:
+            flow.end = error
+            self.ended(flow)
+        self.flows.clear()
