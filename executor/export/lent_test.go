@@ -31,6 +31,9 @@ type asking struct {
 // leaked is what lent.leak leaves to the test, which lets it return.
 var leaked = make(chan asking)
 
+// noted tells that lent.latest has given all its values.
+var noted = make(chan struct{}, 1)
+
 func init() {
 	Func("lent.ask", func(ctx context.Context, a asking) (int, error) { return a.Ask.Call(ctx, a.How) })
 	Func("lent.leak", func(ctx context.Context, a asking) (string, error) {
@@ -46,7 +49,9 @@ func init() {
 			_ = a.Say.Latest(fmt.Sprint(i))
 			_ = a.More["x"][0].Latest(-i)
 		}
-		return "returned", a.Say.Latest("last")
+		err := a.Say.Latest("last")
+		noted <- struct{}{}
+		return "returned", err
 	})
 	Stream("lent.mixed", func(ctx context.Context, a asking) iter.Seq2[string, error] {
 		return func(yield func(string, error) bool) {
@@ -142,6 +147,7 @@ func TestCallbackWithoutLender(t *testing.T) {
 	_, err := call(t.Context(), "lent.ask", lending)
 	test.Equal(t, "without a call", err, imports.ErrNotProvided)
 	_, err = call(t.Context(), "lent.latest", lending)
+	<-noted
 	test.Equal(t, "without a call", errors.Is(err, errors.ErrUnsupported), true)
 	var none Callback[int, int]
 	_, err = none.Call(t.Context(), 1)
@@ -193,6 +199,7 @@ func TestSignalsAreInOrderWithItems(t *testing.T) {
 
 func TestLatestConflates(t *testing.T) {
 	r := run(t, "lent.latest", lending, peer.NewCall(1, false))
+	<-noted
 	item, _ := r.Take()
 	test.Equal(t, "the first", item, peer.Item{Function: 1, Payload: "0"})
 	r.Waits()
@@ -212,6 +219,7 @@ func TestLatestConflates(t *testing.T) {
 
 	r = run(t, "lent.latest", lending, peer.NewCall(1, false)) // cancelled meanwhile
 	r.Waits()
+	<-noted
 	r.cancel(true)
 	got := <-r.result
 	test.Equal(t, "error", got.err == nil || errors.Is(got.err, executor.ErrClosed), true)

@@ -107,6 +107,8 @@ func init() {
 
 	export.Func("lent.ask", func(ctx context.Context, l lent) (string, error) { return l.Ask.Call(ctx, l.Text) },
 		export.Doc("Gives the answer of ask."))
+	export.Func("lent.cpu_ask", func(ctx context.Context, l lent) (string, error) { return l.Ask.Call(ctx, l.Text) },
+		export.CPUBound(), export.Doc("Does as lent.ask does, with a seat."))
 	export.Loop("lent.loop_ask", func(co *coro.Co, l lent) (string, error) { return coro.Await(co, l.Ask.Start(l.Text)) },
 		export.Doc("Gives the answer of ask, as a coroutine."))
 	export.Async("lent.async_ask", func(l lent) executor.Future[string] { return l.Ask.Start(l.Text) })

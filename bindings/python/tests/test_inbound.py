@@ -5,6 +5,7 @@ import asyncio
 import contextvars
 import gc
 import logging
+import os
 import threading
 import weakref
 
@@ -330,3 +331,26 @@ async def test_provider_lasts_for_its_block_and_runs_in_its_context(lib, anyio_b
         assert await lib.call(name, "again") == b"AGAIN"
         with pytest.raises(pillion.GoError):
             await lib.call("import.other", "not provided")
+
+
+@everywhere
+async def test_functions_that_wait_leave_their_seats(lib, anyio_backend):
+    """More than there are seats wait until another that needs one has run."""
+    ran = anyio.Event()
+    asked = []
+
+    async def wait(text):
+        asked.append(text)
+        await ran.wait()
+        return text
+
+    async def ask(text):
+        assert await lib.call_json("lent.cpu_ask", asking(wait, text)) == text
+
+    async with anyio.create_task_group() as group:
+        for i in range(2 * (os.cpu_count() or 1) + 2):
+            group.start_soon(ask, str(i))
+        while len(asked) <= 2 * (os.cpu_count() or 1):
+            await anyio.sleep(0.001)
+        await lib.call_json("test.spin", "1")
+        ran.set()

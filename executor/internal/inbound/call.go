@@ -35,7 +35,7 @@ func Range(ctx context.Context, callee carrier.Callee, r carrier.Request, yield 
 	defer func() {
 		if stop {
 			in.Cancel()
-			sleep(in, s)
+			sleep(ctx, in, s)
 		}
 		in.Release()
 	}()
@@ -78,7 +78,7 @@ func answer(ctx context.Context, in carrier.Inbound, s *Sleeper) ([]byte, error)
 	for in.Await(s.Waiter) {
 		if s.Sleep(ctx) != nil {
 			in.Cancel()
-			sleep(in, s)
+			sleep(ctx, in, s)
 		}
 	}
 	payload, err := in.Answer()
@@ -88,8 +88,10 @@ func answer(ctx context.Context, in carrier.Inbound, s *Sleeper) ([]byte, error)
 	return payload, err
 }
 
-func sleep(in carrier.Inbound, s *Sleeper) {
+// sleep waits for the answer, whatever becomes of ctx.
+func sleep(ctx context.Context, in carrier.Inbound, s *Sleeper) {
+	ctx = context.WithoutCancel(ctx)
 	for in.Await(s.Waiter) {
-		<-s.woken
+		_ = s.Sleep(ctx)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 
 	"github.com/pillion-dev/pillion/executor/carrier"
+	"github.com/pillion-dev/pillion/executor/offload"
 )
 
 // Sleeper is a goroutine that waits for the host. It waits for one thing at a time, and
@@ -28,12 +29,20 @@ func NewSleeper() *Sleeper {
 	}}}
 }
 
-// Sleep returns when the waiter was told, or with ctx's error when that has ended.
-func (s *Sleeper) Sleep(ctx context.Context) error {
+// Sleep returns when the waiter was told, or with ctx's error when that has ended. A
+// CPU-bound function leaves its seat meanwhile.
+func (s *Sleeper) Sleep(ctx context.Context) (err error) {
 	select {
 	case <-s.woken:
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	default:
 	}
+	offload.Away(ctx, func() {
+		select {
+		case <-s.woken:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	})
+	return err
 }

@@ -28,7 +28,7 @@ GIVEN(an_executor, post_comes_as_an_event) {
   assert_int_equal(events[0].status, 0);
   assert_int_equal(events[0].outcome, 0);
   assert_int_equal(events[0].flags, PILLION_EVENT_POSTED);
-  assert_int_equal(events[0].reserved, 0);
+  assert_int_equal(events[0].link, 0);
   assert_int_equal(events[0].length, 5);
   assert_memory_equal(pillion_event_data(&events[0]), "hello", 5);
   assert_int_equal(progress.more, 0);

@@ -25,7 +25,7 @@ GIVEN(an_executor, task_is_polled_until_it_is_ready) {
   assert_int_equal(events[0].status, 0);
   assert_int_equal(events[0].outcome, PILLION_OUTCOME_RETURNED);
   assert_int_equal(events[0].flags, 0);
-  assert_int_equal(events[0].reserved, 0);
+  assert_int_equal(events[0].link, 0);
   assert_int_equal(events[0].length, 4);
   assert_memory_equal(pillion_event_data(&events[0]), "done", 4);
   assert_int_equal(turn(ex), 0); /* it comes once */
