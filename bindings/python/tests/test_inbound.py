@@ -163,6 +163,9 @@ async def test_what_is_no_function_is_refused(lib, anyio_backend):
         await lib.call_json("lent.ask", asking("no"))
     with pytest.raises(pillion.GoError):
         await lib.call_json("lent.ask", {"text": "nobody to ask"})
+    for value in (None, "text", 5, ["text"]):
+        with pytest.raises(TypeError, match="takes struct"):
+            await lib.call_json("lent.ask", value)
 
 
 @everywhere
@@ -278,6 +281,21 @@ async def test_signal_that_raises_is_logged(lib, anyio_backend, caplog):
         assert await lib.call_json("lent.upload", {"log": fail, "text": "a b"}) == 2
     assert logged == ["a", "b"]
     assert [record.exc_info[0] for record in caplog.records] == [Mine, Mine]
+
+
+async def test_signal_that_awaits_what_was_cancelled(lib):
+    """Its exception is that of a cancelled task, and the next signals come all the same."""
+    cancelled, logged = asyncio.get_running_loop().create_future(), []
+    cancelled.cancel()
+
+    async def log(word):
+        logged.append(word)
+        if word in ("w3", "w999"):
+            await cancelled
+
+    words = [f"w{i}" for i in range(1000)]
+    assert await lib.call_json("lent.upload", {"log": log, "text": " ".join(words)}) == 1000
+    assert logged == words
 
 
 @everywhere

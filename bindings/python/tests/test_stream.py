@@ -8,10 +8,11 @@ import gc
 
 import anyio
 import pytest
+import trio
 from conftest import everywhere, loops, run
 
 import pillion
-from pillion import _flow
+from pillion import _abi, _flow
 
 pytestmark = pytest.mark.anyio
 
@@ -297,6 +298,80 @@ def test_loop_that_stops_at_every_point(lib, new):
         assert not [t for t in asyncio.all_tasks(loop) if not t.done()]
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+
+
+@loops
+@pytest.mark.parametrize("name", ["flow.upper", "lent.mixed"])
+def test_all_tasks_are_cancelled_at_every_point(lib, new, name):
+    """As asyncio.run does at its end: a block waits for no task that took no step."""
+
+    async def slowly(word):
+        await asyncio.sleep(0)
+        return word
+
+    async def main():
+        if name == "flow.upper":
+            stream = lib.stream(name, "", Source(100, 3).items())
+        else:
+            stream = lib.stream_json(name, {"log": slowly, "ask": slowly, "text": "a b c d e"})
+        async with stream:
+            async for _ in stream:
+                await asyncio.sleep(0)
+
+    def cancel_all():
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+
+    for steps in range(40):
+        loop = new()
+        task = loop.create_task(main())
+        for _ in range(steps):
+            loop.call_soon(loop.stop)
+            loop.run_forever()
+        cancel_all()
+        done, _ = loop.run_until_complete(asyncio.wait([task], timeout=30))
+        assert done, steps
+        cancel_all()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+@everywhere
+async def test_two_readers_of_a_stream_that_waits_for_room(lib, anyio_backend, monkeypatch):
+    abi, got, tried = lib._core().abi, [], 0
+    start_call = abi.start_call
+
+    def full_at_first(*arguments):
+        nonlocal tried
+        tried += 1
+        return _abi.EAGAIN if tried < 4 else start_call(*arguments)
+
+    async def read():
+        async for item in stream:
+            got.append(int(item))
+
+    monkeypatch.setattr(abi, "start_call", full_at_first)
+    stream = lib.stream("flow.count", "100")
+    async with anyio.create_task_group() as group:
+        group.start_soon(read)
+        group.start_soon(read)
+    assert sorted(got) == [*range(100)] and tried == 4
+
+
+def test_stream_is_closed_with_its_run_of_trio(lib):
+    streams = []
+
+    async def begin():
+        streams.append(lib.stream("flow.count", "1000"))
+        assert await streams[0].__anext__() == b"0"
+
+    async def read_on():
+        with trio.fail_after(30), pytest.raises(pillion.Closed):
+            await collected(streams[0])
+
+    trio.run(begin)
+    trio.run(read_on)
 
 
 @loops

@@ -18,7 +18,7 @@ from pillion import _inbound
 test_struck.WORK |= {
     _inbound.Answering.say.__code__,
     _inbound.Answering.start_inbound.__code__,
-    next(code for code in _inbound.Answering.hear.__code__.co_consts if hasattr(code, "co_code")),
+    next(code for code in _inbound.Answering.hear.__code__.co_consts if getattr(code, "co_name", "") == "start"),
 }
 LINES = range(1, 900, 61)  # of the host's, which repeat in each turn
 COUNT = 70  # items: more than two windows

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from contextvars import copy_context
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _abi, _lend, _sync
@@ -86,8 +85,7 @@ class Exchanging:
         deadline = None if timeout is None else _sync.deadline(timeout)
         host = self._host()
         flow = host.new_flow()
-        if functions:
-            flow.functions, flow.context = functions, copy_context()
+        flow.functions = functions
 
         def begin() -> bool:
             flags = _abi.EVENT if items is None else _abi.SENDING

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ctypes
 from collections import deque
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Type, Union
 
 from . import _abi
@@ -89,14 +89,14 @@ class Flow:
         self.items = Inlet()
         self.signals = Inlet()  # one-way calls: each an index and a payload
         self.functions: Sequence[Function] = ()  # that it lends, or provides
-        self.context = Context()  # in which they run
+        self.context = copy_context()  # of a copy of which they run in another
         self.end: Union[bytes, Error, None] = None
         self.error: Optional[BaseException] = None  # for the reader, instead of the end's
         self.cancelled = False
         self.readers: List[Any] = []  # those that wait for items or the end
         self.senders: List[Any] = []  # those that wait for room
         self.sending = False  # a task sends items, or closes where they came from
-        self.idle = False  # it waits for the next item
+        self.idle = False  # it waits for the next item, or for its first step
         self.stop: Callable[[], object] = bool  # cancels it
         self.hearing = False  # a task runs the one-way calls
         self.deafen: Callable[[], object] = bool  # cancels it
@@ -171,9 +171,11 @@ class Telling:
         raise NotImplementedError
 
     def spawn(
-        self, context: Context, function: Callable[..., Any], *arguments: Any
-    ) -> Callable[[], object]:
-        """Begins a task in a copy of a context. Gives what cancels it."""
+        self, context: Context, over: Callable[..., object], function: Callable[..., Any],
+        *arguments: Any,
+    ) -> Callable[[], object]:  # fmt: skip
+        """Begins a task in a copy of a context, and calls `over` when it has ended: a task that
+        is cancelled early never takes a step. Gives what cancels it."""
         raise NotImplementedError
 
     def watch_guests(self) -> None:

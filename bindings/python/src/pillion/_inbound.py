@@ -13,7 +13,7 @@ import logging
 import struct
 import traceback
 from collections import deque
-from typing import Callable, Deque, Dict, List, Set, Tuple
+from typing import Any, Callable, Deque, Dict, List, Set, Tuple
 
 from . import _abi
 from ._errors import Error, OutOfMemory
@@ -50,7 +50,7 @@ class Inbound:
 
     def start(self) -> None:
         if not self.started:
-            self.stop = self.host.spawn(self.flow.context, self.run)
+            self.stop = self.host.spawn(self.flow.context, self.over, self.run)
 
     def cancel(self) -> None:
         if self.started:
@@ -58,6 +58,10 @@ class Inbound:
         else:  # a task that is cancelled before its first step does nothing
             self.started = True
             self.host.answer(self.task, _abi.ECANCELLED, b"")
+
+    def over(self, *_: Any) -> None:
+        if not self.started:
+            self.cancel()
 
     async def run(self) -> None:
         if self.started:  # an exception has had it begun twice
@@ -158,12 +162,20 @@ class Answering(Telling):
             flow.fail(OutOfMemory())
 
     def hear(self, flow: Flow) -> None:
+        def over(*_: Any) -> None:
+            flow.hearing = False
+            if flow.cancelled:
+                flow.signals.chunks.clear()
+            elif flow.signals.chunks or flow.signals.chunk.size:
+                self.hear(flow)  # a function has raised the exception of a cancelled task
+            self.ring(flow.readers)
+
         def start() -> None:
             if flow.hearing:
                 return
             try:
                 flow.hearing = True
-                flow.deafen = self.spawn(flow.context, self.listen, flow)
+                flow.deafen = self.spawn(flow.context, over, self.listen, flow)
             except BaseException:
                 flow.hearing = False
                 raise
@@ -172,24 +184,24 @@ class Answering(Telling):
 
     async def listen(self, flow: Flow) -> None:
         """Runs the calls without an answer, in order."""
-        try:
-            while flow.signals.chunks:
-                chunk = flow.signals.next_chunk()
-                for index, payload in chunk.items:
-                    function = flow.functions[index]
-                    try:
-                        value = function.call(function.decode(payload))
-                        if inspect.isawaitable(value):
-                            await value
-                    except self.CANCEL:
-                        raise
-                    except BaseException as error:
-                        log.error("a function that Go called failed", exc_info=error)
-                        self.escaped(error)
-                flow.grant(chunk.size)
-        finally:
-            flow.hearing = False
-            self.ring(flow.readers)
+        signals = flow.signals
+        while True:
+            for index, payload in signals.chunk.items:
+                function = flow.functions[index]
+                try:
+                    value = function.call(function.decode(payload))
+                    if inspect.isawaitable(value):
+                        await value
+                except self.CANCEL:
+                    raise
+                except BaseException as error:
+                    log.error("a function that Go called failed", exc_info=error)
+                    self.escaped(error)
+            flow.grant(signals.chunk.size)
+            signals.chunk.size = 0
+            if not signals.chunks:
+                return
+            signals.next_chunk()
 
     # ---- Answers ------------------------------------------------------------
 

@@ -52,8 +52,10 @@ def lend(form: Descriptor, kind: Any, value: Any, functions: List[Function]) -> 
         return len(functions) - 1
     if name == "optional":
         return lend(form, inner, value, functions)
-    if name == "list":
+    if name == "list" and isinstance(value, (list, tuple)):
         return [lend(form, inner, item, functions) for item in value]
+    if not isinstance(value, dict) or name not in ("map", "struct"):
+        return value  # Form, or Go, refuses it
     if name == "map":
         return {key: lend(form, inner, item, functions) for key, item in value.items()}
     types = {field["name"]: field["type"] for field in inner}

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-from contextvars import copy_context
 from typing import Any, Dict
 
 from . import _abi
@@ -27,7 +26,6 @@ class Provider:
     def __enter__(self) -> Provider:
         host, flow = self._host, self._host.new_flow()
         flow.functions = [*self._functions.values()]
-        flow.context = copy_context()
         described = {"functions": [{"name": name} for name in self._functions]}
         options = _abi.ProviderOptions(
             ctypes.sizeof(_abi.ProviderOptions), self._name.encode(),

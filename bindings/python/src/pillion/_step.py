@@ -88,9 +88,12 @@ class Stepping(Answering):
             waiters.remove(future)
 
     def spawn(
-        self, context: Context, function: Callable[..., Any], *arguments: Any
-    ) -> Callable[[], object]:
-        return context.run(self.loop.create_task, function(*arguments)).cancel
+        self, context: Context, over: Callable[..., object], function: Callable[..., Any],
+        *arguments: Any,
+    ) -> Callable[[], object]:  # fmt: skip
+        task = context.run(self.loop.create_task, function(*arguments))
+        task.add_done_callback(over, context=self.context)
+        return task.cancel
 
     def later(self, work: Callable[[], None]) -> None:
         """Twice: an exception may strike as it is entered."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ctypes
-from contextvars import copy_context
 from typing import (
     Any, AsyncIterable, AsyncIterator, Callable, Generic, Iterable, Iterator, Optional, TypeVar,
     Union,
@@ -71,7 +70,7 @@ class Stream(Generic[T]):
                 items: Iterator[Any] = flow.items.next_chunk().items
                 self._items = items if self._decode is None else map(self._decode, items)
             elif self._begin is not None:
-                await self._submit(self._begin)
+                await self._submit()
             elif not flow.over():
                 await flow.host.wait(flow.readers)
             else:
@@ -79,10 +78,10 @@ class Stream(Generic[T]):
                 result(flow)
         raise StopAsyncIteration
 
-    async def _submit(self, begin: Callable[[], bool]) -> None:
-        """Waits until the library takes the call."""
+    async def _submit(self) -> None:
+        """Tries a little later whether the library takes the call."""
         await self._flow.host.pause()
-        if not self._over and begin():
+        if not self._over and self._begin is not None and self._begin():
             self._begin = None
 
     async def aclose(self) -> None:
@@ -139,14 +138,22 @@ async def collect(flow: Flow, begin: Callable[[], bool]) -> bytes:
 
 
 def start_sending(flow: Flow, items: Items, encode: Callable[[Any], bytes]) -> None:
-    """Sends items in a task of its own, in a copy of this context."""
-    flow.sending = True
-    flow.stop = flow.host.spawn(copy_context(), send, flow, items, encode)
+    """Sends items in a task of its own, in a copy of the flow's context."""
+
+    def over(*_: Any) -> None:
+        if flow.idle:  # it was cancelled before its first step
+            flow.cancel()
+        flow.sending = False
+        flow.host.ring(flow.readers)
+
+    flow.sending = flow.idle = True
+    flow.stop = flow.host.spawn(flow.context, over, send, flow, items, encode)
 
 
 async def send(flow: Flow, items: Items, encode: Callable[[Any], bytes]) -> None:
     """Sends items until there are no more, or Go reads no more. Then closes where they come from."""
     host = flow.host
+    flow.idle = False
     try:
         if isinstance(items, AsyncIterable):
             await send_async(flow, items.__aiter__(), encode)
@@ -165,9 +172,6 @@ async def send(flow: Flow, items: Items, encode: Callable[[Any], bytes]) -> None
             await close(items)
         except Exception as error:
             flow.fail(error)
-        finally:
-            flow.sending = False
-            host.ring(flow.readers)
 
 
 async def send_async(

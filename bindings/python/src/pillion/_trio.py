@@ -15,7 +15,7 @@ import trio
 
 from . import _abi, _sync
 from ._core import Core
-from ._errors import Error, Forked, Timeout
+from ._errors import Closed, Error, Forked, Timeout
 from ._inbound import Answering
 from ._payload import decode
 
@@ -96,6 +96,7 @@ class Host(Answering):
                     await trio.lowlevel.wait_readable(self.both or self.fd)
         finally:
             hosts().pop(self.core, None)
+            self.fail_flows(Closed())
             if self.both is not None:
                 self.both.close()
             self.core.forget(self.executor)
@@ -168,13 +169,17 @@ class Host(Answering):
             waiters.remove(waiter)
 
     def spawn(
-        self, context: Context, function: Callable[..., Any], *arguments: Any
-    ) -> Callable[[], object]:
+        self, context: Context, over: Callable[..., object], function: Callable[..., Any],
+        *arguments: Any,
+    ) -> Callable[[], object]:  # fmt: skip
         scope = trio.CancelScope()
 
         async def task() -> None:
-            with scope:
-                await function(*arguments)
+            try:
+                with scope:
+                    await function(*arguments)
+            finally:
+                over()
 
         trio.lowlevel.spawn_system_task(task, context=context.copy())
         return scope.cancel
