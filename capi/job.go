@@ -57,9 +57,7 @@ func tell(b *C.struct_pillion__job) {
 	if b.news&C.PILLION__NEWS_CANCEL != 0 {
 		j.stop()
 	}
-	if b.news&C.PILLION__NEWS_FLOW != 0 {
-		j.news()
-	}
+	j.news() // after a cancel nothing waits for room any more
 }
 
 // stop ends the job's context if a cancel or an expiry has asked for it.

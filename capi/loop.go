@@ -95,6 +95,9 @@ func (l *loop) deliver(p *C.struct_pillion__errand) {
 	if p.bits&C.PILLION__PEND_CANCEL != 0 {
 		if task, ok := l.tasks[uint32(p.slot)]; ok {
 			l.cancel(task, asked(p.call))
+			if j := runningAt(uint32(p.slot)).Load(); j != nil {
+				j.news() // after a cancel nothing waits for room any more
+			}
 		}
 	}
 }

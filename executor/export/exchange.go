@@ -164,7 +164,9 @@ func (x *exchange) put(ctx context.Context, s *inbound.Sleeper, function int, pa
 	err := ctx.Err()
 	for err == nil {
 		if err = x.send(w); err == executor.ErrAgain {
-			err = s.Sleep(ctx)
+			if err = s.Sleep(ctx); err == nil {
+				err = ctx.Err() // a cancel also wakes it
+			}
 		} else {
 			return err
 		}

@@ -162,6 +162,21 @@ GIVEN(an_executor, signals_are_in_order_with_items) {
   assert_int_equal(host.status, PILLION_EFAILED);
 }
 
+/* The values wait for credit when the functions have returned. */
+GIVEN(an_executor, a_cancel_ends_a_call_whose_last_value_waits) {
+  static const char *const uploads[] = {"lent.upload", "lent.loop_upload"};
+  for (int i = 0; i < 40; i++) {
+    pillion_event event;
+    begin(uploads[i % 2], "{\"log\":0,\"done\":1,\"text\":\"a\"}", 1, 2);
+    while (pillion_executor_turn(&event, 1, NULL, ex, NULL) == 0)
+      readable(ex, -1);
+    on_event(&event, NULL);
+    assert_int_equal(pillion_task_cancel(host.task), 0);
+    to_its_end();
+    assert_string_equal(host.log, "0:a ");
+  }
+}
+
 /* ---- Providers ----------------------------------------------------------- */
 
 static const char *const fetching[] = {"import.fetch", "import.loop_fetch",

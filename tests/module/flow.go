@@ -135,6 +135,14 @@ func init() {
 		}
 		return len(words), nil
 	}, export.Doc("Logs the words of text, and tells how many it has done."))
+	export.Loop("lent.loop_upload", func(_ *coro.Co, l lent) (int, error) {
+		for i, w := range strings.Fields(l.Text) {
+			if err := errors.Join(l.Log.Latest(w), l.Done.Latest(i+1)); err != nil {
+				return i, err
+			}
+		}
+		return 0, nil
+	}, export.Doc("Tells the last word of text, and how many there are."))
 	export.Stream("lent.mixed", func(ctx context.Context, l lent) iter.Seq2[string, error] {
 		return func(yield func(string, error) bool) {
 			for _, w := range strings.Fields(l.Text) {
