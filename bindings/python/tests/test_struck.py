@@ -217,7 +217,7 @@ def test_loop_that_is_closed_in_the_middle(lib, new):
     host.burst.calls.append((lib._functions["test.echo"], b"", asyncio.Future(loop=loop)))
     host.again()
     with pytest.raises(RuntimeError, match="closed"):
-        host.wanted()
+        host.later(host.flush)
 
 
 def test_result_without_memory_fails_its_own_await():

@@ -116,7 +116,7 @@ class Host(Sending):
             if _get_running_loop() is not self.loop:  # that one runs in another thread by now
                 return self.hosts.attach(self.core).add(function, payload, kind)
             future = kind(loop=self.loop)
-            self.wanted()
+            self.later(self.flush)
         calls.append((function, payload, future))
         return burst, index, future
 
@@ -131,7 +131,8 @@ class Host(Sending):
             self.mend()
         guests = self.guests
         turn = self.abi.turn_go if guests else self.abi.turn
-        self.turns += 1
+        if self.tokens:
+            self.turns += 1
         self.left = _abi.UNKNOWN
         count = turn(self.events_at, TAKE, self.progress_at, self.executor, None)
         if count < 0:

@@ -133,7 +133,7 @@ class Telling:
     abi: _abi.Abi
     executor: int
     view: memoryview  # of the events
-    turns: int  # how many turns have begun
+    turns: int  # the number of the turn; it counts from the first flow on
     flows: Dict[int, Flow]
     tokens: int  # the last one of a flow's
     guests: Set[int]  # tokens of the calls that run in our turns

@@ -34,10 +34,6 @@ class Sending(Mending):
     retry: Optional[TimerHandle]
     set: Optional[int]
 
-    def wanted(self) -> None:
-        """Asks for a flush."""
-        self.later(self.flush)
-
     def flush(self) -> None:
         """Sends the calls that have gathered in this turn of the loop."""
         if self.burst.calls:  # otherwise they are sent, or have failed, already
