@@ -372,3 +372,33 @@ async def test_functions_that_wait_leave_their_seats(lib, anyio_backend):
             await anyio.sleep(0.001)
         await lib.call_json("test.spin", "1")
         ran.set()
+
+
+@everywhere
+async def test_provider_that_is_entered_twice(lib, anyio_backend):
+    with lib.provide("app.Http", Http()) as provider:
+        with pytest.raises(pillion.Busy):
+            provider.__enter__()
+        assert await lib.call("import.other", "abc") == b"cba"
+    assert not lib._host().flows
+
+
+@everywhere
+@pytest.mark.parametrize("name", ["import.fetch", "import.loop_fetch"])
+async def test_provider_that_another_thread_closes_in_a_turn(lib, anyio_backend, monkeypatch, name):
+    """A call that the turn has told is answered all the same."""
+    host, provider = lib._host(), lib.provide("app.Http", Http())
+
+    def closing(turn):
+        def turn_and_close(*arguments):
+            count = turn(*arguments)
+            if count:
+                provider.close()
+            return count
+
+        return turn_and_close
+
+    for turn in ("turn", "turn_go"):
+        monkeypatch.setattr(host.abi, turn, closing(getattr(host.abi, turn)))
+    with provider, pytest.raises(pillion.GoError):
+        await lib.call(name, "x")

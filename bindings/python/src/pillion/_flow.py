@@ -162,6 +162,10 @@ class Telling:
         """Has a function run that Go calls."""
         raise NotImplementedError
 
+    def refuse(self, task: int) -> None:
+        """Refuses a call of Go's whose provider was closed as it came."""
+        raise NotImplementedError
+
     def cancel_inbound(self, task: int) -> None:
         """Asks a function to stop that Go has called."""
         raise NotImplementedError
@@ -240,6 +244,8 @@ class Telling:
                 if flow is not None:
                     items, signals = read.setdefault(flow, ([], []))
             if flow is None:  # it has ended, and an exception struck afterwards
+                if flags & _abi.CALLED and task:
+                    self.refuse(task)
                 continue
             if flags == _abi.WRITABLE:
                 self.ring(flow.senders)

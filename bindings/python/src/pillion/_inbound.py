@@ -155,6 +155,11 @@ class Answering(Telling):
         if inbound is not None:
             inbound.cancel()
 
+    def refuse(self, task: int) -> None:
+        # An exception may have struck after it began.
+        if task not in self.inbound and not (self.known_of == self.turns and task in self.known):
+            self.answer(task, _abi.ENOTFOUND, b"")
+
     def short_of_memory(self, flow: Flow, task: int) -> None:
         if task:
             self.answer(task, _abi.EFAILED, failure(OutOfMemory()))

@@ -31,7 +31,6 @@ class Provider:
             ctypes.sizeof(_abi.ProviderOptions), self._name.encode(),
             json.dumps(described).encode(), flow.token, len(flow.functions), 0,
         )  # fmt: skip
-        self._token = flow.token
         host.flows[flow.token] = flow  # before there is a provider: its events must find it
         text = ctypes.create_string_buffer(256)
         out, by = ctypes.byref(self._handle), ctypes.byref(options)
@@ -39,6 +38,7 @@ class Provider:
         if rc < 0:
             host.flows.pop(flow.token, None)
         host.abi.check(rc, text.value.decode("utf-8", "replace"))
+        self._token = flow.token
         return self
 
     def __exit__(self, *_: Any) -> None:
