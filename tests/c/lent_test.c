@@ -162,19 +162,51 @@ GIVEN(an_executor, signals_are_in_order_with_items) {
   assert_int_equal(host.status, PILLION_EFAILED);
 }
 
-/* The values wait for credit when the functions have returned. */
-GIVEN(an_executor, a_cancel_ends_a_call_whose_last_value_waits) {
+/* Begins a call whose last value waits for credit when its function has
+ * returned, or soon. */
+static void begin_upload(int i) {
   static const char *const uploads[] = {"lent.upload", "lent.loop_upload"};
+  pillion_event event;
+  begin(uploads[i % 2], "{\"log\":0,\"done\":1,\"text\":\"a\"}", 1, 2);
+  while (pillion_executor_turn(&event, 1, NULL, ex, NULL) == 0)
+    readable(ex, -1);
+  on_event(&event, NULL);
+}
+
+GIVEN(an_executor, a_cancel_ends_a_call_whose_last_value_waits) {
   for (int i = 0; i < 40; i++) {
-    pillion_event event;
-    begin(uploads[i % 2], "{\"log\":0,\"done\":1,\"text\":\"a\"}", 1, 2);
-    while (pillion_executor_turn(&event, 1, NULL, ex, NULL) == 0)
-      readable(ex, -1);
-    on_event(&event, NULL);
+    begin_upload(i);
     assert_int_equal(pillion_task_cancel(host.task), 0);
     to_its_end();
     assert_string_equal(host.log, "0:a ");
   }
+}
+
+GIVEN(an_executor, a_cancel_ends_it_also_after_its_deadline) {
+  for (int i = 0; i < 40; i++) {
+    pillion_timer deadline = {0};
+    begin_upload(i);
+    assert_int_equal(pillion_task_deadline(&deadline, host.task, 1), 0);
+    assert_int_equal(pillion_executor_turn(NULL, 0, NULL, ex, NULL), 0);
+    assert_int_equal(pillion_task_cancel(host.task), 1);
+    to_its_end();
+    assert_string_equal(host.log, "0:a ");
+  }
+}
+
+TEST(an_executor_is_freed_when_last_values_wait) {
+  for (int i = 0; i < 40; i++) {
+    pillion_timer deadline = {0};
+    an_executor();
+    begin_upload(i);
+    if (i % 4 < 2) {
+      assert_int_equal(pillion_task_deadline(&deadline, host.task, 1), 0);
+      assert_int_equal(pillion_executor_turn(NULL, 0, NULL, ex, NULL), 0);
+    }
+    executor_free(ex);
+  }
+  assert_ok(pillion_shutdown(PILLION_CLOSE_CANCEL, PILLION_TIME_NEVER));
+  assert_ok(pillion_start(NULL, NULL, 0));
 }
 
 /* ---- Providers ----------------------------------------------------------- */

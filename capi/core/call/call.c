@@ -172,6 +172,7 @@ int pillion__call_cancel(struct pillion__call *call, uint32_t gen,
     call->outcome = PILLION_OUTCOME_CANCELLED_UNSTARTED;
     publish(call, new);
   } else if (old & PILLION__CALL_CANCEL) {
+    if (old & PILLION__CALL_FLOWS) pillion__call_flows_cancel(call, gen);
     return 1;
   } else if (old & PILLION__CALL_LOOP) {
     pillion__call_ask(call, gen, PILLION__PEND_CANCEL);

@@ -218,6 +218,7 @@ void pillion__call_flows_done(struct pillion__call *call);
 void pillion__call_flows_ended(struct pillion__executor *ex,
                                struct pillion__call *call);
 void pillion__call_flows_refuse(struct pillion__call *call);
+void pillion__call_flows_cancel(struct pillion__call *call, uint32_t gen);
 void pillion__call_flows_orphan(struct pillion__call *call);
 int pillion__call_next(pillion_value *out, pillion_context *cx,
                        struct pillion__head *head, pillion_task task);

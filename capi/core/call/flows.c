@@ -484,6 +484,22 @@ void pillion__flow_leave(struct pillion__flow *flow) {
   atomic_fetch_sub(&flow->users, 1);
 }
 
+/*
+ * After a deadline Go may wait for credit: what it has sent still comes. A
+ * cancel, or the free of the executor, ends that wait.
+ */
+void pillion__call_flows_cancel(struct pillion__call *call, uint32_t gen) {
+  pillion_task task = pillion__handle(PILLION__TASK, call->slot, gen);
+  struct pillion__flow *flow = enter(atomic_load(&call->flows), task);
+  uint64_t wake;
+  if (flow == NULL) return;
+  if (on_side(flow, PILLION__FLOW_OUT_SIDE)) {
+    pillion__flow_end(flow, PILLION__FLOW_REFUSED, &wake);
+    pillion__flow_wake(flow, task, wake);
+  }
+  pillion__flow_leave(flow);
+}
+
 int pillion_call_credit(pillion_task call, uint32_t items) {
   struct pillion__flow *flow;
   uint64_t wake;

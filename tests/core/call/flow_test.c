@@ -332,6 +332,24 @@ GIVEN(an_executor, what_came_before_a_deadline_is_delivered) {
   assert_end(&events[2], PILLION_ETIMEDOUT);
 }
 
+GIVEN(an_executor, cancel_after_a_deadline_ends_the_wait_for_room) {
+  pillion_timer deadline = {0};
+  submit(out, 1, PILLION_EVENT);
+  send_numbers(0, 1);
+  assert_ok(pillion_task_deadline(&deadline, task, 1));
+  assert_int_equal(turn(ex), 1);
+  assert_int_equal(news(), PILLION__NEWS_CANCEL);
+  assert_int_equal(send_number(1), PILLION_EAGAIN);
+  assert_true(pillion__flow_wait_room(to_host(), PILLION__WAITS_GO, 8));
+  assert_int_equal(pillion_task_cancel(task), 1);
+  assert_int_equal(news(), PILLION__NEWS_CANCEL | PILLION__NEWS_FLOW);
+  assert_int_equal(send_number(1), PILLION_ECLOSED);
+  pillion__call_complete(job.call, PILLION_ETIMEDOUT,
+                         PILLION_OUTCOME_CANCELLED_RUNNING, NULL, 0);
+  assert_int_equal(turn(ex), 1);
+  assert_end(&events[0], PILLION_ETIMEDOUT);
+}
+
 GIVEN(an_executor, cancelled_before_it_began) {
   pillion_call_options o = PILLION_CALL_OPTIONS_INIT;
   o.function = both;
