@@ -427,6 +427,18 @@ GIVEN(an_executor, full_sender_is_told_once) {
   assert_end(&events[0], 0);
 }
 
+GIVEN(an_executor, refused_item_leaves_no_copy) {
+  static const char text[100];
+  pillion_value value = {.length = sizeof text};
+  value.payload.ref.data = text;
+  submit(in, 0, PILLION_SENDING);
+  for (uint64_t i = 0; i < 32; i++) assert_ok(host_sends(i));
+  assert_int_equal(pillion_call_send(task, &value), PILLION_EAGAIN);
+  assert_int_equal(library_counts().payloads, 0);
+  ends();
+  turn(ex);
+}
+
 GIVEN(an_executor, sender_that_waits_learns_that_go_reads_no_more) {
   submit(in, 0, PILLION_SENDING);
   for (uint64_t i = 0; i < 32; i++) assert_ok(host_sends(i));
@@ -671,6 +683,12 @@ GIVEN(an_executor, verbs_name_each_misuse) {
   assert_int_equal(host_sends(1), PILLION_EBUSY);
   atomic_fetch_and(&from_host()->state, ~(uint64_t)PILLION__FLOW_SENDING);
   assert_ok(host_sends(1));
+  ends();
+  turn(ex);
+  submit(function("test.echo"), 0, PILLION_EVENT); /* no flows at all */
+  assert_int_equal(pillion_call_credit(task, 1), PILLION_EINVAL);
+  assert_int_equal(pillion_call_send(task, &value), PILLION_EINVAL);
+  assert_int_equal(pillion_call_finish(task), PILLION_EINVAL);
   ends();
   turn(ex);
 }

@@ -447,6 +447,10 @@ GIVEN(a_provider, forged_and_stale_handles_are_refused) {
   assert_int_equal(pillion_call_info(NULL, task), PILLION_EINVAL);
   answer(task, "");
   assert_int_equal(pillion_call_answer(task, NULL), PILLION_EBADHANDLE);
+  value = (pillion_value){.length = 100};
+  value.payload.ref.data = (const char[100]){0};
+  assert_int_equal(pillion_call_answer(task, &value), PILLION_EBADHANDLE);
+  assert_int_equal(library_counts().payloads, 0); /* no copy is left */
   assert_answered(in, 0, PILLION_OUTCOME_RETURNED, "");
   executor_free(ex);
   ex = 0;

@@ -78,6 +78,25 @@ GIVEN(a_window_of_one, calls_that_are_cancelled_leave_the_queue) {
   cancel_queued("032", "1");
 }
 
+GIVEN(a_window_of_one, the_next_in_the_queue_is_cancelled) {
+  struct pillion__inbound *a = offer(provider_request(provider), "a"),
+                          *b = offer(provider_request(provider), "b"),
+                          *c = offer(provider_request(provider), "c"),
+                          *d = offer(provider_request(provider), "d");
+  pillion_task task;
+  answer(first_told(), "");
+  pillion__inbound_cancel(c); /* b has left the queue */
+  assert_int_equal(letter_told(&task), 'b');
+  answer(task, "");
+  assert_int_equal(letter_told(&task), 'd');
+  answer(task, "");
+  assert_answered(a, 0, PILLION_OUTCOME_RETURNED, "");
+  assert_answered(b, 0, PILLION_OUTCOME_RETURNED, "");
+  assert_answered(c, PILLION_ECANCELLED, PILLION_OUTCOME_CANCELLED_UNSTARTED,
+                  "");
+  assert_answered(d, 0, PILLION_OUTCOME_RETURNED, "");
+}
+
 GIVEN(a_window_of_one, a_withdrawn_call_makes_room) {
   struct pillion__inbound *a = offer(provider_request(provider), "a"),
                           *b = offer(provider_request(provider), "b");
