@@ -5,9 +5,8 @@ The calls of one turn of the loop gather in a Burst, which goes to Go as one bat
 token is the burst's number and the call's index in it, so that neither a submission
 nor a completion costs a dictionary entry of its own.
 
-An exception may strike between any two bytecodes: a signal handler raises, or
-memory ends. So no state is in local variables alone, and the host may do each step
-twice: _mend.py does again what was interrupted.
+An exception may strike between any two bytecodes: a signal handler raises, or memory ends.
+So no state is in local variables alone, and _mend.py does again what was interrupted.
 
 The loop owns the executor, for only the loop holds the reader callback. When the
 loop closes, it drops the callback, and a finalizer frees the executor.

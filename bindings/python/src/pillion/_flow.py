@@ -49,9 +49,8 @@ class Inlet:
         """Adds the items of a turn, unless that was done already."""
         last = self.chunks[-1] if self.chunks else self.chunk
         if last.turn != turn:
-            self.chunks.extend(
-                [Chunk(turn, items[i : i + SHARE]) for i in range(0, len(items), SHARE)]
-            )
+            chunks = [Chunk(turn, items[i : i + SHARE]) for i in range(0, len(items), SHARE)]
+            self.chunks.extend(chunks)
 
     def next_chunk(self) -> Chunk:
         """Makes the next chunk the one at hand."""
