@@ -10,9 +10,9 @@
 //
 // # Notes
 //
-// A call ends with the host's answer, also if it is cancelled: cancelling asks the host
-// to stop, and the answer tells whether it has. Requests and responses cross as those of
-// package export do.
+// A call ends with the host's answer, also if the caller cancels it: a cancel asks the host
+// to stop, and the host's answer reports whether it has. Requests and responses cross as
+// those of package export do.
 package imports
 
 import (

@@ -17,7 +17,7 @@ import pillion
 
 pytestmark = pytest.mark.anyio
 
-var = contextvars.ContextVar("var", default="nobody's")
+var = contextvars.ContextVar("var", default="no context's")
 ASK = ["lent.ask", "lent.loop_ask", "lent.async_ask"]
 
 
@@ -162,7 +162,7 @@ async def test_what_is_no_function_is_refused(lib, anyio_backend):
     with pytest.raises(TypeError, match="takes a function"):
         await lib.call_json("lent.ask", asking("no"))
     with pytest.raises(pillion.GoError):
-        await lib.call_json("lent.ask", {"text": "nobody to ask"})
+        await lib.call_json("lent.ask", {"text": "no function to ask"})
     for value in (None, "text", 5, ["text"]):
         with pytest.raises(TypeError, match="takes struct"):
             await lib.call_json("lent.ask", value)

@@ -16,7 +16,7 @@ from pillion import _abi, _flow
 
 pytestmark = pytest.mark.anyio
 
-var = contextvars.ContextVar("var", default="nobody's")
+var = contextvars.ContextVar("var", default="no context's")
 
 
 ENDLESS = 1 << 62
