@@ -5,14 +5,14 @@
 /*
  * The numbers of this header, and the promise behind them.
  *
- * While MAJOR is 0, MINOR stands for an incompatible change and PATCH for
- * everything else. From 1.0.0 on, MAJOR stands for an incompatible change,
- * and the library's SONAME carries it: a program built against 1.2 runs on
- * every later 1.x library. Within that promise structs grow at their end
- * only, constants keep their numbers, and no function changes its meaning.
+ * MAJOR stands for an incompatible change, MINOR for additions, and PATCH for
+ * everything else. The library's SONAME carries MAJOR. From 0.1.0 on a program
+ * runs on every later library of its MAJOR: structs grow at their end only,
+ * constants keep their numbers, and no function changes its meaning.
  *
  * The library compares PILLION_VERSION_NUMBER, which every options struct
- * carries, with its own and answers PILLION_EVERSION if they do not fit.
+ * carries, with its own. It answers PILLION_EVERSION to a program of another
+ * MAJOR, and to one of a later MINOR, which may ask for what is not there yet.
  */
 #define PILLION_VERSION_MAJOR 0
 #define PILLION_VERSION_MINOR 1

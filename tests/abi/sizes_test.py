@@ -14,6 +14,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "include"
+LIB = ROOT / "build/lib"
 FROZEN = sorted((ROOT / "tests/abi/frozen").iterdir())
 MORE = 16  # bytes at the end of each struct of a later header
 STRUCT = re.compile(r"struct (?P<name>pillion_\w+) \{\n  size_t size;\n[^}]*?(?=\n\})")
@@ -32,9 +33,9 @@ def later(to: pathlib.Path) -> pathlib.Path:
     return to
 
 
-def run(tmp_path: pathlib.Path, include: pathlib.Path, unknown: int, *flags: str) -> None:
+def run(tmp_path: pathlib.Path, include: pathlib.Path, unknown: int, *flags: str, lib: pathlib.Path = LIB) -> None:
     """`unknown`: so far from the end of the header's structs the library knows nothing."""
-    program, lib = tmp_path / "consumer", ROOT / "build/lib"
+    program = tmp_path / "consumer"
     subprocess.run(
         ["cc", "-std=gnu11", "-g", "-Wall", "-Werror", *flags, f"-DSIZED_UNKNOWN={unknown}", f"-I{include}",
          ROOT / "tests/abi/consumer.c", "-o", program, f"-L{lib}", "-lpillion-test", f"-Wl,-rpath,{lib}"],
@@ -54,6 +55,29 @@ def test_program_with_a_header_runs(tmp_path: pathlib.Path, version: str, flags:
         run(tmp_path, INCLUDE, 0, *flags)
     else:
         run(tmp_path, ROOT / "tests/abi/frozen" / version, 512, *flags)
+
+
+@pytest.fixture(scope="session")
+def next_minor(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A folder with the library of the next MINOR, built from a copy of the sources."""
+    tree = tmp_path_factory.mktemp("next")
+    for folder in ("include", "capi", "executor", "foreign", "tests/module"):
+        shutil.copytree(ROOT / folder, tree / folder)
+    for file in ("go.mod", "go.sum"):
+        shutil.copy(ROOT / file, tree)
+    header = tree / "include/pillion/version.h"
+    number = re.compile(r"(?<=#define PILLION_VERSION_MINOR )\d+")
+    header.write_text(number.sub(lambda m: str(int(m[0]) + 1), header.read_text()))
+    subprocess.run(["go", "run", "./capi/build", "-o", "lib/libpillion-test.so", "./tests/module"], cwd=tree, check=True)
+    return tree / "lib"
+
+
+@pytest.mark.parametrize("version", [*(f.name for f in FROZEN), "today"])
+def test_program_runs_with_the_library_of_the_next_minor(
+    tmp_path: pathlib.Path, next_minor: pathlib.Path, version: str
+) -> None:
+    include, unknown = (INCLUDE, 0) if version == "today" else (ROOT / "tests/abi/frozen" / version, 512)
+    run(tmp_path, include, unknown, "-O2", lib=next_minor)
 
 
 def test_every_struct_is_tried() -> None:

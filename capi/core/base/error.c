@@ -54,9 +54,14 @@ int pillion__fail_system(struct pillion__why why, const char *what) {
   return pillion__fail(PILLION_ESYSTEM, why, "%s: %s", what, strerror(errno));
 }
 
-/* Below 1.0 only the patch may differ; after it, the minor may be less. */
+/* The first version that was given out; what is less is no version. */
+#define VERSION_FIRST 0x000100
+
+/* The minor may be less than the library's, the patch may differ. */
 static int version_check(int version, struct pillion__why why) {
-  if (version >> 8 == PILLION_VERSION_NUMBER >> 8) return 0;
+  if (version >= VERSION_FIRST && version >> 16 == PILLION_VERSION_MAJOR &&
+      version >> 8 <= PILLION_VERSION_NUMBER >> 8)
+    return 0;
   return pillion__fail(
       PILLION_EVERSION, why,
       "the program has the header of version %d.%d.%d, the library is %s",
