@@ -68,6 +68,8 @@
 #include "core/call/call.c"
 #include "core/call/node.c"
 #include "core/call/flows.c"
+#include "core/call/items.c"
+#include "core/call/verbs.c"
 #include "core/call/ring.c"
 #include "core/call/function.c"
 #include "core/call/submit.c"

@@ -60,7 +60,7 @@ func (f *flow) Send(function int, payload []byte) error {
 }
 
 func (f *flow) AwaitRoom(length int, w carrier.Waiter) bool {
-	return C.pillion__flow_wait_room(f.at, f.word(w), C.uint64_t(length)) != 0
+	return bool(C.pillion__flow_await_room(f.at, f.word(w), C.uint64_t(length)))
 }
 
 func (f *flow) Receive() ([]byte, error) {
@@ -75,7 +75,7 @@ func (f *flow) Receive() ([]byte, error) {
 }
 
 func (f *flow) AwaitItem(w carrier.Waiter) bool {
-	return C.pillion__flow_wait_item(f.at, f.word(w)) != 0
+	return bool(C.pillion__flow_await_item(f.at, f.word(w)))
 }
 
 func (f *flow) Refuse() { C.pillion__flow_refuse(f.at) }

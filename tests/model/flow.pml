@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A call with a flow: capi/core/queue/flow.c, and its use in
- * capi/core/call/flows.c.
+ * A call with a flow: capi/core/queue/flow.c, and its use by the flows, items
+ * and verbs of capi/core/call.
  *
  * A body in Go writes items, and the host reads them in its turns. Another
  * thread of the host's grants what was read, and more than fits. A third one
@@ -47,6 +47,7 @@
 #define SHARED 20    /* two threads send at a time */
 #define GREEDY 21    /* a grant isn't capped by what the ring holds */
 #define ERASED 22    /* a sender takes back a word that was there before */
+#define UNHEARD 23   /* a cancel after a deadline wakes no writer */
 #ifndef BUG
 #define BUG 0
 #endif
@@ -90,7 +91,7 @@ bool orphaned = false; /* it has no executor any more */
 /* ---- The call, its news, its executor ------------------------------------ */
 
 bool done = false, cancelled = false, expired = false, orphan = false;
-bool flowing = false, news = false; /* `news`: it is in the list */
+bool news = false;                  /* it is in the list */
 bool alert = false;                 /* wakes the goroutine */
 bool pend = false, inbox = false;   /* the flow's bell */
 bool rung = false;                  /* the call's, for its end */
@@ -126,13 +127,9 @@ inline take_back(word, waits) {
   }
 }
 
-/* Only on behalf of a call that runs. */
 inline wake_go() {
   assert(BUG != LOST || owned); /* or it finds the call of slot 0 */
-  if
-  :: atomic { !done -> flowing = true }; news = true
-  :: else
-  fi
+  news = true
 }
 
 inline wake_host() {
@@ -179,10 +176,10 @@ inline put(number, rc, who) {
   fi
 }
 
-inline await_room(me, waits, no_more) {
+inline await_room(me, waits) {
   if
   :: BUG == BLIND ->
-     waits = written == granted && !refused && !(no_more);
+     waits = written == granted && !refused;
      if
      :: waits -> atomic { touch(); writer = me }
      :: else
@@ -191,7 +188,7 @@ inline await_room(me, waits, no_more) {
      atomic { touch(); other = writer != NOBODY && BUG != ERASED; writer = me };
      waits = written == granted;
      if
-     :: waits && !refused && !(no_more)
+     :: waits && !refused
      :: else ->
         if
         :: other -> waits = false /* another sender was promised a wake */
@@ -293,6 +290,20 @@ inline enter(in) {
 }
 inline leave() { users-- }
 
+/* A cancel wants no more items. Only one that isn't the first wakes. */
+inline refuse(first) {
+  users++;
+  if
+  :: atomic { owned -> touch(); refused = true };
+     if
+     :: !first && BUG != UNHEARD -> take_out(writer, who); wake(who)
+     :: else
+     fi
+  :: !owned
+  fi;
+  users--
+}
+
 /* ---- Go ------------------------------------------------------------------ */
 
 active proctype dispatcher() {
@@ -302,10 +313,9 @@ end:
      news = false; /* first: what comes from here on is news again */
      atomic {
        if
-       :: !done && (flowing || cancelled) -> alert = true
+       :: !done -> alert = true
        :: else
-       fi;
-       flowing = false
+       fi
      }
   od
 }
@@ -332,30 +342,24 @@ inline publish(who) {
   body_gone = true
 }
 
-#define unwanted (cancelled && !expired)
-
 #ifndef FROM
 active proctype body() {
   byte rc, who, slot;
   bool waits, was_orphan, other;
   do
   :: sent < ITEMS ->
-     rc = (unwanted -> CLOSED : OK);
-     if
-     :: rc == OK -> put(sent, rc, who)
-     :: else
-     fi;
+     put(sent, rc, who);
      if
      :: rc == OK -> sent++; wake(who)
      :: rc == CLOSED -> break
      :: else ->
-        await_room(GO, waits, unwanted);
+        await_room(GO, waits);
         if
         :: waits ->
            atomic { alert -> alert = false };
            if
            :: expired -> break
-           :: else
+           :: true /* what it has to send is to be delivered */
            fi
         :: else
         fi
@@ -452,7 +456,7 @@ inline tell_end() {
 
 #ifndef FROM
 inline visit() {
-  thrown = unwanted && BUG != KEPT;
+  thrown = refused && BUG != KEPT;
   told = 0;
   if
   :: BUG == TWICE && thrown -> tell_end(); listed = false
@@ -537,8 +541,11 @@ inline free_executor() {
      orphaned = true;
      if
      :: atomic { !done && !orphan ->
-          orphan = true; cancelled = true; expired = false; live = false
+          orphan = true; cancelled = true; live = false
         };
+#ifndef FROM
+        refuse(true);
+#endif
         news = true
      :: else
      fi;
@@ -560,7 +567,7 @@ inline free_executor() {
 }
 
 active proctype owner() {
-  byte told, copy, tail, slot;
+  byte told, copy, tail, slot, who;
   bool has, waits, thrown, quiet;
   do
   :: told_end || freed -> break
@@ -574,27 +581,38 @@ active proctype owner() {
 /* ---- The host's other threads -------------------------------------------- */
 
 #ifdef CANCEL
+#define may_cancel (!done && !orphan && !told_end)
+
 active proctype canceller() {
-  bool did = false;
+  byte who;
+  bool did = false, first = true;
   if
-  :: atomic { !done && !orphan && !told_end && !cancelled ->
-       cancelled = true;
-       did = true
-     }
-  :: atomic { !done && !orphan && !told_end && !cancelled ->
+  :: atomic { may_cancel && !cancelled -> cancelled = true; did = true }
+  :: atomic { may_cancel && !cancelled ->
        cancelled = true;
        expired = true;
-       did = true
-     }
-  :: skip
-  fi;
-  if
-  :: did ->
+       first = false
+     };
      if
      :: BUG != SILENT -> news = true
      :: else
      fi;
-     atomic { accepted = !expired }
+     if
+     :: atomic { may_cancel -> did = true }
+     :: skip
+     fi
+  :: skip
+  fi;
+  if
+  :: did ->
+#ifndef FROM
+     refuse(first);
+#endif
+     if
+     :: first && BUG != SILENT -> news = true
+     :: else
+     fi;
+     accepted = true
   :: else
   fi
 }
@@ -640,7 +658,7 @@ proctype sender() {
         :: put(sent, rc, who);
            if
            :: rc == AGAIN ->
-              await_room(HOST, waits, false);
+              await_room(HOST, waits);
               if
               :: waits -> refusals++; break
               :: else

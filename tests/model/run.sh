@@ -78,7 +78,7 @@ export out
   echo flow right
   for bug in 1 2 3 4 7 10 11 12 21; do echo flow wrong -DBUG=$bug; done
   echo flow right -DCANCEL
-  for bug in 5 6 9 14 15; do echo flow wrong -DCANCEL -DBUG=$bug; done
+  for bug in 5 6 9 14 15 23; do echo flow wrong -DCANCEL -DBUG=$bug; done
   echo flow right -DFREE
   for bug in 8 13 16; do echo flow wrong -DFREE -DBUG=$bug; done
   echo flow right -DFROM

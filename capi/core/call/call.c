@@ -46,7 +46,7 @@ void pillion__call_value(struct pillion__call *call, pillion_value *out) {
 /* The node and its flows. Its payload is gone, or lent. */
 static void call_put(struct pillion__call *call) {
   if (PILLION__UNLIKELY(atomic_load(&call->state) & PILLION__CALL_FLOWS))
-    pillion__call_flows_free(call);
+    pillion__flows_free(&call->flows);
   atomic_store_explicit(&call->state, 0, memory_order_release);
   pillion__node_put(&pillion__calls, (struct pillion__node *)call);
 }
@@ -171,14 +171,15 @@ int pillion__call_cancel(struct pillion__call *call, uint32_t gen,
         new &PILLION__CALL_EXPIRED ? PILLION_ETIMEDOUT : PILLION_ECANCELLED;
     call->outcome = PILLION_OUTCOME_CANCELLED_UNSTARTED;
     publish(call, new);
-  } else if (old & PILLION__CALL_CANCEL) {
-    if (old & PILLION__CALL_FLOWS) pillion__call_flows_cancel(call, gen);
-    return 1;
-  } else if (old & PILLION__CALL_LOOP) {
-    pillion__call_ask(call, gen, PILLION__PEND_CANCEL);
-  } else {
-    pillion__ring_news((struct pillion__node *)call);
+    return 0;
   }
+  bool first = !(old & PILLION__CALL_CANCEL);
+  if (old & PILLION__CALL_FLOWS && !(bits & PILLION__CALL_EXPIRED))
+    pillion__call_flows_cancel(call, gen, first);
+  if (!first) return 1;
+  if (old & PILLION__CALL_LOOP)
+    pillion__call_ask(call, gen, PILLION__PEND_CANCEL);
+  else pillion__ring_news((struct pillion__node *)call);
   return 0;
 }
 
@@ -237,7 +238,7 @@ size_t pillion__call_event(struct pillion__executor *ex,
                      call->payload.bytes);
   if (call->length > PILLION_INLINE) {
     if (PILLION__UNLIKELY(atomic_load(&call->state) & PILLION__CALL_FLOWS))
-      pillion__call_flows_free(call);
+      pillion__flows_free(&call->flows);
     atomic_store(&call->state, 0); /* the handle is stale from here on */
     pillion__list_push(&ex->taken, slot);
   } else {

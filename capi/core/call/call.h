@@ -7,6 +7,7 @@
  *
  *   call.c    the end of a call, and what its executor does with it
  *   submit.c  its beginning; node.c  its memory; ring.c  its way to Go
+ *   flows.c   its flows; items.c  items to the host; verbs.c  the host's verbs
  *   wait.c    calls without an executor
  *   kind.c    the functions by handle; sweep.c  all of them; function.c
  */
@@ -30,6 +31,18 @@
 #define PILLION__CALL_FOR_GO_SHIFT 12
 
 /*
+ * The owner's flags of a call's flow, in head.flags.
+ *
+ *             set                                  cannot be set
+ *   LISTED    while it is in the list `done`       on a flow of an orphan
+ *   ENDED     when its call's end has come         on a flow from the host
+ *   GONE      when it was freed while LISTED       without LISTED
+ */
+#define PILLION__FLOW_LISTED 1u
+#define PILLION__FLOW_ENDED 2u
+#define PILLION__FLOW_GONE 4u
+
+/*
  * The state of a call, in the low half of `state`, under its generation. call.c
  * has the phases NEW, RUNNING and DONE as a diagram; 0 is a free node. Beside
  * any phase:
@@ -41,8 +54,6 @@
  *             task that joined it takes it
  *   LOOP      by the submission to a loop          on an offloaded call
  *   EXPIRED   with CANCEL, if a deadline asked     if a cancel came before
- *   FLOWING   when a flow that a goroutine waits   unless it is RUNNING
- *             for may go on; until Go is told
  *   FLOWS     by a submission with flows           later
  */
 #define PILLION__CALL_NEW 1u
@@ -54,8 +65,7 @@
 #define PILLION__CALL_WAITED 16u
 #define PILLION__CALL_LOOP 32u
 #define PILLION__CALL_EXPIRED 64u
-#define PILLION__CALL_FLOWING 128u
-#define PILLION__CALL_FLOWS 256u
+#define PILLION__CALL_FLOWS 128u
 #define PILLION__MODES 3u /* of a submission's flags */
 
 /*
@@ -141,8 +151,8 @@ struct pillion__job {
 
 /*
  * News about a call that Go works for, or that Go has made. CANCEL: asked()
- * tells why. FLOW: one of its flows, which a goroutine waits for, may go on.
- * ANSWER: the inbound call has its answer.
+ * tells why. FLOW: what waits for one of its flows looks again. ANSWER: the
+ * inbound call has its answer.
  */
 #define PILLION__NEWS_CANCEL 1u
 #define PILLION__NEWS_FLOW 2u
@@ -179,50 +189,62 @@ void pillion__call_complete(struct pillion__call *call, int32_t status,
 #define PILLION__WAITS_GO 1u
 #define PILLION__WAITS_HOST 2u
 #define PILLION__FLOW_OUT_SIDE 0u /* to the host */
-#define PILLION__FLOW_IN_SIDE 1u  /* from the host */
+#define PILLION__FLOW_IN_SIDE PILLION__FLOW_IN
+
+static inline bool pillion__flow_on(const struct pillion__flow *flow,
+                                    uint32_t side) {
+  return (atomic_load(&flow->state) & PILLION__FLOW_IN) == side;
+}
 
 /*
  * Go's side. A flow is valid until the call's end is published. They never
  * block. send: 0, PILLION_EAGAIN (no room), PILLION_ECLOSED (the host wants no
  * more), PILLION_ENOTSUP (it asked for none), PILLION_EMSGSIZE or
  * PILLION_ENOMEM. receive: PILLION_READY, PILLION_PENDING or PILLION_ECLOSED
- * (no more will come). A wait reports whether `who` will be woken; if not, try
- * again at once.
+ * (no more will come).
  */
 struct pillion__flow *pillion__call_flow(struct pillion__call *call,
                                          uint32_t side);
 int pillion__flow_send(struct pillion__flow *flow, int32_t function,
                        const void *payload, uint64_t length);
-int pillion__flow_wait_room(struct pillion__flow *flow, uint64_t who,
-                            uint64_t length);
 int pillion__flow_receive(struct pillion__flow *flow,
                           struct pillion__item *out);
-int pillion__flow_wait_item(struct pillion__flow *flow, uint64_t who);
 void pillion__flow_refuse(struct pillion__flow *flow);
 
-/* The core's. A flow's owner is a call, or an inbound call, by its handle. */
-struct pillion__flow *pillion__flow_make(pillion_task owner,
-                                         struct pillion__executor *ex,
-                                         uint32_t side, uint32_t credit,
-                                         uint64_t reader);
-void pillion__flow_free(struct pillion__flow *flow);
+/* The core's. `flows` is the slot + 1 of an owner's first flow. */
+struct pillion__flow *pillion__flow_add(_Atomic uint32_t *flows,
+                                        pillion_task owner,
+                                        struct pillion__executor *ex,
+                                        uint64_t bits, uint32_t credit);
+struct pillion__flow *pillion__flow_of(_Atomic uint32_t *flows, uint32_t side);
+void pillion__flows_free(_Atomic uint32_t *flows);
+int pillion__item_make(struct pillion__item *item, int32_t function,
+                       const void *payload, uint64_t length);
 void pillion__flow_wake(struct pillion__flow *flow, pillion_task owner,
                         uint64_t who);
-int pillion__flow_enter(struct pillion__flow **out, pillion_task task,
-                        uint32_t side);
-void pillion__flow_leave(struct pillion__flow *flow);
+void pillion__flow_ends(struct pillion__flow *flow, pillion_task owner,
+                        uint32_t bit);
 bool pillion__call_flows_make(struct pillion__call *call,
                               const pillion_call_options *o);
-void pillion__call_flows_free(struct pillion__call *call);
 void pillion__call_flows_done(struct pillion__call *call);
+void pillion__call_flows_refuse(struct pillion__call *call);
+void pillion__call_flows_orphan(struct pillion__call *call);
+
+/* items.c */
+size_t pillion__flow_tell(struct pillion__executor *ex,
+                          struct pillion__flow *flow, uint64_t token,
+                          pillion_event *events, size_t room);
+void pillion__flow_tell_writable(const struct pillion__flow *flow,
+                                 uint64_t token, pillion_event *event);
 void pillion__call_flows_ended(struct pillion__executor *ex,
                                struct pillion__call *call);
-void pillion__call_flows_refuse(struct pillion__call *call);
-void pillion__call_flows_cancel(struct pillion__call *call, uint32_t gen);
-void pillion__call_flows_orphan(struct pillion__call *call);
 int pillion__call_next(pillion_value *out, pillion_context *cx,
                        struct pillion__head *head, pillion_task task);
 extern const struct pillion__kind pillion__flow_kind;
+
+/* verbs.c */
+void pillion__call_flows_cancel(struct pillion__call *call, uint32_t gen,
+                                bool first);
 
 /* sweep.c */
 void pillion__calls_cancel(struct pillion__owner *owner, uint32_t bits);

@@ -101,16 +101,15 @@ static int call_kind_detach(struct pillion__head *head, pillion_task task) {
   return ex == NULL ? detach_shared(call, task) : detach_own(ex, call, task);
 }
 
-/* To a goroutine: a job may have ended meanwhile, and news of it is none. */
+/* To a goroutine: a job may have ended meanwhile, and news of it is none. What
+ * waits for a flow looks again whatever the news is. */
 static bool call_kind_news(struct pillion__head *head,
                            struct pillion__job *job) {
   struct pillion__call *call = (struct pillion__call *)head;
-  uint64_t state =
-      atomic_fetch_and(&call->state, ~(uint64_t)PILLION__CALL_FLOWING);
-  uint32_t news = 0;
+  uint64_t state = atomic_load(&call->state);
+  uint32_t news = state & PILLION__CALL_FLOWS ? PILLION__NEWS_FLOW : 0;
   if ((state & PILLION__CALL_PHASE) != PILLION__CALL_RUNNING) return false;
   if (state & PILLION__CALL_CANCEL) news |= PILLION__NEWS_CANCEL;
-  if (state & PILLION__CALL_FLOWING) news |= PILLION__NEWS_FLOW;
   *job = (struct pillion__job){call, (uint32_t)(state >> 32), news};
   return news != 0;
 }

@@ -152,7 +152,7 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
     pillion__call_ask(call, gen, PILLION__PEND_START);
   } else if (!pillion__ring_push(call->slot, gen, kinds)) {
     if (atomic_compare_exchange_strong(&call->state, &state, 0)) {
-      if (flowing(o)) pillion__call_flows_free(call);
+      if (flowing(o)) pillion__flows_free(&call->flows);
       pillion__payload_clear(call, o->length);
       unmake(call);
       withdraw(ex, pool);

@@ -10,8 +10,9 @@
  * A side that finds nothing to do leaves a word, and looks again; the other
  * side does its step, and then takes the word out. So one of them sees the
  * other. A side that has found something takes its own word back; if the word
- * is gone by then a wake is on its way, so the side waits for that. What the word means is the caller's business: each function gives the
- * word that it took out, or 0, in *wake. tests/model/flow.pml is the model.
+ * is gone by then a wake is on its way, so the side waits for that. What the
+ * word means is the caller's business: each function gives the word that it
+ * took out, or 0, in *wake. tests/model/flow.pml is the model.
  */
 #include <string.h>
 
@@ -68,21 +69,23 @@ static bool room(struct pillion__flow *flow, uint64_t length) {
 
 /* ---- The writer ---------------------------------------------------------- */
 
-/* The flow owns the item after 0. */
-int pillion__flow_put(struct pillion__flow *flow,
-                      const struct pillion__item *item, uint64_t *wake) {
-  *wake = 0;
+/* 0: an item of `length` bytes may be put. PILLION_EAGAIN, PILLION_ECLOSED. */
+int pillion__flow_room(struct pillion__flow *flow, uint64_t length) {
   if (pillion__peek(&flow->state) &
       (PILLION__FLOW_FINISHED | PILLION__FLOW_REFUSED))
     return PILLION_ECLOSED;
-  if (!room(flow, item->length)) return PILLION_EAGAIN;
+  return room(flow, length) ? 0 : PILLION_EAGAIN;
+}
+
+/* There is room for it. The flow owns it from here on. */
+void pillion__flow_put(struct pillion__flow *flow,
+                       const struct pillion__item *item, uint64_t *wake) {
   uint32_t at = pillion__peek(&flow->written);
   flow->items[at & (flow->capacity - 1)] = *item;
   if (item->length > PILLION_INLINE)
     atomic_fetch_add(&flow->bytes, item->length);
   atomic_store(&flow->written, at + 1);
   *wake = take_out(&flow->reader);
-  return 0;
 }
 
 /*

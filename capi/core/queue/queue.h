@@ -173,8 +173,9 @@ _Static_assert(sizeof(struct pillion__flow) == 128, "a flow is a node");
 
 int pillion__flow_open(struct pillion__flow *flow, uint32_t credit);
 void pillion__flow_shut(struct pillion__flow *flow);
-int pillion__flow_put(struct pillion__flow *flow,
-                      const struct pillion__item *item, uint64_t *wake);
+int pillion__flow_room(struct pillion__flow *flow, uint64_t length);
+void pillion__flow_put(struct pillion__flow *flow,
+                       const struct pillion__item *item, uint64_t *wake);
 bool pillion__flow_take(struct pillion__flow *flow, struct pillion__item *item,
                         uint64_t *wake);
 uint32_t pillion__flow_grant(struct pillion__flow *flow, uint32_t items,

@@ -141,7 +141,7 @@ GIVEN(an_executor, no_more_than_was_granted) {
   submit(out, 3, PILLION_EVENT);
   send_numbers(0, 3);
   assert_int_equal(send_number(3), PILLION_EAGAIN);
-  assert_true(pillion__flow_wait_room(to_host(), PILLION__WAITS_GO, 8));
+  assert_true(pillion__flow_await_room(to_host(), PILLION__WAITS_GO, 8));
   assert_int_equal(turn(ex), 3); /* taken is not granted */
   assert_int_equal(send_number(3), PILLION_EAGAIN);
   assert_int_equal(news(), 0);
@@ -152,7 +152,7 @@ GIVEN(an_executor, no_more_than_was_granted) {
   assert_int_equal(send_number(4), PILLION_EAGAIN);
   assert_int_equal(pillion_call_credit(task, 1), 1);
   assert_int_equal(news(), 0); /* no writer waits */
-  assert_false(pillion__flow_wait_room(to_host(), PILLION__WAITS_GO, 8));
+  assert_false(pillion__flow_await_room(to_host(), PILLION__WAITS_GO, 8));
   ends();
   assert_int_equal(turn(ex), 2);
   assert_items(0, 3, 4);
@@ -246,7 +246,7 @@ GIVEN(an_executor, bytes_are_bounded_but_one_item_always_passes) {
   assert_int_equal(pillion__flow_send(to_host(), -1, bytes, 25),
                    PILLION_EAGAIN);
   assert_ok(send_number(1)); /* small ones are bounded by their number */
-  assert_true(pillion__flow_wait_room(to_host(), PILLION__WAITS_GO, 25));
+  assert_true(pillion__flow_await_room(to_host(), PILLION__WAITS_GO, 25));
   assert_int_equal(turn(ex), 2);
   assert_int_equal(news(), PILLION__NEWS_FLOW);
   assert_ok(pillion__flow_send(to_host(), -1, bytes, half));
@@ -295,9 +295,9 @@ GIVEN(an_executor, no_item_after_a_cancel) {
   send_numbers(1, 3);
   assert_int_equal(send_number(9), PILLION_EAGAIN);
   assert_ok(pillion_task_cancel(task));
-  assert_int_equal(news(), PILLION__NEWS_CANCEL);
+  assert_int_equal(news(), PILLION__NEWS_CANCEL | PILLION__NEWS_FLOW);
   assert_int_equal(send_number(9), PILLION_ECLOSED);
-  assert_false(pillion__flow_wait_room(to_host(), PILLION__WAITS_GO, 8));
+  assert_false(pillion__flow_await_room(to_host(), PILLION__WAITS_GO, 8));
   assert_int_equal(turn(ex), 0);
   assert_int_equal(library_counts().payloads, 0); /* thrown away at once */
   pillion__call_complete(job.call, PILLION_ECANCELLED,
@@ -323,7 +323,7 @@ GIVEN(an_executor, what_came_before_a_deadline_is_delivered) {
   send_numbers(0, 2);
   assert_int_equal(turn(ex), 2);
   assert_items(0, 0, 2);
-  assert_int_equal(news(), PILLION__NEWS_CANCEL);
+  assert_int_equal(news(), PILLION__NEWS_CANCEL | PILLION__NEWS_FLOW);
   send_numbers(2, 4);
   pillion__call_complete(job.call, PILLION_ETIMEDOUT,
                          PILLION_OUTCOME_CANCELLED_RUNNING, NULL, 0);
@@ -338,9 +338,9 @@ GIVEN(an_executor, cancel_after_a_deadline_ends_the_wait_for_room) {
   send_numbers(0, 1);
   assert_ok(pillion_task_deadline(&deadline, task, 1));
   assert_int_equal(turn(ex), 1);
-  assert_int_equal(news(), PILLION__NEWS_CANCEL);
+  assert_int_equal(news(), PILLION__NEWS_CANCEL | PILLION__NEWS_FLOW);
   assert_int_equal(send_number(1), PILLION_EAGAIN);
-  assert_true(pillion__flow_wait_room(to_host(), PILLION__WAITS_GO, 8));
+  assert_true(pillion__flow_await_room(to_host(), PILLION__WAITS_GO, 8));
   assert_int_equal(pillion_task_cancel(task), 1);
   assert_int_equal(news(), PILLION__NEWS_CANCEL | PILLION__NEWS_FLOW);
   assert_int_equal(send_number(1), PILLION_ECLOSED);
@@ -384,7 +384,7 @@ static int receives_none(void) {
 GIVEN(an_executor, go_reads_what_the_host_sends_to_its_end) {
   submit(in, 0, PILLION_SENDING);
   assert_int_equal(receives_none(), PILLION_PENDING);
-  assert_true(pillion__flow_wait_item(from_host(), PILLION__WAITS_GO));
+  assert_true(pillion__flow_await_item(from_host(), PILLION__WAITS_GO));
   assert_ok(host_sends(1));
   assert_int_equal(news(), PILLION__NEWS_FLOW);
   assert_ok(host_sends(2));
@@ -395,7 +395,7 @@ GIVEN(an_executor, go_reads_what_the_host_sends_to_its_end) {
   assert_int_equal(host_sends(3), PILLION_ECLOSED);
   assert_int_equal(receives(), 2);
   assert_int_equal(receives_none(), PILLION_ECLOSED);
-  assert_false(pillion__flow_wait_item(from_host(), PILLION__WAITS_GO));
+  assert_false(pillion__flow_await_item(from_host(), PILLION__WAITS_GO));
   ends();
   assert_int_equal(turn(ex), 1);
   assert_end(&events[0], 0);
@@ -531,7 +531,7 @@ GIVEN(an_executor, task_reads_items_and_grants_again_as_it_reads) {
   for (int round = 0; round < 3; round++) {
     while (send_number(sent) == 0) sent++;
     assert_int_equal(sent, 8 * (round + 1));
-    assert_true(pillion__flow_wait_room(to_host(), PILLION__WAITS_GO, 8));
+    assert_true(pillion__flow_await_room(to_host(), PILLION__WAITS_GO, 8));
     assert_int_equal(turn(ex), 0);
     assert_int_equal(reader.awaited, sent);
     assert_int_equal(news(), PILLION__NEWS_FLOW);
@@ -723,7 +723,7 @@ TEST(free_with_unread_flows) {
     assert_int_equal(pillion_call_credit(task, 1), PILLION_EBADHANDLE);
     assert_int_equal(host_sends(1), PILLION_EBADHANDLE);
     assert_int_equal(pillion__flow_send(flow, -1, text, 3), PILLION_ECLOSED);
-    assert_int_equal(news(), PILLION__NEWS_CANCEL);
+    assert_int_equal(news(), PILLION__NEWS_CANCEL | PILLION__NEWS_FLOW);
     an_executor();                                 /* in the same place */
     pillion__flow_wake(flow, task, PILLION__WAITS_HOST); /* late */
     pillion__call_complete(job.call, PILLION_ECANCELLED,
@@ -756,7 +756,7 @@ static void *writes(void *data) {
   (void)data;
   for (uint64_t i = 0; i < MANY; i++)
     while (send_number(i) == PILLION_EAGAIN)
-      if (pillion__flow_wait_room(to_host(), PILLION__WAITS_GO, 8))
+      if (pillion__flow_await_room(to_host(), PILLION__WAITS_GO, 8))
         while (pillion__ring_take(jobs, COUNT(jobs)) == 0) sched_yield();
   ends();
   return NULL;

@@ -648,7 +648,7 @@ GIVEN(a_provider, deeds_are_checked) {
   deed.what = PILLION_DEED_CANCEL;
   assert_int_equal(pillion_call_deeds(&deed, 1, NULL), 1);
   assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 1);
-  assert_int_equal(jobs[0].news, PILLION__NEWS_CANCEL);
+  assert_int_equal(jobs[0].news, PILLION__NEWS_CANCEL | PILLION__NEWS_FLOW);
   lent_back(&lender);
 }
 
