@@ -15,6 +15,7 @@ import (
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/carrier"
+	"github.com/pillion-dev/pillion/executor/imports"
 )
 
 // waiter is what C's news wake: a task, whose waker C wakes, or a function that the
@@ -165,8 +166,26 @@ func (j *job) news() {
 	}
 }
 
+// behalf is a call on whose behalf Go calls the host.
+type behalf interface {
+	carrier.Call
+	node() *C.struct_pillion__call
+}
+
+func (j *job) node() *C.struct_pillion__call { return j.call }
+
+// caller is a call on a loop that has no flows and lends nothing.
+type caller struct{ call *C.struct_pillion__call }
+
+func (*caller) Out() carrier.Out { return nil }
+func (*caller) In() carrier.In   { return nil }
+func (*caller) Call(carrier.Request) (carrier.Inbound, error) {
+	return nil, imports.ErrNotProvided
+}
+func (c *caller) node() *C.struct_pillion__call { return c.call }
+
 // values are what a function's context has of its call.
-type values struct{ *job }
+type values struct{ behalf }
 
 func (values) Deadline() (at time.Time, ok bool) { return at, false }
 func (values) Done() <-chan struct{}             { return nil }
@@ -174,7 +193,7 @@ func (values) Err() error                        { return nil }
 
 func (v values) Value(key any) any {
 	if key == (carrier.CallKey{}) {
-		return v.job
+		return v.behalf
 	}
 	return nil
 }

@@ -49,8 +49,8 @@ func offer(lender *C.struct_pillion__call, provider C.uint64_t, r carrier.Reques
 	if !r.Deadline.IsZero() {
 		at = int64(C.pillion__now()) + int64(time.Until(r.Deadline))
 	}
-	if j, ok := r.OnBehalf.(*job); ok {
-		on = C.pillion__call_handle(j.call)
+	if b, ok := r.OnBehalf.(behalf); ok {
+		on = C.pillion__call_handle(b.node())
 	}
 	var flows C.uint32_t
 	if r.Items {
@@ -147,8 +147,8 @@ type providers struct {
 func (p *providers) Find(name, function string, onBehalf carrier.Call) (carrier.Callee, int, error) {
 	var handle C.uint64_t
 	var preferred C.uint64_t
-	if j, ok := onBehalf.(*job); ok {
-		preferred = C.pillion__call_executor(j.call)
+	if b, ok := onBehalf.(behalf); ok {
+		preferred = C.pillion__call_executor(b.node())
 	}
 	if C.pillion__provider_find(&handle, terminated(name), preferred) < 0 {
 		return nil, 0, imports.ErrNotProvided

@@ -125,8 +125,11 @@ func (l *loop) start(call *C.struct_pillion__call, token C.uintptr_t) {
 		finish(call, response, err, outcome)
 	})
 	options := l.carry(token, done)
-	if j != nil {
+	switch {
+	case j != nil:
 		options = append(options, executor.WithValues(values{j}))
+	case carrier.UsesHost():
+		options = append(options, executor.WithValues(values{&caller{call}}))
 	}
 	if at := deadline(call); at != executor.Never {
 		options = append(options, executor.WithDeadline(at))

@@ -62,7 +62,7 @@ func (j *job) spawn(index uint32) {
 		finish(j.call, response, err, outcome)
 	})
 	options := []executor.Option{done}
-	if j.flows != nil {
+	if j.flows != nil || carrier.UsesHost() {
 		options = append(options, executor.WithValues(values{j}))
 	}
 	if when := deadline(j.call); when != executor.Never {

@@ -104,6 +104,16 @@ func CurrentHost() Host {
 	return nil
 }
 
+var usesHost atomic.Bool
+
+// UseHost says that the process calls functions of providers. A carrier then gives each
+// call's context its [Call], on whose behalf they are called, and else only the contexts
+// of calls that have flows or lend something.
+func UseHost() { usesHost.Store(true) }
+
+// UsesHost reports whether UseHost was called.
+func UsesHost() bool { return usesHost.Load() }
+
 // CallKey is the key under which the context of a function has its [Call].
 type CallKey struct{}
 

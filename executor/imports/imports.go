@@ -37,6 +37,7 @@ type Function[Req, Resp any] struct {
 
 // Func names a function of a provider. It may do so before the host provides it.
 func Func[Req, Resp any](provider, name string) *Function[Req, Resp] {
+	carrier.UseHost()
 	return &Function[Req, Resp]{provider, name,
 		codec.Encoder[Req](nil, ErrRequest), codec.Decoder[Resp](nil, ErrResponse)}
 }
