@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 bad=$(gofmt -l $(git ls-files --cached --others --exclude-standard '*.go'))
 [ -z "$bad" ] || { echo "gofmt would change: $bad"; exit 1; }
-go vet ./executor/... ./foreign/... ./capi/... ./tests/module/...
+go vet ./executor/... ./foreign/... ./capi/... ./tests/module/... ./tests/conformance/...
 go mod tidy -diff
 headers=(include/*.h include/*/*.h include/*/*.hpp)
 build/venv/bin/clang-format --dry-run -Werror "${headers[@]}"

@@ -3,7 +3,8 @@
 #
 # Replays the vectors on every executor: Go's; C's, compiled without Go under ASan
 # and UBSan, and in the built library from C and from Python. Then shows that each
-# replayer finds the mistakes in wrong/. README.md describes the vectors.
+# replayer finds the mistakes in wrong/, and that the vectors of calls find each rule
+# that their model breaks. README.md describes the vectors.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 out=build/conformance
@@ -13,16 +14,19 @@ passed=0 failed=0
 cc="${CC:-gcc} -std=gnu11 -g -Wall -Wextra -Werror -Iinclude"
 
 go build -race -o $out/go ./tests/conformance/local || exit 1
+go build -race -o $out/calls ./tests/conformance/calls || exit 1
 $cc -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
   -Icapi -Icapi/core tests/conformance/replay.c capi/core.c -o $out/core -pthread || exit 1
 $cc -O2 tests/conformance/replay.c -o $out/library -L"$lib" -lpillion \
   -Wl,-rpath,"$lib" -pthread || exit 1
+$cc -O2 tests/conformance/replay_calls.c -o $out/calls_library -L"$lib" -lpillion-test \
+  -Wl,-rpath,"$lib" -pthread || exit 1
 
-# replayer NAME COMMAND...: adds up its totals.
+# replayer NAME FOLDER COMMAND...: adds up its totals. A folder is of vectors/ and wrong/.
 replayer() {
-  local name=$1 rc=0 last wrong n
-  shift
-  timeout 120 "$@" tests/conformance/vectors/*.vec >"$out/$name.log" 2>&1 || rc=$?
+  local name=$1 folder=$2 rc=0 last wrong n
+  shift 2
+  timeout 120 "$@" tests/conformance/vectors/"$folder"*.vec >"$out/$name.log" 2>&1 || rc=$?
   last=$(tail -n 1 "$out/$name.log")
   if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
     passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
@@ -30,13 +34,15 @@ replayer() {
   else
     failed=$((failed + 1))
   fi
-  printf '%-8s %s\n' "$name:" "$last"
+  printf '%-18s %s\n' "$name:" "$last"
   [ "$rc" = 0 ] || head -n 60 "$out/$name.log"
 
-  wrong=$(timeout 60 "$@" tests/conformance/wrong/*.vec 2>&1)
+  wrong=$(PATIENCE=50 timeout 60 "$@" tests/conformance/wrong/"$folder"*.vec 2>&1)
   rc=$?
-  n=$(cat tests/conformance/wrong/*.vec | grep -c '^case ')
-  if [ $rc = 1 ] && grep -q "^0 passed, $n failed$" <<<"$wrong"; then
+  n=$(cat tests/conformance/wrong/"$folder"*.vec | grep -c '^case ')
+  last=$(tail -n 1 <<<"$wrong")
+  if [ $rc = 1 ] && [[ $last =~ ^0\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]] &&
+    [ $((BASH_REMATCH[1] + ${BASH_REMATCH[3]:-0})) = "$n" ] && [ "${BASH_REMATCH[1]}" -gt 20 ]; then
     passed=$((passed + 1))
   else
     printf '%s\n' "$wrong" | tail -n 20
@@ -45,9 +51,27 @@ replayer() {
   fi
 }
 
-replayer go $out/go
-replayer core $out/core
-replayer library $out/library
-replayer python build/venv/bin/python tests/conformance/replay.py "$lib/libpillion.so"
+replayer go "" $out/go
+replayer core "" $out/core
+replayer library "" $out/library
+replayer python "" build/venv/bin/python tests/conformance/replay.py "$lib/libpillion.so"
+for kind in loop pool goroutine; do
+  replayer "go-$kind" calls/ $out/calls -kind $kind
+  replayer "library-$kind" calls/ $out/calls_library $kind
+  replayer "python-$kind" calls/ build/venv/bin/python tests/conformance/replay_calls.py \
+    "$lib/libpillion-test.so" $kind
+done
+
+# A host that breaks one rule.
+for rule in $($out/calls -rules); do
+  PATIENCE=50 timeout 60 $out/calls -kind goroutine -wrong "$rule" -first \
+    tests/conformance/vectors/calls/*.vec >"$out/rule.log" 2>&1
+  if [ $? = 1 ]; then
+    passed=$((passed + 1))
+  else
+    echo "no vector finds that a host breaks the rule $rule"
+    failed=$((failed + 1))
+  fi
+done
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

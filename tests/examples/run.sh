@@ -63,7 +63,7 @@ done
 
 go run ./capi/build -o "$out/libboth.so" -soname libboth.so.3 ./tests/examples/hello ./tests/module
 expect 'libboth.so.3' sh -c "readelf -d $out/libboth.so | sed -n 's/.*soname: \[\(.*\)\]/\1/p'"
-expect "['flow', 'hello', 'import', 'lent', 'test']" env PYTHONPATH=bindings/python/src build/venv/bin/python -c \
+expect "['flow', 'hello', 'import', 'lent', 'test', 'vector']" env PYTHONPATH=bindings/python/src build/venv/bin/python -c \
   "import pillion; print(sorted(pillion.load('$out/libboth.so').modules()))"
 
 printf 12345 >"$out/five"

@@ -18,6 +18,7 @@ import (
 	"github.com/pillion-dev/pillion/executor/coro"
 	"github.com/pillion-dev/pillion/executor/export"
 	"github.com/pillion-dev/pillion/executor/future"
+	_ "github.com/pillion-dev/pillion/tests/module/play" // the vectors' functions
 )
 
 type pair struct {

@@ -129,7 +129,7 @@ func (a *actor) Poll(cx *executor.Context) (int64, bool, error) {
 	return 0, false, nil
 }
 
-func (a *actor) number() int64 { return a.stage.number(a.left[1]) }
+func (a *actor) number() int64 { return a.stage.Number(a.left[1]) }
 
 func (a *actor) disarm() {
 	if a.timer != nil {

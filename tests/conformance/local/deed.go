@@ -51,7 +51,7 @@ func (s *stage) perform(words []string) (result string, left []string) {
 		words = words[1:]
 	}
 	if len(words) < 2 {
-		s.broken("half a deed: %q", words)
+		s.Broken("half a deed: %q", words)
 	}
 	done := make(chan string, 1)
 	deed := func() { done <- s.deed(words[0], words[1], elsewhere) }
@@ -66,12 +66,12 @@ func (s *stage) perform(words []string) (result string, left []string) {
 func (s *stage) deed(verb, object string, elsewhere bool) string {
 	switch verb {
 	case "advance":
-		s.now += s.number(object)
+		s.now += s.Number(object)
 		return "ok"
 	case "close":
 		mode, ok := modes[object]
 		if !ok {
-			s.broken("close how: %q", object)
+			s.Broken("close how: %q", object)
 		}
 		s.local.Close(mode)
 		return "ok"
@@ -92,8 +92,8 @@ func (s *stage) deed(verb, object string, elsewhere bool) string {
 		return gone(s.local.Evict(s.actor(object).handle))
 	}
 	if at, ok := strings.CutPrefix(verb, "deadline:"); ok {
-		return gone(s.actor(object).task.SetDeadline(s.number(at)))
+		return gone(s.actor(object).task.SetDeadline(s.Number(at)))
 	}
-	s.broken("unknown verb %q", verb)
+	s.Broken("unknown verb %q", verb)
 	return ""
 }

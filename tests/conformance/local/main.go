@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Local replays vectors on the executor in Go:
+//
+//	go run ./tests/conformance/local FILE...
+//
+// It prints each case that went differently, and the totals. The exit code is 1
+// if one did, and 2 if a vector can't be read.
 package main
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/tests/conformance/vector"
 )
 
 // features are those that this replayer knows. It skips a case that needs another.
@@ -17,7 +22,7 @@ var features = []string{"evict", "shield", "deadline", "interval", "scope"}
 
 // stage is the present case, and its executor.
 type stage struct {
-	vector
+	vector.At
 	name    string
 	local   *executor.Local
 	config  executor.Config
@@ -38,7 +43,7 @@ func (s *stage) saw(what string) { s.trace = append(s.trace, what) }
 func (s *stage) actor(name string) *actor {
 	a := s.actors[name]
 	if a == nil {
-		s.broken("no task %q", name)
+		s.Broken("no task %q", name)
 	}
 	return a
 }
@@ -50,22 +55,18 @@ func (s *stage) compare(want, got []string) {
 			got = slices.DeleteFunc(got, func(w string) bool { return w == open })
 		}
 	}
-	if !slices.Equal(want, got) {
-		s.failed = true
-		fmt.Printf("%s:%d: %s\n  want %s\n  got  %s\n", s.file, s.line, s.name,
-			strings.Join(want, " "), strings.Join(got, " "))
-	}
+	s.failed = !s.Compare(s.name, want, got) || s.failed
 }
 
 // step is VERB OBJECT... = RESULT [poke] [TRACE].
 func (s *stage) step(words []string) {
-	what, want, found := cut(words, "=")
+	what, want, found := vector.Cut(words, "=")
 	prefix := what[:1]
 	if what[0] == "elsewhere" {
 		prefix = what[:2]
 	}
 	if !found || len(what) <= len(prefix) {
-		s.broken("no result")
+		s.Broken("no result")
 	}
 	var got []string
 	last := ""
@@ -84,24 +85,24 @@ func (s *stage) step(words []string) {
 
 // turn is turn [polls N] [ns N] : TRACE ; ENDS [live N] [more] [deadline N].
 func (s *stage) turn(words []string) {
-	how, want, found := cut(words, ":")
+	how, want, found := vector.Cut(words, ":")
 	if !found || len(how)%2 != 1 {
-		s.broken("no trace")
+		s.Broken("no trace")
 	}
 	var b executor.Budget
 	for i := 1; i < len(how); i += 2 {
-		switch n := s.number(how[i+1]); how[i] {
+		switch n := s.Number(how[i+1]); how[i] {
 		case "polls":
 			b.MaxPolls = int(n)
 		case "ns":
 			b.MaxTime = duration(n)
 		default:
-			s.broken("no budget: %q", how[i])
+			s.Broken("no budget: %q", how[i])
 		}
 	}
 	p, err := s.local.Poll(b)
 	if err != nil {
-		s.broken("the turn fails: %v", err)
+		s.Broken("the turn fails: %v", err)
 	}
 	got := append(append(s.trace, ";"), s.ends...)
 	s.ends = nil
@@ -118,18 +119,20 @@ func (s *stage) turn(words []string) {
 }
 
 func (s *stage) declare(words []string) {
-	names, script, found := cut(words[1:], ":")
+	names, script, found := vector.Cut(words[1:], ":")
 	if !found {
-		s.broken("no script")
+		s.Broken("no script")
 	}
-	script, last, _ := cut(script, "drop")
+	script, last, _ := vector.Cut(script, "drop")
 	for _, name := range names {
 		s.actors[name] = &actor{stage: s, name: name, told: words[0] == "task",
 			script: script, last: last}
 	}
 }
 
-func (s *stage) take(words []string) {
+// Take implements [vector.Case].
+func (s *stage) Take(at vector.At, words []string) {
+	s.At = at
 	if s.failed || s.skipped {
 		return
 	}
@@ -140,7 +143,7 @@ func (s *stage) take(words []string) {
 		}
 		return
 	case "max_tasks":
-		s.config.MaxTasks = int(s.number(words[1]))
+		s.config.MaxTasks = int(s.Number(words[1]))
 		return
 	case "task", "joined", "detached":
 		s.declare(words)
@@ -157,7 +160,7 @@ func (s *stage) take(words []string) {
 		s.turn(words)
 	case "free":
 		if err := s.local.Free(); err != nil {
-			s.broken("no free: %v", err)
+			s.Broken("no free: %v", err)
 		}
 		s.compare(words[2:], s.trace)
 	default:
@@ -165,9 +168,8 @@ func (s *stage) take(words []string) {
 	}
 }
 
-var passed, failed, skipped int
-
-func (s *stage) end() {
+// End implements [vector.Case].
+func (s *stage) End() (failed, skipped bool) {
 	if s.local != nil {
 		s.local.Free()
 	}
@@ -176,55 +178,13 @@ func (s *stage) end() {
 			s.compare([]string{"one drop a spawn"}, []string{a.name})
 		}
 	}
-	switch {
-	case s.skipped:
-		skipped++
-	case s.failed:
-		failed++
-	default:
-		passed++
-	}
-}
-
-func replay(file string) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
-	}
-	var s *stage
-	for i, line := range strings.Split(string(text), "\n") {
-		at, words := vector{file, i + 1}, words(line)
-		switch {
-		case len(words) == 0:
-		case words[0] == "case":
-			if s != nil {
-				s.end()
-			}
-			s = &stage{vector: at, name: words[1], now: 1000, actors: map[string]*actor{}}
-			s.config = executor.Config{Host: s, Clock: func() int64 { return s.now }}
-		case s == nil:
-			at.broken("no case")
-		default:
-			s.vector = at
-			s.take(words)
-		}
-	}
-	if s != nil {
-		s.end()
-	}
+	return s.failed, s.skipped
 }
 
 func main() {
-	for _, file := range os.Args[1:] {
-		replay(file)
-	}
-	fmt.Printf("%d passed, %d failed", passed, failed)
-	if skipped > 0 {
-		fmt.Printf(", %d skipped", skipped)
-	}
-	fmt.Println()
-	if failed > 0 {
-		os.Exit(1)
-	}
+	vector.Replay(os.Args[1:], func(at vector.At, name string) vector.Case {
+		s := &stage{At: at, name: name, now: 1000, actors: map[string]*actor{}}
+		s.config = executor.Config{Host: s, Clock: func() int64 { return s.now }}
+		return s
+	}).Exit()
 }
