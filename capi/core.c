@@ -43,6 +43,7 @@
 #include "core/executor/watches.c"
 #include "core/executor/epoll.c"
 #include "core/executor/post.c"
+#include "core/executor/log.c"
 #include "core/executor/take.c"
 #include "core/executor/turn.c"
 #include "core/executor/verbs.c"

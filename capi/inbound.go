@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -187,6 +188,14 @@ func (p *providers) of(handle C.uint64_t) map[string]int {
 	}
 	p.functions[handle] = functions
 	return functions
+}
+
+var logLevel = (*atomic.Int32)(unsafe.Pointer(&C.pillion__log_level))
+
+func (*providers) LogLevel() int { return int(logLevel.Load()) }
+
+func (*providers) Log(line []byte) bool {
+	return bool(C.pillion__log_line((*C.char)(unsafe.Pointer(unsafe.SliceData(line))), C.size_t(len(line))))
 }
 
 func init() { carrier.SetHost(new(providers)) }

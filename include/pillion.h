@@ -112,6 +112,7 @@
  *   pillion_executor_turn       does a round of work, takes events
  *   pillion_event_data          finds the bytes of an event
  *   pillion_executor_post       sends it an event from any thread
+ *   pillion_log_take            takes what was logged, and listens
  *   pillion_executor_close      lets nothing begin any more
  *   pillion_executor_free       reclaims it, with all that lives on it
  *   pillion_executor_stat       counts what it did

@@ -83,12 +83,18 @@ type Inbound interface {
 	Release()
 }
 
-// Host finds the providers of the host's that calls without a lender go to.
+// Host finds the providers of the host's that calls without a lender go to, and takes
+// what Go functions log.
 type Host interface {
 	// Find gives a provider by its name and the index of one of its functions, or
 	// imports.ErrNotProvided. It prefers the provider on the loop of the call on whose
 	// behalf it is asked, which may be nil.
 	Find(provider, function string, onBehalf Call) (Callee, int, error)
+	// LogLevel is the level, one of slog's, from which on the host listens to the log.
+	LogLevel() int
+	// Log takes a line of the log, keeps nothing of it, and never waits. It reports
+	// whether the host listens.
+	Log(line []byte) bool
 }
 
 var theHost atomic.Pointer[Host]

@@ -278,6 +278,36 @@ int pillion_executor_turn(pillion_event *events, size_t cap,
 int pillion_executor_post(pillion_executor executor, uint64_t token,
                           const void *payload, size_t length);
 
+#define PILLION_LOG_ROOM (1u << 18)
+#define PILLION_LOG_NONE INT32_MAX
+
+/*
+ * pillion_log_take takes the lines of the log that wait: what Go functions log
+ * through executor/hostlog, and the library's warnings, also those of before.
+ * It makes `executor` the listener, of which there is one: the next line sends
+ * it a posted event with `token`, once, and then another take is due. With
+ * `executor` 0 there is no listener any more.
+ *
+ * A line is an object of JSON: `time` in nanoseconds since 1970, `level`,
+ * `msg`, and perhaps `source` (function, file, line) and `extra`, the
+ * attributes. The levels are slog's: DEBUG -4, INFO 0, WARN 4, ERROR 8. Go
+ * sends those from `level` on. No logger ever waits: lines for which there is
+ * no room are lost, and a line in their place counts them.
+ *
+ * Without a listener, or once its executor is closed, Go functions log as they
+ * do without a host. If `posts` events wait on the executor already, the event
+ * comes with a later line.
+ *
+ * Threads: any.
+ * Reentrancy: anywhere; not from signal handlers.
+ * Ownership: the lines are copied to `out`, which has PILLION_LOG_ROOM bytes.
+ * Returns: how many bytes there are, PILLION_EBUSY (another executor listens),
+ *   PILLION_EBADHANDLE or PILLION_EINVAL.
+ * Since: 0.1
+ */
+int pillion_log_take(void *out, size_t cap, pillion_executor executor,
+                     uint64_t token, int level);
+
 /*
  * pillion_executor_bind makes the calling thread the owner of an executor
  * that has none. To its owner it answers 0, too.

@@ -118,10 +118,10 @@ typedef void (*pillion_drop_fn)(void *data);
 typedef void (*pillion_log_fn)(int level, const char *text, void *data);
 
 /*
- * pillion_log_set sets the function that gets the library's warnings; without
- * one they are lost, since the library never writes to stderr. When another is
- * set (NULL: none), `drop` (may be NULL) is called once, after the last call of
- * `fn`.
+ * pillion_log_set sets the function that gets the library's warnings, which
+ * never go to stderr. pillion_log_take has them, too, without a function. When
+ * another is set (NULL: none), `drop` (may be NULL) is called once, after the
+ * last call of `fn`.
  *
  * Threads: any; `fn` is called on any thread, also on several at once.
  * Reentrancy: anywhere; not from signal handlers.

@@ -38,6 +38,7 @@ static int child(struct parent *p) {
       pillion_start(NULL, NULL, 0),
       pillion_shutdown(PILLION_CLOSE_CANCEL, PILLION_TIME_NEVER),
       pillion_log_set(NULL, NULL, NULL),
+      pillion_log_take(NULL, 0, 0, 0, 0),
       pillion_library_count(&counts),
       pillion_executor_new(&ex, NULL, NULL, 0),
       pillion_executor_fd(&fd, p->ex),

@@ -122,6 +122,8 @@ extern _Atomic bool pillion__stopping;
 extern uint64_t pillion__max_request;
 extern uint32_t pillion__max_calls, pillion__max_workers;
 /* Starts the library; wired. */
+/* Where a warning goes, too: to those who take the log. */
+extern void (*const pillion__log_keeper)(const char *text);
 extern int (*const pillion__starter)(const pillion_start_options *options,
                                      char *errbuf, size_t errcap);
 

@@ -48,16 +48,17 @@ int pillion_log_set(pillion_log_fn fn, void *data, pillion_drop_fn drop) {
 }
 
 void pillion__log(int level, const char *format, ...) {
-  pthread_mutex_lock(&log_lock);
-  struct log_sink *sink = log_current;
-  if (sink != NULL) sink->uses++;
-  pthread_mutex_unlock(&log_lock);
-  if (sink == NULL) return;
   char text[512];
   va_list args;
   va_start(args, format);
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
+  pillion__log_keeper(text);
+  pthread_mutex_lock(&log_lock);
+  struct log_sink *sink = log_current;
+  if (sink != NULL) sink->uses++;
+  pthread_mutex_unlock(&log_lock);
+  if (sink == NULL) return;
   sink->fn(level, text, sink->data);
   log_unuse(sink);
 }

@@ -9,7 +9,7 @@
  *   cells.c    cells and places for tasks; hooks.c  what tasks carry
  *   task.c     local tasks; spawn.c, wake.c, join.c, timer.c
  *   watch.c    awaited descriptors; watches.c  opening and closing them
- *   drain.c    others' pushes; take.c  what the host takes; post.c
+ *   drain.c    others' pushes; take.c  what the host takes; post.c; log.c
  *   turn.c     one round of work
  *   verbs.c    the functions by handle; ops.c  those of futures
  *   attach.c, table.c, thread.c, life.c
@@ -431,6 +431,11 @@ bool pillion__posts_ready(struct pillion__executor *ex);
 size_t pillion__posts_take(struct pillion__executor *ex, pillion_event *events,
                            size_t cap);
 void pillion__posts_release(struct pillion__executor *ex);
+
+/* log.c */
+extern _Atomic int32_t pillion__log_level; /* of the listener's */
+bool pillion__log_line(const char *line, size_t length);
+void pillion__log_keep(const char *text);
 
 /* ops.c */
 void pillion__context_init(struct pillion__executor *ex);

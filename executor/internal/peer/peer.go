@@ -322,6 +322,21 @@ type Host struct {
 	Callee
 	Functions map[string]int
 	OnBehalf  carrier.Call // of the latest look-up
+
+	Level int         // from which on it listens
+	Lines chan string // nil: it doesn't listen
+}
+
+// LogLevel implements [carrier.Host].
+func (h *Host) LogLevel() int { return h.Level }
+
+// Log implements [carrier.Host].
+func (h *Host) Log(line []byte) bool {
+	if h.Lines == nil {
+		return false
+	}
+	h.Lines <- string(line)
+	return true
 }
 
 // Find implements [carrier.Host].

@@ -31,6 +31,7 @@ static int everything_is_refused(void) {
       pillion_start(NULL, NULL, 0),
       pillion_shutdown(PILLION_CLOSE_DRAIN, 0),
       pillion_log_set(NULL, NULL, NULL),
+      pillion_log_take(NULL, 0, 0, 0, 0),
       pillion_library_count(&counts),
       pillion_executor_new(&new, NULL, NULL, 0),
       pillion_executor_fd(&fd, ex),

@@ -177,6 +177,11 @@ static int do_count(uint64_t h) {
 static int do_log(uint64_t h) {
   return pillion_log_set(NULL, NULL, NULL);
 }
+static int do_log_take(uint64_t h) {
+  static char lines[PILLION_LOG_ROOM];
+  if (h == 0) return PILLION_EBADHANDLE; /* it ends the listening */
+  return pillion_log_take(lines, sizeof lines, h, 0, 0);
+}
 static int do_failure(uint64_t h) {
   pillion_failure failure = PILLION_FAILURE_INIT;
   return pillion_failure_parse(&failure, "\0\0\0\0\0\0\0\0\0\0\0\0", 12);
@@ -318,6 +323,7 @@ static const struct entry {
     {"pillion_function_list", do_list, NONE, 0},
     {"pillion_library_count", do_count, NONE, 0},
     {"pillion_log_set", do_log, NONE, 0},
+    {"pillion_log_take", do_log_take, EXECUTOR, 0},
     {"pillion_module_list", do_modules, NONE, 0},
     {"pillion_pool_close", do_pool_close, POOL, 0},
     {"pillion_pool_free", do_pool_free, POOL, OUTSIDE},

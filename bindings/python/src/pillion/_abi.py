@@ -28,6 +28,8 @@ EVENT, JOIN, DETACH = 0, 1, 2
 SENDING = 4  # beside the mode: the host will send items
 FLOW_OUT, FLOW_IN, FLOW_CALLBACKS = 1, 2, 4
 ITEM, CALLED, WRITABLE, FINISHED, CANCEL = 2, 4, 8, 16, 32  # in an event's flags
+ONE_WAY = CALLED | 1  # or posted: a call without an answer
+LOG_ROOM = 1 << 18
 INLINE = 24
 EINVAL, ENOMEM, EBADHANDLE, EWRONGTHREAD, EFORKED, EAGAIN, EMSGSIZE = -1, -2, -3, -4, -6, -7, -8
 ECLOSED, ECANCELLED, EFAILED, ENOTFOUND, ETIMEDOUT, EINTR = -10, -11, -13, -14, -16, -17
@@ -169,6 +171,8 @@ class Abi:
             provider = (c_void_p, c_uint64, c_void_p, c_char_p, c_size_t)
             self.provider_new = of(slow, "provider_new", *provider)
             self.provider_free = of(quick, "provider_free", c_uint64)
+            log = (c_void_p, c_size_t, c_uint64, c_uint64, c_int)
+            self.log_take = of(quick, "log_take", *log)
             self.host_epoll = of(quick, "host_epoll", c_void_p, c_uint64)
             self.task_cancel = of(quick, "task_cancel", c_uint64)
             self.task_detach = of(quick, "task_detach", c_uint64)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from typing import List, Set
+from typing import Callable, Dict, List, Set
 
 from . import _abi
 from ._errors import Forked
@@ -26,6 +26,7 @@ class Core:
         self.process = os.getpid()
         self.loop_functions: Set[int] = set()
         self.orphans: List[int] = []
+        self.logs: Dict[int, Callable[[], None]] = {}  # what closes each, by its executor
 
     def check_process(self) -> None:
         if os.getpid() != self.process:
@@ -38,6 +39,7 @@ class Core:
 
     def forget(self, executor: int) -> None:
         """Frees an executor whose loop has closed, on any thread."""
+        self.logs.get(executor, bool)()
         if self.abi.executor_free(executor) == _abi.EWRONGTHREAD and not sys.is_finalizing():
             self.orphans.append(executor)  # its thread lives; try again later
 

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _abi, _lend, _sync
 from ._core import Core
 from ._flow import WINDOW, Flow, Function, Telling
+from ._log import Log
 from ._payload import Payload, encode
 from ._provide import Provider
 from ._stream import Items, Stream, collect, start_sending
@@ -116,3 +118,17 @@ class Exchanging:
     ) -> Provider:
         """As `provide`, for Go functions whose requests and responses are JSON."""
         return Provider(self._host(), name, _lend.functions(provided, json.loads, _lend.to_json))
+
+    def log_to(self, logger: Optional[logging.Logger] = None) -> Log:
+        """Has a logger, by default "pillion", get what Go functions log through
+        executor/hostlog, and the library's own warnings:
+
+            with lib.log_to(logging.getLogger("news")):
+                ...
+
+        Without a `with` block until this loop closes; the library has one at a time. A
+        record has Go's time and source, and the attributes as those of its own: one that a
+        record has already gets an underscore at its end. Go sends no records below the
+        logger's level.
+        """
+        return Log(self._host(), logger or logging.getLogger("pillion"))

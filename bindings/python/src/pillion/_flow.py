@@ -265,7 +265,7 @@ class Telling:
                         items.append(data)
                     elif flags & _abi.CALLED and task:
                         self.called(flow, task, outcome, data)
-                    elif flags & _abi.CALLED:
+                    elif flags & _abi.ONE_WAY:
                         signals.append((outcome, data))
                 except MemoryError:
                     self.short_of_memory(flow, task if flags & _abi.CALLED else 0)
