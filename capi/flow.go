@@ -108,10 +108,36 @@ func failed(rc C.int, _ []byte) error {
 	return errors.New(C.GoString(C.pillion_strerror(rc)))
 }
 
-// The job of a call is its [carrier.Call]. Only a call with flows has them.
+// flows are those of a call, or nil.
 type flows struct{ out, in *flow }
 
-// open finds the flows, before the function runs.
+func (f *flows) Out() carrier.Out {
+	if f == nil || f.out == nil {
+		return nil
+	}
+	return f.out
+}
+
+func (f *flows) In() carrier.In {
+	if f == nil || f.in == nil {
+		return nil
+	}
+	return f.in
+}
+
+// news tells those that wait for a flow.
+func (f *flows) news() {
+	if f == nil {
+		return
+	}
+	for _, f := range []*flow{f.out, f.in} {
+		if f != nil {
+			f.tell()
+		}
+	}
+}
+
+// open finds the flows of the job's call, if it has any, before the function runs.
 func (j *job) open() {
 	if state(j.call).Load()&C.PILLION__CALL_FLOWS != 0 {
 		j.flows = &flows{
@@ -137,32 +163,6 @@ func flowing(call *C.struct_pillion__call) *job {
 func (j *job) ended() {
 	if j != nil {
 		runningAt(uint32(j.call.slot)).Store(nil)
-	}
-}
-
-func (j *job) Out() carrier.Out {
-	if j.flows == nil || j.flows.out == nil {
-		return nil
-	}
-	return j.flows.out
-}
-
-func (j *job) In() carrier.In {
-	if j.flows == nil || j.flows.in == nil {
-		return nil
-	}
-	return j.flows.in
-}
-
-// news tells the goroutines that wait for a flow.
-func (j *job) news() {
-	if j.flows == nil {
-		return
-	}
-	for _, f := range []*flow{j.flows.out, j.flows.in} {
-		if f != nil {
-			f.tell()
-		}
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 type inbound struct {
 	at     *C.struct_pillion__inbound
 	handle uint64
-	items  *flow
+	flows
 	waiter
 }
 
@@ -55,7 +55,10 @@ func offer(lender *C.struct_pillion__call, provider C.uint64_t, r carrier.Reques
 	}
 	var flows C.uint32_t
 	if r.Items {
-		flows = C.PILLION_FLOW_IN
+		flows |= C.PILLION_FLOW_IN
+	}
+	if r.Sends {
+		flows |= C.PILLION_FLOW_OUT
 	}
 	in := new(inbound)
 	rc := C.pillion__offer(&in.at, lender, provider, on, C.uint32_t(r.Function), flows, C.int64_t(at),
@@ -65,8 +68,9 @@ func offer(lender *C.struct_pillion__call, provider C.uint64_t, r carrier.Reques
 		return nil, hostFailed(rc)
 	}
 	in.handle = uint64(C.pillion__inbound_handle(in.at))
-	if r.Items {
-		in.items = newFlow(C.pillion__inbound_flow(in.at, C.PILLION__FLOW_IN_SIDE))
+	if flows != 0 {
+		in.in = newFlow(C.pillion__inbound_flow(in.at, C.PILLION__FLOW_IN_SIDE))
+		in.out = newFlow(C.pillion__inbound_flow(in.at, C.PILLION__FLOW_OUT_SIDE))
 	}
 	inbounds.at(slotOf(in.handle)).Store(in)
 	return in, nil
@@ -89,7 +93,7 @@ func (in *inbound) Await(w carrier.Waiter) bool {
 	return C.pillion__inbound_wait(in.at, in.word(w)) != 0
 }
 
-func (in *inbound) In() carrier.In { return in.items }
+func (in *inbound) Finish() { C.pillion__inbound_finish(in.at) }
 
 func (in *inbound) Cancel() { C.pillion__inbound_cancel(in.at) }
 
@@ -207,7 +211,5 @@ func tellInbound(b *C.struct_pillion__job) {
 		return
 	}
 	in.tell()
-	if in.items != nil {
-		in.items.tell()
-	}
+	in.news()
 }

@@ -63,7 +63,8 @@ type Callee interface {
 type Request struct {
 	Function int
 	Payload  []byte
-	Items    bool      // the function answers with items before its end
+	Items    bool      // the function gives items before its answer
+	Sends    bool      // it reads items
 	Deadline time.Time // zero: none
 	OnBehalf Call      // that Go works for; nil: none is known
 }
@@ -75,8 +76,12 @@ type Inbound interface {
 	// Answer gives the answer once it is there: a payload, an *imports.Error,
 	// context.Canceled if the handler was cancelled, or imports.ErrHostGone.
 	Answer() ([]byte, error)
-	// In is the flow of the items, and nil if the request asked for none.
+	// In is the flow of the items that the function gives. Out is that of those which it
+	// reads, until Finish says that there are no more. Both are nil if the request asked for
+	// none; the answer ends them, but what was given before is there to be read.
 	In() In
+	Out() Out
+	Finish()
 	// Cancel asks the host to stop; the answer comes all the same.
 	Cancel()
 	// Release ends the use of the call. The answer is there by then.

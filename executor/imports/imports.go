@@ -95,6 +95,42 @@ func (f *Function[Req, Resp]) Range(ctx context.Context, request Req) iter.Seq2[
 	}
 }
 
+// Reader is a function of a named provider of the host's that reads items.
+type Reader[Req, Item, Resp any] struct {
+	f      *Function[Req, Resp]
+	encode func(Item) ([]byte, error)
+}
+
+// Collect names a function of a provider that reads items, as [Func] does others.
+func Collect[Req, Item, Resp any](provider, name string) *Reader[Req, Item, Resp] {
+	return &Reader[Req, Item, Resp]{Func[Req, Resp](provider, name), codec.Encoder[Item](nil, ErrRequest)}
+}
+
+// Call calls the function as [Function.Call] does, and sends it the items while it reads
+// them. It stops early if the function answers. If items gives an error, or one can't be
+// encoded, the function is cancelled, and Call gives that error after its end.
+func (r *Reader[Req, Item, Resp]) Call(ctx context.Context, request Req, items iter.Seq2[Item, error]) (response Resp, err error) {
+	callee, req, err := r.f.begin(carrier.CallOf(ctx), request)
+	if err != nil {
+		return response, err
+	}
+	payload, err := inbound.Collect(ctx, callee, req, func(yield func([]byte, error) bool) {
+		for item, err := range items {
+			var encoded []byte
+			if err == nil {
+				encoded, err = r.encode(item)
+			}
+			if !yield(encoded, err) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return response, err
+	}
+	return r.f.decode(payload)
+}
+
 func (f *Function[Req, Resp]) begin(onBehalf carrier.Call, request Req) (carrier.Callee, carrier.Request, error) {
 	r := carrier.Request{OnBehalf: onBehalf}
 	host := carrier.CurrentHost()

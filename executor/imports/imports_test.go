@@ -4,6 +4,7 @@ package imports_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -22,10 +23,11 @@ func TestMain(m *testing.M) { test.Main(m) }
 var (
 	fetch = imports.Func[string, int]("app.Http", "fetch")
 	feed  = imports.Func[int, int]("app.Http", "feed")
+	sum   = imports.Collect[string, int, int]("app.Http", "sum")
 )
 
 func provide(t *testing.T) *peer.Host {
-	h := &peer.Host{Functions: map[string]int{"app.Http.fetch": 2, "app.Http.feed": 1}}
+	h := &peer.Host{Functions: map[string]int{"app.Http.fetch": 2, "app.Http.feed": 1, "app.Http.sum": 0}}
 	h.Calls = make(chan *peer.Inbound, 10)
 	carrier.SetHost(h)
 	t.Cleanup(func() { test.Equal(t, "calls without an answer", h.Open(), 0) })
@@ -191,6 +193,87 @@ func TestRangeEndsEarly(t *testing.T) {
 		test.Equal(t, "items", <-got, c.want)
 		test.Equal(t, "released", in.Released, true)
 		cancel()
+	}
+}
+
+// collect sends the numbers from 1 on, without an end, and an error in place of `bad`.
+func collect(ctx context.Context, bad int) chan answer {
+	answers := make(chan answer, 1)
+	go func() {
+		n, err := sum.Call(ctx, "q", func(yield func(int, error) bool) {
+			for i := 1; ; i++ {
+				var err error
+				if i == bad {
+					err = errBad
+				}
+				if !yield(i, err) {
+					return
+				}
+			}
+		})
+		answers <- answer{n, err}
+	}()
+	return answers
+}
+
+var errBad = errors.New("bad")
+
+func TestCollect(t *testing.T) {
+	h := provide(t)
+	answers := make(chan answer, 1)
+	go func() {
+		n, err := sum.Call(t.Context(), "q", func(yield func(int, error) bool) {
+			_ = yield(1, nil) && yield(2, nil)
+		})
+		answers <- answer{n, err}
+	}()
+	in := <-h.Calls
+	test.Equal(t, "request", in.Payload, `q`)
+	for i := 1; i <= 2; i++ {
+		item, ok := in.Sent.Take()
+		test.Equal(t, "item", item, peer.Item{Function: -1, Payload: fmt.Sprint(i)})
+		test.Equal(t, "is there", ok, true)
+		in.Sent.Grant(1)
+	}
+	_, ok := in.Sent.Take()
+	test.Equal(t, "a third", ok, false) // it has finished
+	in.Reply("3", nil)
+	test.Equal(t, "answer", <-answers, answer{3, nil})
+	test.Equal(t, "faults", len(in.Sent.Faults), 0)
+}
+
+func TestCollectStopsWhenTheFunctionAnswers(t *testing.T) {
+	h := provide(t)
+	answers := collect(t.Context(), 0)
+	in := <-h.Calls
+	in.Sent.Take()
+	in.Sent.Waits()
+	in.Sent.Cancel() // as an answer does
+	in.Reply("7", nil)
+	test.Equal(t, "answer", <-answers, answer{7, nil})
+}
+
+func TestCollectIsCancelled(t *testing.T) {
+	h := provide(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for _, c := range []struct {
+		bad  int
+		want error
+	}{{2, errBad}, {0, context.Canceled}} {
+		answers := collect(ctx, c.bad)
+		in := <-h.Calls
+		in.Sent.Take()
+		if c.bad == 0 {
+			in.Sent.Waits()
+			cancel()
+		}
+		<-in.Cancelled
+		test.Equal(t, "returns before the answer", len(answers), 0)
+		in.Stopped()
+		test.Equal(t, "answer", <-answers, answer{0, c.want})
+		test.Equal(t, "has finished", in.Sent.Ended(), false)
+		test.Equal(t, "released", in.Released, true)
 	}
 }
 

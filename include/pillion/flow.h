@@ -5,7 +5,9 @@
 /*
  * Flows: what a call carries beside its request and its result. A call has at
  * most two, one to the host and one from it. A flow is a series of items, in
- * order, each at most PILLION_MAX_PAYLOAD bytes; an empty item is an item.
+ * order, each at most PILLION_MAX_PAYLOAD bytes; an empty item is an item. This
+ * page is about calls of Go functions; inbound.h says what is different in
+ * calls that Go makes.
  *
  * CREDIT. The reader says how many items may come, and the writer sends no
  * more. For a flow to the host that is pillion_call_options.credit, and later
@@ -35,7 +37,7 @@ extern "C" {
 /*
  * pillion_call_credit lets `items` more come to the host. As many may be
  * granted ahead as the flow's buffer holds: the call's first credit, rounded up
- * to a power of two.
+ * to a power of two; 32 in an inbound call.
  *
  * Threads: any.
  * Reentrancy: anywhere; not from signal handlers.

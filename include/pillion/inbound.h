@@ -19,8 +19,17 @@
  * for an answer. `token` is of the call that lent the function, or of the
  * provider; pillion_call_accept may give the inbound call a token of its own
  * for what comes later. With LINKED, `link` is the token of the call on whose
- * behalf a provider is called. Items of the caller come with ITEM, then
- * FINISHED.
+ * behalf a provider is called.
+ *
+ * FLOWS (flow.h). pillion_call_info tells which a call has, and the verbs for
+ * items are the same. Go's items come with ITEM, once pillion_call_accept or
+ * pillion_call_credit lets them, and then FINISHED, unless Go gave up: then
+ * CANCEL comes only. A handler that gives items to Go sends them by
+ * pillion_call_send, and then answers; pillion_call_finish may come before. Go
+ * reads all items before it looks at the answer. Once Go reads no more CANCEL
+ * comes, and a handler that waits for room gets its WRITABLE. Each buffer holds
+ * 32 items. The answer ends both flows. What another thread sends at the same
+ * time may then be thrown away.
  *
  * LENT FUNCTIONS belong to the call whose request lends them, by index
  * (pillion_call_options.callbacks), and end with it: a call's end comes after
@@ -57,7 +66,8 @@ int pillion_call_answer(pillion_task call, const pillion_value *result);
 
 /*
  * pillion_call_accept gives an inbound call a token of its own, and lets
- * `credit` items of its caller's come, if it has a flow to the host.
+ * `credit` items of its caller's come, if it has a flow to the host: 32 are the
+ * most that may be granted ahead.
  *
  * Threads: any; a later event may carry the old token if it is on its way.
  * Reentrancy: anywhere; not from signal handlers.

@@ -12,7 +12,6 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
 	"github.com/pillion-dev/pillion/executor/export"
-	"github.com/pillion-dev/pillion/executor/imports"
 )
 
 // lent is what a request lends.
@@ -157,17 +156,4 @@ func init() {
 			}
 		}
 	}, export.Doc("Logs each word of text and gives what ask answers to it."))
-}
-
-var (
-	fetch = imports.Func[string, string]("app.Http", "fetch")
-	other = imports.Func[string, string]("app.Http", "other")
-)
-
-func init() {
-	export.Func("import.fetch", func(ctx context.Context, s string) (string, error) { return fetch.Call(ctx, s) },
-		export.Doc("Gives what app.Http.fetch answers."))
-	export.Func("import.other", func(ctx context.Context, s string) (string, error) { return other.Call(ctx, s) })
-	export.Loop("import.loop_fetch", func(co *coro.Co, s string) (string, error) { return coro.Await(co, fetch.Start(s)) })
-	export.Async("import.async_fetch", func(s string) executor.Future[string] { return fetch.Start(s) })
 }

@@ -190,6 +190,7 @@ void pillion__call_complete(struct pillion__call *call, int32_t status,
 #define PILLION__WAITS_HOST 2u
 #define PILLION__FLOW_OUT_SIDE 0u /* to the host */
 #define PILLION__FLOW_IN_SIDE PILLION__FLOW_IN
+#define PILLION__FLOW_WINDOW 32u /* items that may wait for Go, or for a handler */
 
 static inline bool pillion__flow_on(const struct pillion__flow *flow,
                                     uint32_t side) {
@@ -270,6 +271,7 @@ struct pillion__node *pillion__node_get(struct pillion__nodes *nodes,
                                         struct pillion__executor *executor);
 void pillion__node_put(struct pillion__nodes *nodes,
                        struct pillion__node *node);
+void pillion__node_ask(struct pillion__node *node, uint32_t gen, uint32_t bits);
 bool pillion__payload_set(struct pillion__call *call, const void *bytes,
                           uint64_t length);
 void pillion__payload_clear(struct pillion__call *call, uint64_t length);

@@ -19,8 +19,6 @@
 
 #include "call/call.h"
 
-#define WINDOW_IN 32u /* items from the host that may wait for Go */
-
 /* ---- Memory -------------------------------------------------------------- */
 
 static struct pillion__flow *flow_at(uint32_t link) {
@@ -63,7 +61,7 @@ struct pillion__flow *pillion__flow_add(_Atomic uint32_t *flows,
   return flow;
 }
 
-/* On the executor's thread, or on any once the executor has been freed. */
+/* Those of a call on its executor's thread, or on any once that is freed. */
 static void flow_free(struct pillion__flow *flow) {
   uint32_t round = 0;
   atomic_store(&flow->owner, 0);
@@ -92,15 +90,17 @@ static void wake_go(pillion_task owner) {
     pillion__ring_news(node);
 }
 
-/* As for a call: a late bell finds that the flow has no executor any more. */
-static void wake_host(struct pillion__flow *flow) {
-  uint64_t old = 0;
-  if (pillion__mark(&flow->head, pillion__gen(&flow->head), PILLION__PEND_WAKE,
-                    &old) != PILLION_WOKEN)
+static void wake_host(struct pillion__flow *flow, pillion_task owner) {
+  uint64_t state = atomic_load(&flow->state);
+  if (!(state & PILLION__FLOW_INBOUND)) {
+    pillion__node_ask((struct pillion__node *)flow, pillion__gen(&flow->head),
+                      PILLION__PEND_WAKE);
     return;
-  struct pillion__executor *ex = atomic_load(&flow->executor);
-  if (ex == NULL) atomic_store(&flow->head.pend, 0);
-  else pillion__push(ex, &flow->head, flow->slot);
+  }
+  if (state & PILLION__FLOW_IN)
+    atomic_fetch_or(&flow->state, PILLION__FLOW_WRITABLE);
+  pillion__node_ask(pillion__node_at(pillion__slot_of(owner)),
+                    pillion__gen_of(owner), PILLION__PEND_WAKE);
 }
 
 /*
@@ -116,7 +116,7 @@ void pillion__flow_wake(struct pillion__flow *flow, pillion_task owner,
       wake_go(owner);
       return;
     case PILLION__WAITS_HOST:
-      wake_host(flow);
+      wake_host(flow, owner);
       return;
     default:
       pillion_wake(who);
@@ -205,8 +205,8 @@ bool pillion__call_flows_make(struct pillion__call *call,
     if (!joined) pillion__set(&out->reader, PILLION__WAITS_HOST);
   }
   if (o->flags & PILLION_SENDING &&
-      pillion__flow_add(&call->flows, owner, ex, PILLION__FLOW_IN, WINDOW_IN) ==
-          NULL) {
+      pillion__flow_add(&call->flows, owner, ex, PILLION__FLOW_IN,
+                        PILLION__FLOW_WINDOW) == NULL) {
     pillion__flows_free(&call->flows);
     return false;
   }

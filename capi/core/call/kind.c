@@ -114,6 +114,17 @@ static bool call_kind_news(struct pillion__head *head,
   return news != 0;
 }
 
+static int call_kind_flows(uint32_t *out, struct pillion__head *head,
+                           pillion_task task) {
+  struct pillion__call *call = (struct pillion__call *)head;
+  uint64_t state = atomic_load(&call->state);
+  if (!pillion__call_known(call, pillion__gen_of(task), state))
+    return PILLION_EBADHANDLE;
+  if (!(state & PILLION__CALL_FLOWS)) return PILLION_EINVAL;
+  *out = atomic_load(&call->flows);
+  return 0;
+}
+
 /* ---- By its executor ----------------------------------------------------- */
 
 static void call_kind_delivered(struct pillion__executor *ex,
@@ -148,6 +159,7 @@ const struct pillion__kind pillion__call_kind = {
     .drop = call_kind_drop,
     .release = call_kind_release,
     .next = pillion__call_next,
+    .flows = call_kind_flows,
     .news = call_kind_news,
     .cancel_all = pillion__calls_cancel,
     .drop_all = pillion__calls_drop_all,

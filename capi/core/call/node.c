@@ -98,3 +98,13 @@ bool pillion__payload_set(struct pillion__call *call, const void *bytes,
 void pillion__payload_clear(struct pillion__call *call, uint64_t length) {
   if (length > PILLION_INLINE) pillion__payload_free(call->payload.memory);
 }
+
+/* Asks its executor for something. A late bell finds that it has none. */
+void pillion__node_ask(struct pillion__node *node, uint32_t gen,
+                       uint32_t bits) {
+  uint64_t old = 0;
+  if (pillion__mark(&node->head, gen, bits, &old) != PILLION_WOKEN) return;
+  struct pillion__executor *ex = atomic_load(&node->executor);
+  if (ex == NULL) atomic_store(&node->head.pend, 0);
+  else pillion__push(ex, &node->head, node->slot);
+}

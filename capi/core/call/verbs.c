@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The host's verbs for the flows of a call, on any thread. */
+/* The host's verbs for the flows of both kinds of calls, on any thread. */
 #include <string.h>
 
 #include "call/call.h"
@@ -40,19 +40,15 @@ static int enter_on(struct pillion__flow **out, uint32_t link,
 }
 
 static int use(struct pillion__flow **out, pillion_task task, uint32_t side) {
-  uint32_t type;
+  uint32_t type, link;
   if (pillion__forked()) return PILLION_EFORKED;
   struct pillion__head *head = pillion__head_of(task, &type);
   if (head == NULL || pillion__tag_of(task) != PILLION__TASK)
     return PILLION_EBADHANDLE;
-  if (type != PILLION__CHUNK_CALLS) return pillion__other_kind(head, task);
-  struct pillion__call *call = (struct pillion__call *)head;
-  uint64_t state = atomic_load(&call->state);
-  if (!pillion__call_known(call, pillion__gen_of(task), state))
-    return PILLION_EBADHANDLE;
-  return state & PILLION__CALL_FLOWS
-             ? enter_on(out, atomic_load(&call->flows), task, side)
-             : PILLION_EINVAL;
+  if (pillion__kinds[type]->flows == NULL)
+    return pillion__other_kind(head, task);
+  int rc = pillion__kinds[type]->flows(&link, head, task);
+  return rc < 0 ? rc : enter_on(out, link, task, side);
 }
 
 /*

@@ -46,6 +46,8 @@ struct pillion__kind {
   /* pillion_next. */
   int (*next)(pillion_value *out, pillion_context *cx,
               struct pillion__head *head, pillion_task task);
+  /* The first of its flows, for the host's verbs: 0, or why there is none. */
+  int (*flows)(uint32_t *out, struct pillion__head *head, pillion_task task);
   /* What Go is to hear of it; reports whether it is anything. */
   bool (*news)(struct pillion__head *head, struct pillion__job *job);
 };

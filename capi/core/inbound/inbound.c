@@ -55,26 +55,24 @@ bool pillion__inbound_move(struct pillion__inbound *in, uint32_t gen,
   }
 }
 
-void pillion__inbound_ask(struct pillion__inbound *in, uint32_t gen,
-                          uint32_t bits) {
-  uint64_t old = 0;
-  if (pillion__mark(&in->head, gen, bits, &old) == PILLION_WOKEN)
-    pillion__push(atomic_load(&in->executor), &in->head, in->slot);
+static void inbound_ask(struct pillion__inbound *in, uint32_t gen,
+                        uint32_t bits) {
+  pillion__node_ask((struct pillion__node *)in, gen, bits);
 }
 
-static void inbound_payload_drop(struct pillion__inbound *in) {
+static void inbound_put(struct pillion__inbound *in) {
+  pillion__flows_free(&in->flows);
   if (in->length > PILLION_INLINE && in->payload.ref.release != NULL)
     in->payload.ref.release(in->payload.ref.owner);
+  atomic_store(&in->state, 0);
+  pillion__node_put(&pillion__inbounds, (struct pillion__node *)in);
+  atomic_fetch_sub(&pillion__inbound_alive, 1);
 }
 
 /* Gives HELD, LISTED or ENDING back. */
 void pillion__inbound_let_go(struct pillion__inbound *in, uint64_t bit) {
   uint64_t old = atomic_fetch_and(&in->state, ~bit);
-  if ((old & PILLION__INBOUND_HOLDS) != bit) return;
-  inbound_payload_drop(in);
-  atomic_store(&in->state, 0);
-  pillion__node_put(&pillion__inbounds, (struct pillion__node *)in);
-  atomic_fetch_sub(&pillion__inbound_alive, 1);
+  if ((old & PILLION__INBOUND_HOLDS) == bit) inbound_put(in);
 }
 
 /* ---- The end ------------------------------------------------------------- */
@@ -85,10 +83,17 @@ static void wake_caller(struct pillion__inbound *in) {
   else if (who != 0) pillion_wake(who);
 }
 
+static void end_flow(struct pillion__inbound *in, uint32_t side, uint32_t bit) {
+  struct pillion__flow *flow = pillion__inbound_flow(in, side);
+  if (flow != NULL) pillion__flow_ends(flow, pillion__inbound_handle(in), bit);
+}
+
 /* By the thread that made it ANSWERED. */
 void pillion__inbound_ended(struct pillion__inbound *in, bool queued) {
   struct pillion__executor *ex = atomic_load(&in->executor);
   uint32_t provider = pillion__peek(&in->provider);
+  end_flow(in, PILLION__FLOW_OUT_SIDE, PILLION__FLOW_REFUSED);
+  end_flow(in, PILLION__FLOW_IN_SIDE, PILLION__FLOW_FINISHED);
   wake_caller(in);
   pillion__inbound_let_go(in, PILLION__INBOUND_ENDING);
   if (provider != 0) pillion__provider_leave(provider, queued);
@@ -117,7 +122,7 @@ void pillion__inbound_stop(struct pillion__inbound *in, uint32_t gen) {
     return;
   if (pillion__inbound_move(in, gen, PILLION__INBOUND_IN(TOLD),
                             PILLION__INBOUND_TOLD | PILLION__INBOUND_CANCEL))
-    pillion__inbound_ask(in, gen, PILLION__PEND_CANCEL);
+    inbound_ask(in, gen, PILLION__PEND_CANCEL);
 }
 
 /* ---- The offer ----------------------------------------------------------- */
@@ -141,7 +146,23 @@ static int lent_by(struct pillion__executor **ex, uint64_t *token,
   return PILLION_ECLOSED;
 }
 
-/* The node, with nothing in it but the request. */
+/* False: no memory. The handler says by its credit when Go may send. */
+static bool flows_made(struct pillion__inbound *in, uint32_t flows) {
+  pillion_task owner = pillion__inbound_handle(in);
+  struct pillion__flow *flow;
+  if (flows & PILLION_FLOW_OUT) {
+    flow = pillion__flow_add(&in->flows, owner, NULL, PILLION__FLOW_INBOUND,
+                             PILLION__FLOW_WINDOW);
+    if (flow == NULL) return false;
+    pillion__set(&flow->granted, 0);
+  }
+  return !(flows & PILLION_FLOW_IN) ||
+         pillion__flow_add(&in->flows, owner, NULL,
+                           PILLION__FLOW_INBOUND | PILLION__FLOW_IN,
+                           PILLION__FLOW_WINDOW) != NULL;
+}
+
+/* The node, with nothing in it but the request and the flows. */
 static int inbound_make(struct pillion__inbound **out,
                         struct pillion__executor *ex,
                         const struct pillion__inbound_request *r) {
@@ -168,8 +189,11 @@ static int inbound_make(struct pillion__inbound **out,
   } else if (r->length > 0) {
     memcpy(in->payload.bytes, r->payload, r->length);
   }
+  pillion__set(&in->flows, 0);
   *out = in;
-  return 0;
+  if (flows_made(in, r->flows)) return 0;
+  inbound_put(in);
+  return PILLION_ENOMEM;
 }
 
 /* Those that end calls may have looked for them just before. */
@@ -197,8 +221,6 @@ static int offer_to(struct pillion__inbound **out, struct pillion__executor *ex,
   in->function = r->function;
   in->token = token;
   in->deadline = r->deadline;
-  pillion__set(&in->flows[0], 0);
-  pillion__set(&in->flows[1], 0);
   pillion__set(&in->parent,
                r->lender == NULL
                    ? r->on_behalf
@@ -212,7 +234,7 @@ static int offer_to(struct pillion__inbound **out, struct pillion__executor *ex,
     pillion__provider_queue(in, state | PILLION__INBOUND_QUEUED);
   } else {
     atomic_store(&in->state, state | PILLION__INBOUND_OFFERED);
-    pillion__inbound_ask(in, gen, PILLION__PEND_START);
+    inbound_ask(in, gen, PILLION__PEND_START);
   }
   look_again(in, gen, ex, provider);
   return 0;
@@ -281,6 +303,9 @@ void pillion__inbound_release(struct pillion__inbound *in) {
 
 struct pillion__flow *pillion__inbound_flow(struct pillion__inbound *in,
                                             uint32_t side) {
-  uint32_t link = pillion__peek(&in->flows[side]);
-  return link == 0 ? NULL : pillion__node_at(link - 1);
+  return pillion__flow_of(&in->flows, side);
+}
+
+void pillion__inbound_finish(struct pillion__inbound *in) {
+  end_flow(in, PILLION__FLOW_OUT_SIDE, PILLION__FLOW_FINISHED);
 }

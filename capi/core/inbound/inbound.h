@@ -65,7 +65,7 @@ struct pillion__inbound {
   } payload;
   uint32_t length;
   _Atomic uint32_t provider; /* its index + 1; 0: `parent` lends the function */
-  _Atomic uint32_t flows[2]; /* by side, the slot + 1, or 0 */
+  _Atomic uint32_t flows;    /* the slot + 1 of the first, or 0 */
 };
 _Static_assert(sizeof(struct pillion__inbound) == PILLION__NODE_SIZE,
                "the directory counts on it");
@@ -96,8 +96,6 @@ extern _Atomic uint64_t pillion__inbound_alive;
   (PILLION__INBOUND_UNTOLD | PILLION__INBOUND_IN(TOLD))
 bool pillion__inbound_move(struct pillion__inbound *in, uint32_t gen,
                            uint32_t phases, uint64_t to);
-void pillion__inbound_ask(struct pillion__inbound *in, uint32_t gen,
-                          uint32_t bits);
 void pillion__inbound_let_go(struct pillion__inbound *in, uint64_t bit);
 void pillion__inbound_ended(struct pillion__inbound *in, bool queued);
 bool pillion__inbound_end(struct pillion__inbound *in, uint32_t gen,
@@ -173,9 +171,15 @@ void pillion__inbound_cancel(struct pillion__inbound *in);
 /* Once, after the answer was taken. */
 void pillion__inbound_release(struct pillion__inbound *in);
 
-/* Valid until the release, or NULL. Go sends on the side OUT. */
+/*
+ * Valid until the release, or NULL. Go sends on the side OUT, and says that it
+ * has finished by pillion__inbound_finish. The answer ends both flows; what the
+ * handler has sent before is there to be read.
+ */
 struct pillion__flow *pillion__inbound_flow(struct pillion__inbound *in,
                                             uint32_t side);
+
+void pillion__inbound_finish(struct pillion__inbound *in);
 
 /* 0 or PILLION_ENOTFOUND. `preferred` is an executor, or 0. */
 int pillion__provider_find(uint64_t *out, const char *name,

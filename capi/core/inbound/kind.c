@@ -5,7 +5,9 @@
 
 #include "inbound/inbound.h"
 
-#define TOLD_TO_STOP 1u /* in head.flags, the owner's */
+/* In head.flags, the owner's. */
+#define TOLD_TO_STOP 1u
+#define TOLD_FINISHED 2u
 
 /* ---- In turns ------------------------------------------------------------ */
 
@@ -55,37 +57,77 @@ static void tell_called(struct pillion__executor *ex,
     link_parent(ex, event, pillion__peek(&in->parent));
 }
 
-static void tell_stop(struct pillion__inbound *in, pillion_event *event) {
+static void tell_plainly(struct pillion__inbound *in, pillion_event *event,
+                         uint32_t flag) {
   pillion__event_put(event, in->token, pillion__inbound_handle(in), 0, 0, 0,
                      in->payload.bytes);
   memset(&event->payload, 0, sizeof event->payload);
-  event->flags = PILLION_EVENT_CANCEL;
+  event->flags = flag;
 }
 
-/* A call has at most one event of each of these, and its answer none. */
+/* Items of the caller's, then once that there are no more. */
+static size_t tell_items(struct pillion__executor *ex,
+                         struct pillion__inbound *in, pillion_event *events,
+                         size_t room, bool *more) {
+  struct pillion__flow *flow =
+      pillion__inbound_flow(in, PILLION__FLOW_OUT_SIDE);
+  if (flow == NULL || in->head.flags & TOLD_FINISHED) return 0;
+  bool finished = atomic_load(&flow->state) & PILLION__FLOW_FINISHED;
+  size_t n = pillion__flow_tell(ex, flow, in->token, events, room);
+  if (!pillion__flow_empty(flow) || (finished && n == room)) {
+    *more = true;
+  } else if (finished) {
+    in->head.flags |= TOLD_FINISHED;
+    tell_plainly(in, &events[n++], PILLION_EVENT_FINISHED);
+  } else if (!pillion__flow_await_item(flow, PILLION__WAITS_HOST)) {
+    /* If its word is gone a bell is on the way. */
+    *more = !pillion__flow_empty(flow) ||
+            atomic_load(&flow->state) & PILLION__FLOW_FINISHED;
+  }
+  return n;
+}
+
+/* What there is to say of a call that the host knows; the caller has it BUSY. */
+static size_t tell_rest(struct pillion__executor *ex,
+                        struct pillion__inbound *in, pillion_event *events,
+                        size_t room, bool *more) {
+  struct pillion__flow *from = pillion__inbound_flow(in, PILLION__FLOW_IN_SIDE);
+  size_t n = 0;
+  if (atomic_load(&in->state) & PILLION__INBOUND_CANCEL &&
+      !(in->head.flags & TOLD_TO_STOP) && n < room) {
+    in->head.flags |= TOLD_TO_STOP;
+    tell_plainly(in, &events[n++], PILLION_EVENT_CANCEL);
+  }
+  if (from != NULL && n < room &&
+      atomic_fetch_and(&from->state, ~PILLION__FLOW_WRITABLE) &
+          PILLION__FLOW_WRITABLE)
+    pillion__flow_tell_writable(from, in->token, &events[n++]);
+  if (n < room) return n + tell_items(ex, in, events + n, room - n, more);
+  *more = atomic_load(&in->flows) != 0;
+  return n;
+}
+
+/* An answer has none. */
 static size_t inbound_event(struct pillion__executor *ex,
                             struct pillion__head *head, uint32_t slot,
                             pillion_event *events, size_t room) {
   struct pillion__inbound *in = (struct pillion__inbound *)head;
   uint32_t gen = pillion__gen(head);
   size_t n = 0;
-  (void)slot;
-  (void)room;
+  bool more = false;
   if (pillion__inbound_move(in, gen, PILLION__INBOUND_IN(OFFERED),
-                            PILLION__INBOUND_BUSY | PILLION__INBOUND_STARTED)) {
+                            PILLION__INBOUND_BUSY | PILLION__INBOUND_STARTED))
     tell_called(ex, in, &events[n++]);
-    pillion__inbound_move(in, gen, PILLION__INBOUND_IN(BUSY),
-                          PILLION__INBOUND_TOLD);
-  } else if (atomic_load(&in->state) & PILLION__INBOUND_CANCEL &&
-             !(head->flags & TOLD_TO_STOP) &&
-             pillion__inbound_move(in, gen, PILLION__INBOUND_IN(TOLD),
-                                   PILLION__INBOUND_BUSY)) {
-    head->flags |= TOLD_TO_STOP;
-    tell_stop(in, &events[n++]);
+  else if (!pillion__inbound_move(in, gen, PILLION__INBOUND_IN(TOLD),
+                                  PILLION__INBOUND_BUSY))
+    room = 0;
+  if (room > 0) {
+    n += tell_rest(ex, in, events + n, room - n, &more);
     pillion__inbound_move(in, gen, PILLION__INBOUND_IN(BUSY),
                           PILLION__INBOUND_TOLD);
   }
-  pillion__inbound_let_go(in, PILLION__INBOUND_LISTED);
+  if (more) pillion__list_push(&ex->done, slot);
+  else pillion__inbound_let_go(in, PILLION__INBOUND_LISTED);
   return n;
 }
 
@@ -95,12 +137,28 @@ static void inbound_drop(struct pillion__head *head, uint32_t slot) {
                           PILLION__INBOUND_LISTED);
 }
 
-/* To a goroutine that may have the answer already. */
+/* To a goroutine that may have the answer already. What waits for a flow looks
+ * again whatever the news is. */
 static bool inbound_news(struct pillion__head *head, struct pillion__job *job) {
-  uint64_t state = atomic_load(&((struct pillion__inbound *)head)->state);
+  struct pillion__inbound *in = (struct pillion__inbound *)head;
+  uint64_t state = atomic_load(&in->state);
   *job = (struct pillion__job){(struct pillion__call *)head,
                                (uint32_t)(state >> 32), PILLION__NEWS_ANSWER};
-  return (state & PILLION__INBOUND_PHASE) == PILLION__INBOUND_ANSWERED;
+  return (state & PILLION__INBOUND_PHASE) == PILLION__INBOUND_ANSWERED ||
+         (state != 0 && pillion__peek(&in->flows) != 0);
+}
+
+/* The host knows it from its event on, until it answers. */
+static int inbound_flows(uint32_t *out, struct pillion__head *head,
+                         pillion_task task) {
+  struct pillion__inbound *in = (struct pillion__inbound *)head;
+  uint64_t state = atomic_load(&in->state);
+  if (state >> 32 != pillion__gen_of(task) ||
+      !(state & PILLION__INBOUND_STARTED) ||
+      (state & PILLION__INBOUND_PHASE) == PILLION__INBOUND_ANSWERED)
+    return PILLION_EBADHANDLE;
+  *out = atomic_load(&in->flows);
+  return *out == 0 ? pillion__other_kind(head, task) : 0;
 }
 
 /* ---- All of them --------------------------------------------------------- */
@@ -149,6 +207,7 @@ const struct pillion__kind pillion__inbound_kind = {
     .delivered = inbound_delivered,
     .event = inbound_event,
     .drop = inbound_drop,
+    .flows = inbound_flows,
     .news = inbound_news,
     .cancel_all = inbound_cancel_all,
     .drop_all = inbound_drop_all,

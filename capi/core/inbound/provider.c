@@ -159,7 +159,8 @@ static void queue_admit(struct provider *p) {
     pthread_mutex_lock(&providers_lock);
     struct pillion__inbound *in = queue_pop(p, &gen);
     pthread_mutex_unlock(&providers_lock);
-    if (in != NULL) pillion__inbound_ask(in, gen, PILLION__PEND_START);
+    if (in != NULL)
+      pillion__node_ask((struct pillion__node *)in, gen, PILLION__PEND_START);
     else atomic_fetch_sub(&p->open, 1);
   }
 }

@@ -74,12 +74,12 @@ int pillion_call_answer(pillion_task call, const pillion_value *result) {
 
 int pillion_call_accept(pillion_task call, uint64_t token, uint32_t credit) {
   struct pillion__inbound *in;
-  (void)credit;
   int rc = inbound_claim(&in, call);
   if (rc < 0) return rc;
   in->token = token;
   inbound_unclaim(in, PILLION__INBOUND_TOLD);
-  return 0;
+  if (credit > 0) rc = pillion_call_credit(call, credit);
+  return rc == PILLION_EINVAL || rc > 0 ? 0 : rc;
 }
 
 int pillion_call_info(pillion_call_information *out, pillion_task call) {
@@ -93,6 +93,10 @@ int pillion_call_info(pillion_call_information *out, pillion_task call) {
   if (pillion__peek(&in->provider) == 0) told.call = pillion__peek(&in->parent);
   told.function = in->function;
   told.deadline = in->deadline;
+  if (pillion__inbound_flow(in, PILLION__FLOW_OUT_SIDE) != NULL)
+    told.flows |= PILLION_FLOW_OUT;
+  if (pillion__inbound_flow(in, PILLION__FLOW_IN_SIDE) != NULL)
+    told.flows |= PILLION_FLOW_IN;
   inbound_unclaim(in, PILLION__INBOUND_TOLD);
   return pillion__sized_out(out, PILLION__FIRST_CALL_INFORMATION, &told,
                             sizeof told);

@@ -140,12 +140,18 @@ _Static_assert(sizeof(struct pillion__item) == 32, "two in a line");
  *   JOINED    from the start, if pillion_next      on a flow from the host
  *             reads it
  *   IN        from the start: from the host to Go  on a flow to the host
+ *   INBOUND   from the start: of a call of Go's,   on a flow of another
+ *             whose node tells the host of it
+ *   WRITABLE  by the wake of a host that sends,    without INBOUND and IN
+ *             until the host is told
  */
 #define PILLION__FLOW_FINISHED 1u
 #define PILLION__FLOW_REFUSED 2u
 #define PILLION__FLOW_SENDING 4u
 #define PILLION__FLOW_JOINED 8u
 #define PILLION__FLOW_IN 16u
+#define PILLION__FLOW_INBOUND 32u
+#define PILLION__FLOW_WRITABLE 64u
 
 /*
  * A flow: 128 bytes, the reader's line and the writer's. The positions are

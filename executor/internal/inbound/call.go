@@ -5,6 +5,7 @@ package inbound
 import (
 	"context"
 	"io"
+	"iter"
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/carrier"
@@ -31,15 +32,16 @@ func Range(ctx context.Context, callee carrier.Callee, r carrier.Request, yield 
 	if err != nil {
 		return err
 	}
+	items := in.In()
 	stop := true // also if yield panics
 	defer func() {
 		if stop {
-			in.Cancel()
-			sleep(ctx, in, s)
+			items.Refuse()
+			abandon(ctx, in, s)
 		}
 		in.Release()
 	}()
-	for items := in.In(); ; {
+	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -63,6 +65,59 @@ func Range(ctx context.Context, callee carrier.Callee, r carrier.Request, yield 
 	}
 }
 
+// Collect is [Call] of a function that reads items. It sends them as the function has
+// room for them, and stops early if the function answers. An error among them is
+// Collect's, and cancels the call.
+func Collect(ctx context.Context, callee carrier.Callee, r carrier.Request, items iter.Seq2[[]byte, error]) ([]byte, error) {
+	s := NewSleeper()
+	r.Sends = true
+	in, err := offer(ctx, callee, r)
+	if err != nil {
+		return nil, err
+	}
+	stop := true // also if items panics
+	defer func() {
+		if stop { // and never as if there were no more
+			abandon(ctx, in, s)
+		}
+		in.Release()
+	}()
+	for item, err := range items {
+		if err == nil {
+			err = send(ctx, in.Out(), item, s)
+		}
+		if err == executor.ErrClosed {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	stop = false
+	in.Finish()
+	return answer(ctx, in, s)
+}
+
+func send(ctx context.Context, out carrier.Out, item []byte, s *Sleeper) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := out.Send(-1, item); err != executor.ErrAgain {
+			return err
+		}
+		if out.AwaitRoom(len(item), s.Waiter) {
+			_ = s.Sleep(ctx)
+		}
+	}
+}
+
+// abandon asks the host to stop and waits until it has.
+func abandon(ctx context.Context, in carrier.Inbound, s *Sleeper) {
+	in.Cancel()
+	sleep(ctx, in, s)
+}
+
 func offer(ctx context.Context, callee carrier.Callee, r carrier.Request) (carrier.Inbound, error) {
 	if at, ok := ctx.Deadline(); ok {
 		r.Deadline = at
@@ -77,8 +132,7 @@ func offer(ctx context.Context, callee carrier.Callee, r carrier.Request) (carri
 func answer(ctx context.Context, in carrier.Inbound, s *Sleeper) ([]byte, error) {
 	for in.Await(s.Waiter) {
 		if s.Sleep(ctx) != nil {
-			in.Cancel()
-			sleep(ctx, in, s)
+			abandon(ctx, in, s)
 		}
 	}
 	payload, err := in.Answer()

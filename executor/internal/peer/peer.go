@@ -118,6 +118,13 @@ func (c *Call) Take() (item Item, ok bool) {
 	return item, true
 }
 
+// Ended reports whether its end was told.
+func (c *Call) Ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended
+}
+
 // Refused reports whether Go reads no more.
 func (c *Call) Refused() bool {
 	c.mu.Lock()
@@ -239,6 +246,9 @@ func (c *Callee) Call(r carrier.Request) (carrier.Inbound, error) {
 	if r.Items {
 		in.Items = NewCall(0, true)
 	}
+	if r.Sends {
+		in.Sent = NewCall(1, false)
+	}
 	c.Calls <- in
 	return in, nil
 }
@@ -257,6 +267,7 @@ type Inbound struct {
 	Request   carrier.Request
 	Cancelled chan struct{} // closed when Go asks it to stop
 	Items     *Call         // to give items by
+	Sent      *Call         // what Go sends; it ends when that is finished
 	Released  bool
 
 	callee   *Callee
@@ -296,6 +307,12 @@ func (in *Inbound) Answer() ([]byte, error) { return in.payload, in.err }
 
 // In implements [carrier.Inbound].
 func (in *Inbound) In() carrier.In { return in.Items.In() }
+
+// Out implements [carrier.Inbound].
+func (in *Inbound) Out() carrier.Out { return in.Sent.Out() }
+
+// Finish implements [carrier.Inbound].
+func (in *Inbound) Finish() { in.Sent.End() }
 
 // Cancel implements [carrier.Inbound].
 func (in *Inbound) Cancel() {

@@ -215,6 +215,12 @@ func (in *inbound) Answer() ([]byte, error) {
 // In implements [carrier.Inbound].
 func (in *inbound) In() carrier.In { return nil }
 
+// Out implements [carrier.Inbound].
+func (*inbound) Out() carrier.Out { return nil }
+
+// Finish implements [carrier.Inbound].
+func (*inbound) Finish() {}
+
 // Cancel implements [carrier.Inbound].
 func (in *inbound) Cancel() {
 	in.mu.Lock()
