@@ -11,14 +11,15 @@
 SHELL := /bin/bash
 LIB := build/lib
 VERSION := $(shell sed -n 's/.*VERSION_STRING "\(.*\)"/\1/p' include/pillion/version.h)
-SOURCES := $(shell find capi executor tests/module -name '*.go' -o -name '*.[ch]' -o -name '*.map') \
+SOURCES := $(shell find capi executor foreign/js tests/module -name '*.go' -o -name '*.[ch]' -o -name '*.map') \
 	$(wildcard include/*.h include/pillion/*.h) go.mod
 
 .PHONY: help lib demo test adapters fuzz mutants bench clean
 help:
 	@sed -n 's/^#   //p' Makefile
 
-lib: $(LIB)/libpillion.so $(LIB)/libpillion-test.so $(LIB)/libpillion-other.so
+lib: $(LIB)/libpillion.so $(LIB)/libpillion-test.so $(LIB)/libpillion-other.so \
+	$(LIB)/pillion-test.wasm $(LIB)/pillion-test-wasi.wasm
 
 $(LIB)/libpillion.so.$(VERSION): $(SOURCES)
 	@mkdir -p $(LIB)
@@ -32,6 +33,14 @@ $(LIB)/libpillion.so: $(LIB)/libpillion.so.$(VERSION)
 $(LIB)/libpillion-test.so $(LIB)/libpillion-other.so: $(SOURCES)
 	@mkdir -p $(LIB)
 	go run ./capi/build -o $@ ./tests/module
+
+$(LIB)/pillion-test.wasm: $(SOURCES)
+	@mkdir -p $(LIB)
+	go run ./capi/build -unchecked -o $@ ./tests/module
+
+$(LIB)/pillion-test-wasi.wasm: $(SOURCES)
+	@mkdir -p $(LIB)
+	go run ./capi/build -unchecked -wasi -o $@ ./tests/module
 
 demo:
 	@tests/demo.sh $(DIR)

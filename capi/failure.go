@@ -6,10 +6,10 @@ package capi
 import "C"
 
 import (
-	"encoding/binary"
 	"errors"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/carrier"
 	"github.com/pillion-dev/pillion/executor/export"
 )
 
@@ -27,19 +27,12 @@ func failureStatus(err error) C.int32_t {
 	}
 }
 
-// failure encodes an error as pillion_failure_parse reads it: code, message,
-// stack, each text with its length before it.
+// failure encodes an error as pillion_failure_parse reads it.
 func failure(err error) []byte {
+	f := carrier.Failure{Code: export.Code(err), Message: err.Error()}
 	var panicked *executor.PanicError
-	var stack []byte
 	if errors.As(err, &panicked) {
-		stack = panicked.Stack
+		f.Stack = string(panicked.Stack)
 	}
-	message := err.Error()
-	b := make([]byte, 0, 12+len(message)+len(stack))
-	b = binary.NativeEndian.AppendUint32(b, uint32(export.Code(err)))
-	b = binary.NativeEndian.AppendUint32(b, uint32(len(message)))
-	b = append(b, message...)
-	b = binary.NativeEndian.AppendUint32(b, uint32(len(stack)))
-	return append(b, stack...)
+	return f.Bytes()
 }

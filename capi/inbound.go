@@ -7,7 +7,6 @@ import "C"
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"runtime"
 	"sync"
@@ -118,28 +117,10 @@ func (in *inbound) Answer() ([]byte, error) {
 	case C.PILLION_ECANCELLED, C.PILLION_ETIMEDOUT:
 		return nil, context.Canceled
 	case C.PILLION_EFAILED, C.PILLION_EPANIC, C.PILLION_EGOEXIT:
-		return nil, failureOf(payload)
+		failure := imports.Error(carrier.ParseFailure(payload))
+		return nil, &failure
 	}
 	return nil, hostFailed(status)
-}
-
-// failureOf reads a failure of the host's, which may be malformed.
-func failureOf(payload []byte) error {
-	e, rest := new(imports.Error), payload
-	text := func() (s string) {
-		if len(rest) >= 4 {
-			n := uint64(binary.NativeEndian.Uint32(rest))
-			rest = rest[4:]
-			n = min(n, uint64(len(rest)))
-			s, rest = string(rest[:n]), rest[n:]
-		}
-		return s
-	}
-	if len(rest) >= 4 {
-		e.Code, rest = int32(binary.NativeEndian.Uint32(rest)), rest[4:]
-	}
-	e.Message, e.Stack = text(), text()
-	return e
 }
 
 // providers is the [carrier.Host]. It keeps the functions of the providers that it has

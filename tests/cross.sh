@@ -10,6 +10,7 @@ for target in linux/amd64 linux/arm64 darwin/arm64 windows/amd64 js/wasm wasip1/
   export CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/}
   packages=(./executor/... ./foreign/channel)
   [ "$GOOS" != linux ] || packages+=(./foreign/... ./tests/examples/hash_gtk)
+  [ "$GOARCH" != wasm ] || packages+=(./foreign/js ./capi/wasm ./tests/module)
   go build "${packages[@]}"
   go build -o /dev/null ./tests/examples/gather
   go vet "${packages[@]}" ./tests/examples/gather

@@ -5,7 +5,7 @@
 # for each thing. It prints nothing if all is there.
 #
 #   tests/setup.sh demo     what the main job needs besides Go and a C compiler
-#   tests/setup.sh test     what the tests need as well, with build/venv
+#   tests/setup.sh test     what the tests need as well, with build/venv and build/node
 #   tests/setup.sh adapters what all of Python's loops need as well (290 MB, with
 #                           Qt), with build/venv-adapters
 set -euo pipefail
@@ -38,6 +38,7 @@ test_needs=(
   /usr/include/nats/nats.h:libnats-dev redis-server:redis-server
   /usr/sbin/nats-server:nats-server
   Xvfb:xvfb import:imagemagick xdotool:xdotool
+  chromium:chromium
 )
 
 adapters_needs=(
@@ -115,6 +116,16 @@ if ! cmp -s "$requirements" build/venv/requirements.txt; then
     $packages -r "$requirements"
   cp "$requirements" build/venv/requirements.txt
   echo "setup: installed build/venv"
+fi
+
+# What the tests of bindings/browser need of npm, made again when that changes.
+package=bindings/browser/package.json
+if command -v npm >/dev/null && ! cmp -s "$package" build/node/installed; then
+  mkdir -p build/node
+  cp "$package" build/node/package.json
+  quietly npm install --prefix build/node --ignore-scripts --no-audit --no-fund --no-package-lock
+  cp "$package" build/node/installed
+  echo "setup: installed build/node"
 fi
 
 [ "$mode" = adapters ] || exit 0

@@ -5,6 +5,10 @@
 //
 //	go run github.com/pillion-dev/pillion/capi/build -o libfoo.so ./pkg…
 //
+// or into a WebAssembly module for browsers and Node, which bindings/browser loads:
+//
+//	go run github.com/pillion-dev/pillion/capi/build -o foo.wasm ./pkg…
+//
 // Run it inside the module of the packages. The SONAME is the output's base name,
 // unless -soname gives another. The library exports exactly the symbols of pillion.h.
 // The command runs the packages' init functions once, to check their registrations;
@@ -31,13 +35,15 @@ import (
 const capi = "github.com/pillion-dev/pillion/capi"
 
 func main() {
-	output := flag.String("o", "", "the library to write, say libfoo.so")
+	output := flag.String("o", "", "the library to write, say libfoo.so or foo.wasm")
 	soname := flag.String("soname", "", "its SONAME; by default the base name of the output")
 	unchecked := flag.Bool("unchecked", false, "do not run the packages' init functions to check what they register")
 	debug := flag.Bool("debug", false, "keep the symbols and what debuggers need")
+	wasi := flag.Bool("wasi", false, "with -o foo.wasm: a reactor for WASI (wasip1) instead of a module for JavaScript")
 	without := flag.String("without", "", "changes to Go's runtime that are to be left out, by `names` with commas")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: build -o libfoo.so [-soname NAME] [-debug] [-unchecked] [-without NAMES] [packages]")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: build -o libfoo.so [-soname NAME] [-debug] [-unchecked] [-without NAMES] [packages]\n"+
+			"       build -o foo.wasm [-wasi] [-debug] [-unchecked] [packages]")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -52,6 +58,10 @@ func main() {
 	if !*unchecked {
 		exitOn(check(flag.Args()))
 	}
+	if filepath.Ext(*output) == ".wasm" {
+		exitOn(buildModule(*output, *wasi, *debug, flag.Args()))
+		return
+	}
 	leave := strings.FieldsFunc(*without, func(r rune) bool { return r == ',' })
 	exitOn(build(*output, *soname, *debug, leave, flag.Args()))
 }
@@ -64,17 +74,9 @@ func exitOn(err error) {
 }
 
 func build(output, soname string, debug bool, without, patterns []string) error {
-	packages, err := list("{{.ImportPath}}", patterns...)
-	if err != nil {
-		return err
-	}
 	dir, err := list("{{.Dir}}", capi)
 	if err != nil {
 		return fmt.Errorf("%w: a vendor folder has not all of Pillion; go mod download fetches it", err)
-	}
-	root, err := run("go", "env", "GOMOD")
-	if err != nil {
-		return err
 	}
 	temp, err := os.MkdirTemp("", "pillion-build-")
 	if err != nil {
@@ -82,11 +84,9 @@ func build(output, soname string, debug bool, without, patterns []string) error 
 	}
 	defer os.RemoveAll(temp)
 
-	// The main package exists in the overlay only: nothing is written into the
-	// author's tree.
-	mainDir := filepath.Join(filepath.Dir(root), "pillion-library-main")
 	o := overlay{temp: temp, Replace: map[string]string{}}
-	if err := o.add(filepath.Join(mainDir, "main.go"), mainSource(packages)); err != nil {
+	mainDir, err := o.addMain(mainSource, patterns)
+	if err != nil {
 		return err
 	}
 	if err := o.addFingerprint(dir[0]); err != nil {
@@ -161,6 +161,21 @@ func (o *overlay) add(path string, content []byte) error {
 	file := filepath.Join(o.temp, fmt.Sprint(len(o.Replace), "-", filepath.Base(path)))
 	o.Replace[path] = file
 	return os.WriteFile(file, content, 0o644)
+}
+
+// addMain makes the main package of the packages. It exists in the overlay only: nothing is
+// written into the author's tree.
+func (o *overlay) addMain(source func(packages []string) []byte, patterns []string) (dir string, err error) {
+	packages, err := list("{{.ImportPath}}", patterns...)
+	if err != nil {
+		return "", err
+	}
+	root, err := run("go", "env", "GOMOD")
+	if err != nil {
+		return "", err
+	}
+	dir = filepath.Join(filepath.Dir(root), "pillion-library-main")
+	return dir, o.add(filepath.Join(dir, "main.go"), source(packages))
 }
 
 // addFingerprint makes go build see changes of the C below or beside the packages,

@@ -13,8 +13,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = [
-    "README.md", "CONTRIBUTING.md", "RATIONALE.md", "bindings/python/README.md", "foreign/README.md",
-    "tests/bench/README.md",
+    "README.md", "CONTRIBUTING.md", "RATIONALE.md", "bindings/python/README.md", "bindings/browser/README.md",
+    "foreign/README.md", "tests/bench/README.md",
 ]  # fmt: skip
 README = (ROOT / "README.md").read_text()
 EXAMPLES = {"go": "hello/hello.go", "c": "hello.c", "python": "hello.py"}
