@@ -22,6 +22,13 @@
 // under as many locks as they began under, or Go ends the process. For the same reason
 // the program doesn't call [executor.Local.Poll].
 //
+// On a thread that C has made Go must be entered by a function that cgo exports, and
+// Attach be called in there: only then does Go know the thread again in the next callback.
+// The loop may run on it from C.
+//
+// In a forked child a host answers [ErrForked], and touches nothing of its parent's. That
+// holds as far as Go runs there at all: it has lost its other threads.
+//
 // # Loops inside handlers
 //
 // Turns are callbacks of C's. A loop that the program runs inside a Go handler, a modal
@@ -48,6 +55,7 @@ type Host struct {
 	watched    map[int]*Watch // by descriptor
 	local      *executor.Local
 	thread     *thread
+	mark       *byte   // 0 in a forked child
 	seen       uintptr // where on the stack callbacks were found to be outermost
 	raised     bool    // a turn has made the descriptor readable
 	due        int64   // the executor's time that the timer stands for, or unknown
@@ -62,7 +70,7 @@ var (
 
 // New makes a host, which holds one descriptor until [Host.Close].
 func New(loop Loop) (*Host, error) {
-	h := &Host{loop: loop, watched: make(map[int]*Watch)}
+	h := &Host{loop: loop, watched: make(map[int]*Watch), mark: mark()}
 	if err := h.woken.Open(); err != nil {
 		return nil, err
 	}
@@ -77,15 +85,20 @@ func New(loop Loop) (*Host, error) {
 // # Errors
 //
 // [executor.ErrBusy] if the host has an executor, or if coroutines of l are suspended;
-// [ErrWrongThread] if another thread runs the loop, [executor.ErrWrongLocal] if l has
-// another host, [executor.ErrClosed] after Close. Else what the loop answers. After an
-// error nothing has changed.
+// [ErrWrongThread] if another thread runs the loop, or if C has made this one and Go was
+// entered here by no function that cgo exports; [executor.ErrWrongLocal] if l has another
+// host, [executor.ErrClosed] after Close, [ErrForked]. Else what the loop answers. After
+// an error nothing has changed.
 func (h *Host) Attach(l *executor.Local) error {
 	switch {
+	case h.forked():
+		return ErrForked
 	case h.woken.FD() < 0:
 		return executor.ErrClosed
 	case h.local != nil:
 		return executor.ErrBusy
+	case !staysHere():
+		return ErrWrongThread
 	}
 	if err := l.Release(); err != nil { // coroutines begin anew, in callbacks
 		return err
@@ -120,8 +133,11 @@ func (h *Host) leave() {
 }
 
 // Wake implements [executor.Host]. Any goroutine may call it. It fails with
-// [executor.ErrClosed] once the host is closed.
+// [executor.ErrClosed] once the host is closed, and with [ErrForked].
 func (h *Host) Wake() error {
+	if h.forked() {
+		return ErrForked
+	}
 	if h.loose.Load() && unix.Gettid() == h.thread.id {
 		h.keep(true)
 	}
@@ -133,10 +149,14 @@ func (h *Host) Wake() error {
 //
 // # Errors
 //
-// [ErrWrongThread], [executor.ErrReentrant] in a turn or in a handler of a loop, and
-// [executor.ErrClosed] without an executor. Else [Host.Err], and what the loop answers.
+// [ErrWrongThread], [executor.ErrReentrant] in a turn or in a handler of a loop,
+// [executor.ErrClosed] without an executor, and [ErrForked]. Else [Host.Err], and what
+// the loop answers.
 func (h *Host) Run() error {
-	if h.local == nil {
+	switch {
+	case h.forked():
+		return ErrForked
+	case h.local == nil:
 		return executor.ErrClosed
 	}
 	if err := h.thread.outermost(); err != nil {
@@ -167,8 +187,11 @@ func (h *Host) Err() error {
 // # Errors
 //
 // [ErrWrongThread], [executor.ErrReentrant] in a turn, or in a loop that a Go handler
-// runs. Then nothing has changed.
+// runs, and [ErrForked]. Then nothing has changed.
 func (h *Host) Close() error {
+	if h.forked() {
+		return ErrForked
+	}
 	if h.local != nil {
 		if !h.thread.here() {
 			return ErrWrongThread

@@ -4,6 +4,7 @@ package foreign
 
 import (
 	"runtime"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -68,17 +69,42 @@ func (t *thread) outermost() error {
 
 // depth counts the callbacks on the stack. It can't see those under a coroutine that
 // runs now: thread.turning tells of these.
-func depth() (n int) {
+func depth() int {
+	n, _ := callbacks()
+	return n
+}
+
+// staysHere reports whether the next callback on this thread will find the same thread of
+// Go's. Those of a thread that C has made may not, unless a function of cgo's has entered
+// Go there: it binds the two.
+func staysHere() bool {
+	_, bound := callbacks()
+	return bound
+}
+
+func callbacks() (n int, bound bool) {
 	pcs := make([]uintptr, 64)
 	for got := runtime.Callers(0, pcs); got == len(pcs); got = runtime.Callers(0, pcs) {
 		pcs = make([]uintptr, 2*got)
 	}
+	bound = true // from the innermost call to the outermost
+	exported := false
 	for _, pc := range pcs {
-		if f := runtime.FuncForPC(pc - 1); f != nil && f.Name() == "runtime.cgocallbackg" {
+		f := runtime.FuncForPC(pc - 1)
+		if f == nil {
+			break
+		}
+		switch name := f.Name(); {
+		case name == "runtime.cgocallbackg":
 			n++
+			bound, exported = exported, false
+		case name == "runtime.cgocall":
+			bound = true // Go has called the C that calls back
+		case strings.HasPrefix(name, "_cgoexp_"):
+			exported = true
 		}
 	}
-	return n
+	return n, bound
 }
 
 // callBack is a function of C's that calls its argument.
@@ -105,6 +131,7 @@ func (h *Host) outside(f func()) error {
 	}
 	t.turning = true
 	defer t.turned()
+	defer h.woken.Set() // the next turn finds out what lives
 	if level == 1 {
 		f()
 		return nil

@@ -26,6 +26,8 @@ func (w *Watch) Came(events watch.Events, nested bool) {
 	h, at := w.host, uintptr(unsafe.Pointer(&mark))
 	t := h.thread
 	switch {
+	case h.forked():
+		return
 	case h.Err() != nil:
 		h.stop(w, nil)
 		return

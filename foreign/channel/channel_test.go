@@ -12,23 +12,24 @@ import (
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
 	"github.com/pillion-dev/pillion/executor/offload"
-	"github.com/pillion-dev/pillion/foreign/internal/suite"
+	"github.com/pillion-dev/pillion/foreign/internal/kit"
 )
 
-func TestMain(m *testing.M) { suite.Main(m) }
+func TestMain(m *testing.M) { kit.Main(m) }
 
-func newLoop(t *testing.T) (*Loop, *executor.Local) {
-	t.Helper()
-	loop := New()
-	l := executor.New(executor.Config{Host: loop})
-	t.Cleanup(func() { l.Free() })
-	return loop, l
-}
-
-func TestCases(t *testing.T) {
-	suite.Cases(t, func(t *testing.T) suite.Rig {
-		loop, l := newLoop(t)
-		return suite.Rig{Local: l, Run: func() error { return loop.Run(l) }}
+func TestLoop(t *testing.T) {
+	kit.Run(t, kit.Driver{
+		Open: func() (kit.Loop, error) {
+			loop := New()
+			return &kit.Plain{On: loop, RunAll: loop.Run, End: func() error { return nil }, Sleep: func(_ *executor.Local, d time.Duration) error {
+				loop.Wait(d)
+				return nil
+			}}, nil
+		},
+		Exempt: map[string]string{
+			kit.PlainExempts: "it polls one executor itself: there is nothing to attach, destroy or nest",
+			kit.WatchExempts: "it watches no descriptors",
+		},
 	})
 }
 

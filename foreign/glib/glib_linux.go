@@ -121,7 +121,9 @@ func (l loop) bind(w *foreign.Watch) error {
 	foreign.Call(contextRelease, l.context)
 	makeFunctions()
 	source := foreign.Call(sourceNew, uintptr(unsafe.Pointer(&functions)), sourceSize)
-	foreign.Call(sourceSetCanRecurse, source, 1) // else GLib wakes itself twice for each turn
+	if w.FD >= 0 { // without it GLib wakes itself for a descriptor after each turn, with it for a timer
+		foreign.Call(sourceSetCanRecurse, source, 1)
+	}
 	foreign.Call(sourceSetPriority, source, uintptr(l.priority))
 	foreign.Call(sourceAttach, source, l.context)
 	w.Bind(source)

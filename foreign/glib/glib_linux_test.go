@@ -4,65 +4,20 @@ package glib
 
 import (
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
 	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/foreign"
-	"github.com/pillion-dev/pillion/foreign/internal/hostsuite"
-	"github.com/pillion-dev/pillion/foreign/internal/suite"
 )
 
-func TestMain(m *testing.M) { suite.Main(m) }
-
-var contextNew, timeoutSourceNew, sourceSetCallback uintptr
-
-var loadMore = sync.OnceValue(func() error {
-	return foreign.Load("libglib-2.0.so.0", map[string]*uintptr{
-		"g_main_context_new":    &contextNew,
-		"g_timeout_source_new":  &timeoutSourceNew,
-		"g_source_set_callback": &sourceSetCallback,
-	})
-})
-
-var keys atomic.Uintptr
-
-// after makes a key of no pointer or descriptor.
-func after(context uintptr, d time.Duration, f func()) {
-	key := 1<<48 + keys.Add(1)
-	hostsuite.Handle(key, f)
-	source := foreign.Call(timeoutSourceNew, uintptr(d.Milliseconds()))
-	foreign.Call(sourceSetCallback, source, hostsuite.Handler(), key, 0)
-	foreign.Call(sourceAttach, source, context)
-	foreign.Call(sourceUnref, source)
-}
-
-func open(t *testing.T) *hostsuite.Loop {
+func more(t *testing.T) {
 	t.Helper()
-	if err := load(); err != nil {
-		t.Fatal(err)
-	}
 	if err := loadMore(); err != nil {
 		t.Fatal(err)
 	}
-	context := foreign.Call(contextNew)
-	destroy := sync.OnceFunc(func() { foreign.Call(contextUnref, context) })
-	t.Cleanup(destroy)
-	return &hostsuite.Loop{
-		Host:    func() (*foreign.Host, error) { return On(context, PriorityDefault) },
-		Round:   func() { foreign.Call(contextIteration, context, 1) },
-		After:   func(d time.Duration, f func()) { after(context, d, f) },
-		Destroy: destroy,
-		Nests:   true,
-		Faults:  true,
-	}
 }
-
-func TestHost(t *testing.T) { hostsuite.Tests(t, open) }
 
 func attach(t *testing.T, context uintptr) (*foreign.Host, *executor.Local) {
 	t.Helper()
@@ -103,7 +58,7 @@ func TestTheDefaultContext(t *testing.T) {
 // A loop that C runs inside C's handler, as GTK's own dialogs do, is at the depth at
 // which coroutines began.
 func TestALoopInAHandlerOfCMakesTurns(t *testing.T) {
-	open(t)
+	more(t)
 	outer, inner := foreign.Call(contextNew), foreign.Call(contextNew)
 	defer foreign.Call(contextUnref, outer)
 	defer foreign.Call(contextUnref, inner)
@@ -134,7 +89,7 @@ func TestALoopInAHandlerOfCMakesTurns(t *testing.T) {
 }
 
 func TestAContextOfAnotherThreadIsRefused(t *testing.T) {
-	open(t)
+	more(t)
 	context := foreign.Call(contextNew)
 	defer foreign.Call(contextUnref, context)
 	owned, leave := make(chan struct{}), make(chan struct{})

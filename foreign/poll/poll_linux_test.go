@@ -7,16 +7,34 @@ import (
 	"os/signal"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/watch"
-	"github.com/pillion-dev/pillion/foreign/internal/suite"
+	"github.com/pillion-dev/pillion/foreign/internal/kit"
 )
 
-func TestMain(m *testing.M) { suite.Main(m) }
+func TestMain(m *testing.M) { kit.Main(m) }
+
+func TestLoop(t *testing.T) {
+	kit.Run(t, kit.Driver{
+		Open: func() (kit.Loop, error) {
+			loop, err := New()
+			if err != nil {
+				return nil, err
+			}
+			return &kit.Plain{On: loop, RunAll: loop.Run, End: loop.Close, Sleep: func(l *executor.Local, d time.Duration) error {
+				defer loop.Report(l)
+				return loop.Wait(d)
+			}}, nil
+		},
+		Files:  true,
+		Exempt: map[string]string{kit.PlainExempts: "it polls one executor itself: there is nothing to attach, destroy or nest"},
+	})
+}
 
 func newLoop(t *testing.T) (*Loop, *executor.Local) {
 	t.Helper()
@@ -39,14 +57,6 @@ func newLoop(t *testing.T) (*Loop, *executor.Local) {
 	})
 	return loop, l
 }
-
-func newRig(t *testing.T) suite.Rig {
-	loop, l := newLoop(t)
-	return suite.Rig{Local: l, Run: func() error { return loop.Run(l) }, Watches: true, Faults: true}
-}
-
-func TestCases(t *testing.T)       { suite.Cases(t, newRig) }
-func TestDescriptors(t *testing.T) { suite.WatchCases(t, newRig) }
 
 func TestInterruptedWaitGoesOn(t *testing.T) {
 	loop, l := newLoop(t)
@@ -77,15 +87,19 @@ func TestInterruptedWaitGoesOn(t *testing.T) {
 // A hang-up is reported unasked, as long as the descriptor is in the set.
 func TestWhatNobodyAwaitsDoesNotSpin(t *testing.T) {
 	loop, l := newLoop(t)
-	a, b := suite.Sockets(t)
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(ends[0])
 	var w executor.Watch
-	if err := w.Open(l, a, suite.Closer(a)); err != nil {
+	if err := w.Open(l, ends[0], nil); err != nil {
 		t.Fatal(err)
 	}
 	task, _ := executor.Spawn[watch.Events](l, w.Ready(watch.Readable))
 	l.Poll(executor.Budget{})
 	task.Cancel()
-	unix.Close(b)
+	unix.Close(ends[1])
 	turns := 0
 	for l.Live() > 0 {
 		turns++

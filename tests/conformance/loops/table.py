@@ -17,7 +17,6 @@ SUBJECTS = {
 }  # fmt: skip
 GO = {"foreign/poll": "Go poll", "foreign/channel": "Go channel", "foreign/uv": "Go uv", "foreign/glib": "Go glib", "foreign/event": "Go event", "foreign/sdevent": "Go sdevent"}
 START, END = "<!-- made by make adapters -->", "<!-- end -->"
-GO_WHY = "Go's hosts have their own way of this, or none: foreign/internal"
 
 
 def cases() -> dict[str, str]:
@@ -41,16 +40,21 @@ def c_and_python(text: str) -> dict[str, str]:
 
 
 def go(text: str) -> dict[str, dict[str, str]]:
-    """The same for each package, whose cases have the names in Go's spelling."""
+    """The same for each package."""
     hosts: dict[str, dict[str, str]] = {}
     own: dict[str, str] = {}
+    why, name = {}, ""
     for line in text.splitlines():
-        if match := re.match(r"\s+--- (PASS|FAIL|SKIP): \w+/(\w+)", line):
-            own[match[2].lower()] = {"PASS": "yes", "FAIL": "no", "SKIP": GO_WHY}[match[1]]
+        if match := re.match(r"=== RUN\s+TestLoop/(\w+)$", line):
+            name = match[1]
+        elif match := re.match(r"\s+kit\.go:\d+: does not apply: (.*)", line):
+            why[name] = match[1]
+        elif match := re.match(r"\s+--- (PASS|FAIL|SKIP): TestLoop/(\w+)", line):
+            own[match[2]] = {"PASS": "yes", "FAIL": "no", "SKIP": why.get(match[2], "no")}[match[1]]
         elif match := re.match(r"(?:ok|FAIL)\s+\S*/(foreign/\w+)\s", line):
             if match[1] in GO:
-                hosts[GO[match[1]]] = {name: own.get(name.replace("_", ""), GO_WHY) for name in cases()}
-            own = {}
+                hosts[GO[match[1]]] = own
+            own, why = {}, {}
     return hosts
 
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package suite
+package kit
 
 import (
 	"context"
 	"errors"
 	"math/rand/v2"
 	"runtime"
-	"testing"
 	"time"
 
 	"github.com/pillion-dev/pillion/executor"
@@ -16,35 +15,33 @@ import (
 	"github.com/pillion-dev/pillion/executor/offload"
 )
 
+func init() { cases["random_programs"] = random }
+
 // program is coroutines that await all kinds of things, and cancel each other.
 type program struct {
-	Rig
-	t            *testing.T
+	*rig
 	rnd          *rand.Rand
 	tasks        []*executor.Task[int]
 	begun, ended int
 }
 
-func random(t *testing.T, r Rig) {
+func random(r *rig) {
 	for seed := range uint64(40) {
-		p := &program{Rig: r, t: t, rnd: rand.New(rand.NewPCG(seed, 1))}
+		p := &program{rig: r, rnd: rand.New(rand.NewPCG(seed, 1))}
 		for range 1 + p.rnd.IntN(12) {
 			p.spawn(0)
 		}
-		r.run(t)
-		if p.begun != p.ended || r.Live() != 0 {
-			t.Fatalf("seed %d: %d bodies began, %d ended; %d tasks live", seed, p.begun, p.ended, r.Live())
-		}
+		r.run()
+		r.is(p.begun == p.ended && r.l.Live() == 0, "seed", seed, p.begun, "bodies began,", p.ended, "ended")
 		for _, task := range p.tasks {
-			if err := task.Err(); !task.Done() || err != nil && !errors.Is(err, executor.ErrCancelled) {
-				t.Fatalf("seed %d: done %v, %v", seed, task.Done(), err)
-			}
+			err := task.Err()
+			r.is(task.Done() && (err == nil || errors.Is(err, executor.ErrCancelled)), "seed", seed, err)
 		}
 	}
 }
 
 func (p *program) spawn(depth int) *executor.Task[int] {
-	task, err := executor.Spawn(p.Local, coro.New(func(co *coro.Co) (int, error) {
+	task := spawn(p.rig, coro.New(func(co *coro.Co) (int, error) {
 		p.begun++
 		defer func() { p.ended++ }()
 		for range p.rnd.IntN(8) {
@@ -54,9 +51,6 @@ func (p *program) spawn(depth int) *executor.Task[int] {
 		}
 		return depth, nil
 	}))
-	if err != nil {
-		p.t.Fatal(err)
-	}
 	p.tasks = append(p.tasks, task)
 	return task
 }
@@ -86,9 +80,7 @@ func (p *program) step(co *coro.Co, depth int) error {
 	case 6:
 		p.tasks[p.rnd.IntN(len(p.tasks))].Cancel()
 	case 7:
-		if p.Watches {
-			return p.receive(co)
-		}
+		return receive(co, p.rig)
 	case 8:
 		if p.rnd.IntN(20) == 0 {
 			runtime.GC()

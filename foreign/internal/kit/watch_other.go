@@ -2,8 +2,8 @@
 
 //go:build !linux
 
-package suite
+package kit
 
 import "github.com/pillion-dev/pillion/executor/coro"
 
-func (p *program) receive(*coro.Co) error { return nil }
+func receive(*coro.Co, *rig) error { return nil }
