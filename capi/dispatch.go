@@ -14,7 +14,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"github.com/pillion-dev/pillion/executor/export"
 	"github.com/pillion-dev/pillion/executor/offload"
@@ -111,7 +110,7 @@ func pillion__go_count(counts *C.pillion_library_counts) {
 
 func (d *dispatcher) run() {
 	defer close(d.ended)
-	asleep := (*atomic.Uint32)(unsafe.Pointer(C.pillion__ring_asleep()))
+	asleep := word(C.pillion__ring_asleep())
 	awake := func(uintptr) bool { return asleep.Load() == 0 }
 	// The goroutine waits for the descriptor and never reads it: each write is an
 	// event.
@@ -179,5 +178,5 @@ func submit(p *offload.Pool, jobs []offload.Job) []offload.Job {
 
 // state is a call's state word, which C and Go change by compare-and-swap.
 func state(call *C.struct_pillion__call) *atomic.Uint64 {
-	return (*atomic.Uint64)(unsafe.Pointer(&call.state))
+	return double(&call.state)
 }

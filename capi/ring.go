@@ -19,7 +19,6 @@ type ring struct {
 }
 
 func newRing(d *dispatcher, kind uint32) *ring {
-	word := func(at *C.uint32_t) *atomic.Uint32 { return (*atomic.Uint32)(unsafe.Pointer(at)) }
 	return &ring{d, kind, word(C.pillion__ring_head()), word(C.pillion__ring_tail()), word(C.pillion__ring_attended())}
 }
 
@@ -44,3 +43,7 @@ func (r *ring) Attend(all bool) {
 		r.attended.And(^r.kind)
 	}
 }
+
+// word is a word that C and Go share, and double a longer one.
+func word(at *C.uint32_t) *atomic.Uint32   { return (*atomic.Uint32)(unsafe.Pointer(at)) }
+func double(at *C.uint64_t) *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointer(at)) }

@@ -18,9 +18,9 @@ int pillion__refuse(int rc, const char *text, char *errbuf, size_t errcap);
 enum { PILLION__DEADLINE_AT = offsetof(struct pillion__call, deadline) };
 
 /*
- * pillion__call_complete without cgo's look at every pointer that it passes,
- * which costs as much as the call. The call is C's memory, and this copies the
- * result before it returns.
+ * Functions without cgo's look at every pointer that it passes, which costs as
+ * much as the call. Calls and flows are C's memory, and payloads are copied
+ * before they return.
  */
 static inline void pillion__complete(uintptr_t call, int32_t status,
                                      uint32_t outcome, uintptr_t result,
@@ -29,9 +29,14 @@ static inline void pillion__complete(uintptr_t call, int32_t status,
                          (const void *)result, length);
 }
 
-static inline int pillion__send(struct pillion__flow *flow, int32_t function,
+static inline int pillion__send(uintptr_t flow, int32_t function,
                                 uintptr_t payload, uint64_t length) {
-  return pillion__flow_send(flow, function, (const void *)payload, length);
+  return pillion__flow_send((struct pillion__flow *)flow, function,
+                            (const void *)payload, length);
+}
+
+static inline void pillion__bell(uintptr_t flow) {
+  pillion__flow_bell((struct pillion__flow *)flow);
 }
 
 static inline uint64_t pillion__call_handle(struct pillion__call *call) {

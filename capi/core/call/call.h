@@ -208,6 +208,7 @@ struct pillion__flow *pillion__call_flow(struct pillion__call *call,
                                          uint32_t side);
 int pillion__flow_send(struct pillion__flow *flow, int32_t function,
                        const void *payload, uint64_t length);
+void pillion__flow_bell(struct pillion__flow *flow);
 int pillion__flow_receive(struct pillion__flow *flow,
                           struct pillion__item *out);
 void pillion__flow_refuse(struct pillion__flow *flow);

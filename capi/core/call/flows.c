@@ -156,6 +156,12 @@ int pillion__flow_send(struct pillion__flow *flow, int32_t function,
   return 0;
 }
 
+/* Go has written a short item itself, and the reader waits. */
+void pillion__flow_bell(struct pillion__flow *flow) {
+  pillion__flow_wake(flow, atomic_load(&flow->owner),
+                     pillion__flow_reader(flow));
+}
+
 /* Grants again when half of the window has been read. */
 static void refill(struct pillion__flow *flow) {
   uint64_t wake;

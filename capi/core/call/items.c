@@ -21,7 +21,7 @@ static bool refused(const struct pillion__flow *flow) {
 
 static void tell(struct pillion__executor *ex, pillion_event *event,
                  uint64_t token, pillion_task owner,
-                 struct pillion__item *item) {
+                 const struct pillion__item *item) {
   pillion__event_put(event, token, owner, 0, 0, item->length,
                      item->payload.bytes);
   event->flags = PILLION_EVENT_ITEM;
@@ -39,15 +39,21 @@ size_t pillion__flow_tell(struct pillion__executor *ex,
                           struct pillion__flow *flow, uint64_t token,
                           pillion_event *events, size_t room) {
   pillion_task owner = atomic_load(&flow->owner);
-  struct pillion__item item;
   uint64_t wake;
   size_t n = 0;
   bool thrown = refused(flow);
   if (room > QUANTUM) room = QUANTUM;
-  while ((thrown || n < room) && pillion__flow_take(flow, &item, &wake)) {
+  while ((thrown || n < room) && !pillion__flow_empty(flow)) {
+    uint32_t count, bytes = 0;
+    struct pillion__item *items = pillion__flow_row(flow, &count);
+    if (!thrown && count > room - n) count = (uint32_t)(room - n);
+    for (uint32_t i = 0; i < count; i++) {
+      bytes += pillion__item_elsewhere(&items[i]);
+      if (thrown) pillion__item_drop(&items[i]);
+      else tell(ex, &events[n++], token, owner, &items[i]);
+    }
+    pillion__flow_pass(flow, count, bytes, &wake);
     pillion__flow_wake(flow, owner, wake);
-    if (thrown) pillion__item_drop(&item);
-    else tell(ex, &events[n++], token, owner, &item);
   }
   return n;
 }

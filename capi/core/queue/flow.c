@@ -77,7 +77,15 @@ int pillion__flow_room(struct pillion__flow *flow, uint64_t length) {
   return room(flow, length) ? 0 : PILLION_EAGAIN;
 }
 
-/* There is room for it. The flow owns it from here on. */
+/* After an item was written. */
+uint64_t pillion__flow_reader(struct pillion__flow *flow) {
+  return take_out(&flow->reader);
+}
+
+/*
+ * There is room for it. The flow owns it from here on. Go does the same for its
+ * short items.
+ */
 void pillion__flow_put(struct pillion__flow *flow,
                        const struct pillion__item *item, uint64_t *wake) {
   uint32_t at = pillion__peek(&flow->written);
@@ -85,7 +93,7 @@ void pillion__flow_put(struct pillion__flow *flow,
   if (item->length > PILLION_INLINE)
     atomic_fetch_add(&flow->bytes, item->length);
   atomic_store(&flow->written, at + 1);
-  *wake = take_out(&flow->reader);
+  *wake = pillion__flow_reader(flow);
 }
 
 /*
@@ -104,18 +112,39 @@ bool pillion__flow_await_room(struct pillion__flow *flow, uint64_t who,
 
 /* ---- The reader ---------------------------------------------------------- */
 
+/* Not empty: the first of the items that stand in a row, and how many. */
+struct pillion__item *pillion__flow_row(const struct pillion__flow *flow,
+                                        uint32_t *count) {
+  uint32_t read = pillion__peek(&flow->read), mask = flow->capacity - 1;
+  uint32_t written = atomic_load_explicit(&flow->written, memory_order_acquire);
+  *count = written - read;
+  if (*count > flow->capacity - (read & mask))
+    *count = flow->capacity - (read & mask);
+  return &flow->items[read & mask];
+}
+
+/*
+ * The first `count` were read, and belong to the caller. `bytes`: of the longer
+ * ones among them.
+ */
+void pillion__flow_pass(struct pillion__flow *flow, uint32_t count,
+                        uint32_t bytes, uint64_t *wake) {
+  atomic_store_explicit(&flow->read, pillion__peek(&flow->read) + count,
+                        memory_order_release);
+  *wake = 0;
+  if (bytes == 0) return;
+  atomic_fetch_sub(&flow->bytes, bytes);
+  *wake = take_out(&flow->writer);
+}
+
 /* The caller owns the item after true. */
 bool pillion__flow_take(struct pillion__flow *flow, struct pillion__item *item,
                         uint64_t *wake) {
   *wake = 0;
   if (pillion__flow_empty(flow)) return false;
-  uint32_t at = pillion__peek(&flow->read);
-  *item = flow->items[at & (flow->capacity - 1)];
-  atomic_store_explicit(&flow->read, at + 1, memory_order_release);
-  if (item->length > PILLION_INLINE) {
-    atomic_fetch_sub(&flow->bytes, item->length);
-    *wake = take_out(&flow->writer);
-  }
+  uint32_t count;
+  *item = *pillion__flow_row(flow, &count);
+  pillion__flow_pass(flow, 1, pillion__item_elsewhere(item), wake);
   return true;
 }
 

@@ -182,6 +182,11 @@ void pillion__flow_shut(struct pillion__flow *flow);
 int pillion__flow_room(struct pillion__flow *flow, uint64_t length);
 void pillion__flow_put(struct pillion__flow *flow,
                        const struct pillion__item *item, uint64_t *wake);
+uint64_t pillion__flow_reader(struct pillion__flow *flow);
+struct pillion__item *pillion__flow_row(const struct pillion__flow *flow,
+                                        uint32_t *count);
+void pillion__flow_pass(struct pillion__flow *flow, uint32_t count,
+                        uint32_t bytes, uint64_t *wake);
 bool pillion__flow_take(struct pillion__flow *flow, struct pillion__item *item,
                         uint64_t *wake);
 uint32_t pillion__flow_grant(struct pillion__flow *flow, uint32_t items,
@@ -192,6 +197,12 @@ bool pillion__flow_await_room(struct pillion__flow *flow, uint64_t who,
                               uint64_t length);
 bool pillion__flow_await_item(struct pillion__flow *flow, uint64_t who);
 void pillion__item_drop(struct pillion__item *item);
+
+/* The bytes of an item that lie elsewhere, and are bounded. */
+static inline uint32_t pillion__item_elsewhere(
+    const struct pillion__item *item) {
+  return item->length > PILLION_INLINE ? item->length : 0;
+}
 
 static inline bool pillion__flow_empty(const struct pillion__flow *flow) {
   return atomic_load_explicit(&flow->written, memory_order_acquire) ==
