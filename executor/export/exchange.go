@@ -70,17 +70,17 @@ func (x *exchange) send(w *writer) error {
 	if x.over {
 		return imports.ErrCallOver
 	}
+	first := len(x.queue) == 0 || x.queue[0] == w
+	if first {
+		if err := x.try(w); err != executor.ErrAgain {
+			x.remove(w)
+			return err
+		}
+	}
 	if !slices.Contains(x.queue, w) {
 		x.queue = append(x.queue, w)
 	}
-	if x.queue[0] != w {
-		return executor.ErrAgain
-	}
-	err := x.try(w)
-	if err != executor.ErrAgain {
-		x.remove(w)
-	}
-	return err
+	return executor.ErrAgain
 }
 
 // try sends the item of the first in the queue.
@@ -158,9 +158,8 @@ func (x *exchange) note(function int, payload []byte) error {
 	return nil
 }
 
-// put sends an item and waits for room.
-func (x *exchange) put(ctx context.Context, s *inbound.Sleeper, function int, payload []byte) error {
-	w := &writer{Waiter: s.Waiter, function: function, payload: payload}
+// put sends w's item and waits for room. s is the waiter of w.
+func (x *exchange) put(ctx context.Context, s *inbound.Sleeper, w *writer) error {
 	err := ctx.Err()
 	for err == nil {
 		if err = x.send(w); err == executor.ErrAgain {

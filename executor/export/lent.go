@@ -147,7 +147,8 @@ func (s Signal[T]) Send(ctx context.Context, value T) error {
 	if s.index == nil || err != nil {
 		return err
 	}
-	return s.loan.x.put(ctx, inbound.NewSleeper(), s.function, payload)
+	sleeper := inbound.NewSleeper()
+	return s.loan.x.put(ctx, sleeper, &writer{Waiter: sleeper.Waiter, function: s.function, payload: payload})
 }
 
 // Start is [Signal.Send] as a future, for one task. Its first poll sends the value.

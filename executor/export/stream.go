@@ -131,15 +131,15 @@ func codable[Item any](o *options) {
 // pour sends all items of a sequence.
 func pour[Item any](ctx context.Context, x *exchange, items iter.Seq2[Item, error], encode func(Item) ([]byte, error)) error {
 	s := inbound.NewSleeper()
+	w := &writer{Waiter: s.Waiter, function: -1}
 	for item, err := range items {
+		if err == nil {
+			w.payload, err = encode(item)
+		}
 		if err != nil {
 			return err
 		}
-		payload, err := encode(item)
-		if err != nil {
-			return err
-		}
-		if err := x.put(ctx, s, -1, payload); err != nil {
+		if err := x.put(ctx, s, w); err != nil {
 			return stopped(err)
 		}
 	}
