@@ -284,6 +284,8 @@ bool pillion__ring_push(uint32_t slot, uint32_t gen, uint32_t *kinds);
 void pillion__ring_close(void);
 void pillion__ring_undo(bool first);
 void pillion__ring_news(struct pillion__node *node);
+void pillion__ring_hold(void);
+void pillion__ring_release(void);
 void pillion__ring_poke(void);
 
 int pillion__ring_fd(void);

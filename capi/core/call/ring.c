@@ -34,6 +34,8 @@ static int ring_go_fd = -1; /* Go's copy, until Go takes it */
 
 #define RING_END UINT32_MAX /* of the list of news */
 
+static _Thread_local enum { HELD = 1, HELD_SOME } news_held;
+
 /* Also opens it again after a close, when it is empty. */
 int pillion__ring_open(uint32_t capacity, struct pillion__why why) {
   if (capacity == 1) capacity = 2; /* one place can't tell full from empty */
@@ -116,7 +118,16 @@ void pillion__ring_news(struct pillion__node *node) {
   do {
     pillion__set(&node->news_link, first == 0 ? RING_END : first);
   } while (!atomic_compare_exchange_weak(&ring_news, &first, node->slot + 1));
-  pillion__ring_publish(PILLION__RING_URGENT);
+  if (news_held) news_held = HELD_SOME;
+  else pillion__ring_publish(PILLION__RING_URGENT);
+}
+
+/* Until the release Go isn't told of this thread's news. They don't nest. */
+void pillion__ring_hold(void) { news_held = HELD; }
+
+void pillion__ring_release(void) {
+  if (news_held == HELD_SOME) pillion__ring_publish(PILLION__RING_URGENT);
+  news_held = 0;
 }
 
 /* A failed entry is left to the next publisher. */

@@ -44,9 +44,10 @@ int pillion_call_deeds(const pillion_deed *deeds, size_t count,
                        const void *base) {
   if (pillion__forked()) return PILLION_EFORKED;
   if ((deeds == NULL && count > 0) || count > INT32_MAX) return PILLION_EINVAL;
-  for (size_t i = 0; i < count; i++) {
-    int rc = deed_do(&deeds[i], base);
-    if (rc < 0) return i > 0 ? (int)i : rc;
-  }
-  return (int)count;
+  size_t done = 0;
+  int rc = 0;
+  pillion__ring_hold();
+  while (done < count && (rc = deed_do(&deeds[done], base)) >= 0) done++;
+  pillion__ring_release();
+  return done > 0 || count == 0 ? (int)done : rc;
 }
