@@ -21,7 +21,7 @@ from ._payload import decode
 
 MARK = 1 << 63  # in the tokens of calls with flows
 FLOWS = MARK >> 32
-WINDOW = 32  # items that may be ahead of their reader
+WINDOW = 128  # items that may be ahead of their reader: a wake of Go's pays for half of them
 SHARE = WINDOW // 2  # so many are granted at once
 
 
