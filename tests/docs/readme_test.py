@@ -32,10 +32,11 @@ def test_example_is_the_file(language: str, path: str) -> None:
     assert blocks(language)[0] == code
 
 
-def test_excerpt_is_from_the_file() -> None:
-    assert len(blocks("go")) == 2
-    assert blocks("go")[1] in (ROOT / "tests/examples/gather/main.go").read_text()
-    assert len(blocks("c")) == len(blocks("python")) == 1
+def test_excerpts_are_from_their_files() -> None:
+    for language, files in {"go": ["tail/tail.go", "gather/main.go"], "python": ["tail.py"], "c": []}.items():
+        assert len(blocks(language)) == 1 + len(files)
+        for block, path in zip(blocks(language)[1:], files):
+            assert block in (ROOT / "tests/examples" / path).read_text()
 
 
 GUIDE = (ROOT / "foreign/README.md").read_text()

@@ -61,6 +61,13 @@ for server in echo_uv echo_glib echo_poll; do
   expect '10 of 10, exit status 0' build/venv/bin/python tests/examples/echo_client.py "$out/$server"
 done
 
+# Flows, and calls of the host.
+go run ./capi/build -o "$out/libexamples.so" ./tests/examples/{tail,upload,template,login,news}
+cc -Wall -Wextra -Werror -Iinclude -o "$out/tail_uv" tests/examples/tail_uv.c \
+  -L"$out" -lexamples -Wl,-rpath,"$out" $(pkg-config --cflags --libs libuv)
+passed=$((passed + $(PYTHONPATH=bindings/python/src build/venv/bin/python \
+  tests/examples/both_ways.py "$out/libexamples.so" "$out/tail_uv")))
+
 go run ./capi/build -o "$out/libboth.so" -soname libboth.so.3 ./tests/examples/hello ./tests/module
 expect 'libboth.so.3' sh -c "readelf -d $out/libboth.so | sed -n 's/.*soname: \[\(.*\)\]/\1/p'"
 expect "['flow', 'hello', 'import', 'lent', 'test', 'vector']" env PYTHONPATH=bindings/python/src build/venv/bin/python -c \
