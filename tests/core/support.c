@@ -311,6 +311,12 @@ int guest_functions(char *errbuf, size_t errcap) {
   static bool registered;
   if (registered) return 0;
   registered = true;
+  pillion__function_add("flow.both", "flow", "{}", PILLION_KIND_OFFLOAD,
+                        PILLION_FLOW_OUT | PILLION_FLOW_IN);
+  pillion__function_add("flow.in", "flow", "{}", PILLION_KIND_OFFLOAD,
+                        PILLION_FLOW_IN);
+  pillion__function_add("flow.out", "flow", "{}", PILLION_KIND_OFFLOAD,
+                        PILLION_FLOW_OUT);
   pillion__function_add("test.cpu", "test", "{}", PILLION_KIND_CPU, 0);
   pillion__function_add("test.echo", "test", "{}", PILLION_KIND_OFFLOAD, 0);
   return pillion__function_add("test.loop", "test", "{}", PILLION_KIND_LOOP, 0);

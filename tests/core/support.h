@@ -6,7 +6,7 @@
  * What the core's tests share. They compile capi/core without Go: the guest
  * below stands in for it. Its functions are "test.echo" and "test.cpu", whose
  * jobs a test takes from the ring when it likes, and "test.loop", whose posts
- * it finds recorded.
+ * it finds recorded. Those of the module "flow" have flows.
  */
 #include <errno.h>
 #include <fcntl.h>

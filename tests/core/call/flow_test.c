@@ -851,22 +851,8 @@ GIVEN(an_executor, verbs_of_threads_meet_the_end_of_the_call) {
   for (size_t i = 0; i < COUNT(threads); i++) pthread_join(threads[i], NULL);
 }
 
-static int functions(char *errbuf, size_t errcap) {
-  static bool registered;
-  if (registered) return 0;
-  registered = true;
-  pillion__function_add("flow.both", "flow", "{}", PILLION_KIND_OFFLOAD,
-                        PILLION_FLOW_OUT | PILLION_FLOW_IN);
-  pillion__function_add("flow.in", "flow", "{}", PILLION_KIND_OFFLOAD,
-                        PILLION_FLOW_IN);
-  pillion__function_add("flow.out", "flow", "{}", PILLION_KIND_OFFLOAD,
-                        PILLION_FLOW_OUT);
-  return guest_functions(errbuf, errcap);
-}
-
 int main(void) {
   guest_install();
-  pillion__guest.functions = functions;
   both = function("flow.both");
   in = function("flow.in");
   out = function("flow.out");

@@ -460,18 +460,20 @@ GIVEN(a_small_start, late_poke_meets_no_closed_descriptor) {
 }
 
 GIVEN(a_small_start, functions_are_listed_and_described) {
-  pillion_function all[5] = {0};
+  static const char *const names[] = {"flow.both", "flow.in",   "flow.out",
+                                      "test.cpu",  "test.echo", "test.loop"};
+  pillion_function all[8] = {0};
   const char *modules[3] = {0};
-  assert_int_equal(pillion_function_list(NULL, 0), 3);
-  assert_int_equal(pillion_function_list(all, 2), 3);
+  assert_int_equal(pillion_function_list(NULL, 0), 6);
+  assert_int_equal(pillion_function_list(all, 2), 6);
   assert_int_equal(all[2], 0);
-  assert_int_equal(pillion_function_list(all, 5), 3);
-  const char *names[] = {"test.cpu", "test.echo", "test.loop"};
-  for (int i = 0; i < 3; i++) {
+  assert_int_equal(pillion_function_list(all, 8), 6);
+  assert_int_equal(all[6], 0);
+  for (int i = 0; i < 6; i++) {
     pillion_function_info info = PILLION_FUNCTION_INFO_INIT;
     assert_ok(pillion_function_describe(&info, all[i]));
     assert_string_equal(info.name, names[i]);
-    assert_string_equal(info.module, "test");
+    assert_string_equal(info.module, i < 3 ? "flow" : "test");
     pillion_function found;
     assert_ok(pillion_function_find(&found, names[i]));
     assert_int_equal(found, all[i]);
@@ -482,8 +484,9 @@ GIVEN(a_small_start, functions_are_listed_and_described) {
                    PILLION_ENOTFOUND);
   assert_int_equal(pillion_function_find(&none, NULL), PILLION_EINVAL);
   assert_int_equal(pillion_function_describe(&info, 0), PILLION_EBADHANDLE);
-  assert_int_equal(pillion_module_list(modules, 3), 1);
-  assert_string_equal(modules[0], "test");
+  assert_int_equal(pillion_module_list(modules, 3), 2);
+  assert_string_equal(modules[0], "flow");
+  assert_string_equal(modules[1], "test");
 }
 
 static int logged, sinks_dropped;

@@ -22,6 +22,9 @@ static struct {
   pillion_provider provider, gone_provider;
   pillion_task inbound, gone_inbound;
   struct pillion__inbound *in;
+  pillion_task flowing, gone_flowing; /* with flows both ways */
+  bool item_told;                     /* by a turn of the test's own */
+  struct pillion__job flowing_job;
   struct probe probe, gone_probe;
   int pipe[2];
 } made;
@@ -41,7 +44,53 @@ static void an_inbound_call(void) {
   pillion__ring_take(jobs, COUNT(jobs));
 }
 
+static struct pillion__job flowing_call(pillion_task *task) {
+  pillion_call_options o = PILLION_CALL_OPTIONS_INIT;
+  o.function = function("flow.both");
+  o.credit = 2;
+  o.callbacks = 1;
+  o.flags = PILLION_SENDING;
+  assert_ok(pillion_call_submit_with(task, made.ex, &o));
+  return take_one();
+}
+
+/* One item is on its way to either side. */
+static void calls_with_flows(void) {
+  struct pillion__job job = flowing_call(&made.gone_flowing);
+  pillion_value item;
+  job_return(&job, NULL, 0);
+  assert_int_equal(turn(made.ex), 1);
+  made.flowing_job = flowing_call(&made.flowing);
+  pillion_value_set(&item, "to Go", 5);
+  assert_ok(pillion_call_send(made.flowing, &item));
+  assert_ok(pillion__flow_send(
+      pillion__call_flow(made.flowing_job.call, PILLION__FLOW_OUT_SIDE), -1,
+      "to the host", 11));
+}
+
+/* No misuse has lost an item, or taken one, or granted or ended anything. */
+static void flows_are_as_before(void) {
+  struct pillion__call *call = made.flowing_job.call;
+  struct pillion__flow *out = pillion__call_flow(call, PILLION__FLOW_OUT_SIDE),
+                       *in = pillion__call_flow(call, PILLION__FLOW_IN_SIDE);
+  struct pillion__item item;
+  assert_int_equal(pillion__flow_receive(in, &item), PILLION_READY);
+  assert_int_equal(item.length, 5);
+  assert_memory_equal(item.payload.bytes, "to Go", 5);
+  assert_int_equal(pillion__flow_receive(in, &item), PILLION_PENDING);
+  assert_ok(pillion__flow_send(out, -1, "2", 1));
+  assert_int_equal(pillion__flow_send(out, -1, "3", 1), PILLION_EAGAIN);
+  int told = made.item_told ? 0 : 1;
+  assert_int_equal(turn(made.ex), told + 1);
+  if (told) assert_memory_equal(events[0].payload.bytes, "to the host", 11);
+  assert_memory_equal(events[told].payload.bytes, "2", 1);
+  job_return(&made.flowing_job, NULL, 0);
+  assert_int_equal(turn(made.ex), 1);
+  assert_true(events[0].task == made.flowing && events[0].flags == 0);
+}
+
 static void free_them(void) {
+  if (made.flowing != 0) flows_are_as_before();
   int n = pillion__ring_take(jobs, COUNT(jobs));
   for (int i = 0; i < n; i++)
     if (job_take_up(&jobs[i])) job_echo(&jobs[i]);
@@ -80,6 +129,7 @@ static void one_of_each(void) {
   assert_ok(pillion_watch_close(made.gone_watch));
   turn(made.ex);
   assert_ok(pillion_watch_open(&made.watch, made.ex, made.pipe[0], 0));
+  calls_with_flows();
   assert_ok(pillion_call_submit(&made.call, made.ex, made.function, "x", 1, 0,
                                 PILLION_JOIN));
   assert_ok(pillion_call_submit(&made.wait_call, 0, made.function, "x", 1, 0,
@@ -250,10 +300,15 @@ static int do_info(uint64_t h) {
   pillion_call_information info = PILLION_CALL_INFORMATION_INIT;
   return pillion_call_info(&info, h);
 }
-static int do_deeds(uint64_t h) {
-  pillion_deed deed = {h, PILLION_DEED_ANSWER, 0, 0, 0};
+static int do_deed(uint64_t h, uint32_t what) {
+  pillion_deed deed = {h, what, 0, 0, 0};
   return pillion_call_deeds(&deed, 1, NULL);
 }
+static int do_answers(uint64_t h) { return do_deed(h, PILLION_DEED_ANSWER); }
+static int do_sends(uint64_t h) { return do_deed(h, PILLION_DEED_SEND); }
+static int do_finishes(uint64_t h) { return do_deed(h, PILLION_DEED_FINISH); }
+static int do_credits(uint64_t h) { return do_deed(h, PILLION_DEED_CREDIT); }
+static int do_cancels(uint64_t h) { return do_deed(h, PILLION_DEED_CANCEL); }
 static int do_provide(uint64_t h) {
   pillion_provider_options o = PILLION_PROVIDER_OPTIONS_INIT;
   pillion_provider provider;
@@ -276,7 +331,7 @@ enum {
   POOL,
   PROVIDER,
   INBOUND,
-  FLOWING /* none of ours has flows */
+  FLOWING
 };
 #define OWNER 1u   /* the owner's thread only */
 #define OUTSIDE 2u /* not inside a turn */
@@ -292,7 +347,11 @@ static const struct entry {
     {"pillion_call_answer", do_answer, INBOUND, 0},
     {"pillion_call_batch", do_batch, EXECUTOR, 0},
     {"pillion_call_credit", do_credit, FLOWING, 0},
-    {"pillion_call_deeds", do_deeds, INBOUND, 0},
+    {"pillion_call_deeds", do_answers, INBOUND, 0},
+    {"pillion_call_deeds", do_sends, FLOWING, 0},
+    {"pillion_call_deeds", do_finishes, FLOWING, 0},
+    {"pillion_call_deeds", do_credits, FLOWING, 0},
+    {"pillion_call_deeds", do_cancels, TASK, 0},
     {"pillion_call_finish", do_finish, FLOWING, 0},
     {"pillion_call_info", do_info, INBOUND, 0},
     {"pillion_call_send", do_send, FLOWING, 0},
@@ -359,7 +418,7 @@ static const struct entry {
 static uint64_t valid(int kind) {
   const uint64_t handles[] = {0,             made.ex,    made.task, made.waker,
                               made.function, made.watch, made.pool,
-                              made.provider, made.inbound, made.inbound};
+                              made.provider, made.inbound, made.flowing};
   return handles[kind];
 }
 
@@ -421,6 +480,8 @@ GIVEN(one_of_each, stale_handles_are_refused) {
     if (entry->kind == POOL) assert_refused(entry, made.gone_pool);
     if (entry->kind == PROVIDER) assert_refused(entry, made.gone_provider);
     if (entry->kind >= INBOUND) assert_refused(entry, made.gone_inbound);
+    if (entry->kind >= INBOUND || entry->kind == TASK)
+      assert_refused(entry, made.gone_flowing);
   }
   assert_int_equal(pillion_wake(waker_of(made.gone_task)), PILLION_STALE);
   assert_int_equal(pillion_wake_local(waker_of(made.gone_task)),
@@ -436,15 +497,13 @@ GIVEN(one_of_each, handles_of_the_other_sort_are_refused) {
   assert_int_equal(pillion_wake(waker_of(made.call)), PILLION_EBADHANDLE);
   assert_int_equal(pillion_task_cancel(made.inbound), PILLION_EBADHANDLE);
   assert_int_equal(pillion_task_detach(made.inbound), PILLION_EBADHANDLE);
-  const pillion_task others[] = {made.task, made.call, made.wait_call};
-  for (size_t i = 0; i < COUNT(others); i++) {
-    assert_int_equal(do_answer(others[i]), PILLION_EINVAL);
-    assert_int_equal(do_accept(others[i]), PILLION_EINVAL);
-    assert_int_equal(do_info(others[i]), PILLION_EINVAL);
-    assert_int_equal(do_send(others[i]), PILLION_EINVAL);
-    assert_int_equal(do_finish(others[i]), PILLION_EINVAL);
-    assert_int_equal(do_credit(others[i]), PILLION_EINVAL);
-  }
+  const pillion_task others[] = {made.task, made.call, made.wait_call,
+                                 made.inbound, made.flowing};
+  for (size_t i = 0; i < COUNT(others); i++)
+    EACH(entry)
+      if ((entry->kind == INBOUND && others[i] != made.inbound) ||
+          (entry->kind == FLOWING && others[i] != made.flowing))
+        assert_int_equal(entry->call(others[i]), PILLION_EINVAL);
   assert_int_equal(pillion_wake_local(waker_of(made.call)),
                    PILLION_EBADHANDLE);
 }
@@ -502,7 +561,8 @@ static int inside(struct probe *probe, pillion_value *out,
 GIVEN(one_of_each, functions_for_outside_a_turn_are_refused_inside) {
   struct probe probe = {.step = inside};
   spawn(made.ex, &probe, 0, PILLION_DETACH);
-  turn(made.ex);
+  made.item_told = true;
+  assert_int_equal(turn(made.ex), 1);
   EACH(entry) {
     if (!(entry->rules & OUTSIDE)) continue;
     if (seen.codes[entry - table] != PILLION_EREENTRANT)
