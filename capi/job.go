@@ -184,8 +184,8 @@ func complete(call *C.struct_pillion__call, response []byte, err, why error) {
 	switch {
 	case err == nil:
 		publish(call, C.PILLION_OK, C.PILLION_OUTCOME_RETURNED, response)
-	case why != nil && errors.Is(err, why):
-		publish(call, cancelStatus(err), C.PILLION_OUTCOME_CANCELLED_RUNNING, nil)
+	case why != nil && (errors.Is(err, why) || err == executor.ErrClosed): // a flow's answer to a cancel
+		publish(call, cancelStatus(why), C.PILLION_OUTCOME_CANCELLED_RUNNING, nil)
 	default:
 		publish(call, failureStatus(err), C.PILLION_OUTCOME_RETURNED, failure(err))
 	}

@@ -40,7 +40,7 @@ func ended(response []byte, err error, unstarted bool) string {
 		return word(string(response))
 	case unstarted:
 		return "unstarted"
-	case errors.Is(err, executor.ErrCancelled), errors.Is(err, context.Canceled):
+	case errors.Is(err, executor.ErrCancelled), errors.Is(err, context.Canceled), err == executor.ErrClosed:
 		return "cancelled"
 	case errors.Is(err, executor.ErrTimedOut), errors.Is(err, context.DeadlineExceeded):
 		return "late"

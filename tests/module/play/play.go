@@ -207,13 +207,10 @@ func why(err error) string {
 
 // told gives the error that the call ends with.
 func told(err error) error {
-	switch why(err) {
-	case "cancelled":
-		return context.Canceled
-	case "late":
-		return err
+	if w := why(err); w != "cancelled" && w != "late" {
+		return errors.New(w)
 	}
-	return errors.New(why(err))
+	return err
 }
 
 var fetch = imports.Func[string, string]("vector.Host", "fetch")
