@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -273,6 +274,42 @@ func TestCollectIsCancelled(t *testing.T) {
 		in.Stopped()
 		test.Equal(t, "answer", <-answers, answer{0, c.want})
 		test.Equal(t, "has finished", in.Sent.Ended(), false)
+	}
+}
+
+func TestRangeOfNumberedItems(t *testing.T) {
+	const items = 10_000
+	h := provide(t)
+	for _, stop := range []int{items + 1, items, 5003, 40, 33, 32, 31, 3, 2, 1} {
+		got := make(chan int)
+		go func() {
+			next := 0
+			for n, err := range feed.Range(t.Context(), 5) {
+				if err != nil || n != next {
+					t.Error("item", next, "is", n, err)
+					break
+				}
+				if next++; next == stop {
+					break
+				}
+			}
+			got <- next
+		}()
+		in := <-h.Calls
+		for i := range items {
+			if i%1000 == 0 && stop > items {
+				in.Items.Reads() // a slow host
+			}
+			in.Items.Give(strconv.Itoa(i))
+		}
+		in.Items.Finish()
+		if stop <= items {
+			<-in.Cancelled
+			in.Stopped()
+		} else {
+			in.Reply("", nil)
+		}
+		test.Equal(t, "items", <-got, min(stop, items))
 		test.Equal(t, "released", in.Released, true)
 	}
 }

@@ -155,6 +155,12 @@ func (h *host) Find(name, function string, _ carrier.Call) (carrier.Callee, int,
 	return nil, 0, imports.ErrNotProvided
 }
 
+// LogLevel implements [carrier.Host].
+func (h *host) LogLevel() int { return 0 }
+
+// Log implements [carrier.Host].
+func (h *host) Log([]byte) bool { return false }
+
 // ---- Go's side ----------------------------------------------------------------------
 
 func (h *host) offer(in *inbound, r carrier.Request) {
