@@ -17,6 +17,7 @@ package imports
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"github.com/pillion-dev/pillion/executor"
@@ -131,15 +132,19 @@ func (r *Reader[Req, Item, Resp]) Call(ctx context.Context, request Req, items i
 	return r.f.decode(payload)
 }
 
+func (f *Function[Req, Resp]) unknown(err error) error {
+	return fmt.Errorf("%w: %s.%s", err, f.provider, f.name)
+}
+
 func (f *Function[Req, Resp]) begin(onBehalf carrier.Call, request Req) (carrier.Callee, carrier.Request, error) {
 	r := carrier.Request{OnBehalf: onBehalf}
 	host := carrier.CurrentHost()
 	if host == nil {
-		return nil, r, ErrNotProvided
+		return nil, r, f.unknown(ErrNotProvided)
 	}
 	callee, index, err := host.Find(f.provider, f.name, onBehalf)
 	if err != nil {
-		return nil, r, err
+		return nil, r, f.unknown(err)
 	}
 	r.Function = index
 	r.Payload, err = f.encode(request)

@@ -71,7 +71,8 @@ func TestCallInAGoroutine(t *testing.T) {
 		test.Equal(t, "answer", <-answers, a.want)
 	}
 	_, err := imports.Func[string, int]("app.Http", "none").Call(t.Context(), "")
-	test.Equal(t, "no such function", err, imports.ErrNotProvided)
+	test.Equal(t, "no such function", errors.Is(err, imports.ErrNotProvided), true)
+	test.Equal(t, "text", err.Error(), "imports: the host provides no such function: app.Http.none")
 }
 
 func TestCallIsCancelledAndAcknowledged(t *testing.T) {
@@ -142,7 +143,7 @@ func TestStartInACoroutine(t *testing.T) {
 	}
 	delete(h.Functions, "app.Http.fetch")
 	_, err = spawn().Result()
-	test.Equal(t, "no such function", err, imports.ErrNotProvided)
+	test.Equal(t, "no such function", errors.Is(err, imports.ErrNotProvided), true)
 }
 
 func TestRange(t *testing.T) {

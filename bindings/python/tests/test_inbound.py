@@ -46,6 +46,16 @@ async def test_function_answers(lib, anyio_backend, name):
 
 
 @everywhere
+async def test_function_is_refused_where_the_request_has_none(lib, anyio_backend):
+    with pytest.raises(TypeError, match="lent.ask takes no function there"):
+        await lib.call_json("lent.ask", {"ask": str.upper, "text": str.upper})
+    with pytest.raises(TypeError, match="lent.ask takes no function there"):
+        await lib.call_json("lent.ask", {"aks": str.upper, "text": "x"})
+    with pytest.raises(TypeError, match="lent.ask takes a function there, not 'x'"):
+        await lib.call_json("lent.ask", {"ask": "x", "text": "x"})
+
+
+@everywhere
 @pytest.mark.parametrize("name", ASK)
 async def test_function_runs_in_the_context_that_lent_it(lib, anyio_backend, name):
     seen = []

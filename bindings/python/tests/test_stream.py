@@ -179,10 +179,13 @@ async def test_timeout_ends_a_stream(lib, anyio_backend):
 @everywhere
 async def test_stream_of_a_function_without_items_is_empty(lib, anyio_backend):
     assert [item async for item in lib.stream("test.echo", "x")] == []
-    with pytest.raises(pillion.NotSupported):
-        await lib.call("flow.count", "1")
-    with pytest.raises(pillion.NotSupported):
-        await lib.call("flow.join", "1")
+    for name, way in ("flow.count", "stream or"), ("flow.join", "collect or"):
+        with pytest.raises(pillion.NotSupported, match=f"{name} is for Library.{way}"):
+            await lib.call(name, "1")
+        with pytest.raises(pillion.NotSupported, match=f"{name} is for Library.{way}"):
+            await anyio.to_thread.run_sync(lib.call_sync, name, "1")
+    with pytest.raises(pillion.NotSupported, match="flow.join is for Library.collect or"):
+        lib.stream("flow.join", "1")
     with pytest.raises(pillion.NotFound):
         lib.stream("test.nothing")
     with pytest.raises(TypeError):

@@ -33,6 +33,7 @@ LOG_ROOM = 1 << 18
 INLINE = 24
 EINVAL, ENOMEM, EBADHANDLE, EWRONGTHREAD, EFORKED, EAGAIN, EMSGSIZE = -1, -2, -3, -4, -6, -7, -8
 ECLOSED, ECANCELLED, EFAILED, ENOTFOUND, ETIMEDOUT, EINTR = -10, -11, -13, -14, -16, -17
+ENOTSUP = -20
 
 LARGE = 1 << 20  # a copy of so many bytes is worth a release of the GIL
 

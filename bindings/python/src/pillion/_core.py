@@ -9,7 +9,13 @@ import sys
 from typing import Callable, Dict, List, Set
 
 from . import _abi
-from ._errors import Forked
+from ._errors import Error, Forked, refused
+
+BOTH = _abi.FLOW_OUT | _abi.FLOW_IN
+WAYS = {  # by a function's flows
+    _abi.FLOW_OUT: "stream or stream_json", _abi.FLOW_IN: "collect or collect_json",
+    BOTH: "stream or stream_json, with items",
+}  # fmt: skip
 
 
 class Core:
@@ -47,6 +53,14 @@ class Core:
         """Frees executors that could not be freed at once."""
         for _ in range(len(self.orphans)):
             self.forget(self.orphans.pop(0))
+
+    def refusal(self, status: int, function: int) -> Error:
+        """Why the library refuses a call: it may be made in the wrong way."""
+        text = self.abi.strerror(status)
+        if status == _abi.ENOTSUP:
+            info = self.abi.describe(function)
+            text = f"{info.name.decode()} is for Library.{WAYS.get(info.flows & BOTH, 'call or call_json')}"
+        return refused(status, text)
 
     def find(self, name: str) -> int:
         """A function's handle."""

@@ -116,7 +116,8 @@ class Exchanging:
     def provide_json(
         self, name: str, provided: Union[Mapping[str, Callable[..., Any]], Any]
     ) -> Provider:
-        """As `provide`, for Go functions whose requests and responses are JSON."""
+        """As `provide`, for Go functions with other requests and responses than `string` and
+        `[]byte`: those cross as JSON."""
         return Provider(self._host(), name, _lend.functions(provided, json.loads, _lend.to_json))
 
     def log_to(self, logger: Optional[logging.Logger] = None) -> Log:

@@ -215,7 +215,7 @@ class Telling:
             self.guests.discard(token)
             if rc == _abi.EAGAIN:
                 return False
-            self.abi.check(rc)
+            raise self.core.refusal(rc, function)
         return True
 
     # ---- From Go ------------------------------------------------------------

@@ -40,6 +40,8 @@ def request(form: Descriptor, value: Any) -> Tuple[bytes, List[Function]]:
 
 def lend(form: Descriptor, kind: Any, value: Any, functions: List[Function]) -> Any:
     """The value with an index in place of each function."""
+    if callable(value) and not lends(kind):
+        raise TypeError(f"{form['module']}.{form['name']} takes no function there")
     if value is None or not isinstance(kind, dict):
         return value
     ((name, inner),) = kind.items()

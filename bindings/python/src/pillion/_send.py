@@ -13,7 +13,7 @@ from typing import Optional, Set
 
 from . import _abi
 from ._burst import Burst, Table
-from ._errors import Error, refused
+from ._errors import Error
 from ._flow import FLOWS
 from ._mend import Mending
 
@@ -108,7 +108,7 @@ class Sending(Mending):
             else:
                 upto = first + 1 if rc in OWN_FAULTS else total
                 for index in range(first, upto):
-                    self.end(burst, index, refused(rc, self.abi.strerror(rc)))
+                    self.end(burst, index, self.core.refusal(rc, burst.functions[index]))
         burst.functions = burst.requests = ()
         return True
 

@@ -51,7 +51,9 @@ def call(core: Core, function: int, request: bytes, timeout: Optional[float]) ->
     end = None if timeout is None else deadline(timeout)
     try:
         out = ctypes.byref(task)
-        abi.check(abi.start_call(out, 0, function, request, 0, _abi.JOIN, end))
+        rc = abi.start_call(out, 0, function, request, 0, _abi.JOIN, end)
+        if rc < 0:
+            raise core.refusal(rc, function)
         while True:
             left = _abi.NEVER if end is None else max(0, end - time.monotonic_ns())
             rc = abi.task_wait(ctypes.byref(value), task, left)

@@ -211,7 +211,7 @@ class Host(Answering):
         if rc < 0:
             self.calls.pop(token)
             self.guests.discard(token)
-        self.abi.check(rc)
+            raise self.core.refusal(rc, function)
         return call
 
     async def call(self, function: int, request: bytes, deadline: Optional[int]) -> bytes:
