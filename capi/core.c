@@ -21,6 +21,8 @@
 #include "core/cell/mark.c"
 #include "core/cell/list.c"
 
+#include "core/object/object.c"
+
 #include "core/queue/inbox.c"
 #include "core/queue/deque.c"
 #include "core/queue/wheel.c"
@@ -68,6 +70,7 @@
 
 #include "core/call/call.c"
 #include "core/call/node.c"
+#include "core/call/object.c"
 #include "core/call/flows.c"
 #include "core/call/items.c"
 #include "core/call/verbs.c"

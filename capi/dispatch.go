@@ -27,6 +27,7 @@ type dispatcher struct {
 	ended  chan struct{}
 
 	blocking, cpu *offload.Pool
+	dead          *atomic.Uint32 // not 0 while there are objects to bury
 
 	mu                sync.Mutex // held by the taker
 	toBlocking, toCPU []offload.Job
@@ -43,6 +44,7 @@ func startDispatcher() (C.int, error) {
 		wakeup: os.NewFile(uintptr(C.pillion__ring_fd_take()), "pillion"),
 		ended:  make(chan struct{}),
 		jobs:   C.pillion__jobs[:],
+		dead:   word(C.pillion__objects_dead()),
 	}
 	d.blocking = offload.NewPoolFrom(newRing(d, C.PILLION__RING_OFFLOAD), boundThreads())
 	d.cpu = offload.NewPoolFrom(newRing(d, C.PILLION__RING_CPU), processors())
@@ -135,6 +137,9 @@ func (d *dispatcher) take() C.int {
 	n := C.pillion__ring_take(&d.jobs[0], C.int(len(d.jobs)))
 	if n > 0 {
 		d.hand(d.jobs[:n])
+	}
+	if d.dead.Load() != 0 {
+		d.bury()
 	}
 	return n
 }

@@ -170,7 +170,7 @@ func request(call *C.struct_pillion__call) []byte {
 		return nil
 	}
 	from := unsafe.Pointer(&call.payload)
-	if call.request_length > C.PILLION_INLINE {
+	if call.request_length > C.PILLION_INLINE || state(call).Load()&C.PILLION__CALL_NAMES != 0 {
 		from = *(*unsafe.Pointer)(from)
 	}
 	to := make([]byte, int(call.request_length)) // C.GoBytes takes 2 GiB at most

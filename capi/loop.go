@@ -115,8 +115,11 @@ func (l *loop) start(call *C.struct_pillion__call, token C.uintptr_t) {
 	slot := uint32(call.slot)
 	var lender carrier.Call
 	j := flowing(call)
-	if j != nil {
+	switch {
+	case j != nil:
 		lender = j
+	case state(call).Load()&C.PILLION__CALL_NAMES != 0:
+		lender = &caller{call}
 	}
 	future := functions[call.function].Start(request(call), lender)
 	done := executor.OnDone[[]byte](func(response []byte, err error, outcome executor.Outcome) {

@@ -46,5 +46,5 @@ func addFunction(f *export.Function) C.int {
 	defer C.free(unsafe.Pointer(name))
 	defer C.free(unsafe.Pointer(module))
 	defer C.free(unsafe.Pointer(descriptor))
-	return C.pillion__function_add(name, module, descriptor, kinds[f.Kind], C.uint32_t(f.Flows()))
+	return C.pillion__function_add(name, module, descriptor, kinds[f.Kind], C.uint32_t(f.Flows()), C.uint32_t(f.Class()))
 }

@@ -111,6 +111,7 @@
  *   pillion_executor_live       counts what keeps its loop
  *   pillion_executor_turn       does a round of work, takes events
  *   pillion_event_data          finds the bytes of an event
+ *   pillion_event_keep          moves them out of it
  *   pillion_executor_post       sends it an event from any thread
  *   pillion_log_take            takes what was logged, and listens
  *   pillion_executor_close      lets nothing begin any more
@@ -149,6 +150,9 @@
  *   pillion_call_deeds          answers, sends and grants many at once
  *   pillion_provider_new        gives functions a name for Go
  *   pillion_provider_free       takes it away
+ *
+ * object.h: values of Go's that live on between calls
+ *   pillion_object_drop         gives one up
  *
  * task.h: futures of C that run, and calls
  *   pillion_task_spawn          starts a future on an executor
@@ -279,6 +283,7 @@
 #include "pillion/host.h"
 #include "pillion/inbound.h"
 #include "pillion/library.h"
+#include "pillion/object.h"
 #include "pillion/pool.h"
 #include "pillion/scope.h"
 #include "pillion/size.h"

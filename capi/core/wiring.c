@@ -23,6 +23,8 @@ const struct pillion__kind *const pillion__kinds[PILLION__CHUNK_TYPES] = {
 const struct pillion__side *const pillion__pool_side = &pillion__side_of_pool;
 const struct pillion__side *const pillion__guest_side = &pillion__side_of_guest;
 
+void (*const pillion__objects_tell)(void) = pillion__ring_hurry;
+
 void (*const pillion__log_keeper)(const char *text) = pillion__log_keep;
 int (*const pillion__starter)(const pillion_start_options *options,
                               char *errbuf, size_t errcap) = pillion_start;

@@ -60,6 +60,9 @@ func newInFlow(id, grants, refuse uint32) *inFlow {
 	return &inFlow{id: id, grants: grants, refuse: refuse}
 }
 
+// Object is nil: JavaScript has no objects of Go's.
+func (*call) Object(int) *carrier.Object { return nil }
+
 func (c *call) In() carrier.In {
 	if c.in == nil {
 		return nil

@@ -9,7 +9,7 @@ import (
 )
 
 // Call is a call of the host's, as the Go function that serves it sees it: two flows,
-// and the functions that the host has lent it. A carrier implements it and the types
+// the functions that the host has lent it, and the objects that it names. A carrier implements it and the types
 // below.
 //
 // No method waits, so a loop's thread may call each of them. Any goroutine may call a
@@ -19,6 +19,9 @@ type Call interface {
 	Callee    // the lent functions
 	Out() Out // nil if the host takes nothing
 	In() In   // nil if the host sends nothing
+	// Object is the object whose method is called if at is 0, else the one that the request
+	// names by the index at - 1. It is nil if there is none.
+	Object(at int) *Object
 }
 
 // Waiter is told that it may go on: a task by its waker, or else a function. It may come
@@ -30,7 +33,7 @@ type Waiter struct {
 
 // Out is a flow to the host.
 type Out interface {
-	// Send sends an item, or with a function that isn't -1 a one-way call of it. It keeps
+	// Send sends an item, or a one-way call of a function of the host's, by its index. It keeps
 	// nothing of the payload. Its errors are executor.ErrAgain if there is no room,
 	// executor.ErrClosed if the host wants no more, errors.ErrUnsupported if it has asked
 	// for none, and others, which concern this item only.

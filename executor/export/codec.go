@@ -30,7 +30,7 @@ func coded[In, Req, Resp any](f *Function, o *options, fn func(in In, x *exchang
 		}
 		response, err := fn(in, x, request)
 		if err != nil {
-			return nil, err
+			return nil, f.class.coded(err)
 		}
 		return encode(response)
 	}
@@ -40,13 +40,13 @@ func coded[In, Req, Resp any](f *Function, o *options, fn func(in In, x *exchang
 // and their codec.
 func decoder[Req any](f *Function, o *options) func(*exchange, []byte) (Req, error) {
 	decode := itemDecoder[Req](o)
-	if !f.lends {
+	if f.lends == 0 {
 		return func(_ *exchange, payload []byte) (Req, error) { return decode(payload) }
 	}
 	return func(x *exchange, payload []byte) (Req, error) {
 		request, err := decode(payload)
 		if err == nil {
-			lend(reflect.ValueOf(&request).Elem(), loan{x, o.codec})
+			err = lend(reflect.ValueOf(&request).Elem(), loan{x, o.codec})
 		}
 		return request, err
 	}
@@ -57,6 +57,9 @@ func itemDecoder[T any](o *options) func([]byte) (T, error) {
 }
 
 func encoder[T any](o *options) func(T) ([]byte, error) {
+	if gives(reflect.TypeFor[T]()) {
+		return func(object T) ([]byte, error) { return any(object).(given).keep() }
+	}
 	return codec.Encoder[T](o.codec, ErrResponse)
 }
 

@@ -22,26 +22,43 @@ import (
 //	{"struct": [{"name": …, "type": type, "omit": true}]}  omit: may be left out
 //	{"callback": {"request": type, "response": type}}  the index of a function that the
 //	{"signal": type}                                   call lends; the latter is one-way
+//	{"object": "module.Class"}                         in a request the index of an object
+//	                                                   that the call names
+//
+// A method has the name of its class in "object", and one that ends its object has
+// "closes". The errors of a class are in "errors", with their codes. A class's functions
+// have names like "module.Class.function".
 //
 // and under the codecs "raw" and "json" a request or response of type "bytes" or
 // "string" crosses as its own bytes, and one of type "none" is empty. The codec is
 // "raw" if both are of these types.
 func (f *Function) Descriptor() string {
-	b, err := json.Marshal(struct {
-		Name     string `json:"name"`
-		Module   string `json:"module"`
-		Kind     Kind   `json:"kind"`
-		Codec    string `json:"codec"`
-		Request  any    `json:"request"`
-		Response any    `json:"response"`
-		In       any    `json:"in,omitempty"`
-		Out      any    `json:"out,omitempty"`
-		Doc      string `json:"doc"`
-	}{f.Name, f.Module, f.Kind, f.codec, f.request, f.response, f.in, f.out, f.Doc})
+	b, err := f.describe()
 	if err != nil {
-		panic("export: " + err.Error()) // strings and lists always have a JSON form
+		panic("export: " + err.Error()) // Err has told it
 	}
 	return string(b)
+}
+
+func (f *Function) describe() ([]byte, error) {
+	object := ""
+	if f.method {
+		object = f.class.name
+	}
+	return json.Marshal(struct {
+		Name     string  `json:"name"`
+		Module   string  `json:"module"`
+		Kind     Kind    `json:"kind"`
+		Codec    string  `json:"codec"`
+		Request  any     `json:"request"`
+		Response any     `json:"response"`
+		In       any     `json:"in,omitempty"`
+		Out      any     `json:"out,omitempty"`
+		Object   string  `json:"object,omitempty"`
+		Closes   bool    `json:"closes,omitempty"`
+		Errors   []fault `json:"errors,omitempty"`
+		Doc      string  `json:"doc"`
+	}{f.Name, f.Module, f.Kind, f.codec, f.request, f.response, f.in, f.out, object, f.closes, f.class.described(), f.Doc})
 }
 
 type field struct {

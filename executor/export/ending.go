@@ -12,6 +12,7 @@ import (
 type ending struct {
 	body executor.Future[[]byte]
 	*exchange
+	gives    bool
 	returned bool
 	response []byte
 	err      error
@@ -24,10 +25,20 @@ func (e *ending) Poll(cx *executor.Context) (response []byte, ready bool, err er
 	if !e.returned || !e.end(carrier.Waiter{Task: uint64(cx.Waker())}) {
 		return nil, false, nil
 	}
-	return e.response, true, e.err
+	response, e.response = e.response, nil
+	return response, true, e.err
+}
+
+// forget is for a call that is cancelled after its function has returned.
+func (e *ending) forget() {
+	if e.gives {
+		discard(e.response)
+	}
+	e.response = nil
 }
 
 func (e *ending) Unwind(cx *executor.Context) (done bool, err error) {
+	e.forget()
 	if !e.returned {
 		e.returned = true
 		if u, ok := e.body.(executor.Unwinder); ok {
@@ -38,6 +49,7 @@ func (e *ending) Unwind(cx *executor.Context) (done bool, err error) {
 }
 
 func (e *ending) Drop() {
+	e.forget()
 	future.Drop(e.body)
 	if e.end(carrier.Waiter{}) {
 		return

@@ -98,6 +98,9 @@ func (x *exchange) try(w *writer) error {
 
 // leave is for a writer that gives up.
 func (x *exchange) leave(w *writer) {
+	if w.function == carrier.ItemObject {
+		discard(w.payload)
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.remove(w)
@@ -167,10 +170,12 @@ func (x *exchange) put(ctx context.Context, s *inbound.Sleeper, w *writer) error
 				err = ctx.Err() // a cancel also wakes it
 			}
 		} else {
-			return err
+			break
 		}
 	}
-	x.leave(w)
+	if err != nil {
+		x.leave(w)
+	}
 	return err
 }
 

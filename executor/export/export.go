@@ -46,9 +46,13 @@ type Function struct {
 
 	place             string // where it was registered
 	codec             string
-	request, response any // descriptions of the types
-	in, out           any // likewise, of the items; nil if there are none
-	lends             bool
+	request, response any   // descriptions of the types
+	in, out           any   // likewise, of the items; nil if there are none
+	lends             Flows // FlowCallbacks and FlowNames, if the request has such
+	gives             bool  // its response is an object
+	item              int   // what its items are: carrier.Item, or carrier.ItemObject
+	class             *class
+	method, closes    bool
 	call              func(ctx context.Context, x *exchange, payload []byte) ([]byte, error)
 	begin             func(co *coro.Co, x *exchange, payload []byte) ([]byte, error)
 	future            func(x *exchange, payload []byte) executor.Future[[]byte]
@@ -61,6 +65,9 @@ const (
 	FlowOut       Flows = 1 << iota // items to the caller
 	FlowIn                          // items from the caller
 	FlowCallbacks                   // functions that the caller may lend
+	FlowMethod                      // the object whose method it is
+	FlowNames                       // objects that the request names
+	FlowGives                       // an object, as the response or as each item
 )
 
 // Flows tells the function's.
@@ -71,10 +78,21 @@ func (f *Function) Flows() (flows Flows) {
 	if f.in != nil {
 		flows |= FlowIn
 	}
-	if f.lends {
-		flows |= FlowCallbacks
+	if f.method {
+		flows |= FlowMethod
 	}
-	return flows
+	if f.gives || f.item == carrier.ItemObject {
+		flows |= FlowGives
+	}
+	return flows | f.lends
+}
+
+// Class is the number of the class whose method the function is, or 0. Numbers begin at 1.
+func (f *Function) Class() uint32 {
+	if f.method {
+		return f.class.number
+	}
+	return 0
 }
 
 // Option changes one thing about a function at its registration.
@@ -85,6 +103,7 @@ type options struct {
 	cpu   bool
 	doc   string
 	codec Codec
+	class *class
 	wrong string // a mistake of the registration; see Err
 }
 
@@ -173,7 +192,7 @@ func (f *Function) Start(payload []byte, call carrier.Call) executor.Future[[]by
 	if x == nil {
 		return body
 	}
-	return &ending{body: body, exchange: x}
+	return &ending{body: body, exchange: x, gives: f.gives}
 }
 
 // exchange is nil for a function that only has a request and a response.

@@ -62,6 +62,9 @@ func (s *sending) Poll(cx *executor.Context) (none struct{}, ready bool, err err
 	if err == executor.ErrAgain {
 		return none, false, nil
 	}
+	if err != nil {
+		s.leave(&s.writer)
+	}
 	s.exchange = nil
 	return none, true, err
 }

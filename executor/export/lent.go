@@ -5,6 +5,7 @@ package export
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -48,18 +49,22 @@ type loan struct {
 	codec Codec
 }
 
-// lent are a Callback and a Signal.
+// lent are a Callback, a Signal and a Ref.
 type lent interface {
 	describe(outer []reflect.Type) any
-	lend(loan)
+	flow() Flows
+	lend(loan) error
 }
 
 var lentType = reflect.TypeFor[lent]()
 
-func (i *index) lend(l loan) {
+func (i *index) flow() Flows { return FlowCallbacks }
+
+func (i *index) lend(l loan) error {
 	if i != nil {
 		i.loan = l
 	}
+	return nil
 }
 
 func parse(data []byte) (*index, error) {
@@ -183,58 +188,58 @@ func (s Signal[T]) encode(value T) ([]byte, error) {
 	return codec.Encoder[T](s.loan.codec, ErrResponse)(value)
 }
 
-// lends reports whether a type that is nested in the types of outer has lent functions in
-// it.
-func lends(t reflect.Type, outer []reflect.Type) bool {
+// lends tells what is lent in a type that is nested in the types of outer: FlowCallbacks,
+// FlowNames or both.
+func lends(t reflect.Type, outer []reflect.Type) (flows Flows) {
 	if slices.Contains(outer, t) {
-		return false
+		return 0
 	}
 	outer = append(outer, t)
 	if t.Implements(lentType) && t.Kind() == reflect.Struct {
-		return true
+		return reflect.Zero(t).Interface().(lent).flow()
 	}
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
 		return lends(t.Elem(), outer)
 	case reflect.Struct:
 		for i := range t.NumField() {
-			if f := t.Field(i); (f.IsExported() || f.Anonymous) && lends(f.Type, outer) {
-				return true
+			if f := t.Field(i); f.IsExported() || f.Anonymous {
+				flows |= lends(f.Type, outer)
 			}
 		}
 	}
-	return false
+	return flows
 }
 
-// lend tells all lent functions in a value what lends them.
-func lend(v reflect.Value, l loan) {
-	if !lends(v.Type(), nil) {
-		return
+// lend tells all that is lent in a value what lends it.
+func lend(v reflect.Value, l loan) (err error) {
+	if lends(v.Type(), nil) == 0 {
+		return nil
 	}
 	if v.CanInterface() {
 		if f, ok := v.Interface().(lent); ok && v.Kind() == reflect.Struct {
-			f.lend(l)
-			return
+			return f.lend(l)
 		}
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
-			lend(v.Elem(), l)
+			err = lend(v.Elem(), l)
 		}
 	case reflect.Slice, reflect.Array:
 		for i := range v.Len() {
-			lend(v.Index(i), l)
+			err = errors.Join(err, lend(v.Index(i), l))
 		}
 	case reflect.Map:
 		for at := v.MapRange(); at.Next(); {
-			lend(at.Value(), l)
+			err = errors.Join(err, lend(at.Value(), l))
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if v.Type().Field(i).IsExported() || v.Type().Field(i).Anonymous {
-				lend(v.Field(i), l)
+				err = errors.Join(err, lend(v.Field(i), l))
 			}
 		}
 	}
+	return err
 }

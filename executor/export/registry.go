@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/pillion-dev/pillion/executor/carrier"
 	"github.com/pillion-dev/pillion/executor/internal/codec"
 )
 
@@ -25,10 +26,12 @@ var registry struct {
 
 var validName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$`)
 
+var validMember = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*\.){2}[A-Za-z_][A-Za-z0-9_]*$`)
+
 // newFunction describes a function. A panic in the author's options or codec is a
 // mistake like any other.
 func newFunction[Req, Resp any](name string, missing bool, opts []Option) (f *Function, o *options) {
-	f, o = &Function{Kind: KindOffload}, &options{name: name}
+	f, o = &Function{Kind: KindOffload, item: carrier.Item}, &options{name: name}
 	defer func() {
 		if r := recover(); r != nil {
 			o.wrong = fmt.Sprintf("panic in an option: %v", r)
@@ -45,8 +48,12 @@ func newFunction[Req, Resp any](name string, missing bool, opts []Option) (f *Fu
 	f.codec = codecName[Req, Resp](o.codec)
 	f.request, f.response = describe[Req](), describe[Resp]()
 	f.lends = lends(reflect.TypeFor[Req](), nil)
+	f.gives = gives(reflect.TypeFor[Resp]())
+	f.class = o.class
 	switch {
-	case !validName.MatchString(name):
+	case o.class != nil && !validMember.MatchString(name):
+		o.wrong = "the name is not of the form module.Class.method"
+	case o.class == nil && !validName.MatchString(name):
 		o.wrong = "the name is not of the form module.function"
 	case missing:
 		o.wrong = "the function is nil"
@@ -62,14 +69,14 @@ func newFunction[Req, Resp any](name string, missing bool, opts []Option) (f *Fu
 func register(f *Function, o *options) {
 	registry.Lock()
 	defer registry.Unlock()
-	if _, file, line, ok := runtime.Caller(2); ok {
+	if _, file, line, ok := runtime.Caller(2); ok && f.class == nil {
 		f.place = fmt.Sprintf("%s:%d", file, line)
 	}
 	if taken := registry.byName[o.name]; taken != nil && o.wrong == "" {
 		o.wrong = "the name is taken by " + taken.place
 	}
 	if o.wrong != "" {
-		registry.mistakes = append(registry.mistakes, fmt.Errorf("%s: export: %q: %s", f.place, o.name, o.wrong))
+		registry.mistakes = append(registry.mistakes, misplaced(f.place, o.name, o.wrong))
 		return
 	}
 	if registry.byName == nil {
@@ -78,13 +85,30 @@ func register(f *Function, o *options) {
 	registry.byName[o.name] = f
 }
 
+func misplaced(place, name, wrong string) error {
+	return fmt.Errorf("%s: export: %q: %s", place, name, wrong)
+}
+
+func mistake(place, name, wrong string) {
+	registry.Lock()
+	defer registry.Unlock()
+	registry.mistakes = append(registry.mistakes, misplaced(place, name, wrong))
+}
+
 // Err gives the mistakes of all registrations, a line for each with its place, or
 // nil. The build command refuses a library with mistakes, and a carrier refuses to
 // start. For any goroutine.
 func Err() error {
+	functions := Functions()
 	registry.RLock()
 	defer registry.RUnlock()
-	return errors.Join(registry.mistakes...)
+	mistakes := slices.Clone(registry.mistakes)
+	for _, f := range functions {
+		if _, err := f.describe(); err != nil { // a class of its objects is missing
+			mistakes = append(mistakes, misplaced(f.place, f.Module+"."+f.Name, err.Error()))
+		}
+	}
+	return errors.Join(mistakes...)
 }
 
 // Lookup finds a function by its full name, or gives nil. For any goroutine.

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/carrier"
 	"github.com/pillion-dev/pillion/executor/coro"
 	"github.com/pillion-dev/pillion/executor/internal/codec"
 	"github.com/pillion-dev/pillion/executor/internal/inbound"
@@ -30,9 +31,9 @@ import (
 // stream, after the items before it, and is the call's error.
 func Stream[Req, Item any](name string, fn func(ctx context.Context, request Req) iter.Seq2[Item, error], opts ...Option) {
 	f, o := newFunction[Req, struct{}](name, fn == nil, opts)
-	encode := gives[Item](f, o)
+	encode := givesItems[Item](f, o)
 	f.call = coded(f, o, func(ctx context.Context, x *exchange, request Req) (struct{}, error) {
-		return struct{}{}, pour(ctx, x, fn(ctx, request), encode)
+		return struct{}{}, pour(ctx, x, f.item, fn(ctx, request), encode)
 	})
 	register(f, o)
 }
@@ -58,9 +59,9 @@ func Collect[Req, In, Resp any](name string, fn func(ctx context.Context, reques
 // as those of [Stream].
 func Duplex[Req, In, Item any](name string, fn func(ctx context.Context, request Req, items iter.Seq2[In, error]) iter.Seq2[Item, error], opts ...Option) {
 	f, o := newFunction[Req, struct{}](name, fn == nil, opts)
-	decode, encode := takes[In](f, o), gives[Item](f, o)
+	decode, encode := takes[In](f, o), givesItems[Item](f, o)
 	f.call = coded(f, o, func(ctx context.Context, x *exchange, request Req) (struct{}, error) {
-		return struct{}{}, pour(ctx, x, fn(ctx, request, drain(ctx, x, decode)), encode)
+		return struct{}{}, pour(ctx, x, f.item, fn(ctx, request, drain(ctx, x, decode)), encode)
 	})
 	register(f, o)
 }
@@ -78,9 +79,9 @@ func Duplex[Req, In, Item any](name string, fn func(ctx context.Context, request
 func LoopStream[Req, Item any](name string, fn func(co *coro.Co, request Req, out *Out[Item]) error, opts ...Option) {
 	f, o := newFunction[Req, struct{}](name, fn == nil, opts)
 	f.onLoop(o)
-	encode := gives[Item](f, o)
+	encode := givesItems[Item](f, o)
 	f.begin = coded(f, o, func(co *coro.Co, x *exchange, request Req) (struct{}, error) {
-		return struct{}{}, fn(co, request, &Out[Item]{x, encode})
+		return struct{}{}, fn(co, request, &Out[Item]{x, encode, f.item})
 	})
 	register(f, o)
 }
@@ -89,6 +90,7 @@ func LoopStream[Req, Item any](name string, fn func(co *coro.Co, request Req, ou
 type Out[Item any] struct {
 	x      *exchange
 	encode func(Item) ([]byte, error)
+	item   int
 }
 
 // Send sends an item. It suspends the coroutine until there is room.
@@ -105,12 +107,15 @@ func (out *Out[Item]) Send(co *coro.Co, item Item) error {
 	}
 	_, err = coro.Await(co, executor.Future[struct{}](&sending{
 		exchange: out.x,
-		writer:   writer{function: -1, payload: payload},
+		writer:   writer{function: out.item, payload: payload},
 	}))
 	return err
 }
 
-func gives[Item any](f *Function, o *options) func(Item) ([]byte, error) {
+func givesItems[Item any](f *Function, o *options) func(Item) ([]byte, error) {
+	if gives(reflect.TypeFor[Item]()) {
+		f.item = carrier.ItemObject
+	}
 	f.out = describe[Item]()
 	codable[Item](o)
 	return encoder[Item](o)
@@ -129,9 +134,9 @@ func codable[Item any](o *options) {
 }
 
 // pour sends all items of a sequence.
-func pour[Item any](ctx context.Context, x *exchange, items iter.Seq2[Item, error], encode func(Item) ([]byte, error)) error {
+func pour[Item any](ctx context.Context, x *exchange, kind int, items iter.Seq2[Item, error], encode func(Item) ([]byte, error)) error {
 	s := inbound.NewSleeper()
-	w := &writer{Waiter: s.Waiter, function: -1}
+	w := &writer{Waiter: s.Waiter, function: kind}
 	for item, err := range items {
 		if err == nil {
 			w.payload, err = encode(item)

@@ -23,6 +23,9 @@ typedef uint64_t pillion_function;
 #define PILLION_FLOW_OUT 1u       /* items to the host */
 #define PILLION_FLOW_IN 2u        /* items from the host */
 #define PILLION_FLOW_CALLBACKS 4u /* its request lends functions of the host */
+#define PILLION_FLOW_METHOD 8u    /* it needs the object whose method it is */
+#define PILLION_FLOW_NAMES 16u    /* its request names objects */
+#define PILLION_FLOW_GIVES 32u    /* its result, or each item, is an object */
 
 /*
  * pillion_function_info describes a Go function. All texts are static and
@@ -137,6 +140,8 @@ int pillion_call_submit(pillion_task *out, pillion_executor executor,
  *   PILLION_DETACH.
  * parent: the call of Go's in whose handler this call is made, if any. A
  *   handler that calls Go back then passes a provider's full window.
+ * object: whose method the function is; see object.h.
+ * handles: the objects that the request names by their index, up to 65,536.
  */
 typedef struct pillion_call_options {
   size_t size;
@@ -151,12 +156,16 @@ typedef struct pillion_call_options {
   uint32_t credit;   /* 0: no items, and no one-way callbacks */
   uint32_t callbacks;
   pillion_task parent; /* 0: none */
+  uint64_t object;     /* 0: none */
+  const uint64_t *handles;
+  uint32_t handle_count;
+  uint32_t reserved2; /* zero */
 } pillion_call_options;
 
 /* clang-format off */
 #define PILLION_CALL_OPTIONS_INIT                                           \
   {sizeof(pillion_call_options), 0, NULL, 0, 0, 0, 0, PILLION_TIME_NEVER, 0, \
-   0, 0, 0}
+   0, 0, 0, 0, NULL, 0, 0}
 /* clang-format on */
 
 /*

@@ -165,8 +165,8 @@ int pillion_executor_live(uint64_t *out, pillion_executor executor);
 
 /*
  * In event.flags. A host gets those after POSTED only for calls with credit or
- * callbacks, and for its providers. It skips an event with a flag that it does
- * not know.
+ * callbacks, for its providers, and for functions that give objects. It skips
+ * an event with a flag that it does not know.
  */
 #define PILLION_EVENT_POSTED 1u   /* task and status are zero */
 #define PILLION_EVENT_ITEM 2u     /* an item of the call `task` */
@@ -175,6 +175,7 @@ int pillion_executor_live(uint64_t *out, pillion_executor executor);
 #define PILLION_EVENT_FINISHED 16u /* the caller of yours sends no more items */
 #define PILLION_EVENT_CANCEL 32u   /* the caller of yours asks it to stop */
 #define PILLION_EVENT_LINKED 64u   /* with CALLED: `link` is a call's token */
+#define PILLION_EVENT_OBJECT 128u  /* an end or ITEM: `link` is an object */
 
 /*
  * pillion_event tells that a task or call has ended, or brings a posted event
@@ -196,7 +197,7 @@ typedef struct pillion_event {
     uint8_t bytes[PILLION_INLINE];
     const void *data;
   } payload;
-  uint64_t link; /* with LINKED; else 0 */
+  uint64_t link; /* with LINKED and OBJECT; else 0 */
 } pillion_event;
 
 /*
@@ -212,6 +213,20 @@ static inline const void *pillion_event_data(const pillion_event *event) {
   return event->length > PILLION_INLINE ? event->payload.data
                                         : (const void *)event->payload.bytes;
 }
+
+/*
+ * pillion_event_keep moves the payload out of an event, which is empty
+ * afterwards. A long one is not copied. It is valid until the value is dropped.
+ *
+ * Threads: any; until the payload ends, with the next turn.
+ * Reentrancy: anywhere.
+ * Ownership: *out is the caller's, to be released with pillion_value_drop, on
+ *   any thread.
+ * Returns: 0, PILLION_EINVAL, or PILLION_ENOTSUP (the long result of a future
+ *   in C, whose own release function ends it).
+ * Since: 0.1
+ */
+int pillion_event_keep(pillion_value *out, pillion_event *event);
 
 /*
  * pillion_budget bounds a turn; see pillion_executor_options for max_polls and

@@ -98,15 +98,17 @@ int pillion_start(const pillion_start_options *options, char *errbuf,
 /*
  * pillion_shutdown ends Go's calls and workers. From now on calls are refused
  * with PILLION_ECLOSED. Those in flight are drained or cancelled, as `mode`
- * says, and when none runs any more Go's workers end. Results can still be
- * taken, and executors and their C tasks go on. It waits for `timeout` ns at
- * most (PILLION_TIME_NEVER: without a limit). pillion_start starts the library
- * again, also after PILLION_ETIMEDOUT. Nothing is unloaded, since Go cannot be.
+ * says, and when none runs any more all objects are dropped, and Go's workers
+ * end. Results can still be taken, and executors and their C tasks go on. It
+ * waits for `timeout` ns at most (PILLION_TIME_NEVER: without a limit).
+ * pillion_start starts the library again, also after PILLION_ETIMEDOUT. Nothing
+ * is unloaded, since Go cannot be.
  *
  * Threads: any, except one that a call in flight waits for.
  * Reentrancy: not inside a turn.
  * Ownership: none.
- * Returns: 0, PILLION_ETIMEDOUT (some calls still run; call again),
+ * Returns: 0, PILLION_ETIMEDOUT (some calls still run, or some objects
+ *   are closed; call again),
  *   PILLION_EREENTRANT or PILLION_EINVAL.
  * Since: 0.1
  */
@@ -150,10 +152,11 @@ typedef struct pillion_library_counts {
   uint64_t max_workers; /* blocking calls that run at once; 0: not started */
   uint64_t providers;
   uint64_t inbound; /* calls of the host's functions that Go has not finished */
+  uint64_t objects; /* of Go's that are not dropped, or that Go still closes */
 } pillion_library_counts;
 
 #define PILLION_LIBRARY_COUNTS_INIT \
-  {sizeof(pillion_library_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+  {sizeof(pillion_library_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /*
  * pillion_library_count fills *out, as far as out->size goes.

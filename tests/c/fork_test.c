@@ -69,6 +69,8 @@ static int child(struct parent *p) {
       pillion_task_detach(p->call),
       pillion_task_evict(p->task),
       pillion_task_wait(&value, p->call, PILLION_TIME_NEVER),
+      pillion_object_drop(0),
+      pillion_event_keep(&value, &event),
       pillion_wake(p->probe.waker),
       pillion_wake_local(p->probe.waker),
   };

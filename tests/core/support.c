@@ -43,14 +43,14 @@ int nothing_lives(void **state) {
   pillion_library_counts counts = library_counts();
   if (counts.executors == 0 && counts.tasks == 0 && counts.calls == 0 &&
       counts.payloads == 0 && counts.watches == 0 && counts.pools == 0 &&
-      counts.providers == 0 && counts.inbound == 0)
+      counts.providers == 0 && counts.inbound == 0 && counts.objects == 0)
     return 0;
   print_error(
       "alive: %d executors, %d tasks, %d calls, %d payloads, "
-      "%d watches, %d pools, %d providers, %d inbound calls\n",
+      "%d watches, %d pools, %d providers, %d inbound calls, %d objects\n",
       (int)counts.executors, (int)counts.tasks, (int)counts.calls,
       (int)counts.payloads, (int)counts.watches, (int)counts.pools,
-      (int)counts.providers, (int)counts.inbound);
+      (int)counts.providers, (int)counts.inbound, (int)counts.objects);
   return 1;
 }
 
@@ -312,14 +312,14 @@ int guest_functions(char *errbuf, size_t errcap) {
   if (registered) return 0;
   registered = true;
   pillion__function_add("flow.both", "flow", "{}", PILLION_KIND_OFFLOAD,
-                        PILLION_FLOW_OUT | PILLION_FLOW_IN);
+                        PILLION_FLOW_OUT | PILLION_FLOW_IN, 0);
   pillion__function_add("flow.in", "flow", "{}", PILLION_KIND_OFFLOAD,
-                        PILLION_FLOW_IN);
+                        PILLION_FLOW_IN, 0);
   pillion__function_add("flow.out", "flow", "{}", PILLION_KIND_OFFLOAD,
-                        PILLION_FLOW_OUT);
-  pillion__function_add("test.cpu", "test", "{}", PILLION_KIND_CPU, 0);
-  pillion__function_add("test.echo", "test", "{}", PILLION_KIND_OFFLOAD, 0);
-  return pillion__function_add("test.loop", "test", "{}", PILLION_KIND_LOOP, 0);
+                        PILLION_FLOW_OUT, 0);
+  pillion__function_add("test.cpu", "test", "{}", PILLION_KIND_CPU, 0, 0);
+  pillion__function_add("test.echo", "test", "{}", PILLION_KIND_OFFLOAD, 0, 0);
+  return pillion__function_add("test.loop", "test", "{}", PILLION_KIND_LOOP, 0, 0);
 }
 
 static int guest_stop(void) {

@@ -112,7 +112,7 @@ void pillion__descriptor_close(int fd);
 int64_t pillion__now(void);
 struct timespec *pillion__until(struct timespec *left, int64_t deadline);
 void pillion__let_run(uint32_t round);
-bool pillion__await_zero(_Atomic uint64_t *count, int64_t timeout);
+bool pillion__await_zero(_Atomic uint64_t *count, int64_t deadline);
 
 /* started.c */
 int pillion__started(void); /* starts the library if need be */

@@ -33,8 +33,7 @@ void pillion__let_run(uint32_t round) {
 }
 
 /* Naps until `count` is 0. Reports whether it became 0 in time. */
-bool pillion__await_zero(_Atomic uint64_t *count, int64_t timeout) {
-  int64_t deadline = pillion__time_after(pillion__now(), timeout);
+bool pillion__await_zero(_Atomic uint64_t *count, int64_t deadline) {
   struct timespec nap = {0, 50000};
   while (atomic_load(count) > 0) {
     if (pillion__now() >= deadline) return false;

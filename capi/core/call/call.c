@@ -36,7 +36,7 @@ void pillion__call_value(struct pillion__call *call, pillion_value *out) {
   if (call->length > PILLION_INLINE) {
     out->payload.ref.data = call->payload.memory;
     out->payload.ref.release = pillion__payload_free;
-    out->payload.ref.owner = call->payload.memory;
+    out->payload.ref.owner = pillion__block_of(call->payload.memory);
   } else {
     memcpy(out->payload.bytes, call->payload.bytes, PILLION_INLINE);
   }
@@ -52,6 +52,8 @@ static void call_put(struct pillion__call *call) {
 }
 
 void pillion__call_free(struct pillion__call *call) {
+  uint64_t object = pillion__call_given(call);
+  if (PILLION__UNLIKELY(object != 0)) pillion__object_drop(object);
   pillion__payload_clear(call, call->length);
   call_put(call);
 }
@@ -116,8 +118,8 @@ static void publish(struct pillion__call *call, uint64_t old) {
 void pillion__call_complete(struct pillion__call *call, int32_t status,
                             uint32_t outcome, const void *result,
                             uint64_t length) {
-  pillion__payload_clear(call, call->request_length);
-  call->request_length = 0;
+  uint64_t old = atomic_load(&call->state);
+  pillion__request_clear(call, old);
   bool too_large = length > PILLION_MAX_PAYLOAD;
   if (too_large || !pillion__payload_set(call, result, length)) {
     status = too_large ? PILLION_EMSGSIZE : PILLION_ENOMEM;
@@ -126,7 +128,6 @@ void pillion__call_complete(struct pillion__call *call, int32_t status,
   call->length = length;
   call->status = status;
   call->outcome = outcome;
-  uint64_t old = atomic_load(&call->state);
   while (!atomic_compare_exchange_weak(&call->state, &old,
                                        old | PILLION__CALL_DONE)) {
   }
@@ -161,8 +162,7 @@ int pillion__call_cancel(struct pillion__call *call, uint32_t gen,
   } while (!atomic_compare_exchange_weak(&call->state, &old, new));
 
   if ((old & PILLION__CALL_PHASE) == PILLION__CALL_NEW) {
-    pillion__payload_clear(call, call->request_length);
-    call->request_length = 0;
+    pillion__request_clear(call, old);
     if (old & PILLION__CALL_LOOP)
       pillion__hooks_release(&atomic_load(&call->executor)->hooks,
                              call->context);
@@ -225,7 +225,6 @@ void pillion__call_posted(struct pillion__executor *ex,
   else arrived(ex, call);
 }
 
-/* A payload elsewhere keeps its node until the next turn. */
 size_t pillion__call_event(struct pillion__executor *ex,
                            struct pillion__head *head, uint32_t slot,
                            pillion_event *event, size_t room) {
@@ -236,13 +235,10 @@ size_t pillion__call_event(struct pillion__executor *ex,
                      pillion__handle(PILLION__TASK, slot, pillion__gen(head)),
                      call->status, call->outcome, call->length,
                      call->payload.bytes);
-  if (call->length > PILLION_INLINE) {
-    if (PILLION__UNLIKELY(atomic_load(&call->state) & PILLION__CALL_FLOWS))
-      pillion__flows_free(&call->flows);
-    atomic_store(&call->state, 0); /* the handle is stale from here on */
-    pillion__list_push(&ex->taken, slot);
-  } else {
-    call_put(call);
-  }
+  uint64_t object = pillion__call_given(call);
+  if (PILLION__UNLIKELY(object != 0)) pillion__event_object(event, object);
+  if (call->length > PILLION_INLINE)
+    pillion__lend(ex, event, pillion__block_of(call->payload.memory));
+  call_put(call);
   return 1;
 }

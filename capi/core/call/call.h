@@ -9,8 +9,10 @@
  *   submit.c  its beginning; node.c  its memory; ring.c  its way to Go
  *   flows.c   its flows; items.c  items to the host; verbs.c  the host's verbs
  *   wait.c    calls without an executor
+ *   object.c  the objects that a request names, and those of results
  *   kind.c    the functions by handle; sweep.c  all of them; function.c
  */
+#include "object/object.h"
 #include "pool/pool.h"
 
 #pragma GCC visibility push(hidden)
@@ -55,6 +57,10 @@
  *   LOOP      by the submission to a loop          on an offloaded call
  *   EXPIRED   with CANCEL, if a deadline asked     if a cancel came before
  *   FLOWS     by a submission with flows           later
+ *   NAMES     by a submission whose request names  later
+ *             objects
+ *   GIVES     by a submission, if the result will  later
+ *             be an object
  */
 #define PILLION__CALL_NEW 1u
 #define PILLION__CALL_RUNNING 2u
@@ -66,6 +72,8 @@
 #define PILLION__CALL_LOOP 32u
 #define PILLION__CALL_EXPIRED 64u
 #define PILLION__CALL_FLOWS 128u
+#define PILLION__CALL_NAMES 256u
+#define PILLION__CALL_GIVES 512u
 #define PILLION__MODES 3u /* of a submission's flags */
 
 /*
@@ -286,6 +294,7 @@ void pillion__ring_undo(bool first);
 void pillion__ring_news(struct pillion__node *node);
 void pillion__ring_hold(void);
 void pillion__ring_release(void);
+void pillion__ring_hurry(void);
 void pillion__ring_poke(void);
 
 int pillion__ring_fd(void);
@@ -302,9 +311,37 @@ void pillion__ring_publish(uint32_t kinds);
 bool pillion__function_any(void);
 int pillion__function_kind(uint32_t *index, uint32_t *kind, uint32_t *flows,
                            pillion_function function);
+uint32_t pillion__function_class(uint32_t index);
 int pillion__function_add(const char *name, const char *module,
                           const char *descriptor, uint32_t kind,
-                          uint32_t flows);
+                          uint32_t flows, uint32_t class);
+
+/* object.c */
+int pillion__call_names_set(struct pillion__call *call,
+                            const pillion_call_options *o, uint32_t class);
+void pillion__call_names_clear(struct pillion__call *call);
+
+/* Go's: the key of the receiver of a call that runs, or of the object `at` - 1
+ * of its `handles`; 0 if there is none. */
+uintptr_t pillion__call_object(struct pillion__call *call, uint32_t at);
+
+/* The call's request ends. `state` says whether it names objects. */
+static inline void pillion__request_clear(struct pillion__call *call,
+                                          uint64_t state) {
+  if (PILLION__UNLIKELY(state & PILLION__CALL_NAMES))
+    pillion__call_names_clear(call);
+  else pillion__payload_clear(call, call->request_length);
+  call->request_length = 0;
+}
+
+/* The object in the result of a call that has ended, or 0. */
+static inline uint64_t pillion__call_given(struct pillion__call *call) {
+  uint64_t object = 0;
+  if (PILLION__UNLIKELY(atomic_load(&call->state) & PILLION__CALL_GIVES) &&
+      call->status == 0 && call->length == sizeof object)
+    memcpy(&object, call->payload.bytes, sizeof object);
+  return object;
+}
 
 /* kind.c */
 extern const struct pillion__kind pillion__call_kind;

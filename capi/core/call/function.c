@@ -11,17 +11,17 @@
 
 struct function {
   char *name, *module, *descriptor;
-  uint32_t kind, flows;
+  uint32_t kind, flows, class;
 };
 
 static struct function *functions;
 static _Atomic uint32_t function_count;
 static uint32_t function_capacity;
 
-/* The table owns the texts from here on. They live as long as the process. */
+/* The table has copies of the texts, which live as long as the process. */
 int pillion__function_add(const char *name, const char *module,
                           const char *descriptor, uint32_t kind,
-                          uint32_t flows) {
+                          uint32_t flows, uint32_t class) {
   uint32_t n = atomic_load(&function_count);
   if (n == function_capacity) {
     uint32_t more = function_capacity == 0 ? 64 : 2 * function_capacity;
@@ -31,7 +31,7 @@ int pillion__function_add(const char *name, const char *module,
     function_capacity = more;
   }
   struct function f = {strdup(name), strdup(module), strdup(descriptor), kind,
-                       flows};
+                       flows, class};
   if (f.name == NULL || f.module == NULL || f.descriptor == NULL)
     return PILLION_ENOMEM;
   functions[n] = f;
@@ -55,6 +55,11 @@ int pillion__function_kind(uint32_t *index, uint32_t *kind, uint32_t *flows,
   *kind = functions[*index].kind;
   *flows = functions[*index].flows;
   return 0;
+}
+
+/* Of the object whose method it is, or 0. */
+uint32_t pillion__function_class(uint32_t index) {
+  return functions[index].class;
 }
 
 static int by_name(const void *name, const void *function) {

@@ -25,7 +25,9 @@ static void tell(struct pillion__executor *ex, pillion_event *event,
   pillion__event_put(event, token, owner, 0, 0, item->length,
                      item->payload.bytes);
   event->flags = PILLION_EVENT_ITEM;
-  if (item->function >= 0) {
+  if (PILLION__UNLIKELY(item->function == PILLION__ITEM_OBJECT)) {
+    pillion__event_object(event, pillion__item_object(item));
+  } else if (item->function >= 0) {
     event->flags = PILLION_EVENT_CALLED;
     event->task = 0;
     event->outcome = (uint16_t)item->function;

@@ -143,11 +143,6 @@ static void call_kind_drop(struct pillion__head *head, uint32_t slot) {
   pillion__call_consumed(atomic_load(&call->executor), call);
 }
 
-static void call_kind_release(struct pillion__head *head, uint32_t slot) {
-  (void)slot;
-  pillion__call_free((struct pillion__call *)head);
-}
-
 const struct pillion__kind pillion__call_kind = {
     .cancel = call_kind_cancel,
     .detach = call_kind_detach,
@@ -157,7 +152,6 @@ const struct pillion__kind pillion__call_kind = {
     .delivered = call_kind_delivered,
     .event = pillion__call_event,
     .drop = call_kind_drop,
-    .release = call_kind_release,
     .next = pillion__call_next,
     .flows = call_kind_flows,
     .news = call_kind_news,

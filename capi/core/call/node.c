@@ -82,21 +82,23 @@ void pillion__node_put(struct pillion__nodes *nodes,
     node_push(&nodes->free, node); /* else used up: it retires */
 }
 
-/* ---- Payloads: 24 bytes in the node, or memory of their own -------------- */
+/* ---- Payloads: 24 bytes in the node, or a block of their own ------------- */
 
 bool pillion__payload_set(struct pillion__call *call, const void *bytes,
                           uint64_t length) {
   void *to = call->payload.bytes;
   if (length > PILLION_INLINE) {
-    to = call->payload.memory = pillion__payload_alloc(length);
-    if (to == NULL) return false;
+    struct pillion__block *block = pillion__block_make(length);
+    if (block == NULL) return false;
+    to = call->payload.memory = block->bytes;
   }
   if (length > 0) memcpy(to, bytes, length);
   return true;
 }
 
 void pillion__payload_clear(struct pillion__call *call, uint64_t length) {
-  if (length > PILLION_INLINE) pillion__payload_free(call->payload.memory);
+  if (length > PILLION_INLINE) 
+    pillion__payload_free(pillion__block_of(call->payload.memory));
 }
 
 /* Asks its executor for something. A late bell finds that it has none. */

@@ -57,9 +57,12 @@ int pillion__ring_open(uint32_t capacity, struct pillion__why why) {
   return 0;
 }
 
+/* The goroutine takes soon, also if no submission waits. */
+void pillion__ring_hurry(void) { pillion__ring_publish(PILLION__RING_URGENT); }
+
 void pillion__ring_close(void) {
   atomic_store(&ring_closed, true);
-  pillion__ring_publish(PILLION__RING_URGENT);
+  pillion__ring_hurry();
 }
 
 /* After a start that failed. `first`: no call has used the ring. */
@@ -119,14 +122,14 @@ void pillion__ring_news(struct pillion__node *node) {
     pillion__set(&node->news_link, first == 0 ? RING_END : first);
   } while (!atomic_compare_exchange_weak(&ring_news, &first, node->slot + 1));
   if (news_held) news_held = HELD_SOME;
-  else pillion__ring_publish(PILLION__RING_URGENT);
+  else pillion__ring_hurry();
 }
 
 /* Until the release Go isn't told of this thread's news. They don't nest. */
 void pillion__ring_hold(void) { news_held = HELD; }
 
 void pillion__ring_release(void) {
-  if (news_held == HELD_SOME) pillion__ring_publish(PILLION__RING_URGENT);
+  if (news_held == HELD_SOME) pillion__ring_hurry();
   news_held = 0;
 }
 
@@ -213,7 +216,8 @@ int pillion__ring_sleep(void) {
   uint32_t head = pillion__peek(&ring_head);
   atomic_store(&ring_asleep, 1);
   if (atomic_load(&ring[head & ring_mask].sequence) != head + 1 &&
-      atomic_load(&ring_news) == 0 && !atomic_load(&ring_closed))
+      atomic_load(&ring_news) == 0 && !atomic_load(&ring_closed) &&
+      atomic_load(pillion__objects_dead()) == 0)
     return 1;
   atomic_store(&ring_asleep, 0);
   return 0;

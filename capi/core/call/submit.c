@@ -75,9 +75,27 @@ static void unmake(struct pillion__call *call) {
 }
 
 #define CREDIT_MOST 65536u
+#define HANDLES_MOST 65536u
 
 static bool flowing(const pillion_call_options *o) {
   return (o->credit | o->callbacks | (o->flags & PILLION_SENDING)) != 0;
+}
+
+static bool naming(const pillion_call_options *o) {
+  return (o->object | o->handle_count) != 0;
+}
+
+/* Objects come with events, and go with the calls that can name them. */
+static int objects_fit(const struct pillion__executor *ex, uint32_t flows,
+                       const pillion_call_options *o) {
+  uint32_t mode = o->flags & PILLION__MODES;
+  if ((o->object != 0) != ((flows & PILLION_FLOW_METHOD) != 0) ||
+      (o->handle_count > 0 &&
+       (!(flows & PILLION_FLOW_NAMES) || o->handles == NULL ||
+        o->handle_count > HANDLES_MOST)))
+    return PILLION_EINVAL;
+  bool comes = mode == PILLION_DETACH || (mode == PILLION_EVENT && ex != NULL);
+  return flows & PILLION_FLOW_GIVES && !comes ? PILLION_ENOTSUP : 0;
 }
 
 /* Whether the options fit the function's flows, which a host must ask for. */
@@ -101,8 +119,10 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   uint32_t index, kind, flows, pool = 0;
   int rc = pillion__function_kind(&index, &kind, &flows, o->function);
   if (rc < 0) return rc;
-  if (PILLION__UNLIKELY(flows != 0 || flowing(o))) {
+  bool names = naming(o);
+  if (PILLION__UNLIKELY(flows != 0 || flowing(o) || names)) {
     rc = flows_fit(ex, flows, o);
+    if (rc == 0) rc = objects_fit(ex, flows, o);
     if (rc < 0) return rc;
   }
   bool polled = kind == PILLION_KIND_LOOP || kind == PILLION_KIND_ASYNC;
@@ -115,10 +135,15 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   if (rc < 0) return rc;
   struct pillion__call *call =
       (struct pillion__call *)pillion__node_get(&pillion__calls, ex);
-  if (call == NULL || !pillion__payload_set(call, o->request, o->length)) {
+  if (call == NULL) rc = PILLION_ENOMEM;
+  else if (PILLION__UNLIKELY(names))
+    rc = pillion__call_names_set(call, o, pillion__function_class(index));
+  else if (!pillion__payload_set(call, o->request, o->length))
+    rc = PILLION_ENOMEM;
+  if (PILLION__UNLIKELY(rc < 0)) {
     if (call != NULL) unmake(call);
     withdraw(ex, pool);
-    return PILLION_ENOMEM;
+    return rc;
   }
   uint32_t gen = pillion__gen(&call->head);
   call->head.flags = (o->flags & PILLION__MODES) << PILLION__MODE_SHIFT;
@@ -134,7 +159,7 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   call->joiner = 0;
   pillion__set(&call->wakeup, 0);
   if (PILLION__UNLIKELY(flowing(o)) && !pillion__call_flows_make(call, o)) {
-    pillion__payload_clear(call, o->length);
+    pillion__request_clear(call, names ? PILLION__CALL_NAMES : 0);
     unmake(call);
     withdraw(ex, pool);
     return PILLION_ENOMEM;
@@ -145,6 +170,8 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   uint64_t state = (uint64_t)gen << 32 | PILLION__CALL_NEW;
   if (on_loop) state |= PILLION__CALL_LOOP;
   if (flowing(o)) state |= PILLION__CALL_FLOWS;
+  if (names) state |= PILLION__CALL_NAMES;
+  if (flows & PILLION_FLOW_GIVES) state |= PILLION__CALL_GIVES;
   if (ex == NULL && o->flags == PILLION_DETACH) state |= PILLION__CALL_ORPHAN;
   atomic_store(&call->state, state);
   pillion_task task = pillion__handle(PILLION__TASK, call->slot, gen);
@@ -153,7 +180,7 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   } else if (!pillion__ring_push(call->slot, gen, kinds)) {
     if (atomic_compare_exchange_strong(&call->state, &state, 0)) {
       if (flowing(o)) pillion__flows_free(&call->flows);
-      pillion__payload_clear(call, o->length);
+      pillion__request_clear(call, state);
       unmake(call);
       withdraw(ex, pool);
       return PILLION_EAGAIN;
@@ -225,7 +252,7 @@ int pillion_call_submit_with(pillion_task *out, pillion_executor executor,
     options = &whole;
   }
   if ((options->flags & ~PILLION_SENDING) > PILLION_DETACH ||
-      options->reserved != 0 ||
+      (options->reserved | options->reserved2) != 0 ||
       (options->parent != 0 && !is_inbound(options->parent)))
     return PILLION_EINVAL;
   uint32_t kinds = 0;

@@ -19,6 +19,7 @@ enum {
   PILLION__WATCH = 5,
   PILLION__POOL = 6,
   PILLION__PROVIDER = 7,
+  PILLION__OBJECT = 8,
 };
 
 static inline uint64_t pillion__handle(unsigned tag, uint32_t slot,
@@ -228,6 +229,13 @@ static inline void pillion__event_put(pillion_event *event, uint64_t token,
   memcpy(event->payload.bytes, payload, PILLION_INLINE);
 }
 
+static inline void pillion__event_object(pillion_event *event,
+                                         uint64_t object) {
+  event->flags |= PILLION_EVENT_OBJECT;
+  event->link = object;
+  event->length = 0;
+}
+
 static inline void pillion__cell_event(const struct pillion__cell *cell,
                                        uint32_t slot, pillion_event *event) {
   pillion_value value;
@@ -321,9 +329,12 @@ static inline struct pillion__cell *pillion__cell_at(uint32_t slot) {
   return cells == NULL ? NULL
                        : (struct pillion__cell *)cells + slot % PILLION__CHUNK;
 }
+static inline bool pillion__is_node(uint32_t type) {
+  return type >= PILLION__CHUNK_CALLS;
+}
 static inline size_t pillion__stride(uint32_t type) {
-  return type >= PILLION__CHUNK_CALLS ? PILLION__NODE_SIZE
-                                      : sizeof(struct pillion__cell);
+  return pillion__is_node(type) ? PILLION__NODE_SIZE
+                                : sizeof(struct pillion__cell);
 }
 /* Of a slot in use, of any kind. */
 static inline struct pillion__head *pillion__head_at(uint32_t slot,

@@ -410,16 +410,23 @@ void pillion__drop_events(struct pillion__executor *ex);
 /* post.c */
 struct pillion__block { /* a payload in memory of its own */
   struct pillion__block *next;
-  uint64_t reserved; /* the bytes begin where any type may */
-  char bytes[];
+  _Atomic uint64_t holders; /* once it is lent: the turn, and its keeper */
+  char bytes[];             /* they begin where any type may */
 };
+struct pillion__block *pillion__block_make(size_t length);
 struct pillion__block *pillion__block_new(const void *payload, size_t length);
+
+static inline struct pillion__block *pillion__block_of(const void *bytes) {
+  return (struct pillion__block *)((char *)bytes -
+                                   offsetof(struct pillion__block, bytes));
+}
 
 /* The event's payload lies in the block, until the next turn. */
 static inline void pillion__lend(struct pillion__executor *ex,
                                  pillion_event *event,
                                  struct pillion__block *block) {
   event->payload.data = block->bytes;
+  pillion__set(&block->holders, 1);
   block->next = ex->posts_lent;
   ex->posts_lent = block;
 }

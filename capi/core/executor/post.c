@@ -33,8 +33,12 @@ struct pillion__posted {     /* 40 bytes */
 };
 
 /* NULL: no memory. */
+struct pillion__block *pillion__block_make(size_t length) {
+  return pillion__payload_alloc(sizeof(struct pillion__block) + length);
+}
+
 struct pillion__block *pillion__block_new(const void *payload, size_t length) {
-  struct pillion__block *block = pillion__payload_alloc(sizeof *block + length);
+  struct pillion__block *block = pillion__block_make(length);
   if (block != NULL) memcpy(block->bytes, payload, length);
   return block;
 }
@@ -233,11 +237,40 @@ size_t pillion__posts_take(struct pillion__executor *ex, pillion_event *events,
   return n;
 }
 
+/* One of its holders has let go of it: the turn, or who keeps its payload. */
+static void block_leave(void *owner) {
+  struct pillion__block *block = owner;
+  if (atomic_load_explicit(&block->holders, memory_order_acquire) == 1 ||
+      atomic_fetch_sub(&block->holders, 1) == 1)
+    pillion__payload_free(block);
+}
+
 /* Ends the payloads that the latest turn's events have lent to the host. */
 void pillion__posts_release(struct pillion__executor *ex) {
   while (ex->posts_lent != NULL) {
     struct pillion__block *block = ex->posts_lent;
     ex->posts_lent = block->next;
-    pillion__payload_free(block);
+    block_leave(block);
   }
+}
+
+/* A block stays in the list of its turn, which no longer frees it. */
+int pillion_event_keep(pillion_value *out, pillion_event *event) {
+  uint32_t type;
+  if (pillion__forked()) return PILLION_EFORKED;
+  if (out == NULL || event == NULL) return PILLION_EINVAL;
+  if (event->length > PILLION_INLINE && event->flags == 0 &&
+      pillion__head_of(event->task, &type) != NULL && !pillion__is_node(type))
+    return PILLION_ENOTSUP; /* the payload is of a future */
+  pillion__value_empty(out, event->status);
+  out->length = event->length;
+  memcpy(out->payload.bytes, event->payload.bytes, PILLION_INLINE);
+  if (event->length > PILLION_INLINE) {
+    struct pillion__block *block = pillion__block_of(event->payload.data);
+    atomic_fetch_add(&block->holders, 1);
+    out->payload.ref.release = block_leave;
+    out->payload.ref.owner = block;
+  }
+  event->length = 0;
+  return 0;
 }

@@ -102,7 +102,10 @@ int pillion_start(const pillion_start_options *options, char *errbuf,
 static int stop(int mode, int64_t timeout) {
   atomic_store(&pillion__stopping, true);
   if (mode == PILLION_CLOSE_CANCEL) pillion__calls_cancel(NULL, 0);
-  if (!pillion__await_zero(&pillion__calls_running, timeout)) {
+  int64_t end = pillion__time_after(pillion__now(), timeout);
+  bool done = pillion__await_zero(&pillion__calls_running, end);
+  if (done) pillion__objects_drop_all();
+  if (!done || !pillion__await_zero(&pillion__objects_alive, end)) {
     phase_set(STARTED); /* a shutdown may follow; calls stay refused */
     return PILLION_ETIMEDOUT;
   }

@@ -126,5 +126,7 @@ int pillion_pool_stop(pillion_pool pool, int64_t timeout) {
   if (pillion__turning) return PILLION_EREENTRANT;
   atomic_fetch_add(&p->stops, 1);
   pillion__pool_poke_members(p, false);
-  return pillion__await_zero(&p->threads, timeout) ? 0 : PILLION_ETIMEDOUT;
+  return pillion__await_zero(&p->threads,
+                             pillion__time_after(pillion__now(), timeout))
+             ? 0 : PILLION_ETIMEDOUT;
 }

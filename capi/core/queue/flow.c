@@ -16,6 +16,7 @@
  */
 #include <string.h>
 
+#include "object/object.h"
 #include "queue/queue.h"
 
 /* `credit` is 0 for a flow without items. */
@@ -49,7 +50,9 @@ void pillion__flow_shut(struct pillion__flow *flow) {
 }
 
 void pillion__item_drop(struct pillion__item *item) {
-  if (item->length > PILLION_INLINE && item->payload.ref.release != NULL)
+  if (item->function == PILLION__ITEM_OBJECT)
+    pillion__object_drop(pillion__item_object(item));
+  else if (item->length > PILLION_INLINE && item->payload.ref.release != NULL)
     item->payload.ref.release(item->payload.ref.owner);
 }
 

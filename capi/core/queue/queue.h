@@ -115,10 +115,14 @@ void pillion__timers_forget(struct pillion__timers *timers);
 
 /* ---- Flows: one writer's items for one reader, within its credit --------- */
 
+/* What an item is that is no one-way call. */
+#define PILLION__ITEM (-1)
+#define PILLION__ITEM_OBJECT (-2) /* its bytes are a handle */
+
 /* As a pillion_value: longer bytes lie at ref.data, until they are released. */
 struct pillion__item {
   uint32_t length;
-  int32_t function; /* a one-way call of it; -1: an item */
+  int32_t function; /* a one-way call of it, or PILLION__ITEM… */
   union {
     uint8_t bytes[PILLION_INLINE];
     struct {
@@ -202,6 +206,12 @@ void pillion__item_drop(struct pillion__item *item);
 static inline uint32_t pillion__item_elsewhere(
     const struct pillion__item *item) {
   return item->length > PILLION_INLINE ? item->length : 0;
+}
+
+static inline uint64_t pillion__item_object(const struct pillion__item *item) {
+  uint64_t object;
+  memcpy(&object, item->payload.bytes, sizeof object);
+  return object;
 }
 
 static inline bool pillion__flow_empty(const struct pillion__flow *flow) {

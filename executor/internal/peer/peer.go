@@ -36,6 +36,7 @@ type Call struct {
 	ended        bool
 	news         *sync.Cond
 	Faults       []string // uses after the end
+	Objects      []*carrier.Object
 }
 
 // waiter is told once.
@@ -161,6 +162,15 @@ func (c *Call) use(what string) (unlock func()) {
 
 // Out implements [carrier.Call].
 func (c *Call) Out() carrier.Out { return c }
+
+// Object implements [carrier.Call].
+func (c *Call) Object(at int) *carrier.Object {
+	defer c.use("object")()
+	if at < len(c.Objects) {
+		return c.Objects[at]
+	}
+	return nil
+}
 
 // In implements [carrier.Call].
 func (c *Call) In() carrier.In {

@@ -162,6 +162,9 @@ func (c *call) writable() {
 // Out implements [carrier.Call].
 func (c *call) Out() carrier.Out { return c }
 
+// Object implements [carrier.Call].
+func (c *call) Object(int) *carrier.Object { return nil }
+
 // In implements [carrier.Call].
 func (c *call) In() carrier.In {
 	if !c.sends {

@@ -489,9 +489,8 @@ GIVEN(an_executor, loop_call_is_cancelled_before_and_after_its_start) {
 
 /* The second half of a pillion_task_cancel on another thread: the call ends
    between that thread's look at the state and its post. */
-static void post_cancel(struct pillion__call *call) {
-  pillion__call_ask(call, atomic_load(&call->head.gen),
-                PILLION__PEND_CANCEL);
+static void post_cancel(struct pillion__call *call, uint32_t gen) {
+  pillion__call_ask(call, gen, PILLION__PEND_CANCEL);
 }
 
 GIVEN(an_executor, late_cancel_leaves_the_events_in_their_list) {
@@ -506,10 +505,11 @@ GIVEN(an_executor, late_cancel_leaves_the_events_in_their_list) {
   for (int i = 0; i < 3; i++)
     pillion__call_complete(calls[i], 0, 0, longer, sizeof longer);
   assert_int_equal(pillion_executor_turn(NULL, 0, NULL, ex, NULL), 0);
-  post_cancel(calls[0]); /* its end waits to be taken */
+  uint32_t gen = atomic_load(&calls[0]->head.gen);
+  post_cancel(calls[0], gen); /* its end waits to be taken */
   assert_int_equal(pillion_executor_turn(events, 1, NULL, ex, NULL), 1);
   assert_int_equal(events[0].token, 0);
-  post_cancel(calls[0]); /* the host has it, and reads the payload */
+  post_cancel(calls[0], gen); /* the host has it, and reads the payload */
   assert_int_equal(turn(ex), 2);
   assert_int_equal(events[0].token, 1);
   assert_int_equal(events[1].token, 2);

@@ -595,7 +595,7 @@ TEST(a_function_that_calls_back_is_not_waited_for) {
   function("test.echo"); /* the library starts */
   assert_ok(pillion__function_add("test.wants", "test", "{}",
                                   PILLION_KIND_OFFLOAD,
-                                  PILLION_FLOW_CALLBACKS));
+                                  PILLION_FLOW_CALLBACKS, 0));
   assert_int_equal(
       pillion_call_wait(&value, function("test.wants"), NULL, 0, 0),
       PILLION_EDEADLOCK);

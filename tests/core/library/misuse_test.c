@@ -25,6 +25,8 @@ static struct {
   pillion_task flowing, gone_flowing; /* with flows both ways */
   bool item_told;                     /* by a turn of the test's own */
   struct pillion__job flowing_job;
+  uint64_t object, gone_object;
+  pillion_function method;
   struct probe probe, gone_probe;
   int pipe[2];
 } made;
@@ -89,12 +91,35 @@ static void flows_are_as_before(void) {
   assert_true(events[0].task == made.flowing && events[0].flags == 0);
 }
 
+/* A method of it is called by the table. */
+static void an_object(void) {
+  static bool added;
+  if (!added)
+    assert_ok(pillion__function_add("test.method", "test", "{}",
+                                    PILLION_KIND_OFFLOAD, PILLION_FLOW_METHOD,
+                                    7));
+  added = true;
+  made.method = function("test.method");
+  assert_ok(pillion__object_new(&made.gone_object, (uintptr_t)&made, 7));
+  assert_ok(pillion_object_drop(made.gone_object));
+  assert_ok(pillion__object_new(&made.object, (uintptr_t)&made, 7));
+}
+
+static void bury_objects(void) {
+  uintptr_t keys[8];
+  int n = pillion__objects_take(keys, COUNT(keys));
+  for (int i = 0; i < n; i++) assert_true(keys[i] == (uintptr_t)&made);
+  pillion__objects_done((uint32_t)n);
+}
+
 static void free_them(void) {
   if (made.flowing != 0) flows_are_as_before();
   int n = pillion__ring_take(jobs, COUNT(jobs));
   for (int i = 0; i < n; i++)
     if (job_take_up(&jobs[i])) job_echo(&jobs[i]);
   pillion_value value;
+  assert_ok(pillion_object_drop(made.object)); /* no misuse has dropped it */
+  bury_objects();
   answer(made.inbound, ""); /* no misuse has answered it */
   assert_answered(made.in, 0, PILLION_OUTCOME_RETURNED, "");
   assert_ok(pillion_provider_free(made.provider));
@@ -116,6 +141,7 @@ static void one_of_each(void) {
   made.ex = executor_new();
   made.function = function("test.echo");
   an_inbound_call();
+  an_object();
   made.gone_pool = pool_new();
   pool_free(made.gone_pool);
   made.pool = pool_new();
@@ -316,6 +342,19 @@ static int do_provide(uint64_t h) {
   o.functions = 1;
   return pillion_provider_new(&provider, h, &o, NULL, 0);
 }
+static int do_keep(uint64_t h) {
+  pillion_event event = {0};
+  pillion_value value;
+  return pillion_event_keep(&value, &event);
+}
+static int do_object_drop(uint64_t h) { return pillion_object_drop(h); }
+static int do_method(uint64_t h) {
+  pillion_call_options options = PILLION_CALL_OPTIONS_INIT;
+  options.function = made.method;
+  options.object = h;
+  options.flags = PILLION_DETACH;
+  return pillion_call_submit_with(NULL, 0, &options);
+}
 static int do_provider_free(uint64_t h) { return pillion_provider_free(h); }
 static int do_nothing(uint64_t h) {
   return PILLION_EFORKED;
@@ -330,6 +369,7 @@ enum {
   WATCH,
   POOL,
   PROVIDER,
+  OBJECT,
   INBOUND,
   FLOWING
 };
@@ -384,6 +424,9 @@ static const struct entry {
     {"pillion_log_set", do_log, NONE, 0},
     {"pillion_log_take", do_log_take, EXECUTOR, 0},
     {"pillion_module_list", do_modules, NONE, 0},
+    {"pillion_event_keep", do_keep, NONE, 0},
+    {"pillion_object_drop", do_object_drop, OBJECT, 0},
+    {"pillion_call_submit_with", do_method, OBJECT, HOME},
     {"pillion_pool_close", do_pool_close, POOL, 0},
     {"pillion_pool_free", do_pool_free, POOL, OUTSIDE},
     {"pillion_pool_join", do_pool_join, POOL, OWNER | OUTSIDE},
@@ -418,7 +461,8 @@ static const struct entry {
 static uint64_t valid(int kind) {
   const uint64_t handles[] = {0,             made.ex,    made.task, made.waker,
                               made.function, made.watch, made.pool,
-                              made.provider, made.inbound, made.flowing};
+                              made.provider, made.object, made.inbound,
+                              made.flowing};
   return handles[kind];
 }
 
@@ -439,7 +483,7 @@ GIVEN(one_of_each, table_has_every_function) {
     found++;
   }
   fclose(map);
-  assert_true(found >= 57);
+  assert_true(found >= 59);
 }
 
 /* ---- Handles ------------------------------------------------------------- */
@@ -461,7 +505,7 @@ GIVEN(one_of_each, handles_that_never_were_are_refused) {
     if (!(call && entry->kind == EXECUTOR) && !(entry->rules & HOME))
       assert_refused(entry, 0);
     uint64_t right = valid(entry->kind);
-    for (int kind = EXECUTOR; kind <= PROVIDER; kind++)
+    for (int kind = EXECUTOR; kind <= OBJECT; kind++)
       if (kind != entry->kind && !(kind == TASK && entry->kind >= INBOUND))
         assert_refused(entry, valid(kind));
     assert_refused(entry, right + 1);             /* a generation to come */
@@ -479,6 +523,7 @@ GIVEN(one_of_each, stale_handles_are_refused) {
     if (entry->kind == WATCH) assert_refused(entry, made.gone_watch);
     if (entry->kind == POOL) assert_refused(entry, made.gone_pool);
     if (entry->kind == PROVIDER) assert_refused(entry, made.gone_provider);
+    if (entry->kind == OBJECT) assert_refused(entry, made.gone_object);
     if (entry->kind >= INBOUND) assert_refused(entry, made.gone_inbound);
     if (entry->kind >= INBOUND || entry->kind == TASK)
       assert_refused(entry, made.gone_flowing);
@@ -512,7 +557,7 @@ GIVEN(one_of_each, random_handles_are_refused) {
   uint64_t x = 88172645463325252u; /* xorshift64 (Marsaglia 2003) */
   for (int i = 0; i < 20000; i++) {
     x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-    uint64_t kind = i % 8, slot = x >> 32 & (i % 3 ? 0xfff : 0xffffff);
+    uint64_t kind = i % 9, slot = x >> 32 & (i % 3 ? 0xfff : 0xffffff);
     uint64_t handle = kind << 56 | slot << 32 | (uint32_t)(x | 0x10000);
     EACH(entry)
       if (entry->kind != NONE) assert_refused(entry, handle);

@@ -17,8 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static int guest_functions(char *errbuf, size_t errcap) {
   (void)errbuf, (void)errcap;
-  pillion__function_add("fuzz.echo", "fuzz", "{}", PILLION_KIND_OFFLOAD, 0);
-  return pillion__function_add("fuzz.loop", "fuzz", "{}", PILLION_KIND_LOOP, 0);
+  pillion__function_add("fuzz.echo", "fuzz", "{}", PILLION_KIND_OFFLOAD, 0, 0);
+  return pillion__function_add("fuzz.loop", "fuzz", "{}", PILLION_KIND_LOOP, 0, 0);
 }
 static void guest_turn(struct pillion__guest_turn *turn) {
   for (uint32_t i = 0; i < turn->count; i++) {
