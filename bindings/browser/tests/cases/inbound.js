@@ -86,7 +86,7 @@ export default {
 
   async "Go calls functions that are provided by name"(lib) {
     const names = ["import.fetch", "import.loop_fetch", "import.async_fetch"];
-    for (const name of names) await fails(lib.call(name, "x"), GoError, { message: "imports: the host provides no such function" });
+    for (const name of names) await fails(lib.call(name, "x"), GoError, { message: "imports: the host provides no such function: app.Http.fetch" });
     const bytes = lib.provide("app.Http", { fetch: async (b) => `got ${new TextDecoder().decode(b)}` }, { bytes: true });
     for (const name of names) equal(await lib.call(name, "x"), "got x");
     await fails(lib.call("import.other", "x"), GoError);
