@@ -74,6 +74,15 @@ var lacks = map[string]string{
 	"go_and_c_fill_a_socket":                                itsOwn,
 	"a_cancelled_go_task_does_not_spin":                     itsOwn,
 	"an_executor_is_freed_while_go_waits":                   itsOwn,
+	"items_of_many_calls_come_in_order_within_their_credit": noFlows,
+	"a_call_without_credit_wakes_no_loop":                   noFlows,
+	"lent_functions_are_answered_in_handlers":               noFlows,
+	"a_cancel_in_an_items_handler_ends_the_items":           noFlows,
+	"free_in_an_items_handler_ends_all":                     noFlows,
+	"items_move_to_the_next_loop_with_their_executor":       noFlows,
+	"items_come_in_a_loop_that_an_items_handler_runs":       noFlows,
+	"items_come_among_signals_and_children":                 noFlows,
+	"items_come_where_no_descriptor_is_left":                noFlows,
 }
 
 // NestedCases are those of a loop in a handler of its own.
@@ -82,6 +91,7 @@ const NestedCases = "a_loop_inside_a_poll_* a_poll_runs_* a_late_wake_*"
 const (
 	later   = "turns wait for the end of a handler of Go's"
 	oneHost = "an executor of Go's has one host, whose Close frees it"
+	noFlows = "its tasks have channels; flows are the library's"
 	itsOwn  = "all its tasks are Go's, as in the cases of watch"
 )
 

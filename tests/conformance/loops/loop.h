@@ -88,7 +88,7 @@ static inline void own_call(const void *own) {
   "a_handler_may_run_the_loop a_handler_waits_for_the_event_behind_its_own " \
   "a_loop_inside_a_poll_neither_spins_nor_loses_anything "                   \
   "descriptors_are_watched_in_a_loop_that_a_handler_runs "                   \
-  "a_poll_runs_the_loop "                                                    \
+  "a_poll_runs_the_loop items_come_in_a_loop_that_an_items_handler_runs "    \
   "a_late_wake_inside_a_poll_does_not_silence_the_loop"
 
 /* The cases of a loop that ends by itself. */

@@ -354,10 +354,13 @@ async def a_forked_child_touches_nothing_of_the_parents(lib, run):
 ATTACH = "the package attaches and detaches by itself"
 TASKS = "Python awaits Go functions; it has no tasks of the executor"
 WATCH = "Python's own watches are the loop's"
+FLOW = "its streams and lent functions have cases of their own, bindings/python/tests"
 NEST = "asyncio and trio forbid a loop in a handler"
 
 
 def why_not(name: str) -> str:
+    if re.search(r"item|lent|credit", name):
+        return FLOW
     if re.search(r"nest|handler|inside_a_poll|_poll_|a_poll|dialog", name):
         return NEST
     if re.search(r"attach|detach|executor|adapter|free|ends_when|random|any_time", name):

@@ -13,7 +13,7 @@ ROOT = HERE.parents[2]
 SUBJECTS = {
     "life": "what lives, and when the loop ends", "time": "deadlines, the budget, the loop's share", "wakes": "wakes, storms, signals",
     "nest": "loops in handlers and polls", "end": "ends in every order", "refuse": "refusals", "memory": "no memory",
-    "several": "several executors and loops", "fork": "forks", "random": "random programs", "watch": "descriptors", "watch_go": "Go's descriptors",
+    "several": "several executors and loops", "fork": "forks", "random": "random programs", "watch": "descriptors", "watch_go": "Go's descriptors", "flow": "items, lent functions",
 }  # fmt: skip
 GO = {"foreign/poll": "Go poll", "foreign/channel": "Go channel", "foreign/uv": "Go uv", "foreign/glib": "Go glib", "foreign/event": "Go event", "foreign/sdevent": "Go sdevent"}
 START, END = "<!-- made by make adapters -->", "<!-- end -->"

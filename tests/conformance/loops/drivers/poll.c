@@ -10,7 +10,7 @@ const struct exempt loop_exempts[] = {
     {"the_loop_may_* loop_executor_detach_* a_loop_is_destroyed_* "
      "an_adapter_of_* detach_* a_sleeping_task_moves_* free_in_on_event_* "
      "a_forked_child_* random_programs attach_* an_attach_* "
-     "a_second_adapter_*",
+     "a_second_adapter_* items_move_* free_in_an_items_*",
      "its loop is in the executor's host: nothing to attach, detach, destroy"},
     {"a_freed_executors_descriptor_is_the_programs "
      "the_programs_descriptors_have_their_turn "
