@@ -15,7 +15,10 @@
 extern "C" {
 #endif
 
-/* The bytes of each struct in its first version. They never change. */
+/*
+ * The bytes of each struct in its first version. They never change. Futures also
+ * exist where pointers have 32 bits.
+ */
 enum {
   PILLION__FIRST_START_OPTIONS = 40,
   PILLION__FIRST_LIBRARY_COUNTS = 72, /* all but `threads`, `max_workers` */
@@ -31,7 +34,7 @@ enum {
   PILLION__FIRST_FUNCTION_INFO = 40,
   PILLION__FIRST_CALL_OPTIONS = 64,
   PILLION__FIRST_FAILURE = 40,
-  PILLION__FIRST_FUTURE = 24,
+  PILLION__FIRST_FUTURE = 3 * sizeof(void *),
   PILLION__FIRST_PROVIDER_OPTIONS = 40,
   PILLION__FIRST_CALL_INFORMATION = 40,
   PILLION__SIZE_MOST = 4096 /* a larger one was never set */
