@@ -203,6 +203,11 @@
  *   pillion_scope_detach        lets a child go
  *   pillion_scope_drop          ends all children now
  *
+ * select.h: several futures in one task; freestanding
+ *   pillion_join_all            waits for all of them
+ *   pillion_select              waits for the first, drops the others
+ *   pillion_branches_drop       drops all that have not ended
+ *
  * pool.h: tasks that move between threads
  *   pillion_pool_new            makes a pool
  *   pillion_pool_join           makes an executor a worker
@@ -213,6 +218,17 @@
  *   pillion_pool_close          lets nothing begin any more
  *   pillion_pool_free           reclaims the pool
  *   pillion_pool_stat           counts what it is doing
+ *
+ * static.h: a microcontroller's executor; freestanding; include it yourself
+ *   pillion_static_init         makes the executor
+ *   pillion_static_spawn        starts a future on it
+ *   pillion_block_on            runs until a future has ended
+ *   pillion_static_turn         does a round of work
+ *   pillion_static_deadline     tells when a turn is due
+ *   pillion_static_ops          tells the operations, for pillion_cancel
+ *   pillion_wake                has a task polled, also from interrupts
+ *   pillion_ticks_now           makes a time of a counter that wraps
+ *   pillion_ticks_until         tells how long to sleep
  *
  * poll.h: a loop of one's own; include it yourself
  *   pillion_poll_run            runs until nothing lives
@@ -286,6 +302,7 @@
 #include "pillion/object.h"
 #include "pillion/pool.h"
 #include "pillion/scope.h"
+#include "pillion/select.h"
 #include "pillion/size.h"
 #include "pillion/task.h"
 #include "pillion/time.h"

@@ -51,6 +51,7 @@ step loops        tests/conformance/loops/run.sh
 step abi          "$python" -m pytest -q tests/abi tests/docs
 step python       "$python" -m pytest -q bindings/python/tests
 step browser      bindings/browser/tests/run.sh
+step freestanding tests/freestanding/run.sh
 step install      tests/install/run.sh
 step examples     tests/examples/run.sh
 

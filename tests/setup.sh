@@ -37,6 +37,8 @@ test_needs=(
   /usr/include/ares.h:libc-ares-dev /usr/include/hiredis/hiredis.h:libhiredis-dev
   /usr/include/nats/nats.h:libnats-dev redis-server:redis-server
   /usr/sbin/nats-server:nats-server
+  arm-none-eabi-gcc:gcc-arm-none-eabi qemu-system-arm:qemu-system-arm
+  riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf qemu-system-riscv32:qemu-system-misc
   Xvfb:xvfb import:imagemagick xdotool:xdotool
   chromium:chromium
 )

@@ -81,7 +81,7 @@ for features in '' -D_POSIX_C_SOURCE=200809L -D_GNU_SOURCE -D_XOPEN_SOURCE=700; 
 done
 
 # These headers are freestanding, so they use no libc.
-for name in child error future scope size time value; do
+for name in child error future scope select size static time value; do
   printf '#include "pillion/%s.h"\nint pillion__here;\n' $name >"$dir/alone.c"
   compile "freestanding $name.h" gcc -std=c11 -ffreestanding -nostdinc \
     -isystem "$(gcc -print-file-name=include)" $strict "$dir/alone.c"
