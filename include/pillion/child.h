@@ -70,9 +70,9 @@ struct pillion_scope {
 /* A processor without atomic exchange has no pools, so no child is shared. */
 #if defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_4) || \
     defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_8)
-#define PILLION__POOLS 1
+#define PILLION__CAN_SHARE 1
 #else
-#define PILLION__POOLS 0
+#define PILLION__CAN_SHARE 0
 #endif
 
 enum pillion__child_state {
@@ -173,7 +173,7 @@ static inline void pillion__child_end(pillion_child *child, int32_t status) {
 
 /* The child's end and a detach call this: the one that gets the scope acts. */
 static inline pillion_scope *pillion__child_leave(pillion_child *child) {
-  if (PILLION__POOLS && child->shared)
+  if (PILLION__CAN_SHARE && child->shared)
     return __atomic_exchange_n(&child->scope, (pillion_scope *)NULL,
                                __ATOMIC_ACQ_REL);
   pillion_scope *scope = child->scope;
@@ -214,7 +214,7 @@ static inline void pillion__child_drop(void *self) {
   /* After the push the owner, on another thread, may be done with the scope. */
   const pillion_ops *ops = !child->shared && scope->dropped ? NULL : scope->ops;
   pillion_waker waker = scope->waker;
-  if (PILLION__POOLS && child->shared) {
+  if (PILLION__CAN_SHARE && child->shared) {
     child->link = __atomic_load_n(&scope->arrived, __ATOMIC_RELAXED);
     while (!__atomic_compare_exchange_n(&scope->arrived, &child->link, child, 1,
                                         __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {

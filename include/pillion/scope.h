@@ -73,7 +73,7 @@ static inline void pillion__scope_ended(pillion_scope *scope,
 /* In the order in which they came. */
 static inline pillion_child *pillion__scope_arrivals(pillion_scope *scope) {
   pillion_child *list, *next, *in_order = NULL;
-  if (PILLION__POOLS && scope->ops->flags & PILLION_OPS_SHARED) {
+  if (PILLION__CAN_SHARE && scope->ops->flags & PILLION_OPS_SHARED) {
     list = __atomic_exchange_n(&scope->arrived, (pillion_child *)NULL,
                                __ATOMIC_ACQUIRE);
   } else {
