@@ -12,7 +12,7 @@ import trio
 from conftest import everywhere, loops, run
 
 import pillion
-from pillion import _abi, _flow
+from pillion import _abi, _inlet
 
 pytestmark = pytest.mark.anyio
 
@@ -429,5 +429,5 @@ async def test_credit_is_granted_by_reading(lib):
     for _ in range(100):
         await lib.call("test.echo")
     flow = stream._flow
-    assert 1 + sum(chunk.size for chunk in [flow.items.chunk, *flow.items.chunks]) <= _flow.WINDOW + 1
+    assert 1 + sum(chunk.size for chunk in [flow.items.chunk, *flow.items.chunks]) <= _inlet.WINDOW + 1
     await stream.aclose()

@@ -115,6 +115,13 @@ class ProviderOptions(ctypes.Structure):
     ]  # fmt: skip
 
 
+class CallInformation(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t), ("token", c_uint64), ("call", c_uint64), ("function", c_uint32),
+        ("flows", c_uint32), ("deadline", c_int64),
+    ]  # fmt: skip
+
+
 class Progress(ctypes.Structure):
     _fields_ = [
         ("size", c_size_t), ("polled", c_uint32), ("more", c_uint32),
@@ -168,6 +175,8 @@ class Abi:
             self.credit = of(quick, "call_credit", c_uint64, c_uint32)
             self.send = of(quick, "call_send", c_uint64, c_void_p)
             self.finish = of(quick, "call_finish", c_uint64)
+            self.accept = of(quick, "call_accept", c_uint64, c_uint64, c_uint32)
+            self.info = of(quick, "call_info", c_void_p, c_uint64)
             self.deeds = of(quick, "call_deeds", c_char_p, c_size_t, c_char_p)
             provider = (c_void_p, c_uint64, c_void_p, c_char_p, c_size_t)
             self.provider_new = of(slow, "provider_new", *provider)
@@ -220,16 +229,16 @@ class Abi:
 
     def start_call(
         self, out: Any, executor: int, function: int, request: bytes, token: int, flags: int,
-        deadline: Optional[int] = None, credit: int = 0, callbacks: int = 0,
+        deadline: Optional[int] = None, credit: int = 0, callbacks: int = 0, parent: int = 0,
     ) -> int:  # fmt: skip
         """Submits one call. `deadline` is for the function's context."""
         large = len(request) >= LARGE
-        if deadline is None and not (credit or callbacks or flags & SENDING):
+        if deadline is None and not (credit or callbacks or parent or flags & SENDING):
             submit = self.submit_large if large else self.submit
             return submit(out, executor, function, request, len(request), token, flags)
         options = CallOptions(
             ctypes.sizeof(CallOptions), function, request, len(request), token, flags, 0,
-            NEVER if deadline is None else deadline, 0, credit, callbacks,
+            NEVER if deadline is None else deadline, 0, credit, callbacks, parent,
         )  # fmt: skip
         submit = self.submit_with_large if large else self.submit_with
         return submit(out, executor, ctypes.byref(options))

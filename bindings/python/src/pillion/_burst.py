@@ -33,7 +33,7 @@ class Burst:
 
     __slots__ = (
         "abi", "number", "calls", "futures", "functions", "requests", "tasks", "sent", "live",
-        "dropped", "deadlines",
+        "dropped", "alone",
     )  # fmt: skip
 
     def __init__(self, abi: _abi.Abi, number: int) -> None:
@@ -47,7 +47,8 @@ class Burst:
         self.sent = 0
         self.live = 0
         self.dropped = False  # some were cancelled before they were sent
-        self.deadlines: Dict[int, int] = {}  # ns, of the calls that have one
+        # The deadline in ns, or None, and the parent of those that have one. They are sent alone.
+        self.alone: Dict[int, Tuple[Optional[int], int]] = {}
 
     def split(self) -> array[int]:
         """Turns the calls into columns; `tasks` comes last, as the sign that this is done."""
@@ -100,10 +101,10 @@ class Table:
         token = burst.number << 32 | first
         assert burst.tasks is not None
         out = burst.tasks.buffer_info()[0] + 8 * first
-        if first in burst.deadlines:  # it comes alone
-            deadline = burst.deadlines[first]
+        if first in burst.alone:
+            deadline, parent = burst.alone[first]
             arguments = functions[first], requests[first], token, _abi.EVENT, deadline
-            return self.abi.start_call(out, executor, *arguments) or 1
+            return self.abi.start_call(out, executor, *arguments, parent=parent) or 1
         if count == 1 and len(requests[first]) < _abi.LARGE:
             request = requests[first]
             arguments = functions[first], request, len(request), token, _abi.EVENT

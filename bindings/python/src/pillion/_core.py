@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from contextvars import ContextVar
 from typing import Callable, Dict, List, Set
 
 from . import _abi
@@ -16,6 +17,10 @@ WAYS = {  # by a function's flows
     _abi.FLOW_OUT: "stream or stream_json", _abi.FLOW_IN: "collect or collect_json",
     BOTH: "stream or stream_json, with items",
 }  # fmt: skip
+
+
+# The call of Go's in whose function this runs; a call that is made here names it.
+HANDLER: ContextVar[int] = ContextVar("pillion_handler", default=0)
 
 
 class Core:

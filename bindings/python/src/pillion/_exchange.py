@@ -9,7 +9,8 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import _abi, _lend, _sync
 from ._core import Core
-from ._flow import WINDOW, Flow, Function, Telling
+from ._flow import Flow, Function, Telling
+from ._inlet import WINDOW
 from ._log import Log
 from ._payload import Payload, encode
 from ._provide import Provider
@@ -110,6 +111,11 @@ class Exchanging:
         `provided` is a mapping of functions, or an object with public methods. A function
         gets the request's bytes and gives a payload. It may be an `async def`: it runs on
         this loop, in a copy of this context. An exception is an error in Go.
+
+        If Go reads items of it (`imports.Func(…).Range`), it is a generator, async or not,
+        or gives one. Go stops it as a slow reader would, and has it closed when it reads no
+        more. If Go sends it items (`imports.Collect`), it has a second argument, for an
+        `async for`.
         """
         return Provider(self._host(), name, _lend.functions(provided, bytes, encode))
 

@@ -10,55 +10,17 @@ chunks: all items of one turn in one operation, marked with the number of the tu
 from __future__ import annotations
 
 import ctypes
-from collections import deque
 from contextvars import Context, copy_context
-from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Type, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Type, Union
 
 from . import _abi
-from ._core import Core
+from ._core import HANDLER, Core
 from ._errors import Error, OutOfMemory
+from ._inlet import Inlet
 from ._payload import decode
 
 MARK = 1 << 63  # in the tokens of calls with flows
 FLOWS = MARK >> 32
-WINDOW = 128  # items that may be ahead of their reader: a wake of Go's pays for half of them
-SHARE = WINDOW // 2  # so many are granted at once
-
-
-class Chunk:
-    """What came of one kind in one turn, in order."""
-
-    __slots__ = ("turn", "size", "items")
-
-    def __init__(self, turn: int, items: List[Any]) -> None:
-        self.turn = turn
-        self.size = len(items)
-        self.items: Iterator[Any] = iter(items)
-
-
-class Inlet:
-    """Items, or one-way calls, from the turns to who reads them."""
-
-    __slots__ = ("chunks", "chunk")
-
-    def __init__(self) -> None:
-        self.chunks: Deque[Chunk] = deque()
-        self.chunk = Chunk(-1, [])  # the one at hand, maybe still the first of `chunks`
-
-    def put(self, turn: int, items: List[Any]) -> None:
-        """Adds the items of a turn, unless that was done already."""
-        last = self.chunks[-1] if self.chunks else self.chunk
-        if last.turn != turn:
-            chunks = [Chunk(turn, items[i : i + SHARE]) for i in range(0, len(items), SHARE)]
-            self.chunks.extend(chunks)
-
-    def next_chunk(self) -> Chunk:
-        """Makes the next chunk the one at hand."""
-        # In this order. After an exception in between the chunk comes again, with those of its
-        # items that were not read.
-        self.chunk = chunk = self.chunks[0]
-        self.chunks.popleft()
-        return chunk
 
 
 class Function:
@@ -169,6 +131,10 @@ class Telling:
         """Asks a function to stop that Go has called."""
         raise NotImplementedError
 
+    def given_to(self, task: int) -> int:
+        """The token of the flow that a call of Go's gives items by; 0: it has none any more."""
+        raise NotImplementedError
+
     def short_of_memory(self, flow: Flow, task: int) -> None:
         """Refuses what there is no memory for: a call of Go's, or an item."""
         raise NotImplementedError
@@ -208,7 +174,7 @@ class Telling:
         out = ctypes.byref(flow.task)
         rc = self.abi.start_call(
             out, self.executor, function, request, token, flags, deadline, credit,
-            len(flow.functions),
+            len(flow.functions), HANDLER.get(),
         )  # fmt: skip
         if rc < 0:
             self.flows.pop(token, None)
@@ -237,7 +203,7 @@ class Telling:
             if flags == _abi.CANCEL:
                 self.cancel_inbound(task)
                 continue
-            token = of << 32 | low
+            token = of << 32 | low if flags != _abi.FINISHED else self.given_to(task)
             if token != row:
                 row, flow = token, self.flows.get(token)
                 if flow is not None:
@@ -248,7 +214,7 @@ class Telling:
                 continue
             if flags == _abi.WRITABLE:
                 self.ring(flow.senders)
-            elif not flags:
+            elif flags in (0, _abi.FINISHED):
                 self.read(flow, *read.pop(flow))
                 flow.end = decode(status, length, data)
                 self.ended(flow)

@@ -8,16 +8,20 @@ come in order: one task for each flow runs them, one after the other.
 
 from __future__ import annotations
 
+import ctypes
 import inspect
 import logging
 import struct
 import traceback
 from collections import deque
-from typing import Any, Callable, Deque, Dict, List, Set, Tuple
+from typing import Any, AsyncIterable, Callable, Deque, Dict, Iterator, List, Optional, Set, Tuple
 
 from . import _abi
+from ._core import HANDLER
 from ._errors import Error, OutOfMemory
 from ._flow import Flow, Function, Telling
+from ._inlet import GIVEN
+from ._stream import Given, close, give
 
 DEED = struct.Struct("=QIiQQ")  # pillion_deed: task, what, number, payload, length
 MANY = 256  # answers at once
@@ -35,7 +39,7 @@ class Inbound:
     1 → 2 `run`, 2 → 3 `run` at its end, 1 → 3 `cancel`.
     """
 
-    __slots__ = ("host", "task", "flow", "function", "request", "started", "stop")
+    __slots__ = ("host", "task", "flow", "function", "request", "started", "stop", "flows", "given")
 
     def __init__(
         self, host: Answering, task: int, flow: Flow, function: Function, request: bytes
@@ -47,6 +51,21 @@ class Inbound:
         self.request = request
         self.started = False
         self.stop: Callable[[], object] = bool
+        self.flows = 0  # FLOW_OUT: Go gives items; FLOW_IN: it reads some
+        self.given: Optional[Flow] = None  # of the flows
+        if not flow.task.value:  # a provider's
+            self.open()
+
+    def open(self) -> None:
+        """Finds the call's flows."""
+        host = self.host
+        told = _abi.CallInformation(ctypes.sizeof(_abi.CallInformation))
+        if host.abi.info(ctypes.byref(told), self.task) < 0 or not told.flows:
+            return
+        given = host.new_flow()
+        given.task.value = self.task
+        if host.abi.accept(self.task, given.token, GIVEN) == 0:
+            self.flows, self.given = told.flows, given
 
     def start(self) -> None:
         if not self.started:
@@ -69,11 +88,19 @@ class Inbound:
         status, answer = _abi.ECANCELLED, b""
         try:
             self.started = True
-            function = self.function
-            value = function.call(function.decode(self.request))
+            HANDLER.set(self.task)
+            function, given = self.function, self.given
+            arguments = [function.decode(self.request)]
+            if given is not None and self.flows & _abi.FLOW_OUT:
+                arguments.append(Given(given, function.decode))
+            value = function.call(*arguments)
             if inspect.isawaitable(value):
                 value = await value
-            status, answer = 0, function.encode(value)
+            if given is not None and self.flows & _abi.FLOW_IN:
+                await self.give(given, value)
+            else:
+                answer = function.encode(value)
+            status = 0
         except self.host.CANCEL:
             raise
         except BaseException as error:
@@ -81,6 +108,16 @@ class Inbound:
             self.host.escaped(error)
         finally:
             self.host.answer(self.task, status, answer)
+
+
+    async def give(self, flow: Flow, items: Any) -> None:
+        """Gives Go the items of what the function has returned, and closes it."""
+        if not isinstance(items, (AsyncIterable, Iterator)):
+            raise TypeError(f"Go reads items, and {items!r} gives none")
+        try:
+            await give(flow, items, self.function.encode)
+        finally:
+            await close(items)
 
 
 def failure(error: BaseException) -> bytes:
@@ -133,11 +170,17 @@ class Answering(Telling):
             self.known_of = self.turns
         inbound = self.inbound.get(task)
         if inbound is None and task not in self.known:
-            function = flow.functions[index]
-            inbound = self.inbound[task] = Inbound(self, task, flow, function, request)
+            inbound = Inbound(self, task, flow, flow.functions[index], request)
+            self.inbound[task] = inbound
         self.known.add(task)
         if inbound is not None:
+            if inbound.given is not None:
+                self.flows[inbound.given.token] = inbound.given
             self.fresh.append(inbound)
+
+    def given_to(self, task: int) -> int:
+        inbound = self.inbound.get(task)
+        return 0 if inbound is None or inbound.given is None else inbound.given.token
 
     def tell(self, count: int) -> bool:
         others = super().tell(count)
@@ -213,6 +256,12 @@ class Answering(Telling):
     def answer(self, task: int, status: int, payload: bytes) -> None:
         """Gives an answer, with those of others."""
         self.deeds.append((task, status, payload))
+        inbound = self.inbound.get(task)
+        if inbound is not None and inbound.given is not None:
+            given = inbound.given
+            given.end = b""  # for a task that the function has left behind
+            self.ended(given)
+            self.flows.pop(given.token, None)
         self.inbound.pop(task, None)
         if len(self.deeds) == 1:
             self.later(self.say)

@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, List, Optional, TypeVar
 from . import _abi, _sync
 from ._asyncio import Host, Hosts
 from ._burst import Burst, CallFuture
-from ._core import Core
+from ._core import HANDLER, Core
 from ._errors import Forked, InvalidArgument, Timeout
 from ._exchange import Exchanging
 from ._flow import Telling
@@ -92,6 +92,8 @@ class Library(Exchanging):
                 return await self._call_trio(name, payload, timeout)
             host = self._hosts.attach(self._core())
         burst, index, future = host.add(self._functions[name], payload, Future)
+        if host.inbound and HANDLER.get():
+            burst.alone[index] = None, HANDLER.get()
         try:
             if timeout is not None:
                 return await self._until(timeout, burst, index, future)
@@ -102,7 +104,7 @@ class Library(Exchanging):
 
     @staticmethod
     async def _until(timeout: float, burst: Burst, index: int, future: Future[bytes]) -> bytes:
-        burst.deadlines[index] = _sync.deadline(timeout)
+        burst.alone[index] = _sync.deadline(timeout), HANDLER.get()
 
         def expire() -> None:
             if not future.done():
@@ -153,6 +155,8 @@ class Library(Exchanging):
         if not host.running():
             host = self._hosts.attach(self._core())
         burst, index, future = host.add(self._functions[name], payload, CallFuture)
+        if host.inbound and HANDLER.get():
+            burst.alone[index] = None, HANDLER.get()
         future._pillion_call = burst, index  # type: ignore[attr-defined]
         return future
 

@@ -95,11 +95,11 @@ class Sending(Mending):
                     self.end(burst, first, None)
                     continue
                 last = next((i for i in range(first, total) if self.gone(futures[i])), total)
-            deadlines = burst.deadlines
-            if first in deadlines:
+            alone = burst.alone
+            if first in alone:
                 last = first + 1
-            elif deadlines:
-                last = next((i for i in range(first, last) if i in deadlines), last)
+            elif alone:
+                last = next((i for i in range(first, last) if i in alone), last)
             rc = self.submit(burst, first, last)
             if rc > 0:
                 burst.sent += rc

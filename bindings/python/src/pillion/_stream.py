@@ -11,7 +11,8 @@ from typing import (
 
 from . import _abi
 from ._errors import Cancelled, Error, refused
-from ._flow import SHARE, Flow
+from ._flow import Flow
+from ._inlet import GIVEN, SHARE
 from ._value import Value
 
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class Stream(Generic[T]):
     """
 
     __slots__ = ("_flow", "_items", "_decode", "_owed", "_begin", "_over")
+    share = SHARE
 
     def __init__(
         self, flow: Flow, decode: Optional[Callable[[bytes], T]], begin: Callable[[], bool]
@@ -63,7 +65,7 @@ class Stream(Generic[T]):
                 return item  # type: ignore[no-any-return]
             self._owed += flow.items.chunk.size
             flow.items.chunk.size = 0
-            if self._owed >= SHARE:
+            if self._owed >= self.share:
                 flow.grant(self._owed)
                 self._owed = 0
             if flow.items.chunks:
@@ -105,6 +107,28 @@ class Stream(Generic[T]):
         flow: Optional[Flow] = getattr(self, "_flow", None)
         if flow is not None and flow.end is None:
             flow.cancel()
+
+
+class Given(Stream[T]):
+    """The items that Go gives to a function of the program's, which it calls.
+
+    Go waits while nothing is read, until the function returns.
+    """
+
+    __slots__ = ()
+    share = GIVEN // 2
+
+    def __init__(self, flow: Flow, decode: Callable[[bytes], T]) -> None:
+        super().__init__(flow, decode, lambda: True)
+
+    async def aclose(self) -> None:
+        """Reads no more."""
+        self._over = True
+        self._items = iter(())
+        self._flow.items.chunks.clear()
+
+    def __del__(self) -> None:
+        pass
 
 
 def result(flow: Flow) -> bytes:
@@ -155,12 +179,7 @@ async def send(flow: Flow, items: Items, encode: Callable[[Any], bytes]) -> None
     host = flow.host
     flow.idle = False
     try:
-        if isinstance(items, AsyncIterable):
-            await send_async(flow, items.__aiter__(), encode)
-        else:
-            for item in items:
-                if not await put(flow, encode(item)):
-                    break
+        await give(flow, items, encode)
         host.abi.finish(flow.task)
     except host.CANCEL:
         flow.cancel()
@@ -174,9 +193,13 @@ async def send(flow: Flow, items: Items, encode: Callable[[Any], bytes]) -> None
             flow.fail(error)
 
 
-async def send_async(
-    flow: Flow, items: AsyncIterator[Any], encode: Callable[[Any], bytes]
-) -> None:
+async def give(flow: Flow, items: Items, encode: Callable[[Any], bytes]) -> None:
+    if not isinstance(items, AsyncIterable):
+        for item in items:
+            if not await put(flow, encode(item)):
+                return
+        return
+    items = items.__aiter__()
     while True:
         flow.idle = True
         try:

@@ -14,7 +14,7 @@ import outcome
 import trio
 
 from . import _abi, _sync
-from ._core import Core
+from ._core import HANDLER, Core
 from ._errors import Closed, Error, Forked, Timeout
 from ._inbound import Answering
 from ._payload import decode
@@ -206,8 +206,8 @@ class Host(Answering):
             self.watch_guests()
             self.guests.add(token)
         self.calls[token] = call  # before it is sent: its event must find it
-        out, executor = ctypes.byref(call.task), self.executor
-        rc = self.abi.start_call(out, executor, function, request, token, _abi.EVENT, deadline)
+        arguments = function, request, token, _abi.EVENT, deadline, 0, 0, HANDLER.get()
+        rc = self.abi.start_call(ctypes.byref(call.task), self.executor, *arguments)
         if rc < 0:
             self.calls.pop(token)
             self.guests.discard(token)
