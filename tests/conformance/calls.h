@@ -72,6 +72,12 @@ static struct inbound *inbound_of(const char *word) {
   return &unknown;
 }
 
+/* Of a call, or of one of Go's. */
+static pillion_task task_of(const char *name) {
+  pillion_task task = inbound_of(name)->task;
+  return task != 0 ? task : call_of(name)->task;
+}
+
 static uint64_t token_of_inbound(const struct inbound *in) {
   return TOKEN_INBOUND + (uint64_t)(in - host.inbound);
 }
@@ -190,9 +196,11 @@ static int provide(const char *name, int64_t window) {
   if (host.provider_count == 16) broken("too many providers", name);
   snprintf(p->name, sizeof p->name, "%s", name);
   o.name = "vector.Host";
-  o.descriptor = "{\"functions\":[{\"name\":\"other\"},{\"name\":\"fetch\"}]}";
+  o.descriptor =
+      "{\"functions\":[{\"name\":\"other\"},{\"name\":\"fetch\"},"
+      "{\"name\":\"feed\"},{\"name\":\"sum\"}]}";
   o.token = TOKEN_PROVIDER + (uint64_t)host.provider_count;
-  o.functions = 2;
+  o.functions = 4;
   o.window = (uint32_t)window;
   int rc = pillion_provider_new(&p->handle, host.executor, &o, NULL, 0);
   host.provider_count += rc == 0;
@@ -300,7 +308,9 @@ static const char *ended(const pillion_event *e, const char *payload) {
 static const char *event_word(const pillion_event *e) {
   static char text[512];
   char payload[128];
-  const char *name = token_name(e->token);
+  const char *name = token_name(e->token), *own = name;
+  for (int i = 0; i < host.inbound_count; i++)
+    if (host.inbound[i].task == e->task) own = host.inbound[i].name;
   snprintf(payload, sizeof payload, "%.*s", (int)e->length,
            (const char *)pillion_event_data(e));
   switch (e->flags) {
@@ -308,17 +318,17 @@ static const char *event_word(const pillion_event *e) {
     case PILLION_EVENT_CALLED | PILLION_EVENT_LINKED:
       return called(e, payload);
     case PILLION_EVENT_ITEM:
-      snprintf(text, sizeof text, "%s>%s", name, *payload ? payload : "''");
+      snprintf(text, sizeof text, "%s>%s", own, *payload ? payload : "''");
       break;
     case PILLION_EVENT_WRITABLE:
-      snprintf(text, sizeof text, "%s~%s", name,
+      snprintf(text, sizeof text, "%s~%s", own,
                e->status == PILLION_ECLOSED ? "closed" : "");
       break;
+    case PILLION_EVENT_FINISHED:
+      snprintf(text, sizeof text, "%s/", own);
+      break;
     case PILLION_EVENT_CANCEL:
-      snprintf(text, sizeof text, "%s!nothing", name);
-      for (int i = 0; i < host.inbound_count; i++)
-        if (host.inbound[i].task == e->task)
-          snprintf(text, sizeof text, "%s!%s", name, host.inbound[i].name);
+      snprintf(text, sizeof text, "%s!%s", name, own);
       break;
     default:
       snprintf(text, sizeof text, "%s=%s", name, ended(e, payload));

@@ -18,12 +18,12 @@ static int64_t patience = 10000; /* ms */
 
 /* ---- Deeds ---------------------------------------------------------------- */
 
-static int send_one(struct call *call, const char *word) {
+static int send_one(pillion_task task, const char *word) {
   pillion_value value = {0};
   const char *text = text_of(word);
   value.length = strlen(text);
   memcpy(value.payload.bytes, text, value.length);
-  return pillion_call_send(call->task, &value);
+  return pillion_call_send(task, &value);
 }
 
 static int answer(struct inbound *in, const char *word) {
@@ -76,14 +76,14 @@ static void *do_it(void *data) {
     if (argument != NULL) call->parent = inbound_of(deed->word[3])->task;
     rc = call_submit(call);
   } else if (strcmp(verb, "credit") == 0) {
-    rc = pillion_call_credit(call_of(object)->task,
+    rc = pillion_call_credit(task_of(object),
                              (uint32_t)number_of(argument));
     if (rc >= 0) snprintf(deed->result, sizeof deed->result, "%d", rc);
     if (rc >= 0) return NULL;
   } else if (strcmp(verb, "send") == 0) {
-    rc = send_one(call_of(object), argument);
+    rc = send_one(task_of(object), argument);
   } else if (strcmp(verb, "finish") == 0) {
-    rc = pillion_call_finish(call_of(object)->task);
+    rc = pillion_call_finish(task_of(object));
   } else if (strcmp(verb, "cancel") == 0) {
     rc = pillion_task_cancel(call_of(object)->task);
     if (rc >= 0) result = asked[rc];
@@ -96,7 +96,9 @@ static void *do_it(void *data) {
     rc = answer(inbound_of(object), argument);
   } else if (strcmp(verb, "accept") == 0) {
     struct inbound *in = inbound_of(object);
-    rc = pillion_call_accept(in->task, token_of_inbound(in), 0);
+    rc = pillion_call_accept(
+        in->task, token_of_inbound(in),
+        argument == NULL ? 0 : (uint32_t)number_of(argument));
   } else if (strcmp(verb, "provide") == 0) {
     rc = provide(object, argument == NULL ? 0 : number_of(deed->word[3]));
   } else if (strcmp(verb, "withdraw") == 0) {
@@ -185,7 +187,7 @@ static void state_free(struct state *state) {
 
 /* The call that an event belongs to: events of several calls have no order. */
 static void owner_of(char *out, size_t size, const char *event) {
-  size_t at = strcspn(event, ">:=~?!");
+  size_t at = strcspn(event, ">:=~?!/");
   const char *from = event;
   if (event[at] == '!') {
     from = event + at + 1;

@@ -23,7 +23,7 @@ from replay import (
 )
 
 INLINE = 24
-ITEM, CALLED, WRITABLE, CANCEL, LINKED = 2, 4, 8, 32, 64
+ITEM, CALLED, WRITABLE, FINISHED, CANCEL, LINKED = 2, 4, 8, 16, 32, 64
 SENDING = 4
 RESULTS = {0: "ok", -1: "invalid", -3: "finished", -7: "again", -9: "busy", -10: "closed",
            -20: "unsupported"}
@@ -186,8 +186,9 @@ class Stage:
     def provide(self, name, window):
         token = TOKEN_PROVIDER + len(self.providers)
         options = ProviderOptions(
-            size=ctypes.sizeof(ProviderOptions), name=b"vector.Host", token=token, functions=2,
-            descriptor=b'{"functions":[{"name":"other"},{"name":"fetch"}]}', window=window)
+            size=ctypes.sizeof(ProviderOptions), name=b"vector.Host", token=token, functions=4,
+            descriptor=json.dumps({"functions": [{"name": n} for n in (
+                "other", "fetch", "feed", "sum")]}).encode(), window=window)
         handle = c_uint64()
         rc = lib.pillion_provider_new(byref(handle), self.executor, byref(options), None, 0)
         if rc == 0:
@@ -197,18 +198,21 @@ class Stage:
     def told(self, word):
         return self.inbound.get("" if word == "''" else word, 0)
 
+    def task(self, name):
+        return self.told(name) or self.calls[name].task
+
     def deed(self, verb, name, *rest):
         if verb == "submit":
             if rest:
                 self.calls[name].parent = self.told(rest[1])
             return self.submit(self.calls[name])
         if verb == "credit":
-            rc = lib.pillion_call_credit(self.calls[name].task, int(rest[0]))
+            rc = lib.pillion_call_credit(self.task(name), int(rest[0]))
             return str(rc) if rc >= 0 else rc
         if verb == "send":
-            return lib.pillion_call_send(self.calls[name].task, Value(text_of(rest[0])).bytes)
+            return lib.pillion_call_send(self.task(name), Value(text_of(rest[0])).bytes)
         if verb == "finish":
-            return lib.pillion_call_finish(self.calls[name].task)
+            return lib.pillion_call_finish(self.task(name))
         if verb == "cancel":
             rc = lib.pillion_task_cancel(self.calls[name].task)
             return ASKED[rc] if rc >= 0 else rc
@@ -221,7 +225,7 @@ class Stage:
         if verb == "accept":
             token = TOKEN_INBOUND + list(self.inbound).index(name)
             self.names[token] = name
-            return lib.pillion_call_accept(self.told(name), token, 0)
+            return lib.pillion_call_accept(self.told(name), token, int(rest[0]) if rest else 0)
         if verb == "provide":
             return self.provide(name, int(rest[1]) if rest else 0)
         if verb == "withdraw":
@@ -270,12 +274,15 @@ class Stage:
             self.inbound[e.payload.decode()] = e.task
             linked = "@" + self.names[e.link] if e.flags & LINKED else ""
             return f"{name}?{e.outcome}:{payload}{linked}"
+        own = next((n for n, task in self.inbound.items() if task == e.task), name)
         if e.flags == ITEM:
-            return f"{name}>{payload}"
+            return f"{own}>{payload}"
         if e.flags == WRITABLE:
-            return f"{name}~{'closed' if e.status == -10 else ''}"
+            return f"{own}~{'closed' if e.status == -10 else ''}"
+        if e.flags == FINISHED:
+            return f"{own}/"
         if e.flags == CANCEL:
-            return f"{name}!{next((n for n, t in self.inbound.items() if t == e.task), 'nothing')}"
+            return f"{name}!{own}"
         return f"{name}={self.ended(e, payload)}"
 
     def ended(self, e, payload):
@@ -354,7 +361,7 @@ class Stage:
 
 def owner(event):
     """The call that an event belongs to: events of several calls have no order."""
-    at = next(i for i, c in enumerate(event) if c in ">:=~?!")
+    at = next(i for i, c in enumerate(event) if c in ">:=~?!/")
     if event[at] == "?":
         return event[at:].partition(":")[2].partition("@")[0]
     return event[at + 1:] if event[at] == "!" else event[:at]

@@ -19,6 +19,17 @@ func (s *stage) call(name string) *call {
 	return c
 }
 
+// flow gives what has the flows of a call, or of a told one of Go's, or nil.
+func (s *stage) flow(name string) *call {
+	if in := s.inbound[name]; in != nil {
+		if in.flow == nil {
+			in.flow = &call{host: s.host, over: in.state == answered}
+		}
+		return in.flow
+	}
+	return s.call(name)
+}
+
 // deed does VERB OBJECT ARGUMENT... and gives the results.
 func (s *stage) deed(words []string) (results []string) {
 	if words[0] == "elsewhere" {
@@ -33,7 +44,10 @@ func (s *stage) deed(words []string) (results []string) {
 	if verb == "send" {
 		for _, w := range words[2:] {
 			s.mu.Lock()
-			result := s.send(s.call(object), text(w))
+			result := "finished"
+			if c := s.flow(object); c != nil {
+				result = s.send(c, text(w))
+			}
 			s.unlock()
 			if len(results) == 0 || results[len(results)-1] != result {
 				results = append(results, result)
@@ -72,9 +86,17 @@ func (s *stage) verb(verb, object string, arguments []string) (result string, af
 	}
 	switch verb {
 	case "credit":
-		return s.credit(s.call(object), int(s.Number(arguments[0]))), nil
+		c := s.flow(object)
+		if c == nil {
+			return "finished", nil
+		}
+		return s.credit(c, int(s.Number(arguments[0]))), nil
 	case "finish":
-		return s.finish(s.call(object)), nil
+		c := s.flow(object)
+		if c == nil {
+			return "finished", nil
+		}
+		return s.finish(c), nil
 	case "cancel":
 		c := s.call(object)
 		result, stop := s.cancel(c)
@@ -88,7 +110,11 @@ func (s *stage) verb(verb, object string, arguments []string) (result string, af
 			return "finished", nil
 		}
 		if verb == "accept" {
-			return s.accept(in), nil
+			credit := 0
+			if arguments[0] != "" {
+				credit = int(s.Number(arguments[0]))
+			}
+			return s.accept(in, credit), nil
 		}
 		payload, err := arguments[0], error(nil)
 		switch {

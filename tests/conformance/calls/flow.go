@@ -39,6 +39,7 @@ type call struct {
 	sent                             []item
 	room                             carrier.Waiter
 	refusedOut                       bool
+	finishing, finishedOut           bool // Go sends no more; the host knows
 
 	// The flow to Go.
 	sends, finished, refused    bool
@@ -101,6 +102,10 @@ func (c *call) tell(room int) (words []string, more bool) {
 		} else {
 			words = append(words, fmt.Sprintf("%s:%d:%s", c.name, i.function, word(i.text)))
 		}
+	}
+	if len(c.sent) == 0 && c.finishing && !c.finishedOut && len(words) < room {
+		c.finishedOut = true
+		words = append(words, c.name+"/")
 	}
 	if len(c.sent) > 0 || !c.done || c.over {
 		return words, len(c.sent) > 0

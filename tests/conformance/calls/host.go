@@ -177,11 +177,14 @@ func (h *host) answer(in *inbound, payload string, err error) string {
 	return "ok"
 }
 
-func (h *host) accept(in *inbound) string {
+func (h *host) accept(in *inbound, credit int) string {
 	if in.state != told {
 		return "finished"
 	}
 	in.token = in.name
+	if in.flow != nil {
+		in.flow.grant(credit)
+	}
 	return "ok"
 }
 

@@ -41,7 +41,10 @@ type inbound struct {
 	err      error
 	waiter   carrier.Waiter
 	released bool
+	flow     *call // for its items, or nil
 }
+
+var provided = []string{"other", "fetch", "feed", "sum"} // by vector.Host
 
 // provider has functions of the host's. It implements [carrier.Callee].
 type provider struct {
@@ -79,6 +82,14 @@ func (in *inbound) end(payload string, err error) {
 	was := in.state
 	in.state, in.payload, in.err = answered, payload, err
 	in.notify(&in.waiter)
+	if f := in.flow; f != nil { // what Go has not read stays there
+		f.over, f.finished, f.refusedOut, f.finishing, f.sent = true, true, true, false, nil
+		if in.breaks("answer_delivers") {
+			f.given = nil
+		}
+		in.notify(&f.room)
+		in.notify(&f.reader)
+	}
 	if p := in.provider; p != nil {
 		if was == queued {
 			p.queue = slices.DeleteFunc(p.queue, func(q *inbound) bool { return q == in })
@@ -101,6 +112,13 @@ func (in *inbound) stop() {
 		in.stopped = true
 		in.asked = !in.breaks("cancel_tells")
 		in.list(in)
+		if f := in.flow; f != nil {
+			f.refused, f.finishing, f.sent = true, in.breaks("gave_up"), nil
+			f.writable()
+			if f.finishing {
+				in.list(f)
+			}
+		}
 	}
 }
 
@@ -144,12 +162,12 @@ func (p *provider) handles(c *call) bool {
 }
 
 // Find implements [carrier.Host].
-func (h *host) Find(name, function string, _ carrier.Call) (carrier.Callee, int, error) {
+func (h *host) Find(_, function string, _ carrier.Call) (carrier.Callee, int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, p := range h.all {
-		if p.alive && (!h.closing || h.breaks("close")) && name == "vector.Host" && function == "fetch" {
-			return p, 1, nil
+		if i := slices.Index(provided, function); p.alive && i >= 0 && (!h.closing || h.breaks("close")) {
+			return p, i, nil
 		}
 	}
 	return nil, 0, imports.ErrNotProvided
@@ -169,6 +187,12 @@ func (h *host) offer(in *inbound, r carrier.Request) {
 		in.behalf = on
 	}
 	h.inbound[in.name] = in
+	if r.Items || r.Sends {
+		in.flow = &call{host: h, name: in.name, sends: r.Items, inGranted: windowIn}
+		if r.Sends {
+			in.flow.capacity = windowIn
+		}
+	}
 }
 
 // Call implements [carrier.Callee], for what a call lends.
@@ -219,13 +243,30 @@ func (in *inbound) Answer() ([]byte, error) {
 }
 
 // In implements [carrier.Inbound].
-func (in *inbound) In() carrier.In { return nil }
+func (in *inbound) In() carrier.In {
+	if in.flow == nil {
+		return nil
+	}
+	return in.flow.In()
+}
 
 // Out implements [carrier.Inbound].
-func (*inbound) Out() carrier.Out { return nil }
+func (in *inbound) Out() carrier.Out {
+	if in.flow == nil || in.flow.capacity == 0 {
+		return nil
+	}
+	return in.flow
+}
 
 // Finish implements [carrier.Inbound].
-func (*inbound) Finish() {}
+func (in *inbound) Finish() {
+	in.mu.Lock()
+	defer in.unlock()
+	if in.state != answered && !in.stopped {
+		in.flow.finishing = true
+		in.list(in.flow)
+	}
+}
 
 // Cancel implements [carrier.Inbound].
 func (in *inbound) Cancel() {

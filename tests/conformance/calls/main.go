@@ -179,7 +179,7 @@ func turned(trace, events []string, live int) []string {
 
 // owner gives the call that an event belongs to.
 func owner(event string) string {
-	i := strings.IndexAny(event, ">:=~?!")
+	i := strings.IndexAny(event, ">:=~?!/")
 	if i < 0 {
 		return event
 	}

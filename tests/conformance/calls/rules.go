@@ -6,6 +6,7 @@ package main
 var allRules = []string{
 	"accept",
 	"answer_all_the_same",
+	"answer_delivers",
 	"answers_once",
 	"cancel_dumps",
 	"cancel_tells",
@@ -22,6 +23,7 @@ var allRules = []string{
 	"finished",
 	"flows_fit",
 	"freed",
+	"gave_up",
 	"lent",
 	"linked",
 	"no_credit",

@@ -36,6 +36,10 @@ func (c *coroutine) ask(i int, text string) (string, error) {
 
 func (c *coroutine) fetch(text string) (string, error) { return coro.Await(c.co, fetch.Start(text)) }
 
+func (c *coroutine) ranges(string, int) (string, error) { return "", errors.ErrUnsupported }
+
+func (c *coroutine) pours(string, int) (string, error) { return "", errors.ErrUnsupported }
+
 func (c *coroutine) begin(i int, text string) {
 	c.begun = c.Ask[i].Start(text)
 	_, _, _ = c.begun.Poll(c.co.Context())

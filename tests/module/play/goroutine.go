@@ -4,6 +4,7 @@ package play
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"iter"
 )
@@ -42,6 +43,30 @@ func (g *goroutine) tell(i int, text string) error { return g.Tell[i].Send(g.ctx
 func (g *goroutine) ask(i int, text string) (string, error) { return g.Ask[i].Call(g.ctx, text) }
 
 func (g *goroutine) fetch(text string) (string, error) { return fetch.Call(g.ctx, text) }
+
+func (g *goroutine) ranges(text string, most int) (string, error) {
+	n := 0
+	for item, err := range feed.Range(g.ctx, text) {
+		if err != nil {
+			return "", err
+		}
+		g.saw("%s", word(item))
+		if n++; n == most {
+			break
+		}
+	}
+	return "end", nil
+}
+
+func (g *goroutine) pours(text string, most int) (string, error) {
+	return sum.Call(g.ctx, text, func(yield func(string, error) bool) {
+		for i := range most {
+			if !yield(fmt.Sprint("x", i+1), nil) {
+				return
+			}
+		}
+	})
+}
 
 func (g *goroutine) begin(i int, text string) { go g.Ask[i].Call(context.Background(), text) }
 

@@ -91,6 +91,8 @@ type side interface {
 	tell(i int, text string) error
 	ask(i int, text string) (string, error)
 	fetch(text string) (string, error)
+	ranges(text string, most int) (string, error)
+	pours(text string, most int) (string, error)
 	begin(i int, text string) // of a call that nothing awaits
 	drop()                    // of that
 	pend() error
@@ -157,6 +159,14 @@ func (r *Request) run(s side) (result string, err error) {
 			used = 1
 		case "fetch":
 			r.answered(s.fetch(text(argument(1))))
+		case "range":
+			most, _ := strconv.Atoi(argument(2))
+			r.answered(s.ranges(text(argument(1)), most))
+			used = 3
+		case "pour":
+			most, _ := strconv.Atoi(argument(2))
+			r.answered(s.pours(text(argument(1)), most))
+			used = 3
 		case "pend":
 			err = s.pend()
 			used = 1
@@ -213,7 +223,11 @@ func told(err error) error {
 	return err
 }
 
-var fetch = imports.Func[string, string]("vector.Host", "fetch")
+var (
+	fetch = imports.Func[string, string]("vector.Host", "fetch")
+	feed  = imports.Func[string, string]("vector.Host", "feed")
+	sum   = imports.Collect[string, string, string]("vector.Host", "sum")
+)
 
 func init() {
 	export.Func("vector.call", func(ctx context.Context, r Request) (string, error) {
