@@ -53,6 +53,10 @@ expect 'Hello, you!' env QT_NO_GLIB=1 "$out/hello"
 tests/examples/hash_gtk.sh
 passed=$((passed + 1))
 
+go run ./capi/build -o build/examples/hash.wasm ./tests/examples/browser/hash
+node --test tests/examples/browser
+passed=$((passed + 1))
+
 # One server on three reactors.
 cc -std=c11 -o "$out/echo_uv" tests/examples/echo_uv.c $flags $(pkg-config --cflags --libs libuv)
 cc -std=c11 -o "$out/echo_glib" tests/examples/echo_glib.c $flags $(pkg-config --cflags --libs glib-2.0)
