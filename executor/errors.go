@@ -5,9 +5,8 @@ package executor
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"runtime/debug"
+	"runtime"
+	"strconv"
 )
 
 var (
@@ -47,8 +46,12 @@ func (timedOutError) Error() string   { return "executor: timed out" }
 func (timedOutError) Timeout() bool   { return true }
 func (timedOutError) Temporary() bool { return true }
 func (timedOutError) Is(target error) bool {
-	return target == context.DeadlineExceeded || target == os.ErrDeadlineExceeded
+	return target == context.DeadlineExceeded || target.Error() == osTimeout
 }
+
+// osTimeout is the text of os.ErrDeadlineExceeded, which Go keeps for programs that match
+// it. A module for WebAssembly without package os is a third smaller.
+const osTimeout = "i/o timeout"
 
 // PanicError is the error of a task whose code panicked.
 type PanicError struct {
@@ -63,11 +66,21 @@ func NewPanicError(value any) *PanicError {
 	if e, ok := value.(*PanicError); ok {
 		return e
 	}
-	return &PanicError{Value: value, Stack: debug.Stack()}
+	return &PanicError{Value: value, Stack: stack()}
+}
+
+// stack is debug.Stack, without what that package imports.
+func stack() []byte {
+	for size := 1024; ; size *= 2 {
+		b := make([]byte, size)
+		if n := runtime.Stack(b, false); n < size {
+			return b[:n]
+		}
+	}
 }
 
 // Error gives the message without the stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+func (e *PanicError) Error() string { return "panic: " + text(e.Value) }
 
 // Unwrap gives the value, if that was an error.
 func (e *PanicError) Unwrap() error {
@@ -78,5 +91,7 @@ func (e *PanicError) Unwrap() error {
 // scopeErrors is the error of a scope in which several have failed.
 type scopeErrors []error
 
-func (e *scopeErrors) Error() string   { return fmt.Sprintf("%v (and %d more)", (*e)[0], len(*e)-1) }
+func (e *scopeErrors) Error() string {
+	return (*e)[0].Error() + " (and " + strconv.Itoa(len(*e)-1) + " more)"
+}
 func (e *scopeErrors) Unwrap() []error { return *e }

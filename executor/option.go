@@ -2,8 +2,6 @@
 
 package executor
 
-import "fmt"
-
 // Option changes one thing about a new task.
 type Option interface {
 	apply(t *task)
@@ -26,7 +24,7 @@ func (f OnDone[T]) apply(t *task) { t.more().onDone = f }
 func (t *Task[T]) checkOnDone() {
 	if f := t.extra.onDone; f != nil {
 		if _, ok := f.(OnDone[T]); !ok {
-			panic(fmt.Sprintf("executor: Spawn of a Task[%T] with a %T", t.value, f))
+			panic("executor: Spawn of a Task with an OnDone of another type")
 		}
 	}
 }

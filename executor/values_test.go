@@ -92,7 +92,7 @@ func TestValuesComeWithoutTheEndOfTheirContext(t *testing.T) {
 func TestOnDoneIsOfTheTasksType(t *testing.T) {
 	r := newRig(t)
 	defer func() {
-		test.Equal(t, "panic", recover(), any("executor: Spawn of a Task[int] with a executor.OnDone[string]"))
+		test.Equal(t, "panic", recover(), any("executor: Spawn of a Task with an OnDone of another type"))
 		test.Equal(t, "live", r.Live(), 0)
 	}()
 	Spawn[int](r.Local, new(probe), OnDone[string](func(string, error, Outcome) {}))

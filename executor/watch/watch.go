@@ -6,10 +6,7 @@
 // [executor.Watch]: https://pkg.go.dev/github.com/pillion-dev/pillion/executor#Watch
 package watch
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
 // Events says what a descriptor is ready for.
 type Events uint32
@@ -41,4 +38,12 @@ type Host interface {
 
 // ErrUnwatchable says that the host can't watch that descriptor, or none at all. It
 // matches errors.ErrUnsupported.
-var ErrUnwatchable = fmt.Errorf("executor: the host can't watch it: %w", errors.ErrUnsupported)
+var ErrUnwatchable error = unwatchable{}
+
+type unwatchable struct{}
+
+func (unwatchable) Error() string {
+	return "executor: the host can't watch it: " + errors.ErrUnsupported.Error()
+}
+
+func (unwatchable) Unwrap() error { return errors.ErrUnsupported }

@@ -3,7 +3,6 @@
 package js
 
 import (
-	"encoding/binary"
 	"errors"
 
 	"github.com/pillion-dev/pillion/executor"
@@ -63,18 +62,14 @@ func (f *fetching) Drop() {
 	}
 }
 
-func appendText(b []byte, text string) []byte {
-	return append(binary.LittleEndian.AppendUint32(b, uint32(len(text))), text...)
-}
-
 // bytes are method, URL, the number of header fields, each with its name and its value, 1
 // if there is a body, and the body.
 func (r *Request) bytes() []byte {
-	b := appendText(nil, r.Method)
-	b = appendText(b, r.URL)
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(r.Header)))
+	b := carrier.AppendText(nil, r.Method)
+	b = carrier.AppendText(b, r.URL)
+	b = carrier.AppendNumber(b, uint32(len(r.Header)))
 	for name, value := range r.Header {
-		b = appendText(appendText(b, name), value)
+		b = carrier.AppendText(carrier.AppendText(b, name), value)
 	}
 	if r.Body == nil {
 		return append(b, 0)
@@ -84,23 +79,13 @@ func (r *Request) bytes() []byte {
 
 // parseResponse reads the status, the header in the same form, and the body.
 func parseResponse(b []byte) (r Response) {
-	number := func() uint32 {
-		n := binary.LittleEndian.Uint32(b)
-		b = b[4:]
-		return n
-	}
-	text := func() string {
-		n := number()
-		s := string(b[:n])
-		b = b[n:]
-		return s
-	}
-	r.Status = int(number())
+	in := carrier.Reader(b)
+	r.Status = int(in.Number())
 	r.Header = make(map[string]string)
-	for range number() {
-		name := text()
-		r.Header[name] = text()
+	for range in.Number() {
+		name := in.Text()
+		r.Header[name] = in.Text()
 	}
-	r.Body = b
+	r.Body = in
 	return r
 }

@@ -3,8 +3,6 @@
 package js
 
 import (
-	"encoding/binary"
-	"math"
 	"unsafe"
 
 	"github.com/pillion-dev/pillion/executor"
@@ -88,18 +86,12 @@ func Tell(r Record) {
 		out = bigger
 	}
 	b := out[at : at+size]
-	put := binary.LittleEndian
-	put.PutUint32(b, r.What)
-	put.PutUint32(b[4:], r.ID)
-	put.PutUint32(b[8:], r.A)
-	put.PutUint32(b[12:], r.B)
-	put.PutUint32(b[16:], 0)
-	put.PutUint32(b[20:], uint32(len(r.Payload)))
-	put.PutUint64(b[24:], math.Float64bits(r.Time))
+	h := headOf(b)
+	*h = recordHead{r.What, r.ID, r.A, r.B, 0, uint32(len(r.Payload)), r.Time}
 	if inline == len(r.Payload) {
 		copy(b[head:], r.Payload)
 	} else {
-		put.PutUint32(b[16:], address(r.Payload))
+		h.address = address(r.Payload)
 		kept = append(kept, r.Payload)
 	}
 	shared.out, shared.used = address(out), uint32(at+size)
@@ -113,6 +105,15 @@ func wakeLater() {
 		wake()
 	}
 }
+
+// recordHead is a record's head in memory. WebAssembly is little endian, and buffers and
+// records begin at multiples of 8.
+type recordHead struct {
+	what, id, a, b, address, length uint32
+	time                            float64
+}
+
+func headOf(b []byte) *recordHead { return (*recordHead)(unsafe.Pointer(&b[:head][0])) }
 
 func address(b []byte) uint32 { return uint32(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) }
 
@@ -160,11 +161,10 @@ func turn(length uint32, b executor.Budget) {
 }
 
 func receive(b []byte) {
-	get := binary.LittleEndian
 	for len(b) >= head {
-		r := Record{What: get.Uint32(b), ID: get.Uint32(b[4:]), A: get.Uint32(b[8:]), B: get.Uint32(b[12:]),
-			Time: math.Float64frombits(get.Uint64(b[24:]))}
-		if n := int(get.Uint32(b[20:])); n > 0 {
+		h := headOf(b)
+		r := Record{What: h.what, ID: h.id, A: h.a, B: h.b, Time: h.time}
+		if n := int(h.length); n > 0 {
 			if r.Payload = b[head : head+n : head+n]; n <= lasting {
 				r.Payload = append([]byte(nil), r.Payload...)
 			}
