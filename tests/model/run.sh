@@ -92,6 +92,8 @@ export out
   for bug in 7 8; do echo inbound wrong -DFREE -DBUG=$bug; done
   echo inbound right -DWINDOW
   for bug in 10 11 12 13; do echo inbound wrong -DWINDOW -DBUG=$bug; done
+  echo static right
+  for bug in 1 2 3 4 5 6 7; do echo static wrong -DBUG=$bug; done
 } >$out/searches
 xargs -P 2 -I{} bash -c 'search {}' <$out/searches >$out/results
 
