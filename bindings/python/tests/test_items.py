@@ -10,7 +10,7 @@ import anyio
 import pytest
 from conftest import ROOT, everywhere
 
-from pillion._flow import WINDOW
+from pillion._inlet import WINDOW
 
 pytestmark = pytest.mark.anyio
 
