@@ -21,7 +21,10 @@ NEEDS_TEST_LIBRARY = {"uv_await", "glib_await", "stall", "pool_go"}
 
 NEIGHBOURS = ROOT / "tests" / "stress" / "good_neighbours" / "run.sh"
 
+BARE = HERE / "bare" / "run.sh"
+
 versions = {}
+missing = set()  # kinds of commands whose compiler cannot be had
 
 
 def run(*argv, cwd=ROOT, limit=None, **env):
@@ -139,10 +142,23 @@ def everything():
     c_programs(libuv())
     loop_programs()
     run(NEIGHBOURS, "build")
+    embassy()
+
+
+def embassy():
+    lock = (HERE / "bare" / "embassy" / "Cargo.lock").read_text()
+    versions["embassy"] = re.search(r'name = "embassy-executor"\nversion = "(.*?)"', lock)[1]
+    try:
+        run(BARE, "build", limit=600)
+    except (OSError, RuntimeError) as reason:
+        print(f"bench: no embassy: {reason}", file=sys.stderr)
+        missing.add("embassy")
 
 
 def argv(command):
     kind, *rest = command.split()
+    if kind in ("bare", "embassy"):
+        return [BARE, *(rest if kind == "bare" else [kind, *rest])]
     if kind == "py":
         return [PYTHON, HERE / "await.py", *rest, BRIDGE if rest[0] == "naive" else TEST_LIBRARY]
     if kind in ("tokio", "smol"):

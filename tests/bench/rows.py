@@ -94,6 +94,18 @@ def loop_rows():
                   [Peer(f"{ours} watch raw", "a callback of the loop's", None)], 1e-3)
 
 
+def bare_rows():
+    """Instructions, which QEMU counts exactly, and not cycles."""
+    for name, unit, key in (("a poll that wakes itself", "instructions", "turn"),
+                            ("a task's place", "B", "slot")):
+        yield Row(f"Cortex-M4: {name}", unit, f"bare m4 {key}",
+                  [Peer(f"embassy {key}", "embassy-executor {embassy}", 1.0 if key == "turn" else None),
+                   Peer(f"bare m0 {key}", "the same on a Cortex-M0", None),
+                   Peer(f"bare riscv {key}", "the same on rv32imac", None)])
+    yield Row("Cortex-M4: a poll that wakes itself, with a clock", "instructions", "bare m4 clocked",
+              [Peer("bare m4 turn", "without", None)])
+
+
 def timer_rows():
     """Growth, from a hundred live timers to a million. A million don't fit into the
     caches, and `touch` is what that costs: one look at each, in the same order. Set
@@ -198,6 +210,7 @@ ROWS = [
     *stress_rows(),
     *await_rows(),
     *loop_rows(),
+    *bare_rows(),
     *(Tail(f"a ticker of 1 ms beside {name}, with calls in flight: how late", "µs",
            f"near {loop} late#late", [Peer(f"near {loop} alone#late", "the same without Pillion", None)],
            (50, 99))

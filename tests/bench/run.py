@@ -56,6 +56,7 @@ def line(name, unit, ours, theirs, peer, n, machine):
 
 
 def measure_row(row, rounds, machine):
+    row = row._replace(peers=[p for p in row.peers if p.command.split()[0] not in prepare.missing])
     keys = [row.ours, *(c for p in row.peers for c in p.command.split(" + "))]
     results = take_turns(list(dict.fromkeys(k.partition("#")[0] for k in keys)), rounds)
     if isinstance(row, Tail):

@@ -46,7 +46,7 @@ static uint32_t measure(const pillion_port *port) {
 
 void test_main(void) {
   static const pillion_port bare, clocked = {fixed_clock, NULL, NULL, NULL};
-  say(BOARD_NAME " turn ", number(measure(&bare)), " clocked ", number(measure(&clocked)),
-      " slot ", number(sizeof(pillion_slot)), " timer ",
-      number(sizeof(pillion_timer)), "\n", NULL);
+  say("{\"turn\": ", number(measure(&bare)), ", \"clocked\": ",
+      number(measure(&clocked)), ", \"slot\": ", number(sizeof(pillion_slot)),
+      "}\n", NULL);
 }
