@@ -74,7 +74,7 @@ passed=$((passed + $(PYTHONPATH=bindings/python/src build/venv/bin/python \
 
 go run ./capi/build -o "$out/libboth.so" -soname libboth.so.3 ./tests/examples/hello ./tests/module
 expect 'libboth.so.3' sh -c "readelf -d $out/libboth.so | sed -n 's/.*soname: \[\(.*\)\]/\1/p'"
-expect "['flow', 'hello', 'import', 'items', 'lent', 'test', 'vector']" env PYTHONPATH=bindings/python/src build/venv/bin/python -c \
+expect "['flow', 'hello', 'import', 'items', 'lent', 'store', 'test', 'vector']" env PYTHONPATH=bindings/python/src build/venv/bin/python -c \
   "import pillion; print(sorted(pillion.load('$out/libboth.so').modules()))"
 
 printf 12345 >"$out/five"

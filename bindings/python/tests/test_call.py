@@ -158,7 +158,7 @@ async def test_a_callback_that_raises_harms_nobody(lib):
 
 
 async def test_modules_functions_and_kinds_are_told(lib):
-    assert lib.modules() == ["flow", "import", "items", "lent", "test", "vector"]
+    assert lib.modules() == ["flow", "import", "items", "lent", "store", "test", "vector"]
     names = lib.functions()
     assert names == sorted(names) and {"test.echo", "test.loop_echo"} <= set(names)
     echo = lib.describe("test.echo")
