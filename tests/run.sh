@@ -52,6 +52,7 @@ step abi          "$python" -m pytest -q tests/abi tests/docs
 step python       "$python" -m pytest -q bindings/python/tests
 step browser      bindings/browser/tests/run.sh
 step freestanding tests/freestanding/run.sh
+step wasip1       go -C tests/wasip1 test -v .
 step install      tests/install/run.sh
 step examples     tests/examples/run.sh
 
