@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""both_ways.py LIBRARY TAIL_UV: runs the examples of flows and of calls of the host as a
+"""both_ways.py LIBRARY TAIL_UV TABLE_GLIB: runs the examples of flows and of calls of the host as a
 user does, with Ctrl-C. The last line tells how many runs were as expected."""
 
 import hashlib
@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LIBRARY, TAIL_UV = sys.argv[1:]
+LIBRARY, TAIL_UV, TABLE_GLIB = sys.argv[1:]
 CTRL_C = 130
 passed = 0
 
@@ -168,6 +168,33 @@ def template(folder):
     run.ends(CTRL_C)
 
 
+# ---- An object --------------------------------------------------------------
+
+
+def table(folder):
+    towns = folder / "towns.csv"
+    towns.write_text("name,city\nann,Bern\nbob,Basel\n")
+    rows = ['{"city":"Bern","name":"ann"}\n', '{"city":"Bern","name":"cyd"}\n']
+    Run(TABLE_GLIB, str(towns), '{"city":"Bern"}').ends(0, rows[0])
+    Run(TABLE_GLIB, str(towns), '{"city":"Bern"}', '{"name":"cyd","city":"Bern"}').ends(0, "".join(rows))
+    assert towns.read_text() == "name,city\nann,Bern\nbob,Basel\ncyd,Bern\n"
+    with towns.open("a") as file:
+        file.write("one field\n")
+    wrong = "table_glib: row 4: record on line 5: wrong number of fields\n"
+    Run(TABLE_GLIB, str(towns), "{}").ends(1, rows[0] + '{"city":"Basel","name":"bob"}\n' + rows[1], wrong)
+    run = Run(TABLE_GLIB, str(folder / "none"), "{}")
+    run.ends(1, "", f"table_glib: open {folder}/none: no such file or directory\n")
+    many = 300000
+    towns.write_text("name,city\n" + "ann,Bern\n" * many)
+    run = Run(TABLE_GLIB, str(towns), "{}")
+    run.expect(rows[0])
+    run.process.send_signal(signal.SIGINT)  # while it waits for its reader
+    out = run.process.stdout.read()
+    run.ends(CTRL_C)
+    printed, half = divmod(len(out), len(rows[0]))
+    assert out == rows[0] * printed and printed < many - 1 and not half
+
+
 # ---- A lent function, and the log -------------------------------------------
 
 
@@ -206,7 +233,7 @@ def news():
 
 
 with tempfile.TemporaryDirectory() as name:
-    for work in tail, upload, template:
+    for work in tail, upload, template, table:
         (Path(name) / work.__name__).mkdir()
         work(Path(name) / work.__name__)
 login()

@@ -66,11 +66,13 @@ for server in echo_uv echo_glib echo_poll; do
 done
 
 # Flows, and calls of the host.
-go run ./capi/build -o "$out/libexamples.so" ./tests/examples/{tail,upload,template,login,news}
+go run ./capi/build -o "$out/libexamples.so" ./tests/examples/{tail,upload,template,login,news,table}
 cc -Wall -Wextra -Werror -Iinclude -o "$out/tail_uv" tests/examples/tail_uv.c \
   -L"$out" -lexamples -Wl,-rpath,"$out" $(pkg-config --cflags --libs libuv)
+cc -std=c11 -Wall -Wextra -Werror -Iinclude -o "$out/table_glib" tests/examples/table_glib.c \
+  -L"$out" -lexamples -Wl,-rpath,"$out" $(pkg-config --cflags --libs glib-2.0)
 passed=$((passed + $(PYTHONPATH=bindings/python/src build/venv/bin/python \
-  tests/examples/both_ways.py "$out/libexamples.so" "$out/tail_uv")))
+  tests/examples/both_ways.py "$out/libexamples.so" "$out/tail_uv" "$out/table_glib")))
 
 go run ./capi/build -o "$out/libboth.so" -soname libboth.so.3 ./tests/examples/hello ./tests/module
 expect 'libboth.so.3' sh -c "readelf -d $out/libboth.so | sed -n 's/.*soname: \[\(.*\)\]/\1/p'"
