@@ -16,8 +16,8 @@ extern "C" {
 #endif
 
 /*
- * The bytes of each struct in its first version. They never change. Futures also
- * exist where pointers have 32 bits.
+ * The bytes of each struct in its first version. They never change. Futures
+ * also exist where pointers have 32 bits.
  */
 enum {
   PILLION__FIRST_START_OPTIONS = 40,
