@@ -27,7 +27,7 @@ rm -rf "$readme"
 mkdir "$readme"
 cp -r README.md LICENSE go.mod go.sum include capi executor foreign bindings tests "$readme"
 lines=$(grep -E '^(go run ./capi|cc -I|PYTHONPATH=|CGO_ENABLED=0)' README.md)
-[ "$(wc -l <<<"$lines")" = 5 ]
+[ "$(wc -l <<<"$lines")" = 6 ]
 bytes=$(cat README.md LICENSE | wc -c)
 expect "$(printf '%s\n' 'Hello, you!' 'Hello, you!' 'Hello, you!' "$bytes <nil>")" \
   env -C "$readme" PATH="$PWD/build/venv/bin:$PATH" bash -euc "$lines"
