@@ -17,6 +17,9 @@ LIB = ROOT / "build" / "lib"
 TEST_LIBRARY = LIB / "libpillion-test.so"
 BRIDGE = OUT / "lib" / "libbridge.so"
 PYTHON = OUT / "venv" / "bin" / "python"
+GRPC = OUT / "bin" / "grpc"
+# Where both.py finds each side.
+SIDES = {"ours": TEST_LIBRARY, "grpc": GRPC, "uniffi": OUT / "uniffi" / "release"}
 NEEDS_TEST_LIBRARY = {"uv_await", "glib_await", "stall", "pool_go"}
 
 NEIGHBOURS = ROOT / "tests" / "stress" / "good_neighbours" / "run.sh"
@@ -50,6 +53,17 @@ def smol():
     run("cargo", "build", "--release", "--locked", cwd=crate, CARGO_TARGET_DIR=OUT / "smol")
     lock = (crate / "Cargo.lock").read_text()
     versions["smol"] = re.search(r'name = "async-executor"\nversion = "(.*?)"', lock)[1]
+
+
+def uniffi():
+    """The crate, and the Python module for it."""
+    crate = HERE / "uniffi"
+    run("cargo", "build", "--release", "--locked", cwd=crate, CARGO_TARGET_DIR=OUT / "uniffi")
+    library = OUT / "uniffi" / "release" / "libbench_uniffi.so"
+    run(PYTHON.parent / "uniffi-bindgen", "generate", "--library", library, "--language", "python",
+        "--no-format", "--out-dir", library.parent, cwd=crate)
+    lock = (crate / "Cargo.lock").read_text()
+    versions["uniffi"] = re.search(r'name = "uniffi"\nversion = "(.*?)"', lock)[1]
 
 
 def libuv():
@@ -120,6 +134,8 @@ def loop_programs():
 def go_programs():
     run("go", "build", "-o", OUT / "bin" / "golocal", "./tests/bench/golocal")
     run("go", "build", "-o", OUT / "bin" / "goforeign", "./tests/bench/goforeign", CGO_ENABLED="0")
+    run("go", "build", "-o", OUT / "bin" / "goflow", "./tests/bench/goflow", CGO_ENABLED="1")
+    run("go", "build", "-o", GRPC, ".", cwd=HERE / "peers" / "grpc")
     run("go", "build", "-buildmode=c-shared", "-o", BRIDGE, ".", cwd=HERE / "peers" / "bridge",
         CGO_ENABLED="1", CGO_CFLAGS="-O2")
 
@@ -130,7 +146,8 @@ def python():
         run(sys.executable, "-m", "venv", OUT / "venv")
     run(PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check",
         "-r", HERE / "requirements.txt")
-    versions["uvloop"] = run(PYTHON, "-c", "import uvloop; print(uvloop.__version__)").strip()
+    for module, name in (("uvloop", "uvloop"), ("grpc", "grpc")):
+        versions[name] = run(PYTHON, "-c", f"import {module}; print({module}.__version__)").strip()
 
 
 def everything():
@@ -139,6 +156,7 @@ def everything():
     smol()
     go_programs()
     python()
+    uniffi()
     c_programs(libuv())
     loop_programs()
     run(NEIGHBOURS, "build")
@@ -161,6 +179,10 @@ def argv(command):
         return [BARE, *(rest if kind == "bare" else [kind, *rest])]
     if kind == "py":
         return [PYTHON, HERE / "await.py", *rest, BRIDGE if rest[0] == "naive" else TEST_LIBRARY]
+    if kind == "both":
+        return [PYTHON, HERE / "both.py", *rest, SIDES[rest[1]]]
+    if kind == "flow":
+        return ["taskset", "-c", "0", OUT / "bin" / "goflow", *rest]
     if kind in ("tokio", "smol"):
         return [OUT / kind / "release" / f"bench-{kind}", *rest]
     if kind == "near":

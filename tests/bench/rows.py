@@ -135,6 +135,30 @@ def stress_rows():
                   [Peer("c bring_your_own_runtime uv", "libuv {libuv}, uv_async_send", target)])
 
 
+def both_rows():
+    """Calls, items and calls of the host. An item is published and taken on one core, and its
+    peer is a call's end: without the submission and Go's workers. Go writes 24 bytes into C's
+    memory itself; `cgo` and longer items are a call into C each."""
+    for length, target in ((24, 0.35), (200, 0.8), (4096, None)):
+        yield Row(f"an item of {length:,} bytes to the host", "ns", f"flow item {length}",
+                  [Peer(f"flow completion {length}", "the end of a call", target)])
+    yield Row("an item of 24 bytes by a call into C", "ns", "flow cgo 24",
+              [Peer("flow completion 24", "the end of a call", 0.8)])
+    yield Row("an item of 24 bytes that export.Stream yields", "ns", "flow yield 24",
+              [Peer("flow completion 24", "the end of a call", None)])
+    yield Row("an idle stream with a window of 32, bytes in C", "B", "flow idle 32",
+              [Peer("flow idle 128", "with a window of 128", "1280 B")])
+    grpc, uniffi = "grpc.aio {grpc} on a Unix socket, Go's gRPC", "UniFFI {uniffi} on tokio"
+    yield Row("asyncio: an item by async for", "µs", "both stream ours",
+              [Peer("both call ours", "awaiting a call, 100 in flight", 0.6),
+               Peer("both stream grpc", grpc, None)], 1e-3)
+    yield Row("asyncio: Python awaits a call, 100 in flight", "µs", "both call ours",
+              [Peer("both call grpc", grpc, None), Peer("both call uniffi", uniffi, None)], 1e-3)
+    yield Row("asyncio: Go awaits Python's async def, 100 in flight", "µs", "both fetch ours",
+              [Peer("both call ours", "Python awaits a call, 100 in flight", 1.5),
+               Peer("both fetch grpc", grpc, None), Peer("both fetch uniffi", uniffi, None)], 1e-3)
+
+
 ROWS = [
     Row("C: wake and poll one step, 100 tasks", "ns", "c step",
         [Peer("tokio wake", TOKIO + ", wake_by_ref", 0.5),
@@ -209,6 +233,7 @@ ROWS = [
          Peer("go go-idle", "goroutines", None)]),
     *stress_rows(),
     *await_rows(),
+    *both_rows(),
     *loop_rows(),
     *bare_rows(),
     *(Tail(f"a ticker of 1 ms beside {name}, with calls in flight: how late", "µs",

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pillion-dev/pillion/executor"
 	"github.com/pillion-dev/pillion/executor/coro"
@@ -26,6 +27,7 @@ func init() {
 	export.Func("import.fetch", func(ctx context.Context, s string) (string, error) { return fetch.Call(ctx, s) },
 		export.Doc("Gives what app.Http.fetch answers."))
 	export.Func("import.other", func(ctx context.Context, s string) (string, error) { return other.Call(ctx, s) })
+	export.Func("import.fetch_often", fetchOften, export.Doc("Gives the nanoseconds of one app.Http.fetch of many."))
 	export.Loop("import.loop_fetch", func(co *coro.Co, s string) (string, error) { return coro.Await(co, fetch.Start(s)) })
 	export.Async("import.async_fetch", func(s string) executor.Future[string] { return fetch.Start(s) })
 	export.Stream("import.feed", func(ctx context.Context, s string) iter.Seq2[string, error] { return feed.Range(ctx, s) },
@@ -59,4 +61,26 @@ func init() {
 			}
 		})
 	}, export.Doc("Sends the words to app.Http.join, up to one that is bad, and gives its answer."))
+}
+
+// often is how many goroutines fetch, and how many times each.
+type often struct{ InFlight, Times int }
+
+func fetchOften(ctx context.Context, o often) (float64, error) {
+	failures := make(chan error, o.InFlight)
+	start := time.Now()
+	for range o.InFlight {
+		go func() {
+			var err error
+			for i := 0; i < o.Times && err == nil; i++ {
+				_, err = fetch.Call(ctx, "x")
+			}
+			failures <- err
+		}()
+	}
+	var err error
+	for range o.InFlight {
+		err = errors.Join(err, <-failures)
+	}
+	return float64(time.Since(start).Nanoseconds()) / float64(o.InFlight*o.Times), err
 }
