@@ -14,6 +14,7 @@ import logging
 import struct
 import traceback
 from collections import deque
+from types import CoroutineType
 from typing import Any, AsyncIterable, Callable, Deque, Dict, Iterator, List, Optional, Set, Tuple
 
 from . import _abi
@@ -69,7 +70,7 @@ class Inbound:
 
     def start(self) -> None:
         if not self.started:
-            self.stop = self.host.spawn(self.flow.context, self.over, self.run)
+            self.stop = self.host.begin(self)
 
     def cancel(self) -> None:
         if self.started:
@@ -94,7 +95,7 @@ class Inbound:
             if given is not None and self.flows & _abi.FLOW_OUT:
                 arguments.append(Given(given, function.decode))
             value = function.call(*arguments)
-            if inspect.isawaitable(value):
+            if type(value) is CoroutineType or inspect.isawaitable(value):
                 value = await value
             if given is not None and self.flows & _abi.FLOW_IN:
                 await self.give(given, value)
@@ -108,7 +109,6 @@ class Inbound:
             self.host.escaped(error)
         finally:
             self.host.answer(self.task, status, answer)
-
 
     async def give(self, flow: Flow, items: Any) -> None:
         """Gives Go the items of what the function has returned, and closes it."""
@@ -152,6 +152,10 @@ class Answering(Telling):
         self.fresh = deque()
         self.known = set()
         self.deeds = []
+
+    def begin(self, inbound: Inbound) -> Callable[[], object]:
+        """Begins the task of a call. Gives what cancels it."""
+        return self.spawn(inbound.flow.context, inbound.over, inbound.run)
 
     def later(self, work: Callable[[], None]) -> None:
         """Has work done outside of the turn, at least once."""

@@ -13,12 +13,13 @@ uvloop's own callbacks cost less than that.
 from __future__ import annotations
 
 import asyncio
+import types
 from asyncio import AbstractEventLoop, Future
 from contextvars import Context
-from typing import Any, Callable, Deque, List
+from typing import Any, Callable, Deque, Generator, List
 
 from ._errors import Error
-from ._inbound import Answering
+from ._inbound import Answering, Inbound
 
 STEP: type = type(len)  # the callback that a task of C gives to the future it awaits
 
@@ -28,6 +29,20 @@ def wake(callback: Callable[[Future[bytes]], object], future: Future[bytes]) -> 
     task = getattr(callback, "__self__", None)
     if not isinstance(task, asyncio.Task) or getattr(task, "_fut_waiter", future) is future:
         callback(future)
+
+
+@types.coroutine
+def once() -> Generator[None, None, None]:
+    yield
+
+
+async def begun(inbound: Inbound) -> None:
+    try:
+        await once()
+    except asyncio.CancelledError:
+        inbound.over()
+        raise
+    await inbound.run()
 
 
 class Stepping(Answering):
@@ -93,6 +108,13 @@ class Stepping(Answering):
     ) -> Callable[[], object]:  # fmt: skip
         task = context.run(self.loop.create_task, function(*arguments))
         task.add_done_callback(over, context=self.context)
+        return task.cancel
+
+    def begin(self, inbound: Inbound) -> Callable[[], object]:
+        """As `spawn`, but without a callback of the loop at the task's end."""
+        coroutine = begun(inbound)
+        coroutine.send(None)  # so that it gets a cancel that comes before the task's first step
+        task: asyncio.Task[None] = inbound.flow.context.run(self.loop.create_task, coroutine)
         return task.cancel
 
     def later(self, work: Callable[[], None]) -> None:
