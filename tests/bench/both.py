@@ -27,8 +27,8 @@ import tempfile
 import time
 
 IN_FLIGHT = 100
-CALLS = {"ours": 100_000, "uniffi": 100_000, "grpc": 5_000}
-FETCHES = {"ours": 50_000, "uniffi": 20_000, "grpc": 5_000}
+CALLS = {"ours": 100_000, "uniffi": 10_000, "grpc": 5_000}
+FETCHES = {"ours": 50_000, "uniffi": 10_000, "grpc": 5_000}
 ITEMS = {"ours": 200_000, "grpc": 20_000}
 
 
