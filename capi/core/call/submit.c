@@ -77,7 +77,7 @@ static void unmake(struct pillion__call *call) {
 #define CREDIT_MOST 65536u
 #define HANDLES_MOST 65536u
 
-static bool flowing(const pillion_call_options *o) {
+static bool has_flows(const pillion_call_options *o) {
   return (o->credit | o->callbacks | (o->flags & PILLION_SENDING)) != 0;
 }
 
@@ -102,7 +102,7 @@ static int objects_fit(const struct pillion__executor *ex, uint32_t flows,
 static int flows_fit(const struct pillion__executor *ex, uint32_t flows,
                      const pillion_call_options *o) {
   bool sending = o->flags & PILLION_SENDING;
-  if (flowing(o) &&
+  if (has_flows(o) &&
       (ex == NULL || (o->flags & PILLION__MODES) == PILLION_DETACH ||
        o->credit > CREDIT_MOST ||
        (o->callbacks > 0 && (o->flags & PILLION__MODES) == PILLION_JOIN) ||
@@ -119,8 +119,8 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   uint32_t index, kind, flows, pool = 0;
   int rc = pillion__function_kind(&index, &kind, &flows, o->function);
   if (rc < 0) return rc;
-  bool names = naming(o);
-  if (PILLION__UNLIKELY(flows != 0 || flowing(o) || names)) {
+  bool flowing = has_flows(o), names = naming(o);
+  if (PILLION__UNLIKELY(flows != 0 || flowing || names)) {
     rc = flows_fit(ex, flows, o);
     if (rc == 0) rc = objects_fit(ex, flows, o);
     if (rc < 0) return rc;
@@ -158,7 +158,7 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   pillion__set(&call->parent, pillion__parent_word(o->parent));
   call->joiner = 0;
   pillion__set(&call->wakeup, 0);
-  if (PILLION__UNLIKELY(flowing(o)) && !pillion__call_flows_make(call, o)) {
+  if (PILLION__UNLIKELY(flowing) && !pillion__call_flows_make(call, o)) {
     pillion__request_clear(call, names ? PILLION__CALL_NAMES : 0);
     unmake(call);
     withdraw(ex, pool);
@@ -169,7 +169,7 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   if (on_loop) call->context = call_context(ex);
   uint64_t state = (uint64_t)gen << 32 | PILLION__CALL_NEW;
   if (on_loop) state |= PILLION__CALL_LOOP;
-  if (flowing(o)) state |= PILLION__CALL_FLOWS;
+  if (flowing) state |= PILLION__CALL_FLOWS;
   if (names) state |= PILLION__CALL_NAMES;
   if (flows & PILLION_FLOW_GIVES) state |= PILLION__CALL_GIVES;
   if (ex == NULL && o->flags == PILLION_DETACH) state |= PILLION__CALL_ORPHAN;
@@ -179,7 +179,7 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
     pillion__call_ask(call, gen, PILLION__PEND_START);
   } else if (!pillion__ring_push(call->slot, gen, kinds)) {
     if (atomic_compare_exchange_strong(&call->state, &state, 0)) {
-      if (flowing(o)) pillion__flows_free(&call->flows);
+      if (flowing) pillion__flows_free(&call->flows);
       pillion__request_clear(call, state);
       unmake(call);
       withdraw(ex, pool);
