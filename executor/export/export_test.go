@@ -229,7 +229,7 @@ func TestFunctionsAreSorted(t *testing.T) {
 		names = append(names, f.Module+"."+f.Name)
 	}
 	test.Equal(t, "sorted", slices.IsSorted(names), true)
-	test.Equal(t, "count", len(names), 38)
+	test.Equal(t, "count", len(names), 43)
 	test.Equal(t, "unknown", Lookup("test.unknown"), nil)
 }
 

@@ -47,6 +47,8 @@ export out
   for bug in 2 3 4 5 12 13 14 15 16 17; do
     echo park wrong -DPOSTERS=0 -DENDERS=2 -DBUG=$bug
   done
+  echo object right
+  for bug in 1 2 3 4 5 6 7 8; do echo object wrong -DBUG=$bug; done
   echo call right
   for bug in 1 2 3 4 5; do echo call wrong -DBUG=$bug; done
   echo call right -DJOIN

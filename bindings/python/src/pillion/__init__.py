@@ -39,6 +39,7 @@ from ._errors import (
 from ._library import Library
 from ._load import load
 from ._log import Log
+from ._object import Object, ObjectClass
 from ._payload import Payload
 from ._provide import Provider
 from ._stream import Stream
@@ -48,7 +49,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Again", "BadHandle", "Busy", "Cancelled", "Closed", "Deadlock", "Error", "Forked", "GoError",
     "GoExit", "GoPanic", "Interrupted", "InvalidArgument", "Library", "LibraryNotFound", "Log", "NotFound",
-    "NotSupported", "OutOfMemory", "Payload", "Provider", "Reentrant", "RequestError", "Stream",
+    "NotSupported", "Object", "ObjectClass", "OutOfMemory", "Payload", "Provider", "Reentrant", "RequestError", "Stream",
     "SystemFailure",
     "Timeout", "TooLarge", "VersionMismatch", "WrongThread", "load",
 ]  # fmt: skip

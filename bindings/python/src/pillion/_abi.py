@@ -12,7 +12,7 @@ import ctypes
 import struct
 import sys
 from ctypes import c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 from ._errors import LibraryNotFound, refused
 
@@ -26,8 +26,8 @@ KINDS = ("offload", "cpu", "loop", "async")
 KIND_LOOP, KIND_ASYNC = 2, 3
 EVENT, JOIN, DETACH = 0, 1, 2
 SENDING = 4  # beside the mode: the host will send items
-FLOW_OUT, FLOW_IN, FLOW_CALLBACKS = 1, 2, 4
-ITEM, CALLED, WRITABLE, FINISHED, CANCEL = 2, 4, 8, 16, 32  # in an event's flags
+FLOW_OUT, FLOW_IN, FLOW_CALLBACKS, FLOW_METHOD, FLOW_NAMES, FLOW_GIVES = 1, 2, 4, 8, 16, 32
+ITEM, CALLED, WRITABLE, FINISHED, CANCEL, OBJECT = 2, 4, 8, 16, 32, 128  # in an event's flags
 ONE_WAY = CALLED | 1  # or posted: a call without an answer
 LOG_ROOM = 1 << 18
 INLINE = 24
@@ -88,6 +88,7 @@ class LibraryCounts(ctypes.Structure):
     names = (
         "executors", "tasks", "calls", "payloads", "workers", "parked",
         "watches", "pools", "threads", "max_workers",
+        "providers", "inbound", "objects",
     )  # fmt: skip
     _fields_ = [("size", c_size_t)] + [(name, c_uint64) for name in names]
 
@@ -105,6 +106,7 @@ class CallOptions(ctypes.Structure):
         ("size", c_size_t), ("function", c_uint64), ("request", c_char_p), ("length", c_size_t),
         ("token", c_uint64), ("flags", c_uint32), ("reserved", c_uint32), ("deadline", c_int64),
         ("pool", c_uint64), ("credit", c_uint32), ("callbacks", c_uint32), ("parent", c_uint64),
+        ("object", c_uint64), ("handles", c_void_p), ("handle_count", c_uint32), ("reserved2", c_uint32),
     ]  # fmt: skip
 
 
@@ -183,6 +185,7 @@ class Abi:
             self.provider_free = of(quick, "provider_free", c_uint64)
             log = (c_void_p, c_size_t, c_uint64, c_uint64, c_int)
             self.log_take = of(quick, "log_take", *log)
+            self.object_drop = of(quick, "object_drop", c_uint64)
             self.host_epoll = of(quick, "host_epoll", c_void_p, c_uint64)
             self.task_cancel = of(quick, "task_cancel", c_uint64)
             self.task_detach = of(quick, "task_detach", c_uint64)
@@ -230,15 +233,18 @@ class Abi:
     def start_call(
         self, out: Any, executor: int, function: int, request: bytes, token: int, flags: int,
         deadline: Optional[int] = None, credit: int = 0, callbacks: int = 0, parent: int = 0,
+        receiver: int = 0, handles: Sequence[int] = (),
     ) -> int:  # fmt: skip
         """Submits one call. `deadline` is for the function's context."""
         large = len(request) >= LARGE
-        if deadline is None and not (credit or callbacks or parent or flags & SENDING):
+        if deadline is None and not (credit or callbacks or parent or flags & SENDING or receiver or handles):
             submit = self.submit_large if large else self.submit
             return submit(out, executor, function, request, len(request), token, flags)
+        named = (c_uint64 * len(handles))(*handles)
         options = CallOptions(
             ctypes.sizeof(CallOptions), function, request, len(request), token, flags, 0,
             NEVER if deadline is None else deadline, 0, credit, callbacks, parent,
+            receiver, ctypes.addressof(named), len(handles), 0,
         )  # fmt: skip
         submit = self.submit_with_large if large else self.submit_with
         return submit(out, executor, ctypes.byref(options))

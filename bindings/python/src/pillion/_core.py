@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Callable, Dict, List, Set
 
 from . import _abi
-from ._errors import Error, Forked, refused
+from ._errors import Error, Forked, InvalidArgument, refused
 
 BOTH = _abi.FLOW_OUT | _abi.FLOW_IN
 WAYS = {  # by a function's flows
@@ -67,8 +67,8 @@ class Core:
             text = f"{info.name.decode()} is for Library.{WAYS.get(info.flows & BOTH, 'call or call_json')}"
         return refused(status, text)
 
-    def find(self, name: str) -> int:
-        """A function's handle."""
+    def handle(self, name: str) -> int:
+        """A function's or a method's handle."""
         if not isinstance(name, str):
             raise TypeError(f"a function's name is a str, not {type(name).__name__}")
         handle = ctypes.c_uint64()
@@ -76,6 +76,17 @@ class Core:
         # C would read up to a NUL, and find another function.
         rc = _abi.ENOTFOUND if b"\0" in text else self.abi.function_find(ctypes.byref(handle), text)
         self.abi.check(rc, f"no such function: {name}" if rc == _abi.ENOTFOUND else "")
-        if self.abi.describe(handle.value).kind in (_abi.KIND_LOOP, _abi.KIND_ASYNC):
-            self.loop_functions.add(handle.value)
         return handle.value
+
+    def find(self, name: str) -> int:
+        """The handle of a function that needs no object and gives none."""
+        handle = self.handle(name)
+        info = self.abi.describe(handle)
+        if info.flows & (_abi.FLOW_METHOD | _abi.FLOW_GIVES):
+            raise InvalidArgument(f"{name} is for Library.object")
+        self.know(handle, info.kind)
+        return handle
+
+    def know(self, handle: int, kind: int) -> None:
+        if kind in (_abi.KIND_LOOP, _abi.KIND_ASYNC):
+            self.loop_functions.add(handle)

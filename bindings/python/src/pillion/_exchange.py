@@ -12,6 +12,7 @@ from ._core import Core
 from ._flow import Flow, Function, Telling
 from ._inlet import WINDOW
 from ._log import Log
+from ._object import ObjectClass
 from ._payload import Payload, encode
 from ._provide import Provider
 from ._stream import Items, Stream, collect, start_sending
@@ -21,6 +22,7 @@ class Exchanging:
     """The part of a library that makes calls with flows."""
 
     _functions: Dict[str, int]
+    _classes: Dict[str, ObjectClass]
 
     def _core(self) -> Core:
         raise NotImplementedError
@@ -65,7 +67,8 @@ class Exchanging:
     ) -> bytes:  # fmt: skip
         """Awaits a Go function that reads items, as `call` does. For `items` see `stream`."""
         flow, begin = self._flow(name, encode(payload), items, encode, 0, timeout)
-        return await collect(flow, begin)
+        answer: bytes = await collect(flow, begin)
+        return answer
 
     async def collect_json(
         self, name: str, value: Any = None, items: Optional[Items] = None, *,
@@ -80,11 +83,11 @@ class Exchanging:
         return _lend.decoder(form, form["response"])(await collect(flow, begin))
 
     def _flow(
-        self, name: str, request: bytes, items: Optional[Items], encoder: Callable[[Any], bytes],
+        self, name: Union[str, int], request: bytes, items: Optional[Items], encoder: Callable[[Any], bytes],
         credit: int, timeout: Optional[float], functions: Sequence[Function] = (),
     ) -> Tuple[Flow, Callable[[], bool]]:  # fmt: skip
         """A call with flows, and what submits it, unless the library is full."""
-        function = self._functions[name]
+        function = name if isinstance(name, int) else self._functions[name]
         deadline = None if timeout is None else _sync.deadline(timeout)
         host = self._host()
         flow = host.new_flow()
@@ -99,6 +102,15 @@ class Exchanging:
             return True
 
         return flow, begin
+
+    # ---- Objects ------------------------------------------------------------
+
+    def object(self, name: str) -> ObjectClass:
+        """A class of Go's: `Store = lib.object("store.Store")`, `await Store.open(…)`."""
+        known = self._classes.get(name)
+        if known is None:
+            known = self._classes[name] = ObjectClass(self, name)
+        return known
 
     # ---- Providers ----------------------------------------------------------
 

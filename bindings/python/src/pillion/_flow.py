@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ctypes
 from contextvars import Context, copy_context
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Type, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple, Type, Union
 
 from . import _abi
 from ._core import HANDLER, Core
@@ -41,6 +41,7 @@ class Flow:
     __slots__ = (
         "host", "token", "task", "items", "signals", "functions", "context", "end", "error",
         "cancelled", "readers", "senders", "sending", "idle", "stop", "hearing", "deafen",
+        "object", "handles", "gives",
     )  # fmt: skip
 
     def __init__(self, host: Telling, token: int) -> None:
@@ -51,7 +52,10 @@ class Flow:
         self.signals = Inlet()  # one-way calls: each an index and a payload
         self.functions: Sequence[Function] = ()  # that it lends, or provides
         self.context = copy_context()  # of a copy of which they run in another
-        self.end: Union[bytes, Error, None] = None
+        self.object = 0  # whose method it calls
+        self.handles: Sequence[int] = ()  # of the objects that its request names
+        self.gives = False  # its items, or its end, are handles of objects
+        self.end: Union[bytes, int, Error, None] = None
         self.error: Optional[BaseException] = None  # for the reader, instead of the end's
         self.cancelled = False
         self.readers: List[Any] = []  # those that wait for items or the end
@@ -77,6 +81,16 @@ class Flow:
         if self.error is None:
             self.error = error
         self.cancel()
+
+    def lose(self, items: Iterable[Any] = ()) -> None:
+        """Drops the objects that nothing reads any more. A second drop does nothing."""
+        if self.gives:
+            chunks = (self.items.chunk, *self.items.chunks)
+            for item in (*items, *(i for chunk in chunks for i in chunk.items), self.end):
+                if isinstance(item, int):
+                    self.host.abi.object_drop(item)
+
+    __del__ = lose
 
     def grant(self, items: int) -> None:
         if self.end is None:
@@ -174,7 +188,7 @@ class Telling:
         out = ctypes.byref(flow.task)
         rc = self.abi.start_call(
             out, self.executor, function, request, token, flags, deadline, credit,
-            len(flow.functions), HANDLER.get(),
+            len(flow.functions), HANDLER.get(), flow.object, flow.handles,
         )  # fmt: skip
         if rc < 0:
             self.flows.pop(token, None)
@@ -193,10 +207,10 @@ class Telling:
             return True  # no token has the mark
         others = False
         row, flow = 0, None
-        items: List[bytes] = []
+        items: List[Any] = []
         signals: List[Tuple[int, bytes]] = []
-        read: Dict[Flow, Tuple[List[bytes], List[Tuple[int, bytes]]]] = {}
-        for low, of, task, status, outcome, flags, length, data, _ in _abi.ALL_OF_EVENTS.iter_unpack(view):
+        read: Dict[Flow, Tuple[List[Any], List[Tuple[int, bytes]]]] = {}
+        for low, of, task, status, outcome, flags, length, data, link in _abi.ALL_OF_EVENTS.iter_unpack(view):
             if of < FLOWS:
                 others = True
                 continue
@@ -214,9 +228,9 @@ class Telling:
                 continue
             if flags == _abi.WRITABLE:
                 self.ring(flow.senders)
-            elif flags in (0, _abi.FINISHED):
+            elif flags in (0, _abi.FINISHED, _abi.OBJECT):
                 self.read(flow, *read.pop(flow))
-                flow.end = decode(status, length, data)
+                flow.end = link if flags == _abi.OBJECT else decode(status, length, data)
                 self.ended(flow)
                 self.guests.discard(token)
                 self.flows.pop(token, None)  # last, for an exception may strike before
@@ -227,8 +241,8 @@ class Telling:
                         data = _abi.copied(_abi.ADDRESS.unpack_from(data)[0], length)
                     else:
                         data = data[:length]
-                    if flags == _abi.ITEM:
-                        items.append(data)
+                    if flags & _abi.ITEM:
+                        items.append(link if flags & _abi.OBJECT else data)
                     elif flags & _abi.CALLED and task:
                         self.called(flow, task, outcome, data)
                     elif flags & _abi.ONE_WAY:
@@ -239,8 +253,10 @@ class Telling:
             self.read(flow, items, signals)
         return others
 
-    def read(self, flow: Flow, items: List[bytes], signals: List[Tuple[int, bytes]]) -> None:
+    def read(self, flow: Flow, items: List[Any], signals: List[Tuple[int, bytes]]) -> None:
         """Hands out what came in a turn."""
+        if flow.cancelled:
+            flow.lose(items)
         if items and not flow.cancelled:
             flow.items.put(self.turns, items)
             self.ring(flow.readers)

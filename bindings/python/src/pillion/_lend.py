@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, List, Mapping, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 from ._flow import Function
 from ._objects import JSON, Form, lends
@@ -30,21 +30,29 @@ def decoder(form: Descriptor, kind: Any) -> Callable[[bytes], Any]:
     return form_of(form, response=kind).decode
 
 
-def request(form: Descriptor, value: Any) -> Tuple[bytes, List[Function]]:
-    """The request for a value, and the functions in it. They cross as their indices."""
+def request(form: Descriptor, value: Any, objects: Optional[List[int]] = None) -> Tuple[bytes, List[Function]]:
+    """The request for a value, and the functions in it. They cross as their indices; so do
+    objects, whose handles go to `objects`."""
     functions: List[Function] = []
     if lends(form["request"]):
-        value = lend(form, form["request"], value, functions)
+        value = lend(form, form["request"], value, functions, [] if objects is None else objects)
     return form_of(form).encode(value), functions
 
 
-def lend(form: Descriptor, kind: Any, value: Any, functions: List[Function]) -> Any:
-    """The value with an index in place of each function."""
+def lend(
+    form: Descriptor, kind: Any, value: Any, functions: List[Function], objects: List[int]
+) -> Any:
+    """The value with an index in place of each function and object."""
     if callable(value) and not lends(kind):
         raise TypeError(f"{form['module']}.{form['name']} takes no function there")
     if value is None or not isinstance(kind, dict):
         return value
     ((name, inner),) = kind.items()
+    if name == "object":
+        if getattr(value, "_class_name", "") != inner:
+            raise TypeError(f"{form['module']}.{form['name']} takes a {inner} there, not {value!r}")
+        objects.append(value._handle)
+        return len(objects) - 1
     if name in ("callback", "signal"):
         if not callable(value):
             raise TypeError(f"{form['module']}.{form['name']} takes a function there, not {value!r}")
@@ -53,15 +61,15 @@ def lend(form: Descriptor, kind: Any, value: Any, functions: List[Function]) -> 
         functions.append(Function(value, decode, encode))
         return len(functions) - 1
     if name == "optional":
-        return lend(form, inner, value, functions)
+        return lend(form, inner, value, functions, objects)
     if name == "list" and isinstance(value, (list, tuple)):
-        return [lend(form, inner, item, functions) for item in value]
+        return [lend(form, inner, item, functions, objects) for item in value]
     if not isinstance(value, dict) or name not in ("map", "struct"):
         return value  # Form, or Go, refuses it
     if name == "map":
-        return {key: lend(form, inner, item, functions) for key, item in value.items()}
+        return {key: lend(form, inner, item, functions, objects) for key, item in value.items()}
     types = {field["name"]: field["type"] for field in inner}
-    return {key: lend(form, types.get(key), item, functions) for key, item in value.items()}
+    return {key: lend(form, types.get(key), item, functions, objects) for key, item in value.items()}
 
 
 def functions(

@@ -53,6 +53,7 @@ class Library(Exchanging):
         self._hosts = Hosts()
         self._local = self._hosts.local
         self._functions = Known(lambda name: self._core().find(name))
+        self._classes = {}
         self._forms = Known(lambda name: Form(name, self.describe(name)))
 
     def __repr__(self) -> str:
@@ -216,7 +217,7 @@ class Library(Exchanging):
 
     def describe(self, name: str) -> Dict[str, Any]:
         """A function's descriptor: name, module, kind, codec, request, response, doc."""
-        info = self._core().abi.describe(self._functions[name])
+        info = self._core().abi.describe(self._core().handle(name))
         descriptor: Dict[str, Any] = json.loads(info.descriptor)
         return descriptor
 

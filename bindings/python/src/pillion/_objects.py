@@ -41,7 +41,7 @@ def lends(kind: Any) -> bool:
     if isinstance(kind, list):
         return any(lends(field["type"]) for field in kind)
     if isinstance(kind, dict):
-        return any(name in ("callback", "signal") or lends(inner) for name, inner in kind.items())
+        return any(name in ("callback", "signal", "object") or lends(inner) for name, inner in kind.items())
     return False
 
 

@@ -39,7 +39,7 @@ class Stream(Generic[T]):
     share = SHARE
 
     def __init__(
-        self, flow: Flow, decode: Optional[Callable[[bytes], T]], begin: Callable[[], bool]
+        self, flow: Flow, decode: Optional[Callable[[Any], T]], begin: Callable[[], bool]
     ) -> None:
         self._flow = flow
         self._decode = decode
@@ -92,6 +92,7 @@ class Stream(Generic[T]):
         self._over = True
         self._items = iter(())
         flow.cancel()
+        flow.lose()
         flow.items.chunks.clear()
         flow.signals.chunks.clear()
         while self._begin is None and not flow.over():
@@ -131,7 +132,7 @@ class Given(Stream[T]):
         pass
 
 
-def result(flow: Flow) -> bytes:
+def result(flow: Flow) -> Any:
     """What a call has ended with, or its exception."""
     end = flow.end
     if flow.error is not None:
@@ -144,7 +145,7 @@ def result(flow: Flow) -> bytes:
     return end
 
 
-async def collect(flow: Flow, begin: Callable[[], bool]) -> bytes:
+async def collect(flow: Flow, begin: Callable[[], bool]) -> Any:
     """Makes a call that gives no items, and awaits its result."""
     host = flow.host
     try:
