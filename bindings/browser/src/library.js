@@ -40,7 +40,8 @@ export class Library {
   #loop;
   #forms = new Map();
   #calls = new Table();
-  #providers = new Table();
+  #providers = new Map();
+  #provided = 0; // what Go has asked may reach a provider late, so no ID comes again
   #asks;
   #listener; // of the log
   #mistakes;
@@ -176,13 +177,14 @@ export class Library {
         encode: encoder(type, `the answer of ${name}.${key}`),
       })),
     };
-    const id = this.#providers.add(provider);
+    const id = ++this.#provided;
+    this.#providers.set(id, provider);
     this.#loop.put(TO.PROVIDE, id, 0, 0, 0, [name, ...names].join("\n"));
     let open = true;
     const close = () => {
       if (!open) return;
       open = false;
-      this.#providers.remove(id);
+      this.#providers.delete(id);
       this.#loop.put(TO.WITHDRAW, id, 0, 0, 0);
     };
     return { close, [Symbol.dispose ?? Symbol.for("Symbol.dispose")]: close };
