@@ -38,7 +38,7 @@ const PlainExempts = NestedCases + " attach_inside_* attach_refuses_* attach_twi
 
 // WatchExempts are cases of loops that watch descriptors.
 const WatchExempts = "a_pipe_* one_socket_* an_eventfd_* hang_up_* a_fault_* urgent_* a_number_* what_a_* another_thread_* " +
-	"thousands_* an_executor_is_freed_while_tasks_* a_descriptor_closed_* a_regular_* events_that_* a_ready_*"
+	"thousands_* descriptors_are_awaited_* an_executor_is_freed_while_tasks_* a_descriptor_closed_* a_regular_* events_that_* a_ready_*"
 
 // Host implements [Loop].
 func (p *Plain) Host() (Host, error) { return p, nil }

@@ -4,32 +4,27 @@ package kit
 
 import (
 	"errors"
-	"os"
-	"os/exec"
-	"os/signal"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/future"
 	"github.com/pillion-dev/pillion/executor/watch"
 )
 
 func init() {
 	cases["the_programs_descriptors_have_their_turn"] = theirTurn
-	cases["signals_at_a_kilohertz_lose_nothing"] = signals
 	cases["a_poll_runs_the_loop"] = runsInPoll
 	cases["a_loop_is_destroyed_while_tasks_await_descriptors"] = destroyedWhileWaiting
 	cases["a_freed_executors_descriptor_is_the_programs"] = usedAgain
 	cases["an_attach_without_descriptors_changes_nothing"] = noDescriptors
+	cases["descriptors_are_awaited_where_none_is_left"] = noneLeft
 	cases["a_regular_file"] = file
 	cases["events_that_the_loop_lacks_are_refused"] = lacking
 	cases["a_ready_descriptor_that_no_task_awaits_does_not_spin"] = readyUnawaited
 	cases["a_closed_watch_lets_go_of_its_descriptor"] = letsGo
 	cases["the_program_watches_the_same_descriptor"] = shared
-	cases["children_come_and_go_and_nothing_is_lost"] = children
 }
 
 // reader takes a byte in each round in which its descriptor is readable.
@@ -57,59 +52,6 @@ func theirTurn(r *rig) {
 	busy.last = busy.polls + 1
 	unix.Read(a, make([]byte, 1))
 	r.until(task.Done)
-}
-
-// storms runs work while something happens beside it, until it is over.
-func (r *rig) storms(over func() bool) {
-	for !over() {
-		var nap doze
-		spawn(r, nap.sleep(time.Millisecond/2))
-		task := spawn(r, call())
-		r.run()
-		r.is(nap.late(time.Millisecond/2) >= 0 && task.Done() && task.Err() == nil, nap, task.Err())
-	}
-}
-
-func signals(r *rig) {
-	heard := make(chan os.Signal, 1000)
-	signal.Notify(heard, unix.SIGUSR1)
-	defer signal.Stop(heard)
-	var thread atomic.Int64
-	var over atomic.Bool
-	thread.Store(int64(unix.Gettid()))
-	process := os.Getpid()
-	var sending sync.WaitGroup
-	sending.Go(func() {
-		for !over.Load() {
-			unix.Tgkill(process, int(thread.Load()), unix.SIGUSR1)
-			time.Sleep(time.Millisecond)
-		}
-	})
-	r.storms(func() bool {
-		thread.Store(int64(unix.Gettid()))
-		return len(heard) >= 100
-	})
-	over.Store(true)
-	sending.Wait()
-}
-
-func children(r *rig) {
-	const most = 40
-	var reaped sync.WaitGroup
-	begun, failed := 0, make(chan error, most)
-	r.storms(func() bool {
-		if begun < most {
-			begun++
-			child := exec.Command("/bin/true")
-			r.want(child.Start(), nil)
-			reaped.Go(func() { failed <- child.Wait() })
-		}
-		return begun == most && len(failed) == most
-	})
-	reaped.Wait()
-	for range most {
-		r.want(<-failed, nil)
-	}
 }
 
 // What is reported while no turn can be made is not forgotten.
@@ -193,6 +135,27 @@ func noDescriptors(r *rig) {
 	}
 	other.work()
 	r.work()
+}
+
+// To watch one, to sleep and to wake takes none.
+func noneLeft(r *rig) {
+	a, b := r.sockets()
+	reader, slept := reads(r.watches(a), a, 100), future.Sleep(2*time.Millisecond)
+	r.work()
+	var task *executor.Task[int]
+	var err error
+	r.withoutDescriptors(func() {
+		task = spawn(r, reader)
+		spawn(r, slept)
+		spawn(r, worker(2))
+		r.settle()
+		unix.Write(b, []byte("x"))
+		unix.Close(b)
+		err = r.host.Run()
+	})
+	r.want(err, nil)
+	n, err := task.Result()
+	r.is(n == 1 && err == nil && r.l.Live() == 0, n, err)
 }
 
 func file(r *rig) {

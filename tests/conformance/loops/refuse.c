@@ -139,6 +139,34 @@ TEST(an_attach_without_descriptors_changes_nothing) {
   rig_free(rig);
 }
 
+/* To watch one, to sleep and to wake takes none. */
+TEST(descriptors_are_awaited_where_none_is_left) {
+  struct rig *rig = rig_new(record);
+  struct stream in;
+  struct doze nap = {.ns = 2 * MS};
+  struct rlimit before, none;
+  int ends[2];
+  pair_new(ends);
+  open_watch(rig->ex, &in, ends[0]);
+  settle(rig);
+  assert_ok(getrlimit(RLIMIT_NOFILE, &before));
+  none = before;
+  none.rlim_cur = 3;
+  assert_ok(setrlimit(RLIMIT_NOFILE, &none));
+  start(rig->ex, &in, &reading);
+  assert_ok(pillion_task_spawn(NULL, rig->ex, &dozing, &nap, 1, PILLION_EVENT));
+  submit(rig->ex, "test.echo", "x", 2, PILLION_EVENT);
+  settle(rig);
+  assert_int_equal(write(ends[1], "x", 1), 1);
+  close(ends[1]);
+  rig_run(rig);
+  assert_ok(setrlimit(RLIMIT_NOFILE, &before));
+  assert_int_equal(in.bytes, 1);
+  assert_int_equal(in.drops, 1);
+  assert_int_equal(rig->seen.count, 2);
+  rig_free(rig);
+}
+
 TEST(a_regular_file) {
   struct rig *rig = rig_new(record);
   struct stream in;
