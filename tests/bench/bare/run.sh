@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 #   run.sh build        embassy's side; it fails if its target cannot be had
-#   run.sh WHO KEY      one number, as JSON. WHO is a board, or embassy on the m4
+#   run.sh SIDE KEY     one number, as JSON. SIDE is a board, or embassy on the m4
 set -eu
 cd "$(dirname "$0")/../../freestanding"
 . ./boards.sh
