@@ -53,6 +53,7 @@ step python       "$python" -m pytest -q bindings/python/tests
 step browser      bindings/browser/tests/run.sh
 step freestanding tests/freestanding/run.sh
 step wasip1       go -C tests/wasip1 test -v .
+step arm64        tests/arm64/run.sh
 step install      tests/install/run.sh
 step examples     tests/examples/run.sh
 

@@ -39,6 +39,8 @@ test_needs=(
   /usr/sbin/nats-server:nats-server
   arm-none-eabi-gcc:gcc-arm-none-eabi qemu-system-arm:qemu-system-arm
   riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf qemu-system-riscv32:qemu-system-misc
+  aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu qemu-aarch64:qemu-user
+  /usr/aarch64-linux-gnu/include/stdio.h:libc6-dev-arm64-cross
   Xvfb:xvfb import:imagemagick xdotool:xdotool
   chromium:chromium
 )

@@ -4,6 +4,10 @@
 # Searches each model exhaustively, and then with each of its seeded mistakes,
 # which the search must find: a check that can't fail is no check. Two searches run
 # at a time. The last line has the totals.
+#
+# All threads see the steps of a model in one order, as they see sequentially
+# consistent operations of C's and Go's. A model says nothing about what the code
+# orders less: a comment there has to.
 set -u
 cd "$(dirname "$0")" || exit 1
 out=../../build/model
