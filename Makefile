@@ -5,6 +5,8 @@
 #   make fuzz    sequences of calls, FUZZ_SECONDS (300) of them
 #   make mutants plants MUTANTS (100) mistakes, and says which no test finds
 #   make adapters the cases of every loop on every loop, as a table
+#   make carriers the cases of every executor on every carrier, as a table
+#   make arm64   what runs under qemu-user as linux/arm64
 #   make bench   our speeds beside those of our peers, to build/bench.jsonl
 #   make lib     the stock library and the tests' own, to build/lib
 
@@ -14,7 +16,7 @@ VERSION := $(shell sed -n 's/.*VERSION_STRING "\(.*\)"/\1/p' include/pillion/ver
 SOURCES := $(shell find capi executor foreign/js tests/module -name '*.go' -o -name '*.[ch]' -o -name '*.map') \
 	$(wildcard include/*.h include/pillion/*.h) go.mod
 
-.PHONY: help lib demo test adapters fuzz mutants bench clean
+.PHONY: help lib demo test adapters fuzz mutants arm64 carriers bench clean
 help:
 	@sed -n 's/^#   //p' Makefile
 
@@ -50,6 +52,17 @@ test:
 
 adapters:
 	@tests/conformance/loops/adapters.sh
+
+arm64:
+	@tests/setup.sh test
+	@tests/arm64/run.sh
+
+carriers: lib
+	@tests/setup.sh test
+	@tests/conformance/run.sh
+	@tests/arm64/run.sh
+	@tests/freestanding/run.sh
+	@build/venv/bin/python tests/conformance/carriers.py
 
 fuzz:
 	@tests/setup.sh test

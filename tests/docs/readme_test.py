@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib.util
 import pathlib
 import re
+import sys
 from xml.etree import ElementTree
 
 import pytest
@@ -127,3 +128,37 @@ def test_the_table_of_loops_has_all_cases_and_drivers() -> None:
 def test_a_driver_of_a_loop_is_one_short_file() -> None:
     for path in [*(LOOPS / "drivers").iterdir(), *(ROOT / "foreign").glob("*/loop_linux_test.go")]:
         assert len(path.read_text().splitlines()) < 100, path
+
+
+def carriers() -> tuple[object, list[list[str]], dict[str, str]]:
+    """The program that makes the table, the table, and that of the platforms."""
+    spec = importlib.util.spec_from_file_location("carriers", ROOT / "tests/conformance/carriers.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["carriers"] = module
+    spec.loader.exec_module(module)
+    table = README.split("<!-- made by make carriers -->\n")[1].split("<!-- end of carriers -->")[0]
+    rows = [[c.strip() for c in line.strip("| ").split(" | ")] for line in table.splitlines()]
+    platforms = dict(re.findall(r"^\| (.*?) \| (.*) \|$", README.split("## Platforms\n")[1].split("\n\n")[0], re.M))
+    return module, rows, platforms
+
+
+def test_the_table_of_carriers_has_all_of_them_and_all_vectors() -> None:
+    module, rows, _ = carriers()
+    files = sorted((ROOT / "tests/conformance/vectors").glob("*.vec"))
+    assert rows[0] == [f.stem for f in files]
+    assert [row[0] for row in rows[2:]] == [c.name for c in module.CARRIERS]
+    for row in rows[2:]:
+        for file, passed in zip(files, row[1:]):
+            cases = len(re.findall("^case ", file.read_text(), re.M))
+            assert passed == "–" or int(passed) <= cases, (row[0], file.stem)
+
+
+def test_a_platform_is_tested_if_it_has_a_carrier() -> None:
+    """Of those for JavaScript and WASI, bindings/browser has the tests."""
+    module, _, platforms = carriers()
+    claimed = {p for p, what in platforms.items() if "tested" in what and "not tested" not in what}
+    shown = {p for p in claimed if any(p.startswith(c.platform) for c in module.CARRIERS)}
+    assert claimed - shown == {p for p in claimed if p.startswith("WebAssembly")}
+    for carrier in module.CARRIERS:
+        assert any(p.startswith(carrier.platform) for p in claimed), carrier
