@@ -111,7 +111,7 @@ func TestAnObjectIsKeptUntilItsDrop(t *testing.T) {
 	if got, err := callBox(t, "get", receiving(object), ""); string(got) != "full" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
-	for range 2 { // Close runs once, whoever asks for it
+	for range 2 { // Close runs once, however many ask for it
 		if _, err := callBox(t, "close", receiving(object), ""); err != nil {
 			t.Error(err)
 		}
