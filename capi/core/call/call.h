@@ -265,6 +265,7 @@ uint64_t pillion__calls_alive(void);
 void pillion__unlive(struct pillion__executor *ex);
 
 /* wait.c */
+extern _Atomic uint64_t pillion__providers_alive;
 int pillion__call_join(pillion_value *out, pillion_context *cx,
                        struct pillion__call *call, pillion_task task);
 

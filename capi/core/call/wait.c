@@ -93,6 +93,8 @@ static int wait_until(pillion_value *out, pillion_task task, int64_t deadline) {
   return 0;
 }
 
+_Atomic uint64_t pillion__providers_alive;
+
 /*
  * Whether the thread has functions of the host's to run: Go may call them, and
  * would wait for the waiter.
@@ -104,7 +106,8 @@ static void looks_for_own(struct pillion__executor *ex, void *found) {
 
 static bool provides_here(void) {
   bool found = false;
-  pillion__executor_each(looks_for_own, &found);
+  if (atomic_load(&pillion__providers_alive) > 0)
+    pillion__executor_each(looks_for_own, &found);
   return found;
 }
 

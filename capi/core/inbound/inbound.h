@@ -120,7 +120,6 @@ void pillion__provider_queue(struct pillion__inbound *in, uint64_t state);
 bool pillion__provider_unqueue(struct pillion__inbound *in, uint32_t gen,
                                int status);
 void pillion__providers_end(struct pillion__executor *ex);
-uint64_t pillion__providers_count(void);
 
 /* kind.c */
 extern const struct pillion__kind pillion__inbound_kind;

@@ -255,6 +255,7 @@ static int provider_put(pillion_provider *out, struct pillion__executor *ex,
   atomic_store(&p->gen, gen);
   atomic_store(&p->uses, 1);
   atomic_fetch_add(&ex->providers, 1);
+  atomic_fetch_add(&pillion__providers_alive, 1);
   *out = pillion__handle(PILLION__PROVIDER, (uint32_t)(p - providers), gen);
   return 0;
 }
@@ -312,6 +313,7 @@ static bool provider_end(uint32_t link, uint32_t gen) {
   struct provider *p = provider_at(link);
   struct pillion__executor *ex = pillion__peek(&p->executor);
   if (!atomic_compare_exchange_strong(&p->gen, &gen, gen + 1)) return false;
+  atomic_fetch_sub(&pillion__providers_alive, 1);
   atomic_fetch_add(&ex->visitors, 1);
   if (atomic_load(&ex->base.gen) == p->executor_gen)
     atomic_fetch_sub(&ex->providers, 1);
@@ -341,13 +343,6 @@ void pillion__providers_end(struct pillion__executor *ex) {
       provider_end(link, gen);
   }
   atomic_store(&ex->providers, 0);
-}
-
-uint64_t pillion__providers_count(void) {
-  uint64_t n = 0;
-  for (uint32_t link = 1; link <= PROVIDERS; link++)
-    n += pillion__provider_alive(link);
-  return n;
 }
 
 /* The one on `preferred`, else the eldest, of executors that do not close. */

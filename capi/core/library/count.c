@@ -18,7 +18,7 @@ int pillion_library_count(pillion_library_counts *out) {
   counts.payloads = atomic_load(&pillion__payloads_alive);
   if (pillion__guest.count != NULL) pillion__guest.count(&counts);
   pillion__pool_count(&counts);
-  counts.providers = pillion__providers_count();
+  counts.providers = atomic_load(&pillion__providers_alive);
   counts.objects = atomic_load(&pillion__objects_alive);
   counts.inbound = atomic_load(&pillion__inbound_alive);
   return pillion__sized_out(out, PILLION__FIRST_LIBRARY_COUNTS, &counts,

@@ -226,6 +226,16 @@ GIVEN(a_provider, caller_that_has_finished_without_an_item) {
   assert_over("");
 }
 
+GIVEN(a_provider, cancel_after_the_last_item_is_told_alone) {
+  call(PILLION_FLOW_OUT);
+  pillion__inbound_finish(in);
+  told(ex, PILLION_EVENT_FINISHED);
+  pillion__inbound_cancel(in);
+  told(ex, PILLION_EVENT_CANCEL);
+  answer(task, "");
+  assert_over("");
+}
+
 GIVEN(a_provider, caller_that_finishes_before_the_host_is_told) {
   struct pillion__inbound_request request = provider_request(provider);
   request.flows = PILLION_FLOW_OUT;

@@ -23,15 +23,13 @@ class Exchanging:
 
     _functions: Dict[str, int]
     _classes: Dict[str, ObjectClass]
+    _descriptors: Dict[str, Dict[str, Any]]
 
     def _core(self) -> Core:
         raise NotImplementedError
 
     def _host(self) -> Telling:
         """The host of the loop that runs here."""
-        raise NotImplementedError
-
-    def describe(self, name: str) -> Dict[str, Any]:
         raise NotImplementedError
 
     # ---- Items --------------------------------------------------------------
@@ -55,7 +53,7 @@ class Exchanging:
         timeout: Optional[float] = None,
     ) -> Stream[Any]:  # fmt: skip
         """As `stream`, with objects, as in `call_json`. Functions in `value` are lent: see there."""
-        form = self.describe(name)
+        form = self._descriptors[name]
         request, functions = _lend.request(form, value)
         encoder = _lend.encoder(form, form.get("in", "any"))
         flow, begin = self._flow(name, request, items, encoder, WINDOW, timeout, functions)
@@ -75,7 +73,7 @@ class Exchanging:
         timeout: Optional[float] = None,
     ) -> Any:  # fmt: skip
         """As `collect`, with objects, as in `call_json`. Functions in `value` are lent: see there."""
-        form = self.describe(name)
+        form = self._descriptors[name]
         request, functions = _lend.request(form, value)
         encoder = _lend.encoder(form, form.get("in", "any"))
         credit = WINDOW if functions else 0

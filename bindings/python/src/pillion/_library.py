@@ -54,7 +54,8 @@ class Library(Exchanging):
         self._local = self._hosts.local
         self._functions = Known(lambda name: self._core().find(name))
         self._classes = {}
-        self._forms = Known(lambda name: Form(name, self.describe(name)))
+        self._descriptors = Known(lambda name: self.describe(name))
+        self._forms = Known(lambda name: Form(name, self._descriptors[name]))
 
     def __repr__(self) -> str:
         return f"<pillion.Library {self.path!r}>"
