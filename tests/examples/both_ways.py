@@ -173,26 +173,28 @@ def template(folder):
 
 def table(folder):
     towns = folder / "towns.csv"
-    towns.write_text("name,city\nann,Bern\nbob,Basel\n")
     rows = ['{"city":"Bern","name":"ann"}\n', '{"city":"Bern","name":"cyd"}\n']
-    Run(TABLE_GLIB, str(towns), '{"city":"Bern"}').ends(0, rows[0])
-    Run(TABLE_GLIB, str(towns), '{"city":"Bern"}', '{"name":"cyd","city":"Bern"}').ends(0, "".join(rows))
-    assert towns.read_text() == "name,city\nann,Bern\nbob,Basel\ncyd,Bern\n"
-    with towns.open("a") as file:
-        file.write("one field\n")
-    wrong = "table_glib: row 4: record on line 5: wrong number of fields\n"
-    Run(TABLE_GLIB, str(towns), "{}").ends(1, rows[0] + '{"city":"Basel","name":"bob"}\n' + rows[1], wrong)
-    run = Run(TABLE_GLIB, str(folder / "none"), "{}")
-    run.ends(1, "", f"table_glib: open {folder}/none: no such file or directory\n")
-    many = 300000
-    towns.write_text("name,city\n" + "ann,Bern\n" * many)
-    run = Run(TABLE_GLIB, str(towns), "{}")
-    run.expect(rows[0])
-    run.process.send_signal(signal.SIGINT)  # while it waits for its reader
-    out = run.process.stdout.read()
-    run.ends(CTRL_C)
-    printed, half = divmod(len(out), len(rows[0]))
-    assert out == rows[0] * printed and printed < many - 1 and not half
+    for program in "table.py", TABLE_GLIB:
+        name = Path(program).name
+        towns.write_text("name,city\nann,Bern\nbob,Basel\n")
+        Run(program, str(towns), '{"city":"Bern"}').ends(0, rows[0])
+        Run(program, str(towns), '{"city":"Bern"}', '{"name":"cyd","city":"Bern"}').ends(0, "".join(rows))
+        assert towns.read_text() == "name,city\nann,Bern\nbob,Basel\ncyd,Bern\n"
+        with towns.open("a") as file:
+            file.write("one field\n")
+        wrong = f"{name}: row 4: record on line 5: wrong number of fields\n"
+        Run(program, str(towns), "{}").ends(1, rows[0] + '{"city":"Basel","name":"bob"}\n' + rows[1], wrong)
+        run = Run(program, str(folder / "none"), "{}")
+        run.ends(1, "", f"{name}: open {folder}/none: no such file or directory\n")
+        many = 300000
+        towns.write_text("name,city\n" + "ann,Bern\n" * many)
+        run = Run(program, str(towns), "{}")
+        run.expect(rows[0])
+        run.process.send_signal(signal.SIGINT)  # while it waits for its reader
+        out = run.process.stdout.read()
+        run.ends(CTRL_C)
+        printed, half = divmod(len(out), len(rows[0]))
+        assert out == rows[0] * printed and printed < many - 1 and not half
 
 
 # ---- A lent function, and the log -------------------------------------------
