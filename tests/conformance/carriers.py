@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""carriers.py: replays each file of vectors on each carrier, and renews README's table of
+"""carriers.py: replays each file of vectors on each carrier, and renews README's tables of
 them: how many cases passed. A carrier skips cases of what it has not. run.sh,
 tests/arm64/run.sh and tests/freestanding/run.sh have built the programs."""
 
@@ -9,12 +9,19 @@ import pathlib
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VECTORS = sorted((ROOT / "tests/conformance/vectors").glob("*.vec"))
+FLOWS = sorted((ROOT / "tests/conformance/vectors/calls").glob("*.vec"))
+KINDS = {"loop": "on a loop", "pool": "in a pool", "goroutine": "in goroutines"}
 README = ROOT / "README.md"
 TABLE = re.compile(r"(<!-- made by make carriers -->\n).*?(<!-- end of carriers -->\n)", re.S)
+JS = "build/conformance/node build/conformance/"
+WASIP1 = "build/conformance/wazero run -cachedir build/conformance/wazero.cache -env-inherit -mount /:/:ro " \
+    "build/conformance/"
+PYTHON = "build/venv/bin/python tests/conformance/"
 ARM = "qemu-aarch64 -L /usr/aarch64-linux-gnu build/arm64/"
 
 
@@ -26,10 +33,12 @@ class Carrier(NamedTuple):
 
 CARRIERS = [
     Carrier("Go's `executor.Local`", "pure Go", "build/conformance/go"),
+    Carrier("Node: `executor.Local`", "pure Go", JS + "local-js.wasm"),
+    Carrier("wasip1 in wazero: `executor.Local`", "pure Go", WASIP1 + "local-wasip1.wasm"),
     Carrier("C's core, without Go", "Linux, glibc, amd64", "build/conformance/core"),
     Carrier("the library, from C", "Linux, glibc, amd64", "build/conformance/library"),
     Carrier("the library, from Python", "Linux, glibc, amd64",
-            "build/venv/bin/python tests/conformance/replay.py build/lib/libpillion.so"),
+            PYTHON + "replay.py build/lib/libpillion.so"),
     Carrier("arm64: `executor.Local`", "pure Go", ARM + "go"),
     Carrier("arm64: C's core", "Linux, glibc, arm64", ARM + "core"),
     Carrier("arm64: the library, from C", "Linux, glibc, arm64", ARM + "replay"),
@@ -38,6 +47,15 @@ CARRIERS = [
     Carrier("static.h, Cortex-M0", "microcontrollers", "board m0"),
     Carrier("static.h, rv32imac", "microcontrollers", "board riscv"),
 ]  # fmt: skip
+
+CALLERS = [
+    Carrier("a model, in Go", "pure Go", "build/conformance/calls -kind"),
+    Carrier("Node: the same", "pure Go", JS + "calls-js.wasm -kind"),
+    Carrier("wasip1 in wazero: the same", "pure Go", WASIP1 + "calls-wasip1.wasm -kind"),
+    Carrier("the library, from C", "Linux, glibc, amd64", "build/conformance/calls_library"),
+    Carrier("the library, from Python", "Linux, glibc, amd64",
+            PYTHON + "replay_calls.py build/lib/libpillion-test.so"),
+]  # fmt: skip: their commands take a kind, too
 
 
 def cases(vectors: pathlib.Path) -> list[str]:
@@ -66,13 +84,24 @@ def row(carrier: Carrier) -> list[int]:
     return counts
 
 
-def main() -> None:
-    lines = ["| | " + " | ".join(v.stem for v in VECTORS) + " |", "|---|" + ":-:|" * len(VECTORS)]
-    for carrier in CARRIERS:
-        lines.append(f"| {carrier.name} | " + " | ".join(str(n or "–") for n in row(carrier)) + " |")
+def row_of_calls(carrier: Carrier) -> list[int]:
+    return [passed([*carrier.command.split(), kind, str(v)])[0] for v in FLOWS for kind in KINDS]
+
+
+def table(columns: list[str], rows: Iterator[tuple[str, list[int]]]) -> str:
+    lines = ["| | " + " | ".join(columns) + " |", "|---|" + ":-:|" * len(columns)]
+    for name, counts in rows:
+        lines.append(f"| {name} | " + " | ".join(str(n or "–") for n in counts) + " |")
         print(lines[-1], flush=True)
-    table = "\n".join(lines) + "\n"
-    README.write_text(TABLE.sub(lambda m: m[1] + table + m[2], README.read_text()))
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    tasks = table([v.stem for v in VECTORS], ((c.name, row(c)) for c in CARRIERS))
+    calls = table([f"{v.stem} {where}" for v in FLOWS for where in KINDS.values()],
+                  ((c.name, row_of_calls(c)) for c in CALLERS))  # fmt: skip
+    both = f"{tasks}\nAnd of those of calls, by where Go's functions run:\n\n{calls}"
+    README.write_text(TABLE.sub(lambda m: m[1] + both + m[2], README.read_text()))
 
 
 if __name__ == "__main__":

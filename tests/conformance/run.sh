@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Replays the vectors on every executor: Go's; C's, compiled without Go under ASan
-# and UBSan, and in the built library from C and from Python. Then shows that each
-# replayer finds the mistakes in wrong/, and that the vectors of calls find each rule
-# that their model breaks. README.md describes the vectors.
+# Replays the vectors on every executor: Go's, also as WebAssembly in Node and in wazero;
+# C's, compiled without Go under ASan and UBSan, and in the built library from C and from
+# Python. Then shows that each replayer finds the mistakes in wrong/, and that the vectors
+# of calls find each rule that their model breaks. README.md describes the vectors.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 out=build/conformance
@@ -15,6 +15,15 @@ cc="${CC:-gcc} -std=gnu11 -g -Wall -Wextra -Werror -Iinclude"
 
 go build -race -o $out/go ./tests/conformance/local || exit 1
 go build -race -o $out/calls ./tests/conformance/calls || exit 1
+for program in local calls; do
+  for os in js wasip1; do
+    GOOS=$os GOARCH=wasm go build -o $out/$program-$os.wasm ./tests/conformance/$program || exit 1
+  done
+done
+go -C tests/wasip1 build -o "$PWD/$out/" github.com/tetratelabs/wazero/cmd/wazero || exit 1
+ln -sf "$(go env GOROOT)/lib/wasm/go_js_wasm_exec" $out/node
+js=$out/node
+wasip1="$out/wazero run -cachedir $out/wazero.cache -env-inherit -mount /:/:ro"
 $cc -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
   -Icapi -Icapi/core tests/conformance/replay.c capi/core.c -o $out/core -pthread || exit 1
 $cc -O2 tests/conformance/replay.c -o $out/library -L"$lib" -lpillion \
@@ -52,11 +61,15 @@ replayer() {
 }
 
 replayer go "" $out/go
+replayer go-js "" $js $out/local-js.wasm
+replayer go-wasip1 "" $wasip1 $out/local-wasip1.wasm
 replayer core "" $out/core
 replayer library "" $out/library
 replayer python "" build/venv/bin/python tests/conformance/replay.py "$lib/libpillion.so"
 for kind in loop pool goroutine; do
   replayer "go-$kind" calls/ $out/calls -kind $kind
+  replayer "js-$kind" calls/ $js $out/calls-js.wasm -kind $kind
+  replayer "wasip1-$kind" calls/ $wasip1 $out/calls-wasip1.wasm -kind $kind
   replayer "library-$kind" calls/ $out/calls_library $kind
   replayer "python-$kind" calls/ build/venv/bin/python tests/conformance/replay_calls.py \
     "$lib/libpillion-test.so" $kind

@@ -130,26 +130,33 @@ def test_a_driver_of_a_loop_is_one_short_file() -> None:
         assert len(path.read_text().splitlines()) < 100, path
 
 
-def carriers() -> tuple[object, list[list[str]], dict[str, str]]:
-    """The program that makes the table, the table, and that of the platforms."""
+def carriers() -> tuple[object, list[list[list[str]]], dict[str, str]]:
+    """The program that makes the tables, the tables, and that of the platforms."""
     spec = importlib.util.spec_from_file_location("carriers", ROOT / "tests/conformance/carriers.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules["carriers"] = module
     spec.loader.exec_module(module)
-    table = README.split("<!-- made by make carriers -->\n")[1].split("<!-- end of carriers -->")[0]
-    rows = [[c.strip() for c in line.strip("| ").split(" | ")] for line in table.splitlines()]
+    made = README.split("<!-- made by make carriers -->\n")[1].split("<!-- end of carriers -->")[0]
+    tables = [[[c.strip() for c in line.strip("| ").split(" | ")] for line in part.splitlines()]
+              for part in made.split("\n\n") if part.startswith("|")]  # fmt: skip
     platforms = dict(re.findall(r"^\| (.*?) \| (.*) \|$", README.split("## Platforms\n")[1].split("\n\n")[0], re.M))
-    return module, rows, platforms
+    return module, tables, platforms
 
 
-def test_the_table_of_carriers_has_all_of_them_and_all_vectors() -> None:
-    module, rows, _ = carriers()
-    files = sorted((ROOT / "tests/conformance/vectors").glob("*.vec"))
-    assert rows[0] == [f.stem for f in files]
-    assert [row[0] for row in rows[2:]] == [c.name for c in module.CARRIERS]
+def test_the_tables_of_carriers_have_all_of_them_and_all_vectors() -> None:
+    module, (tasks, calls), _ = carriers()
+    vectors = ROOT / "tests/conformance/vectors"
+    kinds = module.KINDS.values()
+    check(tasks, module.CARRIERS, {f.stem: f for f in sorted(vectors.glob("*.vec"))})
+    check(calls, module.CALLERS, {f"{f.stem} {k}": f for f in sorted(vectors.glob("calls/*.vec")) for k in kinds})
+
+
+def check(rows: list[list[str]], carriers: list, columns: dict[str, pathlib.Path]) -> None:
+    assert rows[0] == list(columns)
+    assert [row[0] for row in rows[2:]] == [c.name for c in carriers]
     for row in rows[2:]:
-        for file, passed in zip(files, row[1:]):
+        for file, passed in zip(columns.values(), row[1:], strict=True):
             cases = len(re.findall("^case ", file.read_text(), re.M))
             assert passed == "–" or int(passed) <= cases, (row[0], file.stem)
 
