@@ -98,6 +98,14 @@ export out
   for bug in 7 8; do echo inbound wrong -DFREE -DBUG=$bug; done
   echo inbound right -DWINDOW
   for bug in 10 11 12 13; do echo inbound wrong -DWINDOW -DBUG=$bug; done
+  echo inbound_flow right
+  for bug in 1 2 3 4 5 6 7 8 9; do echo inbound_flow wrong -DBUG=$bug; done
+  echo inbound_flow right -DFREE
+  for bug in 3 4; do echo inbound_flow wrong -DFREE -DBUG=$bug; done
+  echo inbound_flow right -DFROM
+  for bug in 1 2 3 4 6 10 11 12; do
+    echo inbound_flow wrong -DFROM -DBUG=$bug
+  done
   echo static right
   for bug in 1 2 3 4 5 6 7; do echo static wrong -DBUG=$bug; done
 } >$out/searches
