@@ -29,7 +29,7 @@ void operator delete(void *memory, size_t) noexcept {
 
 static int attach(pillion_asio *on, io_context &context,
                   pillion_event_fn on_event, void *data) {
-  return pillion_asio_attach(on, context.get_executor(), ex, on_event, data);
+  return pillion_asio_attach(on, context, ex, on_event, data);
 }
 
 static void end(pillion_asio *on) {
@@ -49,6 +49,33 @@ GIVEN(an_executor, a_post_comes_while_other_work_keeps_the_context) {
   assert_int_equal(seen.event[0].token, 7);
   work.reset();
   context.run();
+  end(&on);
+}
+
+/* Two events come at once, after which nothing lives; the handler of the first
+ * makes a call, and runs the context until it has heard its end. */
+static void run_until_three(const pillion_event *event, void *data) {
+  see(event, &seen);
+  if (seen.count != 1) return;
+  submit(ex, "test.echo", "x", 3, PILLION_EVENT);
+  while (seen.count < 3 && ((io_context *)data)->run_one() > 0) {
+  }
+  assert_int_equal(seen.count, 3);
+}
+
+GIVEN(an_executor, a_handler_runs_a_context_that_is_for_one_thread) {
+  io_context context(1);
+  pillion_asio on;
+  static struct probe probes[2];
+  memset(&seen, 0, sizeof seen);
+  memset(probes, 0, sizeof probes);
+  assert_ok(attach(&on, context, run_until_three, &context));
+  for (int i = 0; i < 2; i++) {
+    probes[i].ready_at = 1;
+    spawn(ex, &probes[i], i + 1, PILLION_EVENT);
+  }
+  context.run();
+  for (int i = 0; i < 3; i++) assert_int_equal(seen.event[i].token, i + 1);
   end(&on);
 }
 
@@ -148,22 +175,12 @@ TEST(an_exception_of_a_poll_never_crosses_the_library) {
 
 /* ---- Refusals ------------------------------------------------------------ */
 
-GIVEN(an_executor, any_executor_is_taken_that_is_a_contexts_own) {
+TEST(a_refused_attach_leaves_the_context_alone) {
   io_context context;
-  thread_pool pool(1);
   pillion_asio on;
-  any_io_executor any = make_strand(context);
-  assert_int_equal(pillion_asio_attach(&on, any, ex, NULL, NULL),
-                   PILLION_ENOTSUP);
-  assert_int_equal(pillion_asio_attach(&on, pool.get_executor(), ex, NULL, NULL),
-                   PILLION_ENOTSUP);
-  any = context.get_executor();
-  assert_ok(pillion_asio_attach(&on, any, ex, see, &seen));
-  memset(&seen, 0, sizeof seen);
-  submit(ex, "test.echo", "x", 1, PILLION_EVENT);
-  context.run();
-  assert_int_equal(seen.count, 1);
-  end(&on);
+  assert_int_equal(pillion_asio_attach(&on, context, 0, NULL, NULL),
+                   PILLION_EBADHANDLE);
+  assert_false(context.stopped());
 }
 
 GIVEN(an_executor, a_descriptor_of_the_programs_is_refused) {
@@ -196,9 +213,8 @@ GIVEN(an_executor, an_attach_without_memory_changes_nothing) {
   assert_ok(attach(&on, context, see, &seen));
   for (int i = 0, rc = -1; rc < 0; i++) {
     io_context other;
-    any_io_executor its = other.get_executor();
     fail_after = i;
-    rc = pillion_asio_attach(&next, its, ex, see, &seen);
+    rc = attach(&next, other, see, &seen);
     fail_after = -1;
     if (rc == 0) {
       end(&next);

@@ -20,8 +20,7 @@ int main() {
 
   if (pillion_function_find(&greet, "hello.greet") < 0) return 1;
   if (pillion_executor_new(&ex, NULL, NULL, 0) < 0) return 1;
-  if (pillion_asio_attach(&on, context.get_executor(), ex, on_event, NULL) < 0)
-    return 1;
+  if (pillion_asio_attach(&on, context, ex, on_event, NULL) < 0) return 1;
   pillion_call_submit(NULL, ex, greet, "you", 3, 0, PILLION_EVENT);
   context.run(); /* until nothing lives any more */
   pillion_asio_detach(&on);

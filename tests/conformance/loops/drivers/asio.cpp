@@ -54,14 +54,14 @@ int loop_on_readable(void *loop, int fd, void (*fn)(void *data), void *data) {
               *static_cast<io_context *>(loop), fd),
           fn, data);
     return 0;
-  } catch (const pillion__asio_error &) { return -1; }
+  } catch (const std::exception &) { return -1; }
 }
 
 int host_attach(struct host *host, void *loop, pillion_executor ex,
                 pillion_event_fn on_event, void *data) {
   return pillion_asio_attach(reinterpret_cast<pillion_asio *>(host),
-                             static_cast<io_context *>(loop)->get_executor(),
-                             ex, on_event, data);
+                             *static_cast<io_context *>(loop), ex, on_event,
+                             data);
 }
 
 int host_detach(struct host *host) {
