@@ -16,6 +16,7 @@ import (
 type outFlow struct {
 	id, what uint32 // the records that tell JavaScript of an item
 	credit   int
+	closed   bool // the call was cancelled, so JavaScript grants no more
 	waiter   carrier.Waiter
 }
 
@@ -25,6 +26,8 @@ func (f *outFlow) Send(function int, payload []byte) error {
 	switch {
 	case f.credit < 0:
 		return errors.ErrUnsupported
+	case f.closed:
+		return executor.ErrClosed
 	case f.credit == 0:
 		return executor.ErrAgain
 	}
@@ -35,11 +38,16 @@ func (f *outFlow) Send(function int, payload []byte) error {
 
 func (f *outFlow) AwaitRoom(_ int, w carrier.Waiter) bool {
 	f.waiter = w
-	return f.credit == 0
+	return f.credit == 0 && !f.closed
 }
 
 func (f *outFlow) grant(n int) {
 	f.credit += n
+	js.Wake(f.waiter)
+}
+
+func (f *outFlow) close() {
+	f.closed = true
 	js.Wake(f.waiter)
 }
 

@@ -73,7 +73,10 @@ var calls = make(map[uint32]*call)
 
 func init() {
 	js.Handle(toCall, begin)
-	js.Handle(toCancel, onCall(func(c *call, r js.Record) { c.task.Cancel() }))
+	js.Handle(toCancel, onCall(func(c *call, r js.Record) {
+		c.task.Cancel()
+		c.out.close()
+	}))
 	js.Handle(toCredit, onCall(func(c *call, r js.Record) { c.out.grant(int(r.A)) }))
 	js.Handle(toItem, onCall(func(c *call, r js.Record) { c.in.push(r.Payload) }))
 	js.Handle(toFinish, onCall(func(c *call, r js.Record) { c.in.finish() }))

@@ -8,6 +8,7 @@ import "github.com/pillion-dev/pillion/executor/carrier"
 type Ask struct {
 	ID       uint32
 	answered bool
+	stopped  bool // JavaScript has been asked to stop
 	status   int32
 	payload  []byte
 	waiter   carrier.Waiter
@@ -50,7 +51,8 @@ func (a *Ask) Answer() (payload []byte, status int32) { return a.payload, a.stat
 
 // Cancel asks JavaScript to stop; the answer comes all the same.
 func (a *Ask) Cancel() {
-	if !a.answered {
+	if !a.answered && !a.stopped {
+		a.stopped = true
 		Tell(Record{What: ToStop, ID: a.ID})
 	}
 }

@@ -22,6 +22,7 @@ JS = "build/conformance/node build/conformance/"
 WASIP1 = "build/conformance/wazero run -cachedir build/conformance/wazero.cache -env-inherit -mount /:/:ro " \
     "build/conformance/"
 PYTHON = "build/venv/bin/python tests/conformance/"
+MODULE = "node --no-warnings tests/conformance/replay_calls.mjs "
 ARM = "qemu-aarch64 -L /usr/aarch64-linux-gnu build/arm64/"
 
 
@@ -55,6 +56,8 @@ CALLERS = [
     Carrier("the library, from C", "Linux, glibc, amd64", "build/conformance/calls_library"),
     Carrier("the library, from Python", "Linux, glibc, amd64",
             PYTHON + "replay_calls.py build/lib/libpillion-test.so"),
+    Carrier("a module for JavaScript, in Node", "WebAssembly for JavaScript", MODULE + "build/lib/pillion-test.wasm"),
+    Carrier("a module for WASI, in Node", "WebAssembly for WASI", MODULE + "build/lib/pillion-test-wasi.wasm"),
 ]  # fmt: skip: their commands take a kind, too
 
 

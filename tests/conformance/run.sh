@@ -3,8 +3,9 @@
 #
 # Replays the vectors on every executor: Go's, also as WebAssembly in Node and in wazero;
 # C's, compiled without Go under ASan and UBSan, and in the built library from C and from
-# Python. Then shows that each replayer finds the mistakes in wrong/, and that the vectors
-# of calls find each rule that their model breaks. README.md describes the vectors.
+# Python; those of calls also in the modules that Node loads. Then shows that each replayer
+# finds the mistakes in wrong/, and that the vectors of calls find each rule that their
+# model breaks. README.md describes the vectors.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 out=build/conformance
@@ -43,7 +44,7 @@ replayer() {
   else
     failed=$((failed + 1))
   fi
-  printf '%-18s %s\n' "$name:" "$last"
+  printf '%-28s %s\n' "$name:" "$last"
   [ "$rc" = 0 ] || head -n 60 "$out/$name.log"
 
   wrong=$(PATIENCE=50 timeout 60 "$@" tests/conformance/wrong/"$folder"*.vec 2>&1)
@@ -70,6 +71,10 @@ for kind in loop pool goroutine; do
   replayer "go-$kind" calls/ $out/calls -kind $kind
   replayer "js-$kind" calls/ $js $out/calls-js.wasm -kind $kind
   replayer "wasip1-$kind" calls/ $wasip1 $out/calls-wasip1.wasm -kind $kind
+  for module in pillion-test pillion-test-wasi; do
+    [ $kind = pool ] || replayer "$module-$kind" calls/ node --no-warnings \
+      tests/conformance/replay_calls.mjs "$lib/$module.wasm" $kind
+  done
   replayer "library-$kind" calls/ $out/calls_library $kind
   replayer "python-$kind" calls/ build/venv/bin/python tests/conformance/replay_calls.py \
     "$lib/libpillion-test.so" $kind

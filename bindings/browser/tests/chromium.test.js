@@ -49,6 +49,27 @@ for (const where of ["window", "worker", "classic", "shared"]) {
   });
 }
 
+for (const kind of ["loop", "goroutine"]) {
+  test(`the vectors of calls, ${kind}`, async (t) => {
+    const page = await open(t, `${pages}/empty.html`);
+    await withLibrary(page);
+    const { passed, differences } = await page.evaluate(async (kind) => {
+      const { Host, replay } = await import("/bindings/browser/tests/vectors.js");
+      const host = new Host(lib, kind);
+      const differences = [];
+      let passed = 0;
+      for (const file of ["flow", "inbound"]) {
+        const response = await fetch(`/tests/conformance/vectors/calls/${file}.vec`);
+        const count = await replay(host, await response.text(), 10000, (one) => differences.push(one));
+        passed += count.passed;
+      }
+      return { passed, differences };
+    }, kind);
+    assert.deepEqual(differences, []);
+    assert.ok(passed > 50);
+  });
+}
+
 test("frames are drawn while Go has work", async (t) => {
   const page = await open(t, `${pages}/empty.html`);
   await withLibrary(page);
