@@ -176,6 +176,7 @@ int pillion_executor_live(uint64_t *out, pillion_executor executor);
 #define PILLION_EVENT_CANCEL 32u   /* the caller of yours asks it to stop */
 #define PILLION_EVENT_LINKED 64u   /* with CALLED: `link` is a call's token */
 #define PILLION_EVENT_OBJECT 128u  /* an end or ITEM: `link` is an object */
+#define PILLION_EVENT_FLOWS 256u   /* with CALLED; see pillion_call_info */
 
 /*
  * pillion_event tells that a task or call has ended, or brings a posted event

@@ -21,15 +21,16 @@
  * for what comes later. With LINKED, `link` is the token of the call on whose
  * behalf a provider is called.
  *
- * FLOWS (flow.h). pillion_call_info tells which a call has, and the verbs for
- * items are the same. Go's items come with ITEM, once pillion_call_accept or
- * pillion_call_credit lets them, and then FINISHED, unless Go gave up: then
- * CANCEL comes only. A handler that gives items to Go sends them by
- * pillion_call_send, and then answers; pillion_call_finish may come before. Go
- * reads all items before it looks at the answer. Once Go reads no more CANCEL
- * comes, and a handler that waits for room gets its WRITABLE. Each buffer holds
- * 32 items. The answer ends both flows. What another thread sends at the same
- * time may then be thrown away.
+ * FLOWS (flow.h). CALLED comes with PILLION_EVENT_FLOWS if a call has some,
+ * pillion_call_info tells which, and the verbs for items are the same. Go's
+ * items come with ITEM, once pillion_call_accept or pillion_call_credit lets
+ * them, and then FINISHED, unless Go gave up: then CANCEL comes only. A
+ * handler that gives items to Go sends them by pillion_call_send, and then
+ * answers; pillion_call_finish may come before. Go reads all items before it
+ * looks at the answer. Once Go reads no more CANCEL comes, and a handler that
+ * waits for room gets its WRITABLE. Each buffer holds 32 items. The answer
+ * ends both flows. What another thread sends at the same time may then be
+ * thrown away.
  *
  * LENT FUNCTIONS belong to the call whose request lends them, by index
  * (pillion_call_options.callbacks), and end with it: a call's end comes after

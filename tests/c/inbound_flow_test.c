@@ -114,9 +114,10 @@ static void on_event(const pillion_event *event, void *data) {
   (void)data;
   bool ours = event->token == CALL;
   if (!ours && event->task != host.inbound && host.inbound != 0)
-    assert_int_equal(event->flags & ~PILLION_EVENT_LINKED,
-                     PILLION_EVENT_CALLED);
-  switch (event->flags & ~PILLION_EVENT_LINKED) {
+    assert_int_equal(
+        event->flags & ~(PILLION_EVENT_LINKED | PILLION_EVENT_FLOWS),
+        PILLION_EVENT_CALLED);
+  switch (event->flags & ~(PILLION_EVENT_LINKED | PILLION_EVENT_FLOWS)) {
     case PILLION_EVENT_CALLED:
       on_called(event);
       break;

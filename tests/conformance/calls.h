@@ -313,9 +313,8 @@ static const char *event_word(const pillion_event *e) {
     if (host.inbound[i].task == e->task) own = host.inbound[i].name;
   snprintf(payload, sizeof payload, "%.*s", (int)e->length,
            (const char *)pillion_event_data(e));
-  switch (e->flags) {
+  switch (e->flags & ~(PILLION_EVENT_LINKED | PILLION_EVENT_FLOWS)) {
     case PILLION_EVENT_CALLED:
-    case PILLION_EVENT_CALLED | PILLION_EVENT_LINKED:
       return called(e, payload);
     case PILLION_EVENT_ITEM:
       snprintf(text, sizeof text, "%s>%s", own, *payload ? payload : "''");

@@ -50,6 +50,7 @@ static void tell_called(struct pillion__executor *ex,
   pillion__event_put(event, in->token, pillion__inbound_handle(in), 0,
                      in->function, in->length, in->payload.bytes);
   event->flags = PILLION_EVENT_CALLED;
+  if (pillion__peek(&in->flows) != 0) event->flags |= PILLION_EVENT_FLOWS;
   if (in->length > PILLION_INLINE)
     pillion__lend(ex, event, in->payload.ref.owner);
   in->length = 0;

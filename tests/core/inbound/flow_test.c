@@ -25,12 +25,13 @@ static void a_provider(void) {
   afterwards(ends_provider);
 }
 
-/* Offers a call with flows, and tells the host of it. */
+/* Offers a call, and tells the host of it, and whether it has flows. */
 static void call(uint32_t flows) {
   struct pillion__inbound_request request = provider_request(provider);
   request.flows = flows;
   in = offer(request, "request");
-  task = told(ex, PILLION_EVENT_CALLED).task;
+  uint32_t flag = flows == 0 ? 0 : PILLION_EVENT_FLOWS;
+  task = told(ex, PILLION_EVENT_CALLED | flag).task;
 }
 
 static struct pillion__flow *to_go(void) {
@@ -242,7 +243,7 @@ GIVEN(a_provider, caller_that_finishes_before_the_host_is_told) {
   in = offer(request, "");
   pillion__inbound_finish(in);
   assert_int_equal(turn(ex), 2);
-  assert_int_equal(events[0].flags, PILLION_EVENT_CALLED);
+  assert_int_equal(events[0].flags, PILLION_EVENT_CALLED | PILLION_EVENT_FLOWS);
   assert_int_equal(events[1].flags, PILLION_EVENT_FINISHED);
   task = events[0].task;
   answer(task, "");
@@ -498,7 +499,8 @@ GIVEN(a_provider, verbs_of_threads_meet_the_answer) {
     in = offer(request, "");
     while (turn(ex) == 0) {
     }
-    assert_int_equal(events[0].flags, PILLION_EVENT_CALLED);
+    assert_int_equal(events[0].flags,
+                     PILLION_EVENT_CALLED | PILLION_EVENT_FLOWS);
     task = events[0].task;
     atomic_store(&spoken, task);
     for (uint64_t i = 0; i < 3; i++) go_sends(i);

@@ -27,7 +27,8 @@ KIND_LOOP, KIND_ASYNC = 2, 3
 EVENT, JOIN, DETACH = 0, 1, 2
 SENDING = 4  # beside the mode: the host will send items
 FLOW_OUT, FLOW_IN, FLOW_CALLBACKS, FLOW_METHOD, FLOW_NAMES, FLOW_GIVES = 1, 2, 4, 8, 16, 32
-ITEM, CALLED, WRITABLE, FINISHED, CANCEL, OBJECT = 2, 4, 8, 16, 32, 128  # in an event's flags
+# In an event's flags.
+ITEM, CALLED, WRITABLE, FINISHED, CANCEL, OBJECT, FLOWS = 2, 4, 8, 16, 32, 128, 256
 ONE_WAY = CALLED | 1  # or posted: a call without an answer
 LOG_ROOM = 1 << 18
 INLINE = 24

@@ -133,8 +133,8 @@ class Telling:
         """Has the one-way calls run that a flow has brought."""
         raise NotImplementedError
 
-    def called(self, flow: Flow, task: int, index: int, request: bytes) -> None:
-        """Has a function run that Go calls."""
+    def called(self, flow: Flow, task: int, index: int, request: bytes, flows: int) -> None:
+        """Has a function run that Go calls, with items if there are flows."""
         raise NotImplementedError
 
     def refuse(self, task: int) -> None:
@@ -244,7 +244,7 @@ class Telling:
                     if flags & _abi.ITEM:
                         items.append(link if flags & _abi.OBJECT else data)
                     elif flags & _abi.CALLED and task:
-                        self.called(flow, task, outcome, data)
+                        self.called(flow, task, outcome, data, flags & _abi.FLOWS)
                     elif flags & _abi.ONE_WAY:
                         signals.append((outcome, data))
                 except MemoryError:

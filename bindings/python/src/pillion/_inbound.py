@@ -54,8 +54,6 @@ class Inbound:
         self.stop: Callable[[], object] = bool
         self.flows = 0  # FLOW_OUT: Go gives items; FLOW_IN: it reads some
         self.given: Optional[Flow] = None  # of the flows
-        if not flow.task.value:  # a provider's
-            self.open()
 
     def open(self) -> None:
         """Finds the call's flows."""
@@ -167,7 +165,7 @@ class Answering(Telling):
 
     # ---- Calls --------------------------------------------------------------
 
-    def called(self, flow: Flow, task: int, index: int, request: bytes) -> None:
+    def called(self, flow: Flow, task: int, index: int, request: bytes, flows: int) -> None:
         # It may be for the second time, after an exception. Perhaps the call has its answer.
         if self.known_of != self.turns:
             self.known.clear()
@@ -175,6 +173,8 @@ class Answering(Telling):
         inbound = self.inbound.get(task)
         if inbound is None and task not in self.known:
             inbound = Inbound(self, task, flow, flow.functions[index], request)
+            if flows:
+                inbound.open()
             self.inbound[task] = inbound
         self.known.add(task)
         if inbound is not None:
