@@ -44,18 +44,19 @@ void pillion__call_value(struct pillion__call *call, pillion_value *out) {
 }
 
 /* The node and its flows. Its payload is gone, or lent. */
-static void call_put(struct pillion__call *call) {
-  if (PILLION__UNLIKELY(atomic_load(&call->state) & PILLION__CALL_FLOWS))
+static void call_put(struct pillion__call *call, uint64_t state) {
+  if (PILLION__UNLIKELY(state & PILLION__CALL_FLOWS))
     pillion__flows_free(&call->flows);
   atomic_store_explicit(&call->state, 0, memory_order_release);
   pillion__node_put(&pillion__calls, (struct pillion__node *)call);
 }
 
 void pillion__call_free(struct pillion__call *call) {
-  uint64_t object = pillion__call_given(call);
+  uint64_t state = atomic_load(&call->state);
+  uint64_t object = pillion__call_given(call, state);
   if (PILLION__UNLIKELY(object != 0)) pillion__object_drop(object);
   pillion__payload_clear(call, call->length);
-  call_put(call);
+  call_put(call, state);
 }
 
 void pillion__call_consumed(struct pillion__executor *ex,
@@ -235,10 +236,11 @@ size_t pillion__call_event(struct pillion__executor *ex,
                      pillion__handle(PILLION__TASK, slot, pillion__gen(head)),
                      call->status, call->outcome, call->length,
                      call->payload.bytes);
-  uint64_t object = pillion__call_given(call);
+  uint64_t state = atomic_load(&call->state);
+  uint64_t object = pillion__call_given(call, state);
   if (PILLION__UNLIKELY(object != 0)) pillion__event_object(event, object);
   if (call->length > PILLION_INLINE)
     pillion__lend(ex, event, pillion__block_of(call->payload.memory));
-  call_put(call);
+  call_put(call, state);
   return 1;
 }

@@ -310,9 +310,12 @@ void pillion__ring_publish(uint32_t kinds);
 
 /* function.c */
 bool pillion__function_any(void);
-int pillion__function_kind(uint32_t *index, uint32_t *kind, uint32_t *flows,
-                           pillion_function function);
-uint32_t pillion__function_class(uint32_t index);
+struct pillion__function {
+  pillion_function handle;
+  char *name, *module, *descriptor;
+  uint32_t kind, flows, class; /* of the object whose method it is, or 0 */
+};
+const struct pillion__function *pillion__function_of(pillion_function handle);
 int pillion__function_add(const char *name, const char *module,
                           const char *descriptor, uint32_t kind,
                           uint32_t flows, uint32_t class);
@@ -336,9 +339,10 @@ static inline void pillion__request_clear(struct pillion__call *call,
 }
 
 /* The object in the result of a call that has ended, or 0. */
-static inline uint64_t pillion__call_given(struct pillion__call *call) {
+static inline uint64_t pillion__call_given(struct pillion__call *call,
+                                           uint64_t state) {
   uint64_t object = 0;
-  if (PILLION__UNLIKELY(atomic_load(&call->state) & PILLION__CALL_GIVES) &&
+  if (PILLION__UNLIKELY(state & PILLION__CALL_GIVES) &&
       call->status == 0 && call->length == sizeof object)
     memcpy(&object, call->payload.bytes, sizeof object);
   return object;

@@ -195,7 +195,7 @@ void pillion__flow_refuse(struct pillion__flow *flow) {
 
 /* ---- With a call --------------------------------------------------------- */
 
-/* False: no memory, and no flows. The options fit. */
+/* False: no memory, and the caller frees them. The options fit. */
 bool pillion__call_flows_make(struct pillion__call *call,
                               const pillion_call_options *o) {
   pillion_task owner =
@@ -210,13 +210,9 @@ bool pillion__call_flows_make(struct pillion__call *call,
     out->callbacks = o->callbacks;
     if (!joined) pillion__set(&out->reader, PILLION__WAITS_HOST);
   }
-  if (o->flags & PILLION_SENDING &&
-      pillion__flow_add(&call->flows, owner, ex, PILLION__FLOW_IN,
-                        PILLION__FLOW_WINDOW) == NULL) {
-    pillion__flows_free(&call->flows);
-    return false;
-  }
-  return true;
+  return !(o->flags & PILLION_SENDING) ||
+         pillion__flow_add(&call->flows, owner, ex, PILLION__FLOW_IN,
+                           PILLION__FLOW_WINDOW) != NULL;
 }
 
 /* Before its end is published: what waits for its flows waits in vain. */

@@ -9,12 +9,7 @@
 
 #include "call/call.h"
 
-struct function {
-  char *name, *module, *descriptor;
-  uint32_t kind, flows, class;
-};
-
-static struct function *functions;
+static struct pillion__function *functions;
 static _Atomic uint32_t function_count;
 static uint32_t function_capacity;
 
@@ -25,13 +20,20 @@ int pillion__function_add(const char *name, const char *module,
   uint32_t n = atomic_load(&function_count);
   if (n == function_capacity) {
     uint32_t more = function_capacity == 0 ? 64 : 2 * function_capacity;
-    struct function *table = realloc(functions, more * sizeof *table);
+    struct pillion__function *table =
+        realloc(functions, more * sizeof *table);
     if (table == NULL) return PILLION_ENOMEM;
     functions = table;
     function_capacity = more;
   }
-  struct function f = {strdup(name), strdup(module), strdup(descriptor), kind,
-                       flows, class};
+  struct pillion__function f = {
+      pillion__handle(PILLION__FUNCTION, n, pillion__first_gen()),
+      strdup(name),
+      strdup(module),
+      strdup(descriptor),
+      kind,
+      flows,
+      class};
   if (f.name == NULL || f.module == NULL || f.descriptor == NULL)
     return PILLION_ENOMEM;
   functions[n] = f;
@@ -41,29 +43,17 @@ int pillion__function_add(const char *name, const char *module,
 
 bool pillion__function_any(void) { return atomic_load(&function_count) > 0; }
 
-static pillion_function function_at(uint32_t index) {
-  return pillion__handle(PILLION__FUNCTION, index, pillion__first_gen());
-}
-
-int pillion__function_kind(uint32_t *index, uint32_t *kind, uint32_t *flows,
-                           pillion_function function) {
-  *index = pillion__slot_of(function);
-  if (pillion__tag_of(function) != PILLION__FUNCTION ||
-      pillion__gen_of(function) != pillion__first_gen() ||
-      *index >= atomic_load_explicit(&function_count, memory_order_acquire))
-    return PILLION_EBADHANDLE;
-  *kind = functions[*index].kind;
-  *flows = functions[*index].flows;
-  return 0;
-}
-
-/* Of the object whose method it is, or 0. */
-uint32_t pillion__function_class(uint32_t index) {
-  return functions[index].class;
+/* NULL: the handle is of none. */
+const struct pillion__function *pillion__function_of(pillion_function handle) {
+  uint32_t index = pillion__slot_of(handle);
+  return index < atomic_load_explicit(&function_count, memory_order_acquire) &&
+                 functions[index].handle == handle
+             ? &functions[index]
+             : NULL;
 }
 
 static int by_name(const void *name, const void *function) {
-  return strcmp(name, ((const struct function *)function)->name);
+  return strcmp(name, ((const struct pillion__function *)function)->name);
 }
 
 int pillion_function_find(pillion_function *out, const char *name) {
@@ -71,10 +61,10 @@ int pillion_function_find(pillion_function *out, const char *name) {
   if (rc < 0) return rc;
   if (out == NULL || name == NULL) return PILLION_EINVAL;
   uint32_t n = atomic_load(&function_count);
-  struct function *found =
+  struct pillion__function *found =
       n == 0 ? NULL : bsearch(name, functions, n, sizeof *functions, by_name);
   if (found == NULL) return PILLION_ENOTFOUND;
-  *out = function_at((uint32_t)(found - functions));
+  *out = found->handle;
   return 0;
 }
 
@@ -83,23 +73,21 @@ int pillion_function_list(pillion_function *out, size_t cap) {
   if (rc < 0) return rc;
   if (out == NULL && cap > 0) return PILLION_EINVAL;
   uint32_t n = atomic_load(&function_count);
-  for (uint32_t i = 0; i < n && i < cap; i++) out[i] = function_at(i);
+  for (uint32_t i = 0; i < n && i < cap; i++) out[i] = functions[i].handle;
   return (int)n;
 }
 
 int pillion_function_describe(pillion_function_info *out,
                               pillion_function function) {
-  uint32_t index, kind, flows;
   if (pillion__forked()) return PILLION_EFORKED;
-  int rc = pillion__function_kind(&index, &kind, &flows, function);
-  if (rc < 0) return rc;
-  const struct function *f = &functions[index];
+  const struct pillion__function *f = pillion__function_of(function);
+  if (f == NULL) return PILLION_EBADHANDLE;
   pillion_function_info info = PILLION_FUNCTION_INFO_INIT;
   info.name = f->name;
   info.module = f->module;
   info.descriptor = f->descriptor;
-  info.kind = kind;
-  info.flows = flows;
+  info.kind = f->kind;
+  info.flows = f->flows;
   return pillion__sized_out(out, PILLION__FIRST_FUNCTION_INFO, &info,
                             sizeof info);
 }

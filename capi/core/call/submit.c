@@ -81,7 +81,7 @@ static bool has_flows(const pillion_call_options *o) {
   return (o->credit | o->callbacks | (o->flags & PILLION_SENDING)) != 0;
 }
 
-static bool naming(const pillion_call_options *o) {
+static bool has_names(const pillion_call_options *o) {
   return (o->object | o->handle_count) != 0;
 }
 
@@ -113,17 +113,44 @@ static int flows_fit(const struct pillion__executor *ex, uint32_t flows,
   return fit ? 0 : PILLION_ENOTSUP;
 }
 
+/*
+ * What the call carries beside its request and its result: bits of its state,
+ * or an error.
+ */
+__attribute__((noinline)) static int
+carries(const struct pillion__executor *ex, uint32_t flows,
+        const pillion_call_options *o) {
+  int rc = flows_fit(ex, flows, o);
+  if (rc == 0) rc = objects_fit(ex, flows, o);
+  if (rc == 0 && has_flows(o)) rc |= PILLION__CALL_FLOWS;
+  if (rc >= 0 && has_names(o)) rc |= PILLION__CALL_NAMES;
+  if (rc >= 0 && flows & PILLION_FLOW_GIVES) rc |= PILLION__CALL_GIVES;
+  return rc;
+}
+
+/* After the call has its request. */
+__attribute__((noinline)) static void back_out(struct pillion__call *call,
+                                               uint32_t carried,
+                                               struct pillion__executor *ex,
+                                               uint32_t pool) {
+  if (carried & PILLION__CALL_FLOWS) pillion__flows_free(&call->flows);
+  pillion__request_clear(call, carried);
+  unmake(call);
+  withdraw(ex, pool);
+}
+
 static int submit(pillion_task *out, struct pillion__executor *ex,
                   pillion_executor executor, const pillion_call_options *o,
                   uint32_t *kinds) {
-  uint32_t index, kind, flows, pool = 0;
-  int rc = pillion__function_kind(&index, &kind, &flows, o->function);
-  if (rc < 0) return rc;
-  bool flowing = has_flows(o), names = naming(o);
-  if (PILLION__UNLIKELY(flows != 0 || flowing || names)) {
-    rc = flows_fit(ex, flows, o);
-    if (rc == 0) rc = objects_fit(ex, flows, o);
+  const struct pillion__function *function = pillion__function_of(o->function);
+  if (function == NULL) return PILLION_EBADHANDLE;
+  uint32_t kind = function->kind, flows = function->flows, pool = 0;
+  uint32_t more = 0; /* bits of the state */
+  int rc;
+  if (PILLION__UNLIKELY(flows != 0 || has_flows(o) || has_names(o))) {
+    rc = carries(ex, flows, o);
     if (rc < 0) return rc;
+    more = (uint32_t)rc;
   }
   bool polled = kind == PILLION_KIND_LOOP || kind == PILLION_KIND_ASYNC;
   bool on_loop = polled && o->pool == 0;
@@ -136,8 +163,8 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
   struct pillion__call *call =
       (struct pillion__call *)pillion__node_get(&pillion__calls, ex);
   if (call == NULL) rc = PILLION_ENOMEM;
-  else if (PILLION__UNLIKELY(names))
-    rc = pillion__call_names_set(call, o, pillion__function_class(index));
+  else if (PILLION__UNLIKELY(more & PILLION__CALL_NAMES))
+    rc = pillion__call_names_set(call, o, function->class);
   else if (!pillion__payload_set(call, o->request, o->length))
     rc = PILLION_ENOMEM;
   if (PILLION__UNLIKELY(rc < 0)) {
@@ -153,25 +180,21 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
                  pillion__joiner(o->flags == PILLION_JOIN ? PILLION__JOIN_OPEN
                                                           : PILLION__JOIN_NEVER,
                                  gen));
-  call->function = index;
+  call->function = pillion__slot_of(o->function);
   call->request_length = (uint32_t)o->length;
   pillion__set(&call->parent, pillion__parent_word(o->parent));
   call->joiner = 0;
   pillion__set(&call->wakeup, 0);
-  if (PILLION__UNLIKELY(flowing) && !pillion__call_flows_make(call, o)) {
-    pillion__request_clear(call, names ? PILLION__CALL_NAMES : 0);
-    unmake(call);
-    withdraw(ex, pool);
+  if (PILLION__UNLIKELY(more & PILLION__CALL_FLOWS) &&
+      !pillion__call_flows_make(call, o)) {
+    back_out(call, more, ex, pool);
     return PILLION_ENOMEM;
   }
   call->deadline = o->deadline;
   pillion__set(&call->pool, pool);
   if (on_loop) call->context = call_context(ex);
-  uint64_t state = (uint64_t)gen << 32 | PILLION__CALL_NEW;
+  uint64_t state = (uint64_t)gen << 32 | PILLION__CALL_NEW | more;
   if (on_loop) state |= PILLION__CALL_LOOP;
-  if (flowing) state |= PILLION__CALL_FLOWS;
-  if (names) state |= PILLION__CALL_NAMES;
-  if (flows & PILLION_FLOW_GIVES) state |= PILLION__CALL_GIVES;
   if (ex == NULL && o->flags == PILLION_DETACH) state |= PILLION__CALL_ORPHAN;
   atomic_store(&call->state, state);
   pillion_task task = pillion__handle(PILLION__TASK, call->slot, gen);
@@ -179,10 +202,7 @@ static int submit(pillion_task *out, struct pillion__executor *ex,
     pillion__call_ask(call, gen, PILLION__PEND_START);
   } else if (!pillion__ring_push(call->slot, gen, kinds)) {
     if (atomic_compare_exchange_strong(&call->state, &state, 0)) {
-      if (flowing) pillion__flows_free(&call->flows);
-      pillion__request_clear(call, state);
-      unmake(call);
-      withdraw(ex, pool);
+      back_out(call, more, ex, pool);
       return PILLION_EAGAIN;
     } /* else a sweep has cancelled it, and its end is on its way */
   }
@@ -237,28 +257,34 @@ static bool is_inbound(pillion_task task) {
          type == PILLION__CHUNK_INBOUND;
 }
 
-int pillion_call_submit_with(pillion_task *out, pillion_executor executor,
-                             const pillion_call_options *options) {
+static int submit_one(pillion_task *out, pillion_executor executor,
+                      const pillion_call_options *o) {
   struct pillion__executor *ex = NULL;
+  uint32_t kinds = 0;
   int rc = pillion__started();
   if (rc == 0 && executor != 0) rc = pillion__executor_get(&ex, executor);
   if (rc < 0) return rc;
+  if ((o->flags & ~PILLION_SENDING) > PILLION_DETACH) return PILLION_EINVAL;
+  rc = submit(out, ex, executor, o, &kinds);
+  if (rc == 0) submitted(ex, kinds);
+  return rc;
+}
+
+int pillion_call_submit_with(pillion_task *out, pillion_executor executor,
+                             const pillion_call_options *options) {
   pillion_call_options whole;
   if (PILLION__UNLIKELY(options == NULL || options->size != sizeof whole)) {
     whole = (pillion_call_options)PILLION_CALL_OPTIONS_INIT;
-    rc = pillion__sized_in(&whole, sizeof whole, PILLION__FIRST_CALL_OPTIONS,
-                           options, PILLION__NOWHERE);
+    int rc = pillion__sized_in(&whole, sizeof whole,
+                               PILLION__FIRST_CALL_OPTIONS, options,
+                               PILLION__NOWHERE);
     if (rc < 0) return rc;
     options = &whole;
   }
-  if ((options->flags & ~PILLION_SENDING) > PILLION_DETACH ||
-      (options->reserved | options->reserved2) != 0 ||
+  if ((options->reserved | options->reserved2) != 0 ||
       (options->parent != 0 && !is_inbound(options->parent)))
     return PILLION_EINVAL;
-  uint32_t kinds = 0;
-  rc = submit(out, ex, executor, options, &kinds);
-  if (rc == 0) submitted(ex, kinds);
-  return rc;
+  return submit_one(out, executor, options);
 }
 
 int pillion_call_submit(pillion_task *out, pillion_executor executor,
@@ -270,5 +296,5 @@ int pillion_call_submit(pillion_task *out, pillion_executor executor,
   o.length = length;
   o.token = token;
   o.flags = flags;
-  return pillion_call_submit_with(out, executor, &o);
+  return submit_one(out, executor, &o);
 }

@@ -120,10 +120,9 @@ int pillion_task_wait(pillion_value *out, pillion_task task, int64_t timeout) {
 }
 
 /* Nothing is lent with a call that a thread waits for. */
-static bool lends(pillion_function function) {
-  uint32_t index, kind, flows;
-  return pillion__function_kind(&index, &kind, &flows, function) == 0 &&
-         flows & PILLION_FLOW_CALLBACKS;
+static bool lends(pillion_function handle) {
+  const struct pillion__function *function = pillion__function_of(handle);
+  return function != NULL && function->flows & PILLION_FLOW_CALLBACKS;
 }
 
 int pillion_call_wait(pillion_value *out, pillion_function function,

@@ -140,6 +140,33 @@ GIVEN(an_executor, calls_in_steady_state_allocate_only_for_long_payloads) {
   assert_int_equal(frees, 2 * 49);
 }
 
+/* Its request, its items to the host and those from it: the last fails first. */
+GIVEN(an_executor, a_call_without_memory_for_its_flows_leaves_none) {
+  char request[100] = {0};
+  pillion_call_options o = PILLION_CALL_OPTIONS_INIT;
+  assert_ok(pillion_function_find(&o.function, "flow.both"));
+  o.request = request;
+  o.length = sizeof request;
+  o.flags = PILLION_SENDING;
+  o.credit = 4;
+  for (int round = 0; round < 3; round++) { /* the first makes the chunk */
+    for (fail_at = 2; round > 0 && fail_at >= 0;) {
+      int point = fail_at;
+      allocations = frees = 0;
+      assert_int_equal(pillion_call_submit_with(NULL, ex, &o), PILLION_ENOMEM);
+      assert_int_equal(allocations, point);
+      assert_int_equal(frees, point);
+      fail_at = point - 1;
+    }
+    fail_at = -1;
+    assert_ok(pillion_call_submit_with(NULL, ex, &o));
+    assert_int_equal(pillion__ring_take(jobs, COUNT(jobs)), 1);
+    assert_true(job_take_up(&jobs[0]));
+    job_echo(&jobs[0]);
+    while (library_counts().calls > 0) turn(ex);
+  }
+}
+
 /* Cells come in chunks of 1,024; the ring would have grown six times. */
 TEST(spawns_of_a_known_load_allocate_nothing) {
   enum { N = 3000 };
