@@ -204,25 +204,26 @@ func (j *job) node() *C.struct_pillion__call { return j.call }
 // caller is a call on a loop that has no flows and lends nothing.
 type caller struct{ call *C.struct_pillion__call }
 
-func (*caller) Out() carrier.Out { return nil }
-func (*caller) In() carrier.In   { return nil }
-func (*caller) Call(carrier.Request) (carrier.Inbound, error) {
+func (caller) Out() carrier.Out { return nil }
+func (caller) In() carrier.In   { return nil }
+func (caller) Call(carrier.Request) (carrier.Inbound, error) {
 	return nil, imports.ErrNotProvided
 }
-func (c *caller) node() *C.struct_pillion__call { return c.call }
+func (c caller) node() *C.struct_pillion__call { return c.call }
 
-// values are what a function's context has of its call.
-type values struct{ behalf }
+// values are what a function's context has of its call. As a context they take no memory,
+// since they are one pointer.
+type values[C behalf] struct{ call C }
 
-func (values) Deadline() (at time.Time, ok bool) { return at, false }
-func (values) Done() <-chan struct{}             { return nil }
-func (values) Err() error                        { return nil }
+func (values[C]) Deadline() (at time.Time, ok bool) { return at, false }
+func (values[C]) Done() <-chan struct{}             { return nil }
+func (values[C]) Err() error                        { return nil }
 
-func (v values) Value(key any) any {
+func (v values[C]) Value(key any) any {
 	if key == (carrier.CallKey{}) {
-		return v.behalf
+		return v.call
 	}
 	return nil
 }
 
-var _ context.Context = values{}
+var _ context.Context = values[caller]{}

@@ -97,7 +97,7 @@ func (j *job) Run() {
 		return
 	}
 	j.open()
-	j.ctx.Base = values{j}
+	j.ctx.Base = values[*job]{j}
 	at := runningAt(uint32(j.call.slot))
 	at.Store(j)
 	j.stop() // a cancel before the store found no job to stop

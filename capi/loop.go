@@ -119,7 +119,7 @@ func (l *loop) start(call *C.struct_pillion__call, token C.uintptr_t) {
 	case j != nil:
 		lender = j
 	case state(call).Load()&C.PILLION__CALL_NAMES != 0:
-		lender = &caller{call}
+		lender = caller{call}
 	}
 	future := functions[call.function].Start(request(call), lender)
 	done := executor.OnDone[[]byte](func(response []byte, err error, outcome executor.Outcome) {
@@ -130,9 +130,9 @@ func (l *loop) start(call *C.struct_pillion__call, token C.uintptr_t) {
 	options := l.carry(token, done)
 	switch {
 	case j != nil:
-		options = append(options, executor.WithValues(values{j}))
+		options = append(options, executor.WithValues(values[*job]{j}))
 	case carrier.UsesHost():
-		options = append(options, executor.WithValues(values{&caller{call}}))
+		options = append(options, executor.WithValues(values[caller]{caller{call}}))
 	}
 	if at := deadline(call); at != executor.Never {
 		options = append(options, executor.WithDeadline(at))

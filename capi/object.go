@@ -30,8 +30,8 @@ func (keeper) Drop(handle uint64) { C.pillion__object_drop(C.uint64_t(handle)) }
 
 func init() { carrier.SetKeeper(keeper{}) }
 
-func (j *job) Object(at int) *carrier.Object    { return named(j.call, at) }
-func (c *caller) Object(at int) *carrier.Object { return named(c.call, at) }
+func (j *job) Object(at int) *carrier.Object   { return named(j.call, at) }
+func (c caller) Object(at int) *carrier.Object { return named(c.call, at) }
 
 // named finds an object of a call, which has pinned it, so its key is alive.
 func named(call *C.struct_pillion__call, at int) *carrier.Object {

@@ -63,7 +63,7 @@ func (j *job) spawn(index uint32) {
 	})
 	options := []executor.Option{done}
 	if j.flows != nil || carrier.UsesHost() {
-		options = append(options, executor.WithValues(values{j}))
+		options = append(options, executor.WithValues(values[*job]{j}))
 	}
 	if when := deadline(j.call); when != executor.Never {
 		options = append(options, executor.WithDeadline(when))
