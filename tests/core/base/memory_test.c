@@ -140,7 +140,7 @@ GIVEN(an_executor, calls_in_steady_state_allocate_only_for_long_payloads) {
   assert_int_equal(frees, 2 * 49);
 }
 
-/* Its request, its items to the host and those from it: the last fails first. */
+/* Its request, its items to the host, and those from it; the last first. */
 GIVEN(an_executor, a_call_without_memory_for_its_flows_leaves_none) {
   char request[100] = {0};
   pillion_call_options o = PILLION_CALL_OPTIONS_INIT;
