@@ -17,6 +17,8 @@ LIBRARY, TAIL_UV, TABLE_GLIB = sys.argv[1:]
 CTRL_C = 130
 passed = 0
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # children of a background job ignore it else
+
 
 class Run:
     """An example that runs."""

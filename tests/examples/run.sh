@@ -71,8 +71,9 @@ cc -Wall -Wextra -Werror -Iinclude -o "$out/tail_uv" tests/examples/tail_uv.c \
   -L"$out" -lexamples -Wl,-rpath,"$out" $(pkg-config --cflags --libs libuv)
 cc -std=c11 -Wall -Wextra -Werror -Iinclude -o "$out/table_glib" tests/examples/table_glib.c \
   -L"$out" -lexamples -Wl,-rpath,"$out" $(pkg-config --cflags --libs glib-2.0)
-passed=$((passed + $(PYTHONPATH=bindings/python/src build/venv/bin/python \
-  tests/examples/both_ways.py "$out/libexamples.so" "$out/tail_uv" "$out/table_glib")))
+runs=$(PYTHONPATH=bindings/python/src build/venv/bin/python \
+  tests/examples/both_ways.py "$out/libexamples.so" "$out/tail_uv" "$out/table_glib")
+passed=$((passed + runs))
 
 go run ./capi/build -o "$out/libboth.so" -soname libboth.so.3 ./tests/examples/hello ./tests/module
 expect 'libboth.so.3' sh -c "readelf -d $out/libboth.so | sed -n 's/.*soname: \[\(.*\)\]/\1/p'"
