@@ -15,7 +15,7 @@ failed=0 passed_total=0 failed_total=0 skipped_total=0
 step() {
   local name=$1 log=build/logs/$1.log start=$SECONDS
   shift
-  if "$@" >"$log" 2>&1; then
+  if "$@" </dev/null >"$log" 2>&1; then
     counts "$log"
     printf '%-22s ok      %4ss  %s\n' "$name" $((SECONDS - start)) "$passed passed${skipped:+, $skipped skipped}"
   else
