@@ -82,6 +82,7 @@
 #include "core/call/kind.c"
 
 #include "core/inbound/inbound.c"
+#include "core/inbound/window.c"
 #include "core/inbound/provider.c"
 #include "core/inbound/verbs.c"
 #include "core/inbound/deeds.c"

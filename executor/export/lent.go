@@ -15,6 +15,7 @@ import (
 	"github.com/pillion-dev/pillion/executor/imports"
 	"github.com/pillion-dev/pillion/executor/internal/codec"
 	"github.com/pillion-dev/pillion/executor/internal/inbound"
+	"github.com/pillion-dev/pillion/executor/internal/place"
 )
 
 // Callback is a function of the caller's, in a request. It crosses as an index, and ends
@@ -28,7 +29,8 @@ import (
 //
 // # Notes
 //
-// When the function that was lent a callback returns, the host is asked to stop what runs
+// Of the functions that one call lends, 64 are called at once; the next caller waits until
+// one has answered. When the function that was lent a callback returns, the host is asked to stop what runs
 // of it. The function's caller learns of the return when all of that has ended.
 type Callback[Req, Resp any] struct{ *index }
 
@@ -109,7 +111,7 @@ func (Signal[T]) describe(outer []reflect.Type) any {
 // Those of [imports.Function.Call], and [imports.ErrCallOver] once the call that lent the
 // function is over.
 func (c Callback[Req, Resp]) Call(ctx context.Context, request Req) (response Resp, err error) {
-	callee, r, err := c.begin(request)
+	callee, r, err := c.begin(carrier.CallOf(ctx), request)
 	if err != nil {
 		return response, err
 	}
@@ -123,20 +125,24 @@ func (c Callback[Req, Resp]) Call(ctx context.Context, request Req) (response Re
 // Start is [Callback.Call] as a future, for one task. Its first poll calls the function.
 func (c Callback[Req, Resp]) Start(request Req) executor.Future[Resp] {
 	return &inbound.Future[Resp]{
-		Begin: func(*executor.Context) (carrier.Callee, carrier.Request, error) { return c.begin(request) },
+		Begin: func(cx *executor.Context) (carrier.Callee, carrier.Request, error) {
+			return c.begin(carrier.CallOf(place.Of(cx.Local()).Base()), request)
+		},
 		Decode: func(payload []byte) (Resp, error) {
 			return codec.Decoder[Resp](c.loan.codec, imports.ErrResponse)(payload)
 		},
 	}
 }
 
-func (c Callback[Req, Resp]) begin(request Req) (carrier.Callee, carrier.Request, error) {
-	var r carrier.Request
+func (c Callback[Req, Resp]) begin(onBehalf carrier.Call, request Req) (carrier.Callee, carrier.Request, error) {
+	r := carrier.Request{OnBehalf: onBehalf}
 	if c.index == nil || c.loan.x == nil {
 		return nil, r, imports.ErrNotProvided
 	}
+	r.Function = c.function
 	payload, err := codec.Encoder[Req](c.loan.codec, imports.ErrRequest)(request)
-	return lender{c.loan.x}, carrier.Request{Function: c.function, Payload: payload, OnBehalf: c.loan.x.call}, err
+	r.Payload = payload
+	return lender{c.loan.x}, r, err
 }
 
 // Send sends a value and waits for room in this goroutine. It mustn't be called on a

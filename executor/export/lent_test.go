@@ -268,6 +268,7 @@ func TestCallbackOnALoop(t *testing.T) {
 	item, _ := o.Take()
 	test.Equal(t, "signal", item, peer.Item{Function: 1, Payload: "asking"})
 	in := <-o.Calls
+	test.Equal(t, "on behalf", in.Request.OnBehalf == carrier.Call(o.Call), true)
 	test.Equal(t, "lives", o.poll(), true)
 	in.Reply("5", nil)
 	test.Equal(t, "lives", o.poll(), false)

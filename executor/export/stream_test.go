@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/pillion-dev/pillion/executor"
+	"github.com/pillion-dev/pillion/executor/carrier"
 	"github.com/pillion-dev/pillion/executor/coro"
 	"github.com/pillion-dev/pillion/executor/internal/peer"
 	"github.com/pillion-dev/pillion/executor/internal/test"
@@ -126,7 +127,8 @@ func run(t *testing.T, name, request string, c *peer.Call) *running {
 		test.Equal(t, "further ends", len(r.result), 0)
 		test.Equal(t, "calls without an answer", c.Open(), 0)
 	})
-	go Lookup(name).Run(&r.ctx, []byte(request), c, func(response []byte, err error) {
+	ctx := context.WithValue(&r.ctx, carrier.CallKey{}, carrier.Call(c))
+	go Lookup(name).Run(ctx, []byte(request), c, func(response []byte, err error) {
 		c.End()
 		r.result <- result{string(response), err}
 	})
@@ -326,6 +328,7 @@ func spawn(t *testing.T, name, request string, c *peer.Call) *onLoop {
 		test.Equal(t, "calls without an answer", c.Open(), 0)
 	})
 	task, err := executor.Spawn(o.l, Lookup(name).Start([]byte(request), c),
+		executor.WithValues(context.WithValue(t.Context(), carrier.CallKey{}, carrier.Call(c))),
 		executor.OnDone[[]byte](func([]byte, error, executor.Outcome) { c.End() }))
 	test.Equal(t, "spawn", err, nil)
 	o.task = task

@@ -36,6 +36,8 @@
  * (pillion_call_options.callbacks), and end with it: a call's end comes after
  * the last answer. A one-way call (`task` is 0) is an item of the call's flow,
  * in order with the others, under the same credit; two-way ones have no order.
+ * At most 64 two-way calls of what one call lends are unanswered at once; see
+ * `window` below.
  *
  * PROVIDERS are named functions of the host's that live longer than a call. A
  * provider does not keep a loop alive; a call that waits for its answer does.

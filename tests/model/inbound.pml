@@ -8,7 +8,7 @@
  * host learns of the call in a turn. A handler answers in another thread, and
  * once more. With -DFREE the host frees its executor at any time.
  *
- * With -DWINDOW a provider lets one call wait for its answer. Two bodies call
+ * With -DWINDOW a provider, or a lender, lets one call wait for its answer. Two bodies call
  * it, and the handler of the first calls Go, which calls the provider again.
  *
  * Properties: a call that the host was told of has one answer, and a second one
@@ -323,9 +323,13 @@ inline admit() {
           :: phase[0] == QUEUED -> phase[0] = OFFERED; queued--
           :: phase[1] == QUEUED -> phase[1] = OFFERED; queued--
           :: phase[2] == QUEUED -> phase[2] = OFFERED; queued--
-          :: else -> open--; assert(queued == 0)
+          :: else -> open--; did = false; assert(queued == 0)
           fi
-        }
+        };
+        if
+        :: did -> break /* it has taken one place */
+        :: else
+        fi
      :: else -> break
      fi
   :: else -> break
@@ -363,8 +367,9 @@ proctype caller(byte me) {
        :: else
        fi
      }
-  :: atomic { may_cancel && phase[me] == OFFERED -> phase[me] = ANSWERED };
-     leave()
+  :: atomic { may_cancel && phase[me] == OFFERED -> phase[me] = BUSY };
+     leave();
+     phase[me] = ANSWERED
   :: answered[me]
   fi;
   assert(phase[me] == ANSWERED)
@@ -383,9 +388,10 @@ proctype handler(byte me) {
   fi;
   if
   :: told ->
-     atomic { assert(phase[me] == TOLD); phase[me] = ANSWERED };
-     answered[me] = true;
-     leave()
+     atomic { assert(phase[me] == TOLD); phase[me] = BUSY };
+     leave();
+     phase[me] = ANSWERED;
+     answered[me] = true
   :: else
   fi
 }

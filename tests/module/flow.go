@@ -122,6 +122,26 @@ func init() {
 		<-asked
 		return "returned", nil
 	}, export.Doc("Returns while a goroutine of its may await ask."))
+	var crowd lent
+	export.Func("lent.crowd", func(ctx context.Context, l lent) (string, error) {
+		crowd = l
+		errs := make(chan error, 100)
+		for i := range cap(errs) {
+			go func() {
+				_, err := l.Ask.Call(ctx, fmt.Sprint(i))
+				errs <- err
+			}()
+		}
+		for range cap(errs) {
+			if err := <-errs; err != nil {
+				return "", err
+			}
+		}
+		return l.Text, nil
+	}, export.Doc("Calls a function of the caller's a hundred times at once."))
+	export.Func("lent.crowd_again", func(ctx context.Context, text string) (string, error) {
+		return crowd.Ask.Call(ctx, text)
+	}, export.Doc("Calls the function that lent.crowd was lent."))
 	export.Func("lent.upload", func(ctx context.Context, l lent) (int, error) {
 		words := strings.Fields(l.Text)
 		for i, w := range words {

@@ -179,6 +179,28 @@ async def test_what_is_no_function_is_refused(lib, anyio_backend):
 
 
 @everywhere
+async def test_64_lent_calls_run_at_once_and_a_nested_one_passes(lib, anyio_backend):
+    running, most, nested, full = 0, 0, 0, anyio.Event()
+
+    async def answer(text):
+        nonlocal running, most, nested
+        if text == "nested":
+            nested += 1
+            return text
+        running += 1
+        most = max(most, running)
+        if running == 64:
+            full.set()
+        await full.wait()
+        answered = await lib.call_json("lent.crowd_again", "nested")
+        running -= 1
+        return answered
+
+    assert await lib.call_json("lent.crowd", asking(answer)) == "x"
+    assert (most, nested) == (64, 100)
+
+
+@everywhere
 async def test_nothing_is_kept_of_a_lent_function(lib, anyio_backend):
     class Asked:
         def __call__(self, text):

@@ -53,7 +53,6 @@ struct pillion__flow *pillion__flow_add(_Atomic uint32_t *flows,
     return NULL;
   }
   flow->head.flags = 0;
-  flow->callbacks = 0;
   flow->other = pillion__peek(flows);
   pillion__set(&flow->state, bits);
   atomic_store(&flow->owner, owner);
@@ -205,9 +204,11 @@ bool pillion__call_flows_make(struct pillion__call *call,
   pillion__set(&call->flows, 0);
   if ((o->credit | o->callbacks) != 0) {
     struct pillion__flow *out = pillion__flow_add(
-        &call->flows, owner, ex, joined ? PILLION__FLOW_JOINED : 0, o->credit);
+        &call->flows, owner, ex,
+        (joined ? PILLION__FLOW_JOINED : 0) |
+            (uint64_t)o->callbacks << PILLION__FLOW_LENDS_SHIFT,
+        o->credit);
     if (out == NULL) return false;
-    out->callbacks = o->callbacks;
     if (!joined) pillion__set(&out->reader, PILLION__WAITS_HOST);
   }
   return !(o->flags & PILLION_SENDING) ||

@@ -9,17 +9,17 @@
  *        '---------- 1 -----------^           |            ^
  *                    '----------- '---- 5 ----'------------'
  *
- *   1  offered: the executor finds it in its inbox; or, if the window of its
- *      provider is full, in the provider's queue, where it is not seen
+ *   1  offered: the executor finds it in its inbox; or, if its window is full,
+ *      it stands in a queue, where it is not seen
  *   2  another call has left the window
  *   3  its event is taken: the host knows its handle, and owns the request
  *   4  the host answers, on any thread
  *   5  its end without an answer: Go's cancel, before 3; the end of its
  *      provider, before 3; the free of its executor
  *
- * BUSY stands between two phases, while a thread of the host's reads or writes
- * the node: a few instructions, in which others wait. All changes of QUEUED
- * happen under the lock of the queues.
+ * BUSY stands between two phases, while a thread reads, writes or ends the
+ * node: a few instructions, in which others wait. All changes of QUEUED happen
+ * under the lock of the queues.
  */
 #include <string.h>
 
@@ -88,15 +88,26 @@ static void end_flow(struct pillion__inbound *in, uint32_t side, uint32_t bit) {
   if (flow != NULL) pillion__flow_ends(flow, pillion__inbound_handle(in), bit);
 }
 
-/* By the thread that made it ANSWERED. */
-void pillion__inbound_ended(struct pillion__inbound *in, bool queued) {
+/*
+ * By the thread that has it BUSY. It leaves its window first, since a lender's
+ * may be gone once the call is ANSWERED. `queued`: it had no place there.
+ */
+void pillion__inbound_answer(struct pillion__inbound *in, int status,
+                             bool queued) {
   struct pillion__executor *ex = atomic_load(&in->executor);
-  uint32_t provider = pillion__peek(&in->provider);
+  uint32_t provider = pillion__peek(&in->provider), gen;
+  struct pillion__inbound *next =
+      queued ? NULL : pillion__window_leave(in, &gen);
+  pillion__inbound_move(
+      in, pillion__gen(&in->head), PILLION__INBOUND_IN(BUSY),
+      PILLION__INBOUND_ANSWERED | PILLION__INBOUND_ENDING |
+          (uint64_t)-status << PILLION__INBOUND_STATUS_SHIFT);
   end_flow(in, PILLION__FLOW_OUT_SIDE, PILLION__FLOW_REFUSED);
   end_flow(in, PILLION__FLOW_IN_SIDE, PILLION__FLOW_FINISHED);
   wake_caller(in);
   pillion__inbound_let_go(in, PILLION__INBOUND_ENDING);
-  if (provider != 0) pillion__provider_leave(provider, queued);
+  if (next != NULL) inbound_ask(next, gen, PILLION__PEND_START);
+  if (provider != 0) pillion__provider_unuse(provider);
   pillion__unlive(ex);
 }
 
@@ -106,12 +117,12 @@ void pillion__inbound_ended(struct pillion__inbound *in, bool queued) {
  */
 bool pillion__inbound_end(struct pillion__inbound *in, uint32_t gen,
                           uint32_t phases, int status) {
-  bool queued = pillion__provider_unqueue(in, gen, status);
+  bool queued = pillion__window_unqueue(in, gen);
   if (!queued &&
       !pillion__inbound_move(in, gen, phases & ~PILLION__INBOUND_IN(QUEUED),
-                             pillion__inbound_answered(status)))
+                             PILLION__INBOUND_BUSY))
     return false;
-  pillion__inbound_ended(in, queued);
+  pillion__inbound_answer(in, status, queued);
   return true;
 }
 
@@ -134,7 +145,9 @@ void pillion__inbound_stop(struct pillion__inbound *in, uint32_t gen) {
 static int lent_by(struct pillion__executor **ex, uint64_t *token,
                    struct pillion__call *call, uint32_t function) {
   struct pillion__flow *flow = pillion__call_flow(call, PILLION__FLOW_OUT_SIDE);
-  if (flow == NULL || function >= flow->callbacks) return PILLION_ENOTSUP;
+  if (flow == NULL ||
+      function >= atomic_load(&flow->state) >> PILLION__FLOW_LENDS_SHIFT)
+    return PILLION_ENOTSUP;
   *ex = atomic_load(&call->executor);
   *token = call->token;
   atomic_fetch_add(&(*ex)->visitors, 1);
@@ -230,11 +243,11 @@ static int offer_to(struct pillion__inbound **out, struct pillion__executor *ex,
   pillion__set(&in->provider, provider);
   atomic_fetch_add(&ex->calls_live, 1);
   *out = in;
-  if (provider != 0 && !pillion__provider_enter(provider, r->on_behalf)) {
-    pillion__provider_queue(in, state | PILLION__INBOUND_QUEUED);
-  } else {
+  if (pillion__window_enter(in, r->on_behalf)) {
     atomic_store(&in->state, state | PILLION__INBOUND_OFFERED);
     inbound_ask(in, gen, PILLION__PEND_START);
+  } else {
+    pillion__window_queue(in, state | PILLION__INBOUND_QUEUED);
   }
   look_again(in, gen, ex, provider);
   return 0;

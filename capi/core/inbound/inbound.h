@@ -6,7 +6,8 @@
  * Inbound calls: Go calls functions of the host's. Read it in this order:
  *
  *   inbound.c   a call, from its offer to its answer
- *   provider.c  named functions, and the calls that wait for their window
+ *   window.c    the calls that wait until another is answered
+ *   provider.c  named functions
  *   verbs.c     the functions by handle; deeds.c  many of them at once
  *   kind.c      by its executor, and all at once
  */
@@ -48,10 +49,7 @@
  * members that are not atomic. */
 struct pillion__inbound {
   PILLION__NODE;
-  union {
-    uint64_t token;
-    uint32_t ahead; /* in the queue, while it is QUEUED: slot + 1 */
-  };
+  uint64_t token;
   _Atomic uint64_t parent; /* the call that Go works for, a handle, or 0 */
   _Atomic uint64_t who;    /* waits for the answer, or 0 */
   int64_t deadline;
@@ -75,7 +73,7 @@ struct pillion__inbound_request {
   struct pillion__call *lender; /* whose request lends the function; it runs.
                                    NULL: a provider's */
   uint64_t provider;            /* its handle, if there is no lender */
-  uint64_t on_behalf;           /* the call that Go works for, running, or 0 */
+  uint64_t on_behalf;           /* the call that Go works for, or 0 */
   uint32_t function;            /* its index */
   uint32_t flows;               /* PILLION_FLOW_OUT: Go sends items; _IN: the
                                    handler does */
@@ -97,14 +95,18 @@ extern _Atomic uint64_t pillion__inbound_alive;
 bool pillion__inbound_move(struct pillion__inbound *in, uint32_t gen,
                            uint32_t phases, uint64_t to);
 void pillion__inbound_let_go(struct pillion__inbound *in, uint64_t bit);
-void pillion__inbound_ended(struct pillion__inbound *in, bool queued);
+void pillion__inbound_answer(struct pillion__inbound *in, int status,
+                             bool queued);
 bool pillion__inbound_end(struct pillion__inbound *in, uint32_t gen,
                           uint32_t phases, int status);
 void pillion__inbound_stop(struct pillion__inbound *in, uint32_t gen);
-static inline uint64_t pillion__inbound_answered(int status) {
-  return PILLION__INBOUND_ANSWERED | PILLION__INBOUND_ENDING |
-         (uint64_t)-status << PILLION__INBOUND_STATUS_SHIFT;
-}
+
+/* window.c */
+bool pillion__window_enter(struct pillion__inbound *in, uint64_t on_behalf);
+struct pillion__inbound *pillion__window_leave(struct pillion__inbound *in,
+                                               uint32_t *gen);
+void pillion__window_queue(struct pillion__inbound *in, uint64_t state);
+bool pillion__window_unqueue(struct pillion__inbound *in, uint32_t gen);
 
 #define PILLION__FUNCTIONS 65536u /* an event names their index */
 
@@ -114,11 +116,7 @@ int pillion__provider_use(uint32_t *link, struct pillion__executor **ex,
                           const struct pillion__inbound_request *request);
 void pillion__provider_unuse(uint32_t link);
 bool pillion__provider_alive(uint32_t link);
-bool pillion__provider_enter(uint32_t link, uint64_t on_behalf);
-void pillion__provider_leave(uint32_t link, bool queued);
-void pillion__provider_queue(struct pillion__inbound *in, uint64_t state);
-bool pillion__provider_unqueue(struct pillion__inbound *in, uint32_t gen,
-                               int status);
+struct pillion__window *pillion__provider_window(uint32_t link, uint32_t *most);
 void pillion__providers_end(struct pillion__executor *ex);
 
 /* kind.c */
@@ -129,9 +127,9 @@ void pillion__inbounds_end(struct pillion__executor *ex, uint32_t link,
 /* ---- Go's side: any thread, and it never blocks -------------------------- */
 
 /*
- * Calls a function of the host's: 0, and Go holds *out until it releases it. A
- * provider whose window is full lets the call wait in its queue: Go notices
- * nothing, and may cancel it. PILLION_ECLOSED: the executor closes or is freed,
+ * Calls a function of the host's: 0, and Go holds *out until it releases it. If
+ * the window of the provider, or of what the lender lends, is full, the call
+ * waits in a queue: Go notices nothing, and may cancel it. PILLION_ECLOSED: the executor closes or is freed,
  * or the library stops. PILLION_ENOTFOUND: there is no such provider any more,
  * or its executor closes. PILLION_ENOTSUP: nothing of that index is lent or
  * provided. PILLION_EAGAIN: there are too many inbound calls.

@@ -3,10 +3,6 @@
 /*
  * Providers: the host's functions with a name, on one executor. A provider is
  * in use while it is provided, and by each call; the last use frees it.
- *
- * The window. `open` counts the calls that wait for an answer. A caller that
- * finds it full puts its call into the queue, then looks again. A call that
- * ends takes itself out of the count, then looks at the queue.
  */
 #include <string.h>
 
@@ -17,17 +13,17 @@
 
 struct provider {
   _Atomic uint32_t gen; /* of the handle; even: not provided any more */
-  _Atomic uint32_t uses, open, queued;
-  struct pillion__list queue;
+  _Atomic uint32_t uses;
+  struct pillion__window window;
   _Atomic(struct pillion__executor *) executor;
   uint64_t executor_gen, token, serial;
-  uint32_t functions, window;
+  uint32_t functions, window_size;
   char *name, *descriptor; /* NULL: the place is free */
 };
 
 static struct provider providers[PROVIDERS];
 static uint64_t provider_serials;
-/* Of the texts, and of all queues. Nothing is called under it. */
+/* Of the texts. Nothing is called under it. */
 static pthread_mutex_t providers_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct provider *provider_at(uint32_t link) {
@@ -86,126 +82,10 @@ int pillion__provider_use(uint32_t *link, struct pillion__executor **ex,
   return rc;
 }
 
-/* ---- The window ---------------------------------------------------------- */
-
-static bool window_enter(struct provider *p) {
-  uint32_t open = atomic_load(&p->open);
-  do
-    if (open >= p->window) return false;
-  while (!atomic_compare_exchange_weak(&p->open, &open, open + 1));
-  return true;
-}
-
-#define LONGEST_CHAIN 256 /* a deeper call passes */
-
-/*
- * Reports whether the call `task` is made, over others, by a handler of the
- * provider, which would wait for itself. Calls may end meanwhile: what was read
- * of one counts only if it is still there afterwards.
- */
-static bool works_for(uint64_t task, uint32_t link) {
-  for (uint32_t i = 0; i < LONGEST_CHAIN; i++) {
-    uint32_t type, gen = pillion__gen_of(task);
-    struct pillion__head *head = pillion__head_of(task, &type);
-    if (head == NULL || type != PILLION__CHUNK_CALLS) return false;
-    struct pillion__call *call = (struct pillion__call *)head;
-    uint32_t parent = pillion__peek(&call->parent);
-    if (atomic_load(&call->state) >> 32 != gen || parent == 0) return false;
-    struct pillion__inbound *in =
-        pillion__node_at((parent & PILLION__PARENT_SLOT) - 1);
-    uint64_t state = atomic_load(&in->state);
-    uint32_t provider = pillion__peek(&in->provider);
-    task = pillion__peek(&in->parent);
-    if (((state >> 32 ^ parent >> 24) & 0xff) != 0 ||
-        (state & PILLION__INBOUND_PHASE) == PILLION__INBOUND_ANSWERED ||
-        atomic_load(&in->state) >> 32 != state >> 32)
-      return false;
-    if (provider == link) return true;
-  }
-  return true;
-}
-
-/* Reports whether the call may be offered at once. */
-bool pillion__provider_enter(uint32_t link, uint64_t on_behalf) {
-  struct provider *p = provider_at(link);
-  if (window_enter(p)) return true;
-  if (on_behalf == 0 || !works_for(on_behalf, link)) return false;
-  atomic_fetch_add(&p->open, 1);
-  return true;
-}
-
-static struct pillion__inbound *queued_at(uint32_t link) {
-  return pillion__node_at(link - 1);
-}
-
-/* Under the lock: takes the first off the queue, and makes it OFFERED. */
-static struct pillion__inbound *queue_pop(struct provider *p, uint32_t *gen) {
-  uint32_t slot, type;
-  struct pillion__inbound *in =
-      (struct pillion__inbound *)pillion__list_pop(&p->queue, &slot, &type);
-  if (in == NULL) return NULL;
-  if (p->queue.first != 0) queued_at(p->queue.first)->ahead = 0;
-  atomic_fetch_sub(&p->queued, 1);
-  *gen = pillion__gen(&in->head);
-  in->token = p->token;
-  pillion__inbound_move(in, *gen, PILLION__INBOUND_IN(QUEUED),
-                        PILLION__INBOUND_OFFERED);
-  return in;
-}
-
-static void queue_admit(struct provider *p) {
-  while (atomic_load(&p->queued) > 0 && window_enter(p)) {
-    uint32_t gen;
-    pthread_mutex_lock(&providers_lock);
-    struct pillion__inbound *in = queue_pop(p, &gen);
-    pthread_mutex_unlock(&providers_lock);
-    if (in != NULL)
-      pillion__node_ask((struct pillion__node *)in, gen, PILLION__PEND_START);
-    else atomic_fetch_sub(&p->open, 1);
-  }
-}
-
-void pillion__provider_queue(struct pillion__inbound *in, uint64_t state) {
-  struct provider *p = provider_at(pillion__peek(&in->provider));
-  pthread_mutex_lock(&providers_lock);
-  in->ahead = p->queue.last;
-  pillion__list_push(&p->queue, in->slot);
-  atomic_store(&in->state, state);
-  atomic_fetch_add(&p->queued, 1);
-  pthread_mutex_unlock(&providers_lock);
-  queue_admit(p);
-}
-
-/* Ends a call that is QUEUED; reports whether it was. */
-bool pillion__provider_unqueue(struct pillion__inbound *in, uint32_t gen,
-                               int status) {
-  if ((atomic_load(&in->state) & PILLION__INBOUND_PHASE) !=
-      PILLION__INBOUND_QUEUED)
-    return false;
-  pthread_mutex_lock(&providers_lock);
-  bool was = pillion__inbound_move(in, gen, PILLION__INBOUND_IN(QUEUED),
-                                   pillion__inbound_answered(status));
-  if (was) {
-    struct provider *p = provider_at(pillion__peek(&in->provider));
-    uint32_t next = in->head.next;
-    if (in->ahead == 0) p->queue.first = next;
-    else queued_at(in->ahead)->head.next = next;
-    if (next == 0) p->queue.last = in->ahead;
-    else queued_at(next)->ahead = in->ahead;
-    atomic_fetch_sub(&p->queued, 1);
-  }
-  pthread_mutex_unlock(&providers_lock);
-  return was;
-}
-
-/* A call has ended; if it was QUEUED, it was not in the window. */
-void pillion__provider_leave(uint32_t link, bool queued) {
-  struct provider *p = provider_at(link);
-  if (!queued) {
-    atomic_fetch_sub(&p->open, 1);
-    queue_admit(p);
-  }
-  pillion__provider_unuse(link);
+struct pillion__window *pillion__provider_window(uint32_t link,
+                                                 uint32_t *most) {
+  *most = provider_at(link)->window_size;
+  return &provider_at(link)->window;
 }
 
 /* ---- New and free -------------------------------------------------------- */
@@ -247,7 +127,7 @@ static int provider_put(pillion_provider *out, struct pillion__executor *ex,
   p->token = o->token;
   p->serial = provider_serials++;
   p->functions = o->functions;
-  p->window = o->window == 0 ? WINDOW : o->window;
+  p->window_size = o->window == 0 ? WINDOW : o->window;
   p->name = name;
   p->descriptor = descriptor;
   uint32_t gen = atomic_load(&p->gen);

@@ -67,8 +67,7 @@ int pillion_call_answer(pillion_task call, const pillion_value *result) {
   }
   in->length = (uint32_t)held->length;
   memcpy(&in->payload, &held->payload, sizeof in->payload);
-  inbound_unclaim(in, pillion__inbound_answered(result->status));
-  pillion__inbound_ended(in, false);
+  pillion__inbound_answer(in, result->status, false);
   return 0;
 }
 

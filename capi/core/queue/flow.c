@@ -37,6 +37,8 @@ int pillion__flow_open(struct pillion__flow *flow, uint32_t credit) {
   pillion__set(&flow->reader, 0);
   pillion__set(&flow->bytes, 0);
   pillion__set(&flow->state, 0);
+  pillion__set(&flow->window.open, 0);
+  flow->window.queue = (struct pillion__list){0};
   return 0;
 }
 

@@ -113,6 +113,15 @@ void pillion__timers_expire(struct pillion__timers *timers, int64_t now,
                             void (*fn)(void *data, uint64_t waker), void *data);
 void pillion__timers_forget(struct pillion__timers *timers);
 
+/* ---- Windows: how many calls of the host's functions wait for it --------- */
+
+/* inbound/window.c. The queue is under its lock. */
+struct pillion__window {
+  _Atomic uint32_t open; /* how many; and WAITING, if others queue */
+  struct pillion__list queue;
+};
+#define PILLION__WINDOW_WAITING (1u << 31)
+
 /* ---- Flows: one writer's items for one reader, within its credit --------- */
 
 /* What an item is that is no one-way call. */
@@ -148,6 +157,9 @@ _Static_assert(sizeof(struct pillion__item) == 32, "two in a line");
  *             whose node tells the host of it
  *   WRITABLE  by the wake of a host that sends,    without INBOUND and IN
  *             until the host is told
+ *
+ * From LENDS_SHIFT on stands how many functions the call lends, on its flow to
+ * the host.
  */
 #define PILLION__FLOW_FINISHED 1u
 #define PILLION__FLOW_REFUSED 2u
@@ -156,6 +168,7 @@ _Static_assert(sizeof(struct pillion__item) == 32, "two in a line");
 #define PILLION__FLOW_IN 16u
 #define PILLION__FLOW_INBOUND 32u
 #define PILLION__FLOW_WRITABLE 64u
+#define PILLION__FLOW_LENDS_SHIFT 32
 
 /*
  * A flow: 128 bytes, the reader's line and the writer's. The positions are
@@ -175,7 +188,7 @@ struct pillion__flow {
   _Atomic uint32_t bytes;      /* of longer items that are not read */
   uint32_t other;         /* the slot + 1 of its owner's other flow, or 0 */
   _Atomic uint32_t users; /* threads of the host's inside a verb */
-  uint32_t callbacks;     /* lent with its call, if it is the one out */
+  struct pillion__window window; /* of what its call lends */
 };
 _Static_assert(sizeof(struct pillion__flow) == 128, "a flow is a node");
 

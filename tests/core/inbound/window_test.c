@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A provider's window: who waits for it, who passes, and on whose behalf a call
- * is made.
+ * The windows of providers and of what calls lend: which calls wait, which
+ * pass, and on whose behalf a call is made.
  */
 #include "inbound_support.h"
 
@@ -256,4 +256,116 @@ GIVEN(a_window_of_one, a_parent_is_an_inbound_call_or_was_one) {
   lent_back(&job);
   executor_free(ex); /* with the probe, which lies here */
   ex = 0;
+}
+
+/* ---- What a call lends --------------------------------------------------- */
+
+#define LENT_MOST 64
+
+static struct pillion__job lender;
+static struct pillion__inbound *lent[LENT_MOST];
+static pillion_task handlers[LENT_MOST];
+
+/* As many of its calls as may wait for an answer do. */
+static void fill(void) {
+  lender = lend(ex);
+  for (size_t i = 0; i < LENT_MOST; i++)
+    lent[i] = offer(lent_request(&lender), "");
+  assert_int_equal(turn(ex), LENT_MOST);
+  for (size_t i = 0; i < LENT_MOST; i++) {
+    assert_int_equal(events[i].flags, PILLION_EVENT_CALLED);
+    handlers[i] = events[i].task;
+  }
+}
+
+static void a_full_lender(void) {
+  an_executor();
+  fill();
+}
+
+static void all_end(size_t from) {
+  for (size_t i = from; i < LENT_MOST; i++) {
+    answer(handlers[i], "");
+    assert_answered(lent[i], 0, PILLION_OUTCOME_RETURNED, "");
+  }
+  assert_quiet(ex);
+  lent_back(&lender);
+}
+
+GIVEN(a_full_lender, the_next_lent_call_waits_for_an_answer) {
+  struct pillion__inbound *a = offer(lent_request(&lender), "a"),
+                          *b = offer(lent_request(&lender), "b"),
+                          *c = offer(lent_request(&lender), "c");
+  pillion_task task;
+  assert_quiet(ex);
+  pillion__inbound_cancel(b);
+  assert_answered(b, PILLION_ECANCELLED, PILLION_OUTCOME_CANCELLED_UNSTARTED,
+                  "");
+  answer(handlers[0], ""); /* Go has not taken it */
+  assert_int_equal(letter_told(&task), 'a');
+  answer(task, "A");
+  assert_int_equal(letter_told(&task), 'c');
+  answer(task, "C");
+  assert_answered(lent[0], 0, PILLION_OUTCOME_RETURNED, "");
+  assert_answered(a, 0, PILLION_OUTCOME_RETURNED, "A");
+  assert_answered(c, 0, PILLION_OUTCOME_RETURNED, "C");
+  all_end(1);
+}
+
+GIVEN(a_full_lender, another_lender_has_a_window_of_its_own) {
+  struct pillion__job other = lend(ex);
+  struct pillion__inbound *in = offer(lent_request(&other), "x");
+  pillion_task task;
+  assert_int_equal(letter_told(&task), 'x');
+  answer(task, "");
+  assert_answered(in, 0, PILLION_OUTCOME_RETURNED, "");
+  lent_back(&other);
+  all_end(0);
+}
+
+GIVEN(a_full_lender, a_call_that_the_lender_waits_for_passes) {
+  struct pillion__job job = child_of(handlers[5], 0), other = child_of(0, 0);
+  struct pillion__inbound_request request = lent_request(&lender);
+  request.on_behalf = handle_of(&lender);
+  struct pillion__inbound *first = offer(request, "f");
+  request.on_behalf = handle_of(&other);
+  struct pillion__inbound *second = offer(request, "s");
+  assert_quiet(ex);
+  request.on_behalf = handle_of(&job);
+  struct pillion__inbound *passes = offer(request, "p");
+  pillion_task task;
+  assert_int_equal(letter_told(&task), 'p');
+  answer(task, "");
+  assert_quiet(ex);
+  answer(handlers[0], "");
+  assert_int_equal(letter_told(&task), 'f');
+  answer(task, "");
+  assert_int_equal(letter_told(&task), 's');
+  answer(task, "");
+  assert_answered(lent[0], 0, PILLION_OUTCOME_RETURNED, "");
+  assert_answered(first, 0, PILLION_OUTCOME_RETURNED, "");
+  assert_answered(second, 0, PILLION_OUTCOME_RETURNED, "");
+  assert_answered(passes, 0, PILLION_OUTCOME_RETURNED, "");
+  lent_back(&job);
+  lent_back(&other);
+  all_end(1);
+}
+
+GIVEN(a_full_lender, a_freed_executor_ends_what_waits_for_its_lender) {
+  struct pillion__inbound *waits = offer(lent_request(&lender), "");
+  executor_free(ex);
+  ex = 0;
+  for (size_t i = 0; i < LENT_MOST; i++)
+    assert_answered(lent[i], PILLION_ECLOSED, PILLION_OUTCOME_CANCELLED_RUNNING,
+                    "");
+  assert_answered(waits, PILLION_ECLOSED, PILLION_OUTCOME_CANCELLED_UNSTARTED,
+                  "");
+  job_return(&lender, NULL, 0);
+}
+
+GIVEN(an_executor, the_window_of_the_next_lender_is_empty) {
+  for (int round = 0; round < 3; round++) { /* its memory is used again */
+    fill();
+    all_end(0);
+  }
 }
