@@ -260,7 +260,7 @@ static const char *token_name(uint64_t token) {
     return host.providers[token - TOKEN_PROVIDER].name;
   if (token - TOKEN_INBOUND < (uint64_t)host.inbound_count)
     return host.inbound[token - TOKEN_INBOUND].name;
-  return "nobody's";
+  return "unknown";
 }
 
 static const char *called(const pillion_event *e, const char *payload) {

@@ -267,7 +267,7 @@ class Stage:
     # ---- Events ----
 
     def word(self, e):
-        name, payload = self.names.get(e.token, "nobody's"), word_of(e.payload)
+        name, payload = self.names.get(e.token, "unknown"), word_of(e.payload)
         if e.flags & CALLED:
             if e.task == 0:
                 return f"{name}:{e.outcome}:{payload}"

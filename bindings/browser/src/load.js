@@ -44,7 +44,7 @@ let importing = Promise.resolve();
 function importGlue(url) {
   if (!glues.has(url)) {
     importing = importing.catch(() => {}).then(async () => {
-      // Go then reads files in Node; without it the script would put a stub there.
+      // Go then reads files in Node; without it the script puts an empty one there.
       if (inNode) globalThis.fs ??= (await node("fs")).default;
       await import(/* @vite-ignore */ /* webpackIgnore: true */ url);
       return globalThis.Go;

@@ -4,7 +4,7 @@
 export class Stream {
   #begin;
   #call;
-  #items = []; // that nobody has asked for
+  #items = []; // those that the program has not asked for yet
   #waiting = []; // nexts
   #over = false; // nothing comes any more
   #error; // to be told after the items

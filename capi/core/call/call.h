@@ -329,7 +329,7 @@ void pillion__call_names_clear(struct pillion__call *call);
  * of its `handles`; 0 if there is none. */
 uintptr_t pillion__call_object(struct pillion__call *call, uint32_t at);
 
-/* The call's request ends. `state` says whether it names objects. */
+/* Drops a request. `state` reports whether the request names objects. */
 static inline void pillion__request_clear(struct pillion__call *call,
                                           uint64_t state) {
   if (PILLION__UNLIKELY(state & PILLION__CALL_NAMES))
